@@ -1,4 +1,5 @@
-/* Times and spans as text. Day arithmetic after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+/* Times and spans as text. Day arithmetic after Howard Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms". */
 #include "base/clock.h"
 
 #include "base/num.h"
@@ -34,8 +35,8 @@ uint32_t rc_format_time(rc_us at, char ret_text[RC_TIME_TEXT])
     if (at > max) at = max;
     unsigned year, month, day, second = (unsigned)(at / 1000000 % 86400);
     civil_from_days((int64_t)(at / 1000000 / 86400), &year, &month, &day);
-    return (uint32_t)snprintf(ret_text, RC_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", year % 10000, month % 100,
-                              day % 100, second / 3600 % 24, second / 60 % 60, second % 60,
+    return (uint32_t)snprintf(ret_text, RC_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", year % 10000,
+                              month % 100, day % 100, second / 3600 % 24, second / 60 % 60, second % 60,
                               (unsigned)(at % 1000000));
 }
 
@@ -43,7 +44,8 @@ uint32_t rc_format_time(rc_us at, char ret_text[RC_TIME_TEXT])
 static bool digits(struct rc_sv text, uint32_t at, uint32_t count, unsigned *ret)
 {
     uint64_t number;
-    if (at > text.n || text.n - at < count || !rc_parse_u64((struct rc_sv){text.p + at, count}, &number)) return false;
+    if (at > text.n || text.n - at < count || !rc_parse_u64((struct rc_sv){text.p + at, count}, &number))
+        return false;
     *ret = (unsigned)number;
     return true;
 }
@@ -72,12 +74,14 @@ bool rc_parse_time(struct rc_sv text, rc_us *ret)
 {
     static const unsigned char length[13] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     unsigned year, month, day, hour, minute, second;
-    if (!digits(text, 0, 4, &year) || !mark(text, 4, '-') || !digits(text, 5, 2, &month) || !mark(text, 7, '-') ||
-        !digits(text, 8, 2, &day) || !(mark(text, 10, 'T') || mark(text, 10, 't')) || !digits(text, 11, 2, &hour) ||
-        !mark(text, 13, ':') || !digits(text, 14, 2, &minute) || !mark(text, 16, ':') || !digits(text, 17, 2, &second))
+    if (!digits(text, 0, 4, &year) || !mark(text, 4, '-') || !digits(text, 5, 2, &month) ||
+        !mark(text, 7, '-') || !digits(text, 8, 2, &day) || !(mark(text, 10, 'T') || mark(text, 10, 't')) ||
+        !digits(text, 11, 2, &hour) || !mark(text, 13, ':') || !digits(text, 14, 2, &minute) ||
+        !mark(text, 16, ':') || !digits(text, 17, 2, &second))
         return false;
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (month < 1 || month > 12 || day < 1 || day > length[month] || (month == 2 && day == 29 && !leap)) return false;
+    if (month < 1 || month > 12 || day < 1 || day > length[month] || (month == 2 && day == 29 && !leap))
+        return false;
     if (year < 1970 || hour > 23 || minute > 59 || second > 59) return false;
     uint32_t at = 19;
     unsigned micros = 0;

@@ -4,8 +4,8 @@
 
 typedef uint64_t rc_us;
 
-#define RC_MS(n)      ((rc_us)(n) * 1000u)
-#define RC_SECONDS(n) ((rc_us)(n) * 1000000u)
+#define RC_MS(n)      ((rc_us)(n)*1000u)
+#define RC_SECONDS(n) ((rc_us)(n)*1000000u)
 
 enum { RC_TIME_TEXT = 28, RC_SPAN_TEXT = 32 };
 
@@ -13,11 +13,13 @@ enum { RC_TIME_TEXT = 28, RC_SPAN_TEXT = 32 };
 uint32_t rc_format_time(rc_us, char ret_text[RC_TIME_TEXT]);
 /* Reads RFC 3339 with any offset and up to nine digits of fraction; years 1970 to 9999. */
 bool rc_parse_time(struct rc_sv, rc_us *ret);
-/* "90s", "1h30m", "250ms", "30d": number and unit (us, ms, s, m, h, d), repeated, largest unit first not required. */
+/* "90s", "1h30m", "250ms", "30d": number and unit (us, ms, s, m, h, d), repeated, largest unit first not
+ * required. */
 bool rc_parse_span(struct rc_sv, rc_us *ret);
 /* "1h30m", "250ms", "0s": the two largest units, rounded down, terminated; returns the length. For people. */
 uint32_t rc_format_span(rc_us, char ret_text[RC_SPAN_TEXT]);
 
-/* Wall clock and monotonic clock of the machine, for the composition root and the tools; pure code never calls these. */
+/* Wall clock and monotonic clock of the machine, for the composition root and the tools; pure code never
+ * calls these. */
 rc_us rc_clock_wall(void);
 rc_us rc_clock_monotonic(void);

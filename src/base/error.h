@@ -1,6 +1,6 @@
 #pragma once
-/* An error's details. Every fallible function takes a struct rc_error * last; NULL means the caller wants the status
- * only. It is written on failure and left alone on success. Not shared between threads. */
+/* An error's details. Every fallible function takes a struct rc_error * last; NULL means the caller wants the
+ * status only. It is written on failure and left alone on success. Not shared between threads. */
 #include "base/status.h"
 #include "base/sv.h"
 
@@ -16,13 +16,14 @@ struct rc_error {
 
 #define RC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* Writes status and text (clearing pointer and position) and returns the status, so that a function can end with
- * `return rc_fail(err, RC_INVALID, "…")`. */
+/* Writes status and text (clearing pointer and position) and returns the status, so that a function can end
+ * with `return rc_fail(err, RC_INVALID, "…")`. */
 enum rc_status rc_fail(struct rc_error *err, enum rc_status, const char *format, ...) RC_PRINTF(3, 4);
 
-/* Puts "prefix: " before the text that is there: each layer adds what it was doing. Returns err's status, or `otherwise`
- * where err is NULL. */
-enum rc_status rc_fail_prefix(struct rc_error *err, enum rc_status otherwise, const char *format, ...) RC_PRINTF(3, 4);
+/* Puts "prefix: " before the text that is there: each layer adds what it was doing. Returns err's status, or
+ * `otherwise` where err is NULL. */
+enum rc_status rc_fail_prefix(struct rc_error *err, enum rc_status otherwise, const char *format, ...)
+    RC_PRINTF(3, 4);
 
 /* Sets the position of the error that is there. */
 void rc_error_at(struct rc_error *err, unsigned line, unsigned column);

@@ -50,8 +50,8 @@ static void compress(uint32_t state[8], const unsigned char block[64])
 
 void rc_sha256_init(struct rc_sha256 *sha)
 {
-    *sha = (struct rc_sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-                                        0x1f83d9ab, 0x5be0cd19}};
+    *sha = (struct rc_sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                                        0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
 void rc_sha256_add(struct rc_sha256 *sha, const void *data, size_t n)
@@ -97,7 +97,8 @@ struct rc_h128 rc_sha256_h128(struct rc_sha256 *sha)
 {
     unsigned char d[32];
     rc_sha256_end(sha, d);
-    return (struct rc_h128){(uint64_t)load32(d) << 32 | load32(d + 4), (uint64_t)load32(d + 8) << 32 | load32(d + 12)};
+    return (struct rc_h128){(uint64_t)load32(d) << 32 | load32(d + 4),
+                            (uint64_t)load32(d + 8) << 32 | load32(d + 12)};
 }
 
 void rc_h128_hex(struct rc_h128 hash, char ret_text[32])

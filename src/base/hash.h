@@ -16,7 +16,8 @@ void rc_sha256_init(struct rc_sha256 *);
 void rc_sha256_add(struct rc_sha256 *, const void *, size_t n);
 void rc_sha256_end(struct rc_sha256 *, unsigned char ret_digest[32]);
 
-/* Adds a number, or a text with its length before it, so that no two sequences of fields give the same bytes. */
+/* Adds a number, or a text with its length before it, so that no two sequences of fields give the same bytes.
+ */
 void rc_sha256_add_u64(struct rc_sha256 *, uint64_t);
 void rc_sha256_add_sv(struct rc_sha256 *, struct rc_sv);
 /* First 128 bits of the digest, big endian. */

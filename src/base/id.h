@@ -3,8 +3,8 @@
  *
  *   seq (40 bits)   dense number in commit order, so that ids sort by age
  *   shard (8 bits)  0 with an embedded store
- *   check (32 bits) random; low half of the command's nonce: an id cannot be guessed, and one that was issued before an
- *                   old backup was restored does not name another command afterwards */
+ *   check (32 bits) random; low half of the command's nonce: an id cannot be guessed, and one that was issued
+ * before an old backup was restored does not name another command afterwards */
 #include "base/sv.h"
 
 enum { RC_ID_TEXT = 16 };

@@ -3,48 +3,49 @@
 
 enum {
     /* requests */
-    RC_MAX_BODY = 1 << 20,          /* bytes of one request body */
-    RC_MAX_PAYLOAD = 256 << 10,     /* bytes of one command's payload */
-    RC_MAX_JSON_DEPTH = 64,         /* nesting of any JSON text */
-    RC_MAX_JSON_CELLS = 64 << 10,   /* values in one JSON text */
-    RC_MAX_KEY = 255,               /* bytes of a command's key */
-    RC_MAX_NAME = 64,               /* bytes of a flow's, dependency's, step's or ref's name */
-    RC_MAX_REF_VALUE = 128,         /* bytes of a ref's value */
-    RC_MAX_REFS = 16,               /* refs of one command */
-    RC_MAX_ACTOR = 128,             /* bytes of an actor's or subject's name */
-    RC_MAX_REASON = 2000,           /* bytes of an action's reason */
-    RC_MAX_EXTERNAL_ID = 255,       /* bytes of an external id */
-    RC_MAX_PAGE = 200,              /* rows of one page of a list */
-    RC_MAX_WAIT_MS = 60000,         /* longest ?wait= */
-    RC_MAX_CONNECTIONS = 4096,      /* open client connections */
+    RC_MAX_BODY = 1 << 20,        /* bytes of one request body */
+    RC_MAX_PAYLOAD = 256 << 10,   /* bytes of one command's payload */
+    RC_MAX_JSON_DEPTH = 64,       /* nesting of any JSON text */
+    RC_MAX_JSON_CELLS = 64 << 10, /* values in one JSON text */
+    RC_MAX_KEY = 255,             /* bytes of a command's key */
+    RC_MAX_NAME = 64,             /* bytes of a flow's, dependency's, step's or ref's name */
+    RC_MAX_REF_VALUE = 128,       /* bytes of a ref's value */
+    RC_MAX_REFS = 16,             /* refs of one command */
+    RC_MAX_ACTOR = 128,           /* bytes of an actor's or subject's name */
+    RC_MAX_REASON = 2000,         /* bytes of an action's reason */
+    RC_MAX_EXTERNAL_ID = 255,     /* bytes of an external id */
+    RC_MAX_PAGE = 200,            /* rows of one page of a list */
+    RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
+    RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* definitions */
-    RC_MAX_DEF_FILE = 1 << 20,      /* bytes of one definition file */
-    RC_MAX_DEF_FILES = 4096,        /* files in one directory of definitions */
-    RC_MAX_DEF_DEPTH = 32,          /* nesting of YAML */
-    RC_MAX_NODES = 1024,            /* nodes of one flow */
-    RC_MAX_SITES = 8192,            /* expressions of one flow */
-    RC_MAX_FLOW_DEPTH = 16,         /* blocks in blocks */
+    RC_MAX_DEF_FILE = 1 << 20, /* bytes of one definition file */
+    RC_MAX_DEF_FILES = 4096,   /* files in one directory of definitions */
+    RC_MAX_DEF_DEPTH = 32,     /* nesting of YAML */
+    RC_MAX_NODES = 1024,       /* nodes of one flow */
+    RC_MAX_SITES = 8192,       /* expressions of one flow */
+    RC_MAX_FLOW_DEPTH = 16,    /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
     /* expressions */
-    RC_MAX_EXPR = 16 << 10,         /* bytes of one expression's source */
-    RC_MAX_EXPR_NODES = 16 << 10,   /* nodes of its syntax tree */
-    RC_MAX_EXPR_DEPTH = 250,        /* nesting of its syntax tree */
-    RC_MAX_EVAL_COST = 100000,      /* steps of one evaluation */
-    RC_MAX_EVAL_BYTES = 1 << 20,    /* memory of one evaluation */
+    RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
+    RC_MAX_EXPR_NODES = 16 << 10, /* nodes of its syntax tree */
+    RC_MAX_EXPR_DEPTH = 250,      /* nesting of its syntax tree */
+    RC_MAX_EVAL_COST = 100000,    /* steps of one evaluation */
+    RC_MAX_EVAL_BYTES = 1 << 20,  /* memory of one evaluation */
     /* engine */
-    RC_MAX_INBOX = 16384,           /* events that wait for the engine; more are answered 503 */
-    RC_MAX_UNITS = 2048,            /* units in one commit */
-    RC_MAX_MESSAGES = 256,          /* messages in one unit */
-    RC_MAX_HISTORY = 10000,         /* records of one command */
-    RC_MAX_HOT = 65536,             /* commands held in memory */
-    RC_WINDOW = 1024,               /* ready or due rows held in memory per gate */
-    RC_MAX_LOST = 3,                /* crashes in a row before a command is set aside */
-    RC_MAX_ATTEMPTS = 1000,         /* attempts of one retry policy */
+    RC_MAX_INBOX = 16384,   /* events that wait for the engine; more are answered 503 */
+    RC_MAX_UNITS = 2048,    /* units in one commit */
+    RC_MAX_MESSAGES = 256,  /* messages in one unit */
+    RC_MAX_HISTORY = 10000, /* records of one command */
+    RC_MAX_HOT = 65536,     /* commands held in memory */
+    RC_WINDOW = 1024,       /* ready or due rows held in memory per gate */
+    RC_MAX_LOST = 3,        /* crashes in a row before a command is set aside */
+    RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
     /* outside */
-    RC_MAX_ANSWER = 1 << 20,        /* bytes of one answer of an outside system */
-    RC_MAX_EXCERPT = 4096,          /* bytes kept of an answer that could not be used */
-    RC_MAX_URL = 8192,              /* bytes of one outgoing address */
-    RC_MAX_OUT_HEADERS = 64,        /* headers of one outgoing request */
-    RC_MAX_OUTPUTS = 16 << 10,      /* bytes of one step's outputs as JSON */
-    RC_MAX_CONCURRENT = 4096,       /* attempts in flight per dependency */
+    RC_MAX_ANSWER = 1 << 20,   /* bytes of one answer of an outside system */
+    RC_MAX_EXCERPT = 4096,     /* bytes kept of an answer that could not be used */
+    RC_MAX_URL = 8192,         /* bytes of one outgoing address */
+    RC_MAX_OUT_HEADERS = 64,   /* headers of one outgoing request */
+    RC_MAX_FAULT = 256,        /* bytes of an error kept with a step */
+    RC_MAX_OUTPUTS = 16 << 10, /* bytes of one step's outputs as JSON */
+    RC_MAX_CONCURRENT = 4096,  /* attempts in flight per dependency */
 };

@@ -28,7 +28,8 @@ static void put_line(struct rc_buf *line, enum rc_log_level level, const char *e
         rc_put_format(line, "%.8s %-5s %s: %s\n", time + 11, level_name[level], event, text);
         return;
     }
-    rc_put_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"text\":", time, level_name[level], event);
+    rc_put_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"text\":", time,
+                  level_name[level], event);
     rc_put_json(line, rc_sv_of(text));
     rc_put_text(line, "}\n");
 }

@@ -1,6 +1,6 @@
 #pragma once
-/* The server's log: one line an event on stderr, as JSON, or as text on a terminal. Only server/, api/ and the tools log;
- * a library returns its errors. Thread-safe: a line is one write(2). */
+/* The server's log: one line an event on stderr, as JSON, or as text on a terminal. Only server/, api/ and
+ * the tools log; a library returns its errors. Thread-safe: a line is one write(2). */
 #include "base/error.h"
 
 enum rc_log_level { RC_LOG_DEBUG, RC_LOG_INFO, RC_LOG_WARN, RC_LOG_ERROR };

@@ -1,5 +1,5 @@
-/* Locale-free numbers. The C library's conversions follow the process's locale, which an embedding program may have
- * set; so the decimal point is put in or taken out here. */
+/* Locale-free numbers. The C library's conversions follow the process's locale, which an embedding program
+ * may have set; so the decimal point is put in or taken out here. */
 #include "base/num.h"
 
 #include <locale.h>
@@ -55,7 +55,8 @@ static uint32_t run_of_digits(struct rc_sv text, uint32_t at)
     return n;
 }
 
-/* digits [. digits] [e [sign] digits], or . digits: so that strtod sees no hexadecimal, no "inf", no blanks. */
+/* digits [. digits] [e [sign] digits], or . digits: so that strtod sees no hexadecimal, no "inf", no blanks.
+ */
 static bool is_decimal(struct rc_sv text, uint32_t *ret_point)
 {
     uint32_t at = text.n && text.p[0] == '-', whole = run_of_digits(text, at), part = 0;

@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 /* Fills from getrandom(2). RC_IO where the kernel refuses. Thread-safe. */
-RC_MUST enum rc_status rc_random(void *ret_bytes, size_t n);
+RC_MUST
+enum rc_status rc_random(void *ret_bytes, size_t n);
 
-/* The next number of a stream (SplitMix64: Steele, Lea, Flood, 2014). The state is any number and is advanced. */
+/* The next number of a stream (SplitMix64: Steele, Lea, Flood, 2014). The state is any number and is
+ * advanced. */
 static inline uint64_t rc_mix(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;

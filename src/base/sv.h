@@ -11,7 +11,7 @@ struct rc_sv {
 
 #define RC_SV(literal) ((struct rc_sv){"" literal, (uint32_t)(sizeof(literal) - 1)})
 /* for printf: "%.*s" */
-#define RC_SV_ARG(sv) (int)(sv).n, (sv).p
+#define RC_SV_ARG(sv)  (int)(sv).n, (sv).p
 
 /* A view of a terminated string; NULL gives the empty view. Longer than 4 GiB is a bug of the caller. */
 static inline struct rc_sv rc_sv_of(const char *text)

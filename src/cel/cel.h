@@ -1,16 +1,18 @@
 #pragma once
-/* A subset of CEL, the Common Expression Language (https://github.com/google/cel-spec, langdef.md): typed, no loops, always
- * ends. Pure: no I/O, no clock, no globals that change; any number of threads may evaluate one program at a time, each
- * with an arena of its own.
+/* A subset of CEL, the Common Expression Language (https://github.com/google/cel-spec, langdef.md): typed, no
+ * loops, always ends. Pure: no I/O, no clock, no globals that change; any number of threads may evaluate one
+ * program at a time, each with an arena of its own.
  *
- * The life of an expression: cel_compile (lexer → parser → type checker) once, when a definition is loaded; cel_eval many
- * times, each with the values of its roots. */
+ * The life of an expression: cel_compile (lexer → parser → type checker) once, when a definition is loaded;
+ * cel_eval many times, each with the values of its roots. */
 #include "cel/value.h"
 
-/* ---- types ---------------------------------------------------------------------------------------------------------- */
+/* ---- types
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-/* A static type. DYN fits everything and is checked at run time. An object is a map whose keys are known: reading a field
- * that is not declared is a compile error with a hint. */
+/* A static type. DYN fits everything and is checked at run time. An object is a map whose keys are known:
+ * reading a field that is not declared is a compile error with a hint. */
 enum cel_type_kind {
     CEL_T_DYN,
     CEL_T_NULL,
@@ -47,10 +49,11 @@ extern const struct cel_type cel_dyn; /* the type that fits everything */
 /* "list(int)", "object{repo, title}" … for messages. */
 struct rc_sv cel_type_text(const struct cel_type *, struct rc_arena *);
 
-/* ---- compile -------------------------------------------------------------------------------------------------------- */
+/* ---- compile
+ * -------------------------------------------------------------------------------------------------------- */
 
-/* Names an expression may use. Root i gets its value from env.roots[i]. A root's name may have dots ("a.b"): the longest
- * declared prefix wins, as the language definition says. */
+/* Names an expression may use. Root i gets its value from env.roots[i]. A root's name may have dots ("a.b"):
+ * the longest declared prefix wins, as the language definition says. */
 struct cel_scope {
     const struct cel_field *roots;
     uint32_t nroots;
@@ -61,17 +64,20 @@ struct cel_scope {
 
 struct cel_prog;
 
-/* Compiles `source` (at most RC_MAX_EXPR bytes of UTF-8). The program lives in the arena and borrows nothing from `source`
- * or `scope` afterwards, except the cel_types. Errors: RC_SYNTAX, RC_INVALID (type errors, unknown names: with a "did you
- * mean"), RC_UNSUPPORTED (a CEL feature that is left out), RC_LIMIT, RC_NOMEM; err has line and column in `source`.
+/* Compiles `source` (at most RC_MAX_EXPR bytes of UTF-8). The program lives in the arena and borrows nothing
+ * from `source` or `scope` afterwards, except the cel_types. Errors: RC_SYNTAX, RC_INVALID (type errors,
+ * unknown names: with a "did you mean"), RC_UNSUPPORTED (a CEL feature that is left out), RC_LIMIT, RC_NOMEM;
+ * err has line and column in `source`.
  *
  * Functions that only scope.internal allows, for code made from templates:
- *   _text(x)     x as text for insertion in a string: string as it is; int, uint, double, bool, duration, timestamp like
- *                string(x); anything else is an error that names the type. A secret becomes part of a secret text
- *   _segment(x)  _text(x), percent-encoded as one path segment (RFC 3986, 3.3); empty, "." and ".." are errors
+ *   _text(x)     x as text for insertion in a string: string as it is; int, uint, double, bool, duration,
+ * timestamp like string(x); anything else is an error that names the type. A secret becomes part of a secret
+ * text _segment(x)  _text(x), percent-encoded as one path segment (RFC 3986, 3.3); empty, "." and ".." are
+ * errors
  */
-RC_MUST enum rc_status cel_compile(struct rc_sv source, const struct cel_scope *, struct rc_arena *,
-                                   const struct cel_prog **ret_prog, struct rc_error *);
+RC_MUST
+enum rc_status cel_compile(struct rc_sv source, const struct cel_scope *, struct rc_arena *,
+                           const struct cel_prog **ret_prog, struct rc_error *);
 
 /* Static type of the program's value. */
 const struct cel_type *cel_prog_type(const struct cel_prog *);
@@ -80,15 +86,19 @@ struct rc_sv cel_prog_source(const struct cel_prog *);
 /* Whether evaluating it may read root i. */
 bool cel_prog_reads(const struct cel_prog *, uint32_t root);
 
-/* ---- evaluate ------------------------------------------------------------------------------------------------------- */
+/* ---- evaluate
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct cel_env {
-    const struct cel_value *roots; /* as many as the scope had; CEL_UNKNOWN where there is no value: reading it is an error */
+    const struct cel_value
+        *roots; /* as many as the scope had; CEL_UNKNOWN where there is no value: reading it is an error */
     uint32_t nroots;
     uint32_t cost_limit; /* 0: RC_MAX_EVAL_COST */
 };
 
-/* Evaluates. The value may borrow from the roots, the program and the arena. Errors: RC_EVAL (with line, column and the
- * actual values: "no such key 'ulr' in map with keys number, url"), RC_LIMIT (cost), RC_NOMEM. */
-RC_MUST enum rc_status cel_eval(const struct cel_prog *, const struct cel_env *, struct rc_arena *,
-                                struct cel_value *ret_value, struct rc_error *);
+/* Evaluates. The value may borrow from the roots, the program and the arena. Errors: RC_EVAL (with line,
+ * column and the actual values: "no such key 'ulr' in map with keys number, url"), RC_LIMIT (cost), RC_NOMEM.
+ */
+RC_MUST
+enum rc_status cel_eval(const struct cel_prog *, const struct cel_env *, struct rc_arena *,
+                        struct cel_value *ret_value, struct rc_error *);

@@ -1,10 +1,11 @@
 #pragma once
 /* Values: what JSON and CEL speak of. An immutable tree of 16-byte cells.
  *
- * Text, list items and map entries are borrowed pointers into the arena in which the value was made (or into constants);
- * a value is valid as long as that arena. Nobody writes to a value once it has been handed on. Every list is one array
- * of cells and every map one array of key, value, key, value …, sorted by cel_key_cmp without equal keys: so lookup is a
- * binary search, equal maps have equal cells, and walking a value gives its canonical order. */
+ * Text, list items and map entries are borrowed pointers into the arena in which the value was made (or into
+ * constants); a value is valid as long as that arena. Nobody writes to a value once it has been handed on.
+ * Every list is one array of cells and every map one array of key, value, key, value …, sorted by cel_key_cmp
+ * without equal keys: so lookup is a binary search, equal maps have equal cells, and walking a value gives
+ * its canonical order. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
@@ -20,7 +21,8 @@ enum cel_kind {
     CEL_BYTES,
     CEL_LIST,
     CEL_MAP,
-    CEL_DURATION,  /* i seconds and n nanoseconds; both of the same sign as in protobuf: n is stored as int32 bits */
+    CEL_DURATION,  /* i seconds and n nanoseconds; both of the same sign as in protobuf: n is stored as int32
+                      bits */
     CEL_TIMESTAMP, /* i seconds since 1970 and n (0 to 999999999) nanoseconds */
     CEL_TYPE,      /* the name of a type, as text */
     CEL_SECRET,    /* the name of a secret, as text: a hole that only the sender fills */
@@ -76,13 +78,14 @@ static inline struct rc_sv cel_text(struct cel_value value)
 /* "int", "map", …: the type's name in CEL; static. */
 const char *cel_kind_name(enum cel_kind);
 
-/* Order of map keys: by value across int, uint and (integral) double, which are equal when their numbers are; then bool,
- * then string in byte order. */
+/* Order of map keys: by value across int, uint and (integral) double, which are equal when their numbers are;
+ * then bool, then string in byte order. */
 int cel_key_cmp(struct cel_value a, struct cel_value b);
 
-/* Sorts `n` pairs in place into a map's order. False when two keys are equal or a key is no bool, int, uint or string;
- * *ret_bad is then the index of a pair at fault. */
-RC_MUST bool cel_map_sort(struct cel_value *pairs, uint32_t n, uint32_t *ret_bad);
+/* Sorts `n` pairs in place into a map's order. False when two keys are equal or a key is no bool, int, uint
+ * or string; *ret_bad is then the index of a pair at fault. */
+RC_MUST
+bool cel_map_sort(struct cel_value *pairs, uint32_t n, uint32_t *ret_bad);
 
 /* The value behind a key, or NULL. `map` may be of any kind; what is no map has no keys. */
 const struct cel_value *cel_map_find(const struct cel_value *map, struct cel_value key);
@@ -92,15 +95,16 @@ const struct cel_value *cel_map_get(const struct cel_value *map, const char *key
 bool cel_equal(struct cel_value a, struct cel_value b);
 
 /* Copies the whole tree, text included. RC_NOMEM or RC_LIMIT where the arena refuses. */
-RC_MUST enum rc_status cel_copy(struct cel_value, struct rc_arena *, struct cel_value *ret_copy);
+RC_MUST
+enum rc_status cel_copy(struct cel_value, struct rc_arena *, struct cel_value *ret_copy);
 
-/* Adds the canonical form to a hash: sorted keys, and numbers by value, so that 1, 1.0 and 1e0 hash alike (RFC 8785 has
- * only one kind of number), but every other difference shows. */
+/* Adds the canonical form to a hash: sorted keys, and numbers by value, so that 1, 1.0 and 1e0 hash alike
+ * (RFC 8785 has only one kind of number), but every other difference shows. */
 void cel_hash(struct cel_value, struct rc_sha256 *);
 
-/* JSON text (RFC 8785 order of keys by byte order instead of UTF-16 order). bytes become base64, durations and timestamps
- * strings as CEL's string() gives them, NaN and infinities strings, a secret "secret(NAME)", keys that are no strings
- * their text. Never fails; the buffer carries the status. */
+/* JSON text (RFC 8785 order of keys by byte order instead of UTF-16 order). bytes become base64, durations
+ * and timestamps strings as CEL's string() gives them, NaN and infinities strings, a secret "secret(NAME)",
+ * keys that are no strings their text. Never fails; the buffer carries the status. */
 void cel_put_json(struct rc_buf *, struct cel_value);
 
 /* Length of the tree in cells and bytes, for bounds. */

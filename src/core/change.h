@@ -1,0 +1,68 @@
+#pragma once
+/* What goes out: changes (to be committed together) and effects (to be performed after). History is changes:
+ * a record holds its cause and these, and folding them gives the state. Each is the new value of one small
+ * part, so that its inverse is the old value. Numbers are stored. */
+#include "core/message.h"
+
+enum rc_change_kind {
+    RC_CHANGE_CREATE = 1,  /* the command and its nodes, all idle */
+    RC_CHANGE_NODE = 2,    /* control and times of one node */
+    RC_CHANGE_OUTPUTS = 3, /* outputs and external id of one node */
+    RC_CHANGE_REQUEST = 4, /* hash of the round's request */
+    RC_CHANGE_FAULT = 5,   /* last error of one node */
+    RC_CHANGE_MODE = 6,    /* mode of the command and why */
+    RC_CHANGE_STATE = 7,   /* the derived state, when it changed: always the last one of a record */
+    RC_CHANGE_GATE = 8     /* places in use; not durable */
+};
+
+struct rc_change {
+    uint8_t kind;
+    uint32_t at; /* node */
+    union {
+        const struct rc_identity *create;
+        struct {
+            struct rc_node node;
+            struct rc_times times;
+        } node;
+        struct {
+            struct cel_value outputs;
+            struct rc_sv external_id;
+        } outputs;
+        struct rc_h128 request;
+        struct {
+            struct rc_sv text;
+            uint16_t status;
+        } fault;
+        struct {
+            uint8_t mode, why;
+        } mode;
+        uint8_t state;
+        struct {
+            uint32_t in_use;
+            bool backlog;
+        } gate;
+    } u;
+};
+
+/* An attempt that leaves. Derived from the state: dropping it and starting again reaches the same end. */
+struct rc_effect {
+    struct rc_addr of;
+    uint32_t node;
+    uint16_t attempt;
+    uint8_t purpose;
+    struct rc_h128 idempotency_key;
+    const struct flow_dependency *dependency;
+    struct cel_value
+        request; /* a map {method, path, query?, headers?, body?}; may hold secrets' names, never secrets */
+    rc_us timeout;
+};
+
+/* Everything lives in the arena given to step. */
+struct rc_out {
+    struct rc_change *change;
+    uint32_t nchange;
+    struct rc_ask *message; /* to other aggregates, in order */
+    uint32_t nmessage;
+    struct rc_effect *effect;
+    uint32_t neffect;
+};

@@ -1,0 +1,84 @@
+#pragma once
+/* The command aggregate: what the engine knows of one stored intent.
+ *
+ * Control and data are apart. Control (struct rc_node, one fixed-size record per step instance, in path
+ * order) has no time, id, text or order of arrival: it can be hashed. Data hangs beside it and is looked at
+ * only to compute a time, build a request or fill an expression. The command's state is derived from both,
+ * never set. Nothing but rc_command_apply (apply.h) writes to any of this. */
+#include "core/words.h"
+#include "flow/set.h"
+
+struct rc_node {
+    flow_node node;   /* which node of the flow */
+    uint16_t parent;  /* index of the enclosing block's instance; the root's is its own */
+    uint16_t item;    /* item or pass within a loop; 0 outside */
+    uint16_t attempt; /* number of the last attempt, of all purposes; the first is 1 */
+    uint16_t tries;   /* attempts of the current purpose since it was begun or a person retried it */
+    uint8_t state;    /* enum rc_step_state */
+    uint8_t phase;    /* enum rc_phase; of the purpose that rc_node_purpose() names */
+    uint8_t why;      /* enum rc_why: why the state is what it is */
+    uint8_t round;    /* of the action: grows after a rejection that a person retries, and after an undo */
+    uint8_t undo_round;
+    uint8_t lost;    /* crashes in a row that lost this step's attempt */
+    uint8_t cleared; /* 1: its `require` question was answered with yes for the next attempt */
+    uint8_t pad[3];
+};
+_Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");
+
+struct rc_times {
+    rc_us since; /* when the outcome became unknown: "did not happen" counts from here plus settle; 0: not
+                    unknown */
+    rc_us first; /* start of the first try of the current purpose, for limits by duration; 0: none yet */
+    rc_us due;   /* delayed: until when; ready: place in the queue; open: when the attempt times out */
+};
+
+struct rc_data {
+    struct rc_times times;
+    struct rc_h128 request;   /* hash of the request of this round; zero: not built yet */
+    struct cel_value outputs; /* a map, or null */
+    struct rc_sv external_id;
+    struct rc_sv fault; /* last error in words, at most RC_MAX_FAULT bytes */
+    uint16_t status;    /* last HTTP status, 0: none */
+};
+
+/* What is fixed when the command is created. */
+struct rc_identity {
+    uint64_t seq;   /* dense, in commit order */
+    uint64_t nonce; /* random: root of every Idempotency-Key; its low half is the id's check */
+    uint64_t flow;  /* id of the flow's version */
+    rc_us created;
+    struct rc_sv ns, type, key, subject, actor;
+    struct rc_h128 payload_hash;
+    struct cel_value payload, refs; /* refs: a map from name to text */
+};
+
+struct rc_command {
+    struct rc_identity id;
+    const struct flow *flow;
+    uint32_t rev;  /* records of its history */
+    uint8_t mode;  /* enum rc_mode */
+    uint8_t state; /* enum rc_state: what rc_command_derive says, kept */
+    uint8_t why;   /* of the mode: RC_WHY_PERSON, or why the engine itself rolls back */
+    rc_us changed;
+    uint32_t nnodes;
+    struct rc_node *node; /* [0] is the root */
+    struct rc_data *data; /* beside node */
+};
+
+/* The purpose that a step is busy with in its present state. */
+enum rc_purpose rc_node_purpose(const struct rc_command *, uint32_t at);
+/* The step's definition. */
+static inline const struct flow_step *rc_node_step(const struct rc_command *command, uint32_t at)
+{
+    return &command->flow->steps[command->node[at].node];
+}
+
+/* State from nodes and mode (core/derive.c holds the table). Pure function of control. */
+enum rc_state rc_command_derive(const struct rc_command *);
+/* Whether any attempt is in flight. */
+bool rc_command_in_flight(const struct rc_command *);
+
+/* Rule 6: the Idempotency-Key: the same for every attempt of a round, never the same for two. */
+struct rc_h128 rc_idempotency_key(const struct rc_command *, uint32_t at, enum rc_purpose);
+/* Hash over control: nodes in path order, and mode. */
+struct rc_h128 rc_command_control_hash(const struct rc_command *);

@@ -1,0 +1,82 @@
+#pragma once
+/* What comes in: one message to one aggregate. A message from outside and one from another aggregate are the
+ * same thing. Borrowed for the call. */
+#include "core/command.h"
+
+enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2 };
+
+struct rc_addr {
+    uint8_t agg; /* enum rc_aggregate */
+    uint8_t shard;
+    uint64_t id; /* a command's seq, or a gate's id (flow_gate_id) */
+};
+
+enum rc_message_kind {
+    /* to a command; the numbers of these are those of enum rc_cause */
+    RC_MSG_SUBMIT = RC_CAUSE_SUBMIT,
+    RC_MSG_ADMIT = RC_CAUSE_ADMIT,   /* from its gate: one place is yours */
+    RC_MSG_RESULT = RC_CAUSE_RESULT, /* an attempt ended */
+    RC_MSG_LOST = RC_CAUSE_LOST,     /* an attempt was in flight when the process died */
+    RC_MSG_DUE = RC_CAUSE_DUE,       /* the time of a delayed step has come */
+    RC_MSG_ACTION = RC_CAUSE_ACTION, /* a person acts */
+    /* to a gate */
+    RC_MSG_WANT = 64, /* a step is ready: is there a place? */
+    RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
+    RC_MSG_DONE,      /* an attempt ended, or the place was not used */
+    RC_MSG_BACKLOG    /* from the engine: whether steps wait in the store (node: 1 or 0) */
+};
+
+/* How far an attempt came before it ended. */
+enum rc_reach { RC_NOT_SENT, RC_SENT, RC_ANSWERED };
+
+/* What an executor found. Who found it decides nothing: core/outcome.c does. */
+struct rc_result {
+    uint8_t reach;            /* enum rc_reach */
+    uint8_t why;              /* enum rc_why, where reach is not RC_ANSWERED */
+    bool usable;              /* answered: complete, within its bound, and parsed */
+    uint16_t status;          /* HTTP */
+    rc_us retry_after;        /* a span from now; 0: none */
+    struct cel_value headers; /* a map of lower-case names */
+    struct cel_value body;    /* parsed JSON, or a string, or null */
+    struct rc_sv excerpt;     /* not usable or an error: the first RC_MAX_EXCERPT bytes, UTF-8 */
+    struct rc_sv error;       /* in words, where there is no answer */
+    rc_us took;
+};
+
+struct rc_act {            /* an operator's action */
+    uint8_t action;        /* enum rc_action */
+    uint32_t expected_rev; /* If-Match; 0: any */
+    struct rc_sv subject, actor, reason;
+    struct rc_sv step; /* resolve, check: which; empty: the only one that is possible */
+    uint8_t verdict;   /* resolve: enum rc_verdict */
+    struct rc_sv external_id;
+    struct cel_value outputs; /* resolve happened: a map, or null */
+    struct rc_sv key;         /* idempotency key of the action; empty: none */
+};
+
+enum rc_verdict { RC_VERDICT_NONE, RC_HAPPENED, RC_DID_NOT_HAPPEN, RC_ACCEPTED_AS_IS };
+
+/* Rule 8: values for sites that are already decided: prove and rehearse only; empty in production. */
+struct rc_decided {
+    flow_site site;
+    uint32_t node;
+    struct cel_value value;
+};
+
+struct rc_ask {
+    uint8_t kind; /* enum rc_message_kind */
+    struct rc_addr to, from;
+    uint32_t node;    /* which step instance */
+    uint16_t attempt; /* result, lost: which */
+    uint8_t purpose;  /* result, lost */
+    rc_us now;
+    rc_us order;   /* want, offer: place in the queue */
+    uint64_t seed; /* random numbers come from here */
+    union {
+        const struct rc_identity *submit;
+        const struct rc_result *result;
+        const struct rc_act *act;
+    } u;
+    const struct rc_decided *decided;
+    uint32_t ndecided;
+};

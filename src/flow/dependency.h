@@ -1,0 +1,34 @@
+#pragma once
+/* A dependency: an outside system and how it may be reached. Immutable, shared between threads. */
+#include "flow/flow.h"
+
+enum flow_dep_kind { FLOW_DEP_HTTP };
+
+struct flow_refine { /* what a status means here, where it differs from the general rule */
+    uint16_t status;
+    uint8_t outcome; /* enum rc_outcome as a number: core/ knows the names */
+};
+
+struct flow_dependency {
+    uint64_t id; /* of this version in the store */
+    struct rc_sv name;
+    uint32_t version;
+    struct rc_h128 digest;
+    enum flow_dep_kind kind;
+    struct rc_sv base; /* "https://host:port/prefix", without a slash at the end */
+    bool tls;
+    struct rc_sv host;
+    uint16_t port;
+    bool allow_private; /* private, loopback and link-local addresses may be reached */
+    const struct cel_prog
+        *headers; /* a map of texts, may hold secrets; NULL: none. Evaluated without roots, by the sender */
+    uint32_t concurrent; /* attempts in flight at a time */
+    rc_us key_lifetime;  /* how long the other side remembers an Idempotency-Key; 0: for ever */
+    rc_us connect_timeout;
+    const struct flow_refine *refine;
+    uint16_t nrefine;
+};
+
+/* Address of a dependency's gate: 63 bits of a hash of its name, so that it is the same everywhere and for
+ * ever. */
+uint64_t flow_gate_id(struct rc_sv name);

@@ -1,0 +1,44 @@
+#pragma once
+/* Payload schemas: a named subset of JSON Schema 2020-12 (json-schema.org/draft/2020-12): type, properties,
+ * required, additionalProperties (true or false), items, enum, const, minimum, maximum, exclusiveMinimum,
+ * exclusiveMaximum, minLength, maxLength, minItems, maxItems, uniqueItems (false only), description, title,
+ * default (not filled in). Immutable, shared. */
+#include "base/limits.h"
+#include "cel/cel.h"
+
+enum flow_type { /* bits: "type" may be a list */
+                 FLOW_NULL = 1,
+                 FLOW_BOOLEAN = 2,
+                 FLOW_INTEGER = 4,
+                 FLOW_NUMBER = 8,
+                 FLOW_STRING = 16,
+                 FLOW_ARRAY = 32,
+                 FLOW_OBJECT = 64
+};
+
+struct flow_property {
+    struct rc_sv name;
+    const struct flow_schema *schema;
+    bool required;
+};
+
+struct flow_schema {
+    unsigned types; /* 0: any */
+    const struct flow_property *properties;
+    uint32_t nproperties;
+    bool closed; /* additionalProperties: false */
+    const struct flow_schema *items;
+    const struct cel_value *choices; /* enum, or const as a single one */
+    uint32_t nchoices;
+    bool has_min, has_max, min_exclusive, max_exclusive;
+    double min, max;
+    uint32_t min_length, max_length; /* code points, or items of an array; max 0xffffffff: none */
+    const struct cel_type *type;     /* what expressions see */
+};
+
+/* Checks a value, and turns integers into doubles where the schema says "number", so that expressions see one
+ * type; that is the only thing it writes to. The first `nerrors` errors are written (each with a JSON
+ * pointer), *ret_n is how many there are in all. RC_OK, or RC_INVALID when there is any. */
+RC_MUST
+enum rc_status flow_validate(const struct flow_schema *, struct cel_value *value, struct rc_error *errors,
+                             uint32_t nerrors, uint32_t *ret_n);
