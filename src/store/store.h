@@ -1,0 +1,232 @@
+#pragma once
+/* The storage contract. One suite (test/contract) holds every implementation to it.
+ *
+ * WHAT IS STORED. History is the truth: one record per step of an aggregate, append-only, holding the cause
+ * and the changes. All else is derived from the same records and exists to be found: the row of a command
+ * (its state, what lists need), its refs, its key, and the rows of work (steps that wait for a place or for a
+ * time). A command is loaded by folding its history.
+ *
+ * ONE WRITER. A struct rc_store is used by one thread, the engine's; it sees its own commits at once. Any
+ * number of struct rc_reader, each used by one thread at a time, see committed state only, never hold up the
+ * writer, and never see half a batch.
+ *
+ * ONE COMMIT. rc_store_commit takes a batch and makes all of it durable or nothing of it:
+ *   RC_OK              everything is on stable storage (synced) and visible to readers that start after this.
+ *   RC_FULL            nothing happened and the store goes on working: the disk has no room for new work. The
+ * reserve (below) may still let a batch through that is marked `essential`. RC_IO, RC_NOMEM    nothing
+ * happened, surely; the same batch may be tried again. RC_COMMIT_UNKNOWN  it is not known whether the batch
+ * is there. The handle is poisoned: every later call answers RC_IO. The caller tells nobody anything, closes
+ * it, opens the store again and reads state anew: what it finds is the truth. An answer to a client never
+ * precedes RC_OK.
+ *
+ * THE RESERVE. A store keeps preallocated room, so that results of what has already left and operators'
+ * actions still commit when the disk is full. A batch that is not essential is refused with RC_FULL as soon
+ * as the reserve could not be held or refilled; rc_store_room says so beforehand, so that no new attempt
+ * leaves. It is refilled when there is room again, and work resumes.
+ *
+ * WHO MAY OPEN. One process at a time (RC_LOCKED names the other's pid where it can); never a store with a
+ * newer schema (RC_NEWER), nor one that does not pass its check (RC_DAMAGED says what and where). Creating is
+ * atomic: under a temporary name, synced, renamed, directory synced.
+ *
+ * OWNERSHIP. What goes in is borrowed for the call. What comes out lives in the caller's arena. Nothing is
+ * partly written on failure.
+ */
+#include "core/core.h"
+
+struct rc_store;
+struct rc_reader;
+
+/* ---- writing
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* One entry of a command's history, in both directions. */
+struct rc_record {
+    uint64_t seq;    /* the command */
+    uint32_t rev;    /* from 1, without gaps */
+    uint64_t change; /* number in the store's whole sequence of changes; given by the store, 0 before that */
+    rc_us at;
+    const struct rc_ask
+        *cause; /* from history: as far as it is stored (kind, node, attempt, purpose and the body) */
+    const struct rc_change *changes;
+    uint32_t nchanges;
+};
+
+/* Where a step waits: rows of work. Every step in phase ready or delayed has exactly one. */
+struct rc_work {
+    uint8_t phase; /* RC_PHASE_READY: order is its place in the gate's queue. RC_PHASE_DELAYED: order is when;
+                      gate is 0 */
+    uint64_t gate;
+    rc_us order;
+    uint64_t seq;
+    uint32_t node;
+};
+
+struct rc_work_move { /* phase none or open: no row on that side */
+    struct rc_work before, after;
+};
+
+/* A command that the batch touches, once, with what its row becomes. */
+struct rc_touched {
+    const struct rc_command *command; /* as it is after the batch */
+    bool created; /* its identity, refs and key go in too; the key must be free: the engine has asked */
+    uint8_t state_before;
+    bool in_flight_before, in_flight;
+    const struct rc_work_move *moves;
+    uint32_t nmoves;
+};
+
+struct rc_batch {
+    const struct rc_record *records; /* in order; revs of one command ascend */
+    uint32_t nrecords;
+    const struct rc_touched *touched;
+    uint32_t ntouched;
+    rc_us high_water; /* engine time never goes back behind this, also after a restart */
+    bool essential;   /* only results of what has left, and actions: may use the reserve */
+};
+
+RC_MUST
+enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
+
+/* Whether new work may be taken on: RC_OK or RC_FULL (with how much is missing). Cheap; asked once a turn. */
+RC_MUST
+enum rc_status rc_store_room(struct rc_store *, struct rc_error *);
+
+/* Folds the log into the store where that is due and cheap now (SQLite: a checkpoint). Called by the writer
+ * when it is idle, and never needed for correctness. */
+RC_MUST
+enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);
+
+/* ---- definitions
+ * ---------------------------------------------------------------------------------------------------- */
+
+enum rc_def_kind { RC_DEF_FLOW = 1, RC_DEF_DEPENDENCY = 2 };
+
+struct rc_definition {
+    uint64_t id; /* of this version; given by the store */
+    uint8_t kind;
+    bool active;                     /* in force; at most one version of a name is */
+    uint32_t version;                /* of the name, from 1; given by the store */
+    struct rc_sv name, text, source; /* text: the YAML document; source: file name, for messages */
+    struct rc_h128 digest;
+    rc_us at;
+};
+
+/* Stores new versions (each becomes the active one of its name) and takes names out of force, in one durable
+ * commit. Fills id and version of `added`. Statuses as rc_store_commit. RC_IN_USE (and nothing happens) where
+ * a removed flow is held by commands that have not ended; err says how many. */
+RC_MUST
+enum rc_status rc_store_define(struct rc_store *, struct rc_definition *added, uint32_t nadded,
+                               const struct rc_definition *removed, uint32_t nremoved, rc_us now,
+                               struct rc_error *);
+
+/* ---- reading: both kinds of handle
+ * ---------------------------------------------------------------------------------- */
+
+/* The writer's own view as a reader: for the engine's loads. Valid as long as the store; not closed by the
+ * caller. */
+struct rc_reader *rc_store_self(struct rc_store *);
+
+struct rc_key_match {
+    uint64_t seq, nonce;
+    struct rc_h128 payload_hash;
+};
+/* The command behind (namespace, type, key); RC_NOT_FOUND. */
+RC_MUST
+enum rc_status rc_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
+                           struct rc_key_match *ret, struct rc_error *);
+
+/* A command's identity and a part of its history: records with rev > after_rev, at most `cap`; RC_NOT_FOUND.
+ * For folding: after_rev 0 and cap RC_MAX_HISTORY. *ret_records is in the arena. */
+RC_MUST
+enum rc_status rc_read_history(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
+                               struct rc_arena *, struct rc_identity *ret_identity,
+                               struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *);
+
+/* Work rows of one phase and gate with (order, seq, node) behind `after` (NULL: from the start), ascending;
+ * delayed: order <= up_to. */
+RC_MUST
+enum rc_status rc_read_work(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
+                            rc_us up_to, struct rc_work *ret_rows, uint32_t cap, uint32_t *ret_n,
+                            struct rc_error *);
+/* Gates that have ready work, ascending behind `after`. */
+RC_MUST
+enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
+                             uint32_t *ret_n, struct rc_error *);
+/* Commands with an attempt in flight, ascending by seq behind `after`. */
+RC_MUST
+enum rc_status rc_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
+                                 uint32_t *ret_n, struct rc_error *);
+
+/* The row of a command, for lists. */
+struct rc_row {
+    uint64_t seq, nonce, flow;
+    uint8_t state;
+    bool in_flight;
+    uint32_t rev;
+    rc_us created, changed;
+    struct rc_sv ns, type, key, actor;
+};
+struct rc_filter {
+    struct rc_sv ns;         /* empty: every namespace */
+    uint32_t states;         /* bit 1 << enum rc_state; 0: any */
+    struct rc_sv type;       /* empty: any */
+    struct rc_sv ref, value; /* a ref; empty: any */
+    uint64_t before;         /* seq lower than this; 0: from the newest */
+};
+/* Newest first. Looks at a bounded number of rows: a page may be short; *ret_next is where to go on
+ * (`before`), or 0 at the end. */
+RC_MUST
+enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
+                            struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
+/* How many commands are in each state: bounded work is not promised; for tools and tests. */
+RC_MUST
+enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
+
+/* Every definition that is active or held by a command that has not ended, with its text. */
+RC_MUST
+enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
+                                   uint32_t *ret_n, struct rc_error *);
+/* One definition by id. */
+RC_MUST
+enum rc_status rc_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *,
+                                  struct rc_definition *ret, struct rc_error *);
+
+struct rc_high {
+    uint64_t seq; /* highest seq that was ever given; 0: none */
+    uint64_t change;
+    rc_us high_water;
+};
+RC_MUST
+enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, struct rc_error *);
+
+/* ---- life
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+RC_MUST
+enum rc_status rc_reader_open(struct rc_store *, struct rc_reader **ret, struct rc_error *); /* any thread */
+void rc_reader_close(struct rc_reader *);
+/* Closes cleanly; readers must be closed before. */
+void rc_store_close(struct rc_store *);
+
+struct rc_sqlite_options {
+    const char *path;
+    uint64_t reserve;    /* bytes of the reserve; 0: 16 MiB */
+    uint64_t disk_limit; /* refuse new work when the store would grow beyond this; 0: the disk's own limit.
+                            Also for tests */
+    bool unsafe_no_sync; /* negative control of the proofs: never in production */
+};
+RC_MUST
+enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret, struct rc_error *);
+
+/* The memory store keeps "the disk" apart from the handle: what was not committed is gone with the handle,
+ * what was being committed may be either. Single process. */
+struct rc_memory_disk;
+RC_MUST
+struct rc_memory_disk *rc_memory_disk_new(void);
+void rc_memory_disk_free(struct rc_memory_disk *);
+RC_MUST
+enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store **ret, struct rc_error *);
+/* The next commit fails with this status. RC_COMMIT_UNKNOWN: `kept` says whether the batch is there after
+ * opening again. */
+void rc_memory_fail_next(struct rc_store *, enum rc_status, bool kept);
