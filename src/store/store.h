@@ -182,7 +182,7 @@ enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *, struct
 RC_MUST
 enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
 
-/* Every definition that is active or held by a command that has not ended, with its text. */
+/* Every version of every definition, with its text, ascending by id. */
 RC_MUST
 enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                    uint32_t *ret_n, struct rc_error *);

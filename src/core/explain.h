@@ -1,0 +1,24 @@
+#pragma once
+/* What a person who looks at a command needs to know, as data. Pure. The words are made from it by
+ * codec/view.h. */
+#include "core/core.h"
+
+enum rc_received { RC_RECEIVED_NO, RC_RECEIVED_YES, RC_RECEIVED_MAYBE };
+
+struct rc_explanation {
+    uint32_t node; /* the step that decides the command's state now; UINT32_MAX: none does */
+    enum rc_received
+        received;       /* did the outside service receive the last request of that step's current purpose? */
+    bool retry_is_safe; /* whether trying that step again can make a duplicate */
+    const char *retry_reason; /* one sentence, static: why it is or is not safe */
+    const char *next; /* one sentence, static: what happens next by itself, or what a person has to do */
+    rc_us next_at;    /* when, where that is known; 0 otherwise */
+    struct rc_allowed allowed[RC_ACTIONS];
+};
+void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
+
+/* What a roll back would do now: the nodes whose undo would run, in the order in which they would start. The
+ * array is in the arena. RC_REFUSED (err says why) where a roll back is not allowed. */
+RC_MUST
+enum rc_status rc_command_undo_plan(const struct rc_command *, struct rc_arena *, uint32_t **ret_nodes,
+                                    uint32_t *ret_n, struct rc_error *);

@@ -1,0 +1,71 @@
+#pragma once
+/* The engine: the only place where core, store and executors meet. It has no thread and no clock of its own:
+ * the caller runs turns and says what time it is, so that it is the same under the real clock and under a
+ * simulated one.
+ *
+ * One turn: take what is queued (requests, answers, what has become due, places that became free), run each
+ * as a unit through the core, commit the changes of all units in one batch, then, only then, reply and let
+ * the attempts leave. commit RC_OK               the overlay becomes the truth; replies and effects leave
+ *   nothing happened           the overlay is dropped; requests are answered with the status, facts stay
+ * queued and are tried again RC_COMMIT_UNKNOWN          nobody is told anything: requests end unanswered
+ * (reply with RC_COMMIT_UNKNOWN, which the API turns into a closed connection), the cache is dropped, the
+ * store is opened again and read anew; facts stay queued Starting is recovering: rc_engine_new takes over
+ * what the store says was in flight. There is no other recovery code. */
+#include "engine/request.h"
+
+struct rc_engine;
+
+struct rc_ports {
+    struct rc_store *store; /* the engine owns it from rc_engine_new on */
+    enum rc_status (*reopen)(void *context, struct rc_store **ret_store,
+                             struct rc_error *); /* after an unknown commit */
+    struct rc_exec *exec[1]; /* by enum flow_dep_kind; closed by the caller before rc_engine_free */
+    void (*reply)(void *context,
+                  struct rc_request *); /* on the engine's thread; the request is the receiver's again */
+    void (*wake)(void *context);        /* any thread: there is something to do: run a turn soon */
+    void *context;
+};
+
+struct rc_tick {
+    rc_us monotonic, wall; /* engine time is made from both (rule 13): it starts at the wall clock and goes on
+                              with the monotonic one */
+    uint64_t seed;
+};
+
+/* `set` holds every version that the store has. Reads the store: what was in flight becomes lost, and that is
+ * the first thing the first turn commits. The set and its parts must live until rc_engine_free. */
+RC_MUST
+enum rc_status rc_engine_new(const struct rc_ports *, const struct flow_set *set, struct rc_tick,
+                             struct rc_engine **ret, struct rc_error *);
+/* Requests that are queued still are answered with RC_STOPPING. Answers that come later have nowhere to go:
+ * close executors first. */
+void rc_engine_free(struct rc_engine *);
+
+/* Any thread. RC_BUSY (too much is queued), RC_STOPPING: the request stays the caller's and is not replied
+ * to. */
+RC_MUST
+enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
+/* Any thread: an executor's answer. Never refuses: whatever left had a place. Has the type of rc_answer_fn.
+ */
+void rc_engine_answer(void *engine, struct rc_answer *);
+
+/* One turn, on the engine's thread. *ret_sleep: how long nothing will become due (0: run again at once;
+ * UINT64_MAX: until woken). RC_OK also where requests were refused. Anything else: the store cannot be used
+ * (err says why); the caller may call again later, and nothing is lost. */
+RC_MUST
+enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us *ret_sleep, struct rc_error *);
+
+/* The definitions in force; any thread; valid until rc_engine_free. */
+const struct flow_set *rc_engine_definitions(const struct rc_engine *);
+
+/* From now on nothing new is admitted: posts are refused with RC_STOPPING and no attempt starts; results
+ * still commit. Any thread. */
+void rc_engine_drain(struct rc_engine *);
+
+struct rc_engine_stats { /* counters since start; read on any thread */
+    uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused;
+    uint32_t hot, in_flight, queued;
+    bool room;    /* false: the disk is full, no new work */
+    bool healthy; /* false: the store cannot be used right now */
+};
+void rc_engine_stats(const struct rc_engine *, struct rc_engine_stats *ret);

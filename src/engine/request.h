@@ -1,0 +1,51 @@
+#pragma once
+/* What clients ask of the engine, and its answer. A request belongs to whoever made it, except between
+ * rc_engine_post and the reply. */
+#include "exec/exec.h"
+#include "store/store.h"
+
+enum rc_request_kind { RC_REQUEST_SUBMIT, RC_REQUEST_ACT, RC_REQUEST_DEFINE };
+
+/* What the answer says of a command; copied, so that it stays true when the command moves on. */
+struct rc_outline {
+    uint64_t seq, nonce;
+    uint32_t rev;
+    uint8_t state; /* enum rc_state */
+    rc_us created, changed;
+};
+
+/* A definition that is to come into force, with its text parsed. The parsed form lives as long as the engine.
+ */
+struct rc_new_definition {
+    struct rc_definition row;
+    struct flow *flow;                  /* kind flow: id and version are filled in by the engine */
+    struct flow_dependency *dependency; /* kind dependency: the same */
+};
+
+struct rc_request {
+    struct rc_request *next; /* queue link of whoever holds it */
+    enum rc_request_kind kind;
+    struct rc_arena
+        *arena; /* where the inputs live. The engine keeps it (and sets this to NULL) where it makes a command
+                 * of it, or where definitions come into force; otherwise it stays with the request */
+    union {
+        struct rc_identity submit; /* from rc_prepare_submit; seq and created are given by the engine */
+        struct {
+            uint64_t seq;
+            uint32_t check; /* of the id: a wrong one is not found */
+            struct rc_act act;
+        } act;
+        struct {
+            struct rc_new_definition *added;
+            struct rc_definition *removed; /* kind and name */
+            uint32_t nadded, nremoved;
+        } define;
+    } u;
+    void *owner; /* the client's; the engine does not look at it */
+
+    /* answer: error is set where status is not RC_OK */
+    enum rc_status status;
+    bool replayed;             /* submit: the command was there already; act: the action was done already */
+    struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command */
+    struct rc_error error;
+};
