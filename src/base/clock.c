@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
+int64_t rc_days_from_date(int64_t year, unsigned month, unsigned day)
 {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -17,7 +17,7 @@ static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
     return era * 146097 + (int64_t)doe - 719468;
 }
 
-static void civil_from_days(int64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day)
+void rc_date_from_days(int64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -34,7 +34,7 @@ uint32_t rc_format_time(rc_us at, char ret_text[RC_TIME_TEXT])
     static const rc_us max = 253402300799999999u; /* end of year 9999 */
     if (at > max) at = max;
     unsigned year, month, day, second = (unsigned)(at / 1000000 % 86400);
-    civil_from_days((int64_t)(at / 1000000 / 86400), &year, &month, &day);
+    rc_date_from_days((int64_t)(at / 1000000 / 86400), &year, &month, &day);
     return (uint32_t)snprintf(ret_text, RC_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", year % 10000,
                               month % 100, day % 100, second / 3600 % 24, second / 60 % 60, second % 60,
                               (unsigned)(at % 1000000));
@@ -95,7 +95,7 @@ bool rc_parse_time(struct rc_sv text, rc_us *ret)
     }
     int64_t offset;
     if (!parse_offset(text, at, &offset)) return false;
-    int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    int64_t seconds = rc_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
     if (seconds < 0) return false;
     *ret = (rc_us)seconds * 1000000 + micros;
     return true;

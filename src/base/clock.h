@@ -19,6 +19,11 @@ bool rc_parse_span(struct rc_sv, rc_us *ret);
 /* "1h30m", "250ms", "0s": the two largest units, rounded down, terminated; returns the length. For people. */
 uint32_t rc_format_span(rc_us, char ret_text[RC_SPAN_TEXT]);
 
+/* Days since 1970-01-01 in the proleptic Gregorian calendar, and back; years 1 to 9999, month and day from 1.
+ */
+int64_t rc_days_from_date(int64_t year, unsigned month, unsigned day);
+void rc_date_from_days(int64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day);
+
 /* Wall clock and monotonic clock of the machine, for the composition root and the tools; pure code never
  * calls these. */
 rc_us rc_clock_wall(void);

@@ -18,6 +18,5 @@ void rc_map_free(
     struct rc_map *); /* the values are not touched; the map is empty afterwards and may be used again */
 void *rc_map_get(const struct rc_map *, uint64_t key); /* NULL where there is none */
 /* Sets key to value (not NULL), replacing what was there. RC_NOMEM leaves the map as it was. */
-RC_MUST
-enum rc_status rc_map_put(struct rc_map *, uint64_t key, void *value);
+RC_MUST enum rc_status rc_map_put(struct rc_map *, uint64_t key, void *value);
 void *rc_map_remove(struct rc_map *, uint64_t key); /* what was there, or NULL */

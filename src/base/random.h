@@ -5,8 +5,7 @@
 #include <stdint.h>
 
 /* Fills from getrandom(2). RC_IO where the kernel refuses. Thread-safe. */
-RC_MUST
-enum rc_status rc_random(void *ret_bytes, size_t n);
+RC_MUST enum rc_status rc_random(void *ret_bytes, size_t n);
 
 /* The next number of a stream (SplitMix64: Steele, Lea, Flood, 2014). The state is any number and is
  * advanced. */

@@ -75,9 +75,8 @@ struct cel_prog;
  * text _segment(x)  _text(x), percent-encoded as one path segment (RFC 3986, 3.3); empty, "." and ".." are
  * errors
  */
-RC_MUST
-enum rc_status cel_compile(struct rc_sv source, const struct cel_scope *, struct rc_arena *,
-                           const struct cel_prog **ret_prog, struct rc_error *);
+RC_MUST enum rc_status cel_compile(struct rc_sv source, const struct cel_scope *, struct rc_arena *,
+                                   const struct cel_prog **ret_prog, struct rc_error *);
 
 /* Static type of the program's value. */
 const struct cel_type *cel_prog_type(const struct cel_prog *);
@@ -99,6 +98,5 @@ struct cel_env {
 /* Evaluates. The value may borrow from the roots, the program and the arena. Errors: RC_EVAL (with line,
  * column and the actual values: "no such key 'ulr' in map with keys number, url"), RC_LIMIT (cost), RC_NOMEM.
  */
-RC_MUST
-enum rc_status cel_eval(const struct cel_prog *, const struct cel_env *, struct rc_arena *,
-                        struct cel_value *ret_value, struct rc_error *);
+RC_MUST enum rc_status cel_eval(const struct cel_prog *, const struct cel_env *, struct rc_arena *,
+                                struct cel_value *ret_value, struct rc_error *);

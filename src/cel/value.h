@@ -84,8 +84,7 @@ int cel_key_cmp(struct cel_value a, struct cel_value b);
 
 /* Sorts `n` pairs in place into a map's order. False when two keys are equal or a key is no bool, int, uint
  * or string; *ret_bad is then the index of a pair at fault. */
-RC_MUST
-bool cel_map_sort(struct cel_value *pairs, uint32_t n, uint32_t *ret_bad);
+RC_MUST bool cel_map_sort(struct cel_value *pairs, uint32_t n, uint32_t *ret_bad);
 
 /* The value behind a key, or NULL. `map` may be of any kind; what is no map has no keys. */
 const struct cel_value *cel_map_find(const struct cel_value *map, struct cel_value key);
@@ -95,8 +94,7 @@ const struct cel_value *cel_map_get(const struct cel_value *map, const char *key
 bool cel_equal(struct cel_value a, struct cel_value b);
 
 /* Copies the whole tree, text included. RC_NOMEM or RC_LIMIT where the arena refuses. */
-RC_MUST
-enum rc_status cel_copy(struct cel_value, struct rc_arena *, struct cel_value *ret_copy);
+RC_MUST enum rc_status cel_copy(struct cel_value, struct rc_arena *, struct cel_value *ret_copy);
 
 /* Adds the canonical form to a hash: sorted keys, and numbers by value, so that 1, 1.0 and 1e0 hash alike
  * (RFC 8785 has only one kind of number), but every other difference shows. */

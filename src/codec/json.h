@@ -7,6 +7,5 @@
  * RC_MAX_JSON_DEPTH deep and RC_MAX_JSON_CELLS values. Numbers without fraction and exponent that fit become
  * CEL_INT, others CEL_DOUBLE; a number too large for both is an error. The value borrows nothing from `text`.
  * Errors: RC_SYNTAX with line and column; RC_LIMIT; RC_NOMEM. Thread-safe (one arena per thread). */
-RC_MUST
-enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *, struct cel_value *ret_value,
+RC_MUST enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *, struct cel_value *ret_value,
                              struct rc_error *);

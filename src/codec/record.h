@@ -1,17 +1,21 @@
 #pragma once
 /* Core types as stored JSON, format 1: what a history record is made of.
  *
- * Changes are a JSON array of arrays of integer codes and texts, one per change. Integers, because they are
- * short; JSON, because SQLite's own functions can read it (the views in the schema do). Trailing nulls and
- * zeros of a row may be left out. [1]                            create; the identity stands in the command's
- * row, its payload in the cause's body [2, node, state, phase, why, attempt, tries, round, undo_round, lost,
- * cleared, since, first, due] control and times of a node; node, parent and item of the flow are fixed at
- * creation in this format; times in µs relative to the record's: 0 is none, else t − at, plus 1 where that is
- * >= 0 [3, node, outputs, external id] [4, node, hash in hex] [5, node, text, status] [6, mode, why] [7,
- * state] A cause's body is what people or outside systems wrote: the payload of a submission as canonical
- * JSON; of a result
- * {"reach", "why", "usable", "status", "retry_after", "excerpt", "error", "took"} as far as set (headers and
- * a usable body are not kept: the outputs are); of an action its fields; empty for the rest. */
+ * Changes are a JSON array of arrays of integer codes and texts, one per change. Integers, because they are short;
+ * JSON, because SQLite's own functions can read it (the views in the schema do). Trailing nulls and zeros of a row
+ * may be left out.
+ *   [1]                   create; the identity stands in the command's row, its payload in the cause's body
+ *   [2, node, state, phase, why, attempt, tries, asks, round, undo_round, lost, cleared, since, first, due]
+ *                         control and times of a node; what a node is in the flow is fixed by the flow; times in µs
+ *                         relative to the record's: 0 is none, else t - at, plus 1 where that is >= 0
+ *   [3, node, outputs, external id]
+ *   [4, node, hash in hex]
+ *   [5, node, text, status]
+ *   [6, mode, why]
+ *   [7, state]
+ * A cause's body is what people or outside systems wrote: the payload of a submission as canonical JSON; of a result
+ * {"reach", "why", "usable", "status", "retry_after", "excerpt", "error", "took"} as far as set (headers and a usable
+ * body are not kept: the outputs are); of an action its fields; empty for the rest. */
 #include "core/core.h"
 
 /* Writers never fail; the buffer carries the status. */
@@ -20,9 +24,8 @@ void rc_put_cause(struct rc_buf *, const struct rc_ask *);
 
 /* RC_DAMAGED where the text is not what the writers write; RC_NOMEM. Everything lives in the arena. CREATE
  * comes back with identity NULL: the caller fills it in. */
-RC_MUST
-enum rc_status rc_get_changes(struct rc_sv text, rc_us at, struct rc_arena *, struct rc_change **ret,
-                              uint32_t *ret_n, struct rc_error *);
+RC_MUST enum rc_status rc_get_changes(struct rc_sv text, rc_us at, struct rc_arena *, struct rc_change **ret,
+                                      uint32_t *ret_n, struct rc_error *);
 /* Kind, node, attempt, purpose come from the caller (columns); this fills the body (u). */
-RC_MUST
-enum rc_status rc_get_cause(struct rc_sv text, struct rc_arena *, struct rc_ask *io_ask, struct rc_error *);
+RC_MUST enum rc_status rc_get_cause(struct rc_sv text, struct rc_arena *, struct rc_ask *io_ask,
+                                    struct rc_error *);

@@ -39,7 +39,7 @@ struct rc_change {
         uint8_t state;
         struct {
             uint32_t in_use;
-            bool backlog;
+            bool backlog, closed;
         } gate;
     } u;
 };

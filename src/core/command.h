@@ -13,7 +13,8 @@ struct rc_node {
     uint16_t parent;  /* index of the enclosing block's instance; the root's is its own */
     uint16_t item;    /* item or pass within a loop; 0 outside */
     uint16_t attempt; /* number of the last attempt, of all purposes; the first is 1 */
-    uint16_t tries;   /* attempts of the current purpose since it was begun or a person retried it */
+    uint16_t tries;   /* attempts of the action (or of the undo) since it was begun or a person retried it */
+    uint16_t asks;    /* questions since: checks of this unknown, or of what is required for this attempt */
     uint8_t state;    /* enum rc_step_state */
     uint8_t phase;    /* enum rc_phase; of the purpose that rc_node_purpose() names */
     uint8_t why;      /* enum rc_why: why the state is what it is */
@@ -21,7 +22,7 @@ struct rc_node {
     uint8_t undo_round;
     uint8_t lost;    /* crashes in a row that lost this step's attempt */
     uint8_t cleared; /* 1: its `require` question was answered with yes for the next attempt */
-    uint8_t pad[3];
+    uint8_t pad;
 };
 _Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");
 

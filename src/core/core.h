@@ -13,17 +13,16 @@
 #include "core/change.h"
 #include "core/gate.h"
 
-RC_MUST
-enum rc_status rc_command_step(const struct rc_command *, const struct rc_ask *, const struct flow_set *,
-                               struct rc_arena *, struct rc_out *ret_out, struct rc_error *);
+RC_MUST enum rc_status rc_command_step(const struct rc_command *, const struct rc_ask *,
+                                       const struct flow_set *, struct rc_arena *, struct rc_out *ret_out,
+                                       struct rc_error *);
 
 /* Applies one change. A new command (RC_CHANGE_CREATE) needs an empty one with `flow` set; nodes are
- * allocated in the arena, which must live as long as the command; texts and values are borrowed from the
- * change. RC_BUG where the change does not fit: an edge that spec/states.def does not have, a node that is
+ * allocated in the arena, which must live as long as the command; texts and values are copied into
+ * it (a CREATE's are borrowed: the arena they live in becomes the command's). RC_BUG where the change does not fit: an edge that spec/states.def does not have, a node that is
  * not there; the command is untouched then. */
-RC_MUST
-enum rc_status rc_command_apply(struct rc_command *, const struct rc_change *, struct rc_arena *,
-                                struct rc_error *);
+RC_MUST enum rc_status rc_command_apply(struct rc_command *, const struct rc_change *, struct rc_arena *,
+                                        struct rc_error *);
 
 /* The change that takes back `change`: what is there now. Meaningless for RC_CHANGE_CREATE. Borrows from the
  * command. */

@@ -19,6 +19,5 @@ void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
 
 /* What a roll back would do now: the nodes whose undo would run, in the order in which they would start. The
  * array is in the arena. RC_REFUSED (err says why) where a roll back is not allowed. */
-RC_MUST
-enum rc_status rc_command_undo_plan(const struct rc_command *, struct rc_arena *, uint32_t **ret_nodes,
-                                    uint32_t *ret_n, struct rc_error *);
+RC_MUST enum rc_status rc_command_undo_plan(const struct rc_command *, struct rc_arena *,
+                                            uint32_t **ret_nodes, uint32_t *ret_n, struct rc_error *);

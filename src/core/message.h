@@ -23,7 +23,8 @@ enum rc_message_kind {
     RC_MSG_WANT = 64, /* a step is ready: is there a place? */
     RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
     RC_MSG_DONE,      /* an attempt ended, or the place was not used */
-    RC_MSG_BACKLOG    /* from the engine: whether steps wait in the store (node: 1 or 0) */
+    RC_MSG_BACKLOG,   /* from the engine: whether steps wait in the store (node: 1 or 0) */
+    RC_MSG_CLOSED     /* from the engine: whether nothing new may leave (node: 1 or 0) */
 };
 
 /* How far an attempt came before it ended. */

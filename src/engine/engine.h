@@ -34,17 +34,15 @@ struct rc_tick {
 
 /* `set` holds every version that the store has. Reads the store: what was in flight becomes lost, and that is
  * the first thing the first turn commits. The set and its parts must live until rc_engine_free. */
-RC_MUST
-enum rc_status rc_engine_new(const struct rc_ports *, const struct flow_set *set, struct rc_tick,
-                             struct rc_engine **ret, struct rc_error *);
+RC_MUST enum rc_status rc_engine_new(const struct rc_ports *, const struct flow_set *set, struct rc_tick,
+                                     struct rc_engine **ret, struct rc_error *);
 /* Requests that are queued still are answered with RC_STOPPING. Answers that come later have nowhere to go:
  * close executors first. */
 void rc_engine_free(struct rc_engine *);
 
 /* Any thread. RC_BUSY (too much is queued), RC_STOPPING: the request stays the caller's and is not replied
  * to. */
-RC_MUST
-enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
+RC_MUST enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
 /* Any thread: an executor's answer. Never refuses: whatever left had a place. Has the type of rc_answer_fn.
  */
 void rc_engine_answer(void *engine, struct rc_answer *);
@@ -52,8 +50,8 @@ void rc_engine_answer(void *engine, struct rc_answer *);
 /* One turn, on the engine's thread. *ret_sleep: how long nothing will become due (0: run again at once;
  * UINT64_MAX: until woken). RC_OK also where requests were refused. Anything else: the store cannot be used
  * (err says why); the caller may call again later, and nothing is lost. */
-RC_MUST
-enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us *ret_sleep, struct rc_error *);
+RC_MUST enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us *ret_sleep,
+                                      struct rc_error *);
 
 /* The definitions in force; any thread; valid until rc_engine_free. */
 const struct flow_set *rc_engine_definitions(const struct rc_engine *);

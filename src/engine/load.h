@@ -5,7 +5,6 @@
 /* Folds at most RC_MAX_HISTORY records. The command lives in the arena. RC_NOT_FOUND; RC_DAMAGED where the
  * history does not fold; RC_BUG where the set does not know the flow's version. ret_records/ret_n (may be
  * NULL): the history itself. */
-RC_MUST
-enum rc_status rc_load_command(struct rc_reader *, const struct flow_set *, uint64_t seq, struct rc_arena *,
-                               struct rc_command *ret, struct rc_record **ret_records, uint32_t *ret_n,
-                               struct rc_error *);
+RC_MUST enum rc_status rc_load_command(struct rc_reader *, const struct flow_set *, uint64_t seq,
+                                       struct rc_arena *, struct rc_command *ret,
+                                       struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *);

@@ -14,17 +14,14 @@ struct rc_submission {
  * Everything lives in the arena. Errors: RC_NOT_FOUND (no such flow), RC_INVALID (payload, key, refs: up to
  * `nerrors` errors, each with a JSON pointer into the submission: "/payload/amount"), RC_EVAL (the flow's key
  * or refs), RC_LIMIT, RC_NOMEM. *ret_nerrors is at least 1 then. */
-RC_MUST
-enum rc_status rc_prepare_submit(const struct flow_set *, struct rc_submission *, struct rc_arena *,
-                                 struct rc_identity *ret, struct rc_error *errors, uint32_t nerrors,
-                                 uint32_t *ret_nerrors);
+RC_MUST enum rc_status rc_prepare_submit(const struct flow_set *, struct rc_submission *, struct rc_arena *,
+                                         struct rc_identity *ret, struct rc_error *errors, uint32_t nerrors,
+                                         uint32_t *ret_nerrors);
 
 /* Adds new versions and removals to a set; the result is in the arena and borrows the old set's parts. */
-RC_MUST
-enum rc_status rc_set_change(const struct flow_set *old, const struct rc_new_definition *added,
-                             uint32_t nadded, const struct rc_definition *removed, uint32_t nremoved,
-                             struct rc_arena *, const struct flow_set **ret);
+RC_MUST enum rc_status rc_set_change(const struct flow_set *old, const struct rc_new_definition *added,
+                                     uint32_t nadded, const struct rc_definition *removed, uint32_t nremoved,
+                                     struct rc_arena *, const struct flow_set **ret);
 /* A set from stored definitions, parsed by the caller; inactive versions included. */
-RC_MUST
-enum rc_status rc_set_make(const struct rc_new_definition *, uint32_t n, struct rc_arena *,
-                           const struct flow_set **ret);
+RC_MUST enum rc_status rc_set_make(const struct rc_new_definition *, uint32_t n, struct rc_arena *,
+                                   const struct flow_set **ret);

@@ -31,8 +31,7 @@ rc_answer_fn(void *context,
 
 /* Never refuses for room: the gate gave the place. RC_NOMEM, RC_STOPPING: nothing has left, no answer will
  * follow, the caller keeps the arena. Any thread. */
-RC_MUST
-enum rc_status rc_exec_start(struct rc_exec *, const struct rc_start *);
+RC_MUST enum rc_status rc_exec_start(struct rc_exec *, const struct rc_start *);
 /* Ends everything in flight (each is answered) and frees it. */
 void rc_exec_close(struct rc_exec *);
 
@@ -51,5 +50,4 @@ struct rc_http_options {
         *resolve_test; /* tests only: "host:port:address[,address]" as CURLOPT_RESOLVE; NULL in production */
     const char *ca_file; /* NULL: the system's */
 };
-RC_MUST
-enum rc_status rc_http_open(const struct rc_http_options *, struct rc_exec **ret, struct rc_error *);
+RC_MUST enum rc_status rc_http_open(const struct rc_http_options *, struct rc_exec **ret, struct rc_error *);

@@ -39,6 +39,5 @@ struct flow_schema {
 /* Checks a value, and turns integers into doubles where the schema says "number", so that expressions see one
  * type; that is the only thing it writes to. The first `nerrors` errors are written (each with a JSON
  * pointer), *ret_n is how many there are in all. RC_OK, or RC_INVALID when there is any. */
-RC_MUST
-enum rc_status flow_validate(const struct flow_schema *, struct cel_value *value, struct rc_error *errors,
-                             uint32_t nerrors, uint32_t *ret_n);
+RC_MUST enum rc_status flow_validate(const struct flow_schema *, struct cel_value *value,
+                                     struct rc_error *errors, uint32_t nerrors, uint32_t *ret_n);

@@ -84,17 +84,14 @@ struct rc_batch {
     bool essential;   /* only results of what has left, and actions: may use the reserve */
 };
 
-RC_MUST
-enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
+RC_MUST enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 
 /* Whether new work may be taken on: RC_OK or RC_FULL (with how much is missing). Cheap; asked once a turn. */
-RC_MUST
-enum rc_status rc_store_room(struct rc_store *, struct rc_error *);
+RC_MUST enum rc_status rc_store_room(struct rc_store *, struct rc_error *);
 
 /* Folds the log into the store where that is due and cheap now (SQLite: a checkpoint). Called by the writer
  * when it is idle, and never needed for correctness. */
-RC_MUST
-enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);
+RC_MUST enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);
 
 /* ---- definitions
  * ---------------------------------------------------------------------------------------------------- */
@@ -114,10 +111,9 @@ struct rc_definition {
 /* Stores new versions (each becomes the active one of its name) and takes names out of force, in one durable
  * commit. Fills id and version of `added`. Statuses as rc_store_commit. RC_IN_USE (and nothing happens) where
  * a removed flow is held by commands that have not ended; err says how many. */
-RC_MUST
-enum rc_status rc_store_define(struct rc_store *, struct rc_definition *added, uint32_t nadded,
-                               const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                               struct rc_error *);
+RC_MUST enum rc_status rc_store_define(struct rc_store *, struct rc_definition *added, uint32_t nadded,
+                                       const struct rc_definition *removed, uint32_t nremoved, rc_us now,
+                                       struct rc_error *);
 
 /* ---- reading: both kinds of handle
  * ---------------------------------------------------------------------------------- */
@@ -131,31 +127,26 @@ struct rc_key_match {
     struct rc_h128 payload_hash;
 };
 /* The command behind (namespace, type, key); RC_NOT_FOUND. */
-RC_MUST
-enum rc_status rc_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
-                           struct rc_key_match *ret, struct rc_error *);
+RC_MUST enum rc_status rc_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
+                                   struct rc_key_match *ret, struct rc_error *);
 
 /* A command's identity and a part of its history: records with rev > after_rev, at most `cap`; RC_NOT_FOUND.
  * For folding: after_rev 0 and cap RC_MAX_HISTORY. *ret_records is in the arena. */
-RC_MUST
-enum rc_status rc_read_history(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
-                               struct rc_arena *, struct rc_identity *ret_identity,
-                               struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *);
+RC_MUST enum rc_status rc_read_history(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
+                                       struct rc_arena *, struct rc_identity *ret_identity,
+                                       struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *);
 
 /* Work rows of one phase and gate with (order, seq, node) behind `after` (NULL: from the start), ascending;
  * delayed: order <= up_to. */
-RC_MUST
-enum rc_status rc_read_work(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
-                            rc_us up_to, struct rc_work *ret_rows, uint32_t cap, uint32_t *ret_n,
-                            struct rc_error *);
+RC_MUST enum rc_status rc_read_work(struct rc_reader *, uint8_t phase, uint64_t gate,
+                                    const struct rc_work *after, rc_us up_to, struct rc_work *ret_rows,
+                                    uint32_t cap, uint32_t *ret_n, struct rc_error *);
 /* Gates that have ready work, ascending behind `after`. */
-RC_MUST
-enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
-                             uint32_t *ret_n, struct rc_error *);
+RC_MUST enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
+                                     uint32_t *ret_n, struct rc_error *);
 /* Commands with an attempt in flight, ascending by seq behind `after`. */
-RC_MUST
-enum rc_status rc_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
-                                 uint32_t *ret_n, struct rc_error *);
+RC_MUST enum rc_status rc_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
+                                         uint32_t *ret_n, struct rc_error *);
 
 /* The row of a command, for lists. */
 struct rc_row {
@@ -175,36 +166,32 @@ struct rc_filter {
 };
 /* Newest first. Looks at a bounded number of rows: a page may be short; *ret_next is where to go on
  * (`before`), or 0 at the end. */
-RC_MUST
-enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
-                            struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
+RC_MUST enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *,
+                                    uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n,
+                                    uint64_t *ret_next, struct rc_error *);
 /* How many commands are in each state: bounded work is not promised; for tools and tests. */
-RC_MUST
-enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
+RC_MUST enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
 
 /* Every version of every definition, with its text, ascending by id. */
-RC_MUST
-enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
-                                   uint32_t *ret_n, struct rc_error *);
+RC_MUST enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
+                                           uint32_t *ret_n, struct rc_error *);
 /* One definition by id. */
-RC_MUST
-enum rc_status rc_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *,
-                                  struct rc_definition *ret, struct rc_error *);
+RC_MUST enum rc_status rc_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *,
+                                          struct rc_definition *ret, struct rc_error *);
 
 struct rc_high {
     uint64_t seq; /* highest seq that was ever given; 0: none */
     uint64_t change;
     rc_us high_water;
 };
-RC_MUST
-enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, struct rc_error *);
+RC_MUST enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, struct rc_error *);
 
 /* ---- life
  * -----------------------------------------------------------------------------------------------------------
  */
 
-RC_MUST
-enum rc_status rc_reader_open(struct rc_store *, struct rc_reader **ret, struct rc_error *); /* any thread */
+RC_MUST enum rc_status rc_reader_open(struct rc_store *, struct rc_reader **ret,
+                                      struct rc_error *); /* any thread */
 void rc_reader_close(struct rc_reader *);
 /* Closes cleanly; readers must be closed before. */
 void rc_store_close(struct rc_store *);
@@ -216,17 +203,15 @@ struct rc_sqlite_options {
                             Also for tests */
     bool unsafe_no_sync; /* negative control of the proofs: never in production */
 };
-RC_MUST
-enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret, struct rc_error *);
+RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret,
+                                      struct rc_error *);
 
 /* The memory store keeps "the disk" apart from the handle: what was not committed is gone with the handle,
  * what was being committed may be either. Single process. */
 struct rc_memory_disk;
-RC_MUST
-struct rc_memory_disk *rc_memory_disk_new(void);
+RC_MUST struct rc_memory_disk *rc_memory_disk_new(void);
 void rc_memory_disk_free(struct rc_memory_disk *);
-RC_MUST
-enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store **ret, struct rc_error *);
+RC_MUST enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store **ret, struct rc_error *);
 /* The next commit fails with this status. RC_COMMIT_UNKNOWN: `kept` says whether the batch is there after
  * opening again. */
 void rc_memory_fail_next(struct rc_store *, enum rc_status, bool kept);
