@@ -12,12 +12,13 @@ struct flow_refine { /* what a status means here, where it differs from the gene
 struct flow_dependency {
     uint64_t id; /* of this version in the store */
     struct rc_sv name;
+    uint64_t gate; /* flow_gate_id(name) */
     uint32_t version;
     struct rc_h128 digest;
     enum flow_dep_kind kind;
     struct rc_sv base; /* "https://host:port/prefix", without a slash at the end */
     bool tls;
-    struct rc_sv host;
+    struct rc_sv host; /* a name or an address; of IPv6 without brackets */
     uint16_t port;
     bool allow_private; /* private, loopback and link-local addresses may be reached */
     const struct cel_prog

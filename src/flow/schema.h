@@ -27,6 +27,7 @@ struct flow_schema {
     const struct flow_property *properties;
     uint32_t nproperties;
     bool closed; /* additionalProperties: false */
+    bool open;   /* additionalProperties: true was said: expressions may read what is not declared */
     const struct flow_schema *items;
     const struct cel_value *choices; /* enum, or const as a single one */
     uint32_t nchoices;
@@ -36,8 +37,17 @@ struct flow_schema {
     const struct cel_type *type;     /* what expressions see */
 };
 
-/* Checks a value, and turns integers into doubles where the schema says "number", so that expressions see one
- * type; that is the only thing it writes to. The first `nerrors` errors are written (each with a JSON
- * pointer), *ret_n is how many there are in all. RC_OK, or RC_INVALID when there is any. */
+/* The type that expressions see, made from the keywords of this schema and the `type` of those below it.
+ * Optional properties have their type like required ones: reading one that is not there is an error when
+ * evaluated, has() asks. Several types at once are dyn. An object with properties has exactly these unless
+ * `open`, so that a misspelt one is found when the flow is loaded. NULL when the arena refuses. */
+RC_MUST
+const struct cel_type *flow_schema_type(const struct flow_schema *, struct rc_arena *);
+
+/* Checks a value, and gives its numbers the one kind that expressions see: doubles where the schema says
+ * "number", ints where it says "integer" (1.0 is one); that is the only thing it writes to. An integer that
+ * no double can hold is an error where "number" is declared. The first `nerrors` errors are written (each
+ * with a JSON pointer), *ret_n is how many there are in all. RC_OK, or RC_INVALID when there is any. Recurses
+ * as deep as the schema is. */
 RC_MUST enum rc_status flow_validate(const struct flow_schema *, struct cel_value *value,
                                      struct rc_error *errors, uint32_t nerrors, uint32_t *ret_n);
