@@ -1,0 +1,64 @@
+#pragma once
+/* Core types as JSON for people and programs: what the API answers. Words, not codes; times in RFC 3339. The
+ * fields are the API's promise (spec/openapi.yaml). Writers never fail; the buffer behind the writer carries
+ * the status. Thread-safe: nothing is kept. */
+#include "codec/write.h"
+#include "core/explain.h"
+
+/* A command in a list, or as the answer to a request. Empty texts are left out. */
+struct rc_view_row {
+    uint64_t seq, nonce;
+    struct rc_sv ns, type, key, actor;
+    uint8_t state; /* enum rc_state */
+    bool in_flight;
+    uint32_t rev;
+    rc_us created, changed;
+};
+void rc_view_row(struct rc_json *, const struct rc_view_row *);
+
+/* One record of a command's history; as store.h's struct rc_record, which codec/ does not know. */
+struct rc_view_record {
+    uint32_t rev;
+    uint64_t change;
+    rc_us at;
+    const struct rc_ask *cause;
+    const struct rc_change *changes;
+    uint32_t nchanges;
+};
+
+/* One attempt, told from the history. */
+struct rc_view_attempt {
+    uint32_t node;
+    uint16_t attempt;
+    uint8_t purpose;
+    bool lost;                      /* ended by a crash of the server */
+    uint8_t state, why;             /* of the step, after the attempt ended */
+    rc_us began, ended;             /* ended 0: in flight */
+    const struct rc_result *result; /* NULL: none came, or lost */
+};
+
+/* The attempts of a whole history (records from revision 1 on), oldest first, in the arena. `command` is the
+ * command after them. RC_NOMEM, RC_LIMIT; RC_DAMAGED where the history does not fold. */
+RC_MUST
+enum rc_status rc_view_attempts_of(const struct rc_command *, const struct rc_view_record *, uint32_t n,
+                                   struct rc_arena *, struct rc_view_attempt **ret, uint32_t *ret_n,
+                                   struct rc_error *);
+
+/* What an attempt came to, as one word of spec/words.def: an outcome, or what a check found. */
+struct rc_word rc_view_outcome(const struct rc_view_attempt *);
+
+/* The whole command: identity, payload, steps. */
+void rc_view_command(struct rc_json *, const struct rc_command *);
+void rc_view_record(struct rc_json *, const struct rc_command *, const struct rc_view_record *);
+void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
+/* Undo plan: nodes from rc_command_undo_plan. */
+void rc_view_plan(struct rc_json *, const struct rc_command *, const uint32_t *nodes, uint32_t n);
+
+/* The answers to an operator's questions, in words and as data; the last attempts at the end. */
+void rc_view_explain(struct rc_json *, const struct rc_command *, const struct rc_explanation *,
+                     const struct rc_view_attempt *, uint32_t n);
+
+/* The state in words, sharper than the state's own text where the steps allow it. */
+void rc_view_display(struct rc_buf *, const struct rc_command *);
+/* "create"; for the root block "the flow". */
+struct rc_sv rc_view_step_name(const struct rc_command *, uint32_t node);

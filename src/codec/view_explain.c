@@ -1,0 +1,170 @@
+/* The answers to the questions that an operator has, in this order: what failed, who is affected, did the
+ * outside service receive it, is a retry safe, what happened last time, what comes next, what can be done. The
+ * core found the facts (core/explain.h); here they become sentences. */
+#include "codec/view_part.h"
+
+enum { SENTENCE_BYTES = 2048, SHOWN_ATTEMPTS = 20 };
+
+struct telling {
+    struct rc_json *json;
+    const struct rc_command *command;
+    const struct rc_explanation *facts;
+    const struct rc_view_attempt *attempts;
+    uint32_t n;
+};
+
+static const struct rc_view_attempt *last_attempt(const struct telling *tell)
+{
+    for (uint32_t i = tell->n; i-- > 0;)
+        if (tell->facts->node == UINT32_MAX || tell->attempts[i].node == tell->facts->node)
+            return &tell->attempts[i];
+    return NULL;
+}
+
+static struct rc_sv dependency_of(const struct rc_command *command, uint32_t node)
+{
+    const struct flow_step *step = rc_node_step(command, node);
+    if (step->kind != FLOW_CALL) return RC_SV("the other side");
+    return command->flow->dependencies[step->call.dependency];
+}
+
+/* "create may have happened: no complete answer came in time" */
+static void put_what(const struct telling *tell, struct rc_buf *buf)
+{
+    const struct rc_command *command = tell->command;
+    uint32_t at = tell->facts->node;
+    if (at == UINT32_MAX || at == 0) {
+        rc_put_text(buf, rc_state_word(command->state).text);
+        return;
+    }
+    const struct rc_node *node = &command->node[at];
+    rc_put_char(buf, '"');
+    rc_put(buf, rc_view_step_name(command, at));
+    rc_put_text(buf, "\" ");
+    rc_put_text(buf, rc_step_word(node->state).text);
+    if (node->why == RC_WHY_NONE) return;
+    rc_put_text(buf, ": ");
+    rc_put_text(buf, rc_why_word(node->why).text);
+}
+
+static void put_problem(const struct telling *tell)
+{
+    struct rc_json *json = tell->json;
+    uint32_t at = tell->facts->node;
+    struct rc_buf text = rc_buf_in(json->buf->arena, SENTENCE_BYTES);
+    put_what(tell, &text);
+    rc_json_object(json, "what");
+    rc_json_sv(json, "text", rc_buf_sv(&text));
+    if (at != UINT32_MAX && at != 0) {
+        const struct rc_data *data = &tell->command->data[at];
+        rc_view_step(json, tell->command, at);
+        rc_json_text(json, "state", rc_step_word(tell->command->node[at].state).slug);
+        rc_view_why(json, tell->command->node[at].why);
+        rc_json_maybe(json, "error", data->fault);
+        if (data->status) rc_json_u64(json, "status", data->status);
+        if (data->times.since) rc_json_time(json, "unknown_since", data->times.since);
+    }
+    rc_json_end_object(json);
+}
+
+static void put_affected(const struct telling *tell)
+{
+    struct rc_json *json = tell->json;
+    const struct rc_identity *id = &tell->command->id;
+    rc_json_object(json, "affects");
+    rc_json_sv(json, "actor", id->actor);
+    rc_view_refs(json, id->refs);
+    rc_json_array(json, "done"); /* what happened outside and stands */
+    for (uint32_t i = 1; i < tell->command->nnodes; i++) {
+        if (tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
+        rc_json_object(json, NULL);
+        rc_view_step(json, tell->command, i);
+        rc_json_maybe(json, "external_id", tell->command->data[i].external_id);
+        if (tell->command->data[i].outputs.kind != CEL_NULL)
+            rc_json_value(json, "outputs", tell->command->data[i].outputs);
+        rc_json_end_object(json);
+    }
+    rc_json_end_array(json);
+    rc_json_end_object(json);
+}
+
+static void put_received(const struct telling *tell)
+{
+    struct rc_json *json = tell->json;
+    uint32_t at = tell->facts->node;
+    if (at == UINT32_MAX || at == 0) {
+        rc_json_null(json, "received");
+        return;
+    }
+    static const struct {
+        const char *slug, *before, *after;
+    } word[] = {
+        [RC_RECEIVED_NO] = {"no", "No: the request never reached ", "."},
+        [RC_RECEIVED_YES] = {"yes", "Yes: ", " answered it."},
+        [RC_RECEIVED_MAYBE] = {"maybe", "Maybe: the request left, but what ", " did with it is not known."}};
+    unsigned which = tell->facts->received <= RC_RECEIVED_MAYBE ? tell->facts->received : RC_RECEIVED_MAYBE;
+    struct rc_sv name = dependency_of(tell->command, at);
+    struct rc_buf text = rc_buf_in(json->buf->arena, SENTENCE_BYTES);
+    rc_put_text(&text, word[which].before);
+    rc_put(&text, name);
+    rc_put_text(&text, word[which].after);
+    rc_json_object(json, "received");
+    rc_json_text(json, "answer", word[which].slug);
+    rc_json_sv(json, "text", rc_buf_sv(&text));
+    rc_json_sv(json, "dependency", name);
+    rc_json_end_object(json);
+}
+
+static void put_actions(const struct telling *tell)
+{
+    struct rc_json *json = tell->json;
+    rc_json_object(json, "actions");
+    for (unsigned i = 0; i < RC_ACTIONS; i++) {
+        const struct rc_allowed *one = &tell->facts->allowed[i];
+        rc_json_object(json, rc_action_word(i).slug);
+        rc_json_bool(json, "allowed", one->allowed);
+        rc_json_text(json, "text", rc_action_word(i).text);
+        if (!one->allowed && one->why_not) rc_json_text(json, "why_not", one->why_not);
+        rc_json_end_object(json);
+    }
+    rc_json_end_object(json);
+}
+
+static void put_last(const struct telling *tell)
+{
+    const struct rc_view_attempt *last = last_attempt(tell);
+    if (!last) {
+        rc_json_null(tell->json, "last_attempt");
+        return;
+    }
+    rc_json_object(tell->json, "last_attempt");
+    rc_view_attempt_members(tell->json, tell->command, last);
+    rc_json_end_object(tell->json);
+}
+
+void rc_view_explain(struct rc_json *json, const struct rc_command *command,
+                     const struct rc_explanation *facts, const struct rc_view_attempt *attempts, uint32_t n)
+{
+    const struct telling tell = {json, command, facts, attempts, n};
+    rc_json_object(json, NULL);
+    rc_view_head(json, command);
+    put_problem(&tell);
+    put_affected(&tell);
+    put_received(&tell);
+    rc_json_object(json, "retry");
+    rc_json_bool(json, "safe", facts->retry_is_safe);
+    rc_json_text(json, "text", facts->retry_reason ? facts->retry_reason : "");
+    rc_json_end_object(json);
+    put_last(&tell);
+    rc_json_object(json, "next");
+    rc_json_text(json, "text", facts->next ? facts->next : "");
+    if (facts->next_at) rc_json_time(json, "at", facts->next_at);
+    rc_json_end_object(json);
+    put_actions(&tell);
+    rc_json_u64(json, "attempts_total", n);
+    rc_json_array(json, "attempts");
+    for (uint32_t i = n > SHOWN_ATTEMPTS ? n - SHOWN_ATTEMPTS : 0; i < n; i++)
+        rc_view_attempt(json, command, &attempts[i]);
+    rc_json_end_array(json);
+    rc_json_end_object(json);
+}

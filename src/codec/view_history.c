@@ -1,0 +1,148 @@
+/* History records and attempts as JSON. */
+#include "codec/view_part.h"
+
+void rc_view_result(struct rc_json *json, const struct rc_result *result)
+{
+    static const char *const reach[] = {
+        [RC_NOT_SENT] = "not_sent", [RC_SENT] = "sent", [RC_ANSWERED] = "answered"};
+    rc_json_text(json, "reach", result->reach <= RC_ANSWERED ? reach[result->reach] : "?");
+    if (result->reach == RC_ANSWERED) {
+        rc_json_u64(json, "status", result->status);
+        rc_json_bool(json, "usable", result->usable);
+    } else {
+        rc_view_why(json, result->why);
+    }
+    rc_json_maybe(json, "error", result->error);
+    rc_json_maybe(json, "excerpt", result->excerpt);
+    if (result->retry_after) rc_json_span(json, "retry_after_ms", result->retry_after);
+    rc_json_span(json, "took_ms", result->took);
+}
+
+static const char *verdict_name(unsigned verdict)
+{
+    switch ((enum rc_verdict)verdict) {
+    case RC_VERDICT_NONE: return "none";
+    case RC_HAPPENED: return "happened";
+    case RC_DID_NOT_HAPPEN: return "did_not_happen";
+    case RC_ACCEPTED_AS_IS: return "accepted_as_is";
+    }
+    return "?";
+}
+
+static void put_act(struct rc_json *json, const struct rc_act *act)
+{
+    rc_json_text(json, "action", rc_action_word(act->action).slug);
+    rc_json_sv(json, "subject", act->subject);
+    rc_json_sv(json, "actor", act->actor);
+    rc_json_sv(json, "reason", act->reason);
+    rc_json_maybe(json, "step", act->step);
+    if (act->verdict != RC_VERDICT_NONE) rc_json_text(json, "verdict", verdict_name(act->verdict));
+    rc_json_maybe(json, "external_id", act->external_id);
+    if (act->outputs.kind != CEL_NULL) rc_json_value(json, "outputs", act->outputs);
+    rc_json_maybe(json, "key", act->key);
+}
+
+static void put_cause(struct rc_json *json, const struct rc_command *command, const struct rc_ask *cause)
+{
+    rc_json_object(json, "cause");
+    rc_json_text(json, "kind", rc_cause_word(cause->kind).slug);
+    rc_json_text(json, "text", rc_cause_word(cause->kind).text);
+    bool of_attempt = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
+    if (of_attempt || cause->kind == RC_MSG_ADMIT || cause->kind == RC_MSG_DUE)
+        rc_view_step(json, command, cause->node);
+    if (of_attempt) {
+        rc_json_u64(json, "attempt", cause->attempt);
+        rc_json_text(json, "purpose", rc_purpose_word(cause->purpose).slug);
+    }
+    if (cause->kind == RC_MSG_RESULT && cause->u.result) rc_view_result(json, cause->u.result);
+    if (cause->kind == RC_MSG_ACTION && cause->u.act) put_act(json, cause->u.act);
+    rc_json_end_object(json);
+}
+
+static void put_node_change(struct rc_json *json, const struct rc_command *command,
+                            const struct rc_change *change)
+{
+    const struct rc_node *node = &change->u.node.node;
+    rc_view_step(json, command, change->at);
+    rc_json_text(json, "state", rc_step_word(node->state).slug);
+    rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
+    rc_view_why(json, node->why);
+    rc_json_u64(json, "attempt", node->attempt);
+    rc_json_u64(json, "tries", node->tries);
+    rc_json_u64(json, "round", node->round);
+    if (node->phase == RC_PHASE_DELAYED) rc_json_time(json, "due", change->u.node.times.due);
+}
+
+static void put_change(struct rc_json *json, const struct rc_command *command, const struct rc_change *change)
+{
+    static const char *const name[] = {
+        [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",   [RC_CHANGE_OUTPUTS] = "outputs",
+        [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error", [RC_CHANGE_MODE] = "mode",
+        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate"};
+    rc_json_object(json, NULL);
+    rc_json_text(json, "kind", change->kind && change->kind <= RC_CHANGE_GATE ? name[change->kind] : "?");
+    switch ((enum rc_change_kind)change->kind) {
+    case RC_CHANGE_CREATE:
+    case RC_CHANGE_GATE: break;
+    case RC_CHANGE_NODE: put_node_change(json, command, change); break;
+    case RC_CHANGE_OUTPUTS:
+        rc_view_step(json, command, change->at);
+        rc_json_value(json, "outputs", change->u.outputs.outputs);
+        rc_json_maybe(json, "external_id", change->u.outputs.external_id);
+        break;
+    case RC_CHANGE_REQUEST: {
+        char hex[32];
+        rc_h128_hex(change->u.request, hex);
+        rc_view_step(json, command, change->at);
+        rc_json_sv(json, "hash", (struct rc_sv){hex, sizeof hex});
+        break;
+    }
+    case RC_CHANGE_FAULT:
+        rc_view_step(json, command, change->at);
+        rc_json_sv(json, "error", change->u.fault.text);
+        if (change->u.fault.status) rc_json_u64(json, "status", change->u.fault.status);
+        break;
+    case RC_CHANGE_MODE:
+        rc_json_text(json, "mode", rc_mode_word(change->u.mode.mode).slug);
+        rc_view_why(json, change->u.mode.why);
+        break;
+    case RC_CHANGE_STATE: rc_json_text(json, "state", rc_state_word(change->u.state).slug); break;
+    }
+    rc_json_end_object(json);
+}
+
+void rc_view_record(struct rc_json *json, const struct rc_command *command,
+                    const struct rc_view_record *record)
+{
+    rc_json_object(json, NULL);
+    rc_json_u64(json, "revision", record->rev);
+    rc_json_u64(json, "change", record->change);
+    rc_json_time(json, "at", record->at);
+    put_cause(json, command, record->cause);
+    rc_json_array(json, "changes");
+    for (uint32_t i = 0; i < record->nchanges; i++) put_change(json, command, &record->changes[i]);
+    rc_json_end_array(json);
+    rc_json_end_object(json);
+}
+
+void rc_view_attempt_members(struct rc_json *json, const struct rc_command *command,
+                             const struct rc_view_attempt *attempt)
+{
+    rc_view_step(json, command, attempt->node);
+    rc_json_u64(json, "attempt", attempt->attempt);
+    rc_json_text(json, "purpose", rc_purpose_word(attempt->purpose).slug);
+    rc_json_time(json, "began", attempt->began);
+    rc_json_time(json, "ended", attempt->ended);
+    struct rc_word outcome = rc_view_outcome(attempt);
+    rc_json_text(json, "outcome", outcome.slug);
+    rc_json_text(json, "outcome_text", outcome.text);
+    if (attempt->result) rc_view_result(json, attempt->result);
+}
+
+void rc_view_attempt(struct rc_json *json, const struct rc_command *command,
+                     const struct rc_view_attempt *attempt)
+{
+    rc_json_object(json, NULL);
+    rc_view_attempt_members(json, command, attempt);
+    rc_json_end_object(json);
+}
