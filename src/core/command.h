@@ -27,10 +27,11 @@ struct rc_node {
 _Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");
 
 struct rc_times {
-    rc_us since; /* when the outcome became unknown: "did not happen" counts from here plus settle; 0: not
-                    unknown */
-    rc_us first; /* start of the first try of the current purpose, for limits by duration; 0: none yet */
+    rc_us
+        since; /* when the outcome became unknown: "did not happen" counts from here plus settle; 0: not unknown */
+    rc_us first; /* start of the first try since a person asked for it, for limits by duration; 0: none yet */
     rc_us due;   /* delayed: until when; ready: place in the queue; open: when the attempt times out */
+    rc_us keyed; /* when this round's Idempotency-Key first went out; 0: not yet */
 };
 
 struct rc_data {

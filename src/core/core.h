@@ -24,9 +24,10 @@ RC_MUST enum rc_status rc_command_step(const struct rc_command *, const struct r
 RC_MUST enum rc_status rc_command_apply(struct rc_command *, const struct rc_change *, struct rc_arena *,
                                         struct rc_error *);
 
-/* The change that takes back `change`: what is there now. Meaningless for RC_CHANGE_CREATE. Borrows from the
- * command. */
+/* The change that takes back `change`: what is there now. Meaningless for RC_CHANGE_CREATE. Borrows from the command. Inverses are
+ * put back, newest first, by rc_command_restore, which checks nothing: for a unit that was refused half-way. */
 struct rc_change rc_command_inverse(const struct rc_command *, const struct rc_change *);
+void rc_command_restore(struct rc_command *, const struct rc_change *inverse);
 
 /* Which actions are allowed now, and why each other one is not. */
 struct rc_allowed {

@@ -44,11 +44,11 @@ static const struct rc_word why_table[] = {
 };
 
 /* One accessor a table. */
-#define WORD(name)                                                                                                 \
-    struct rc_word rc_##name##_word(unsigned member)                                                              \
-    {                                                                                                              \
-        return member < sizeof name##_table / sizeof *name##_table ? name##_table[member]                         \
-                                                                   : (struct rc_word){"?", "?"};                  \
+#define WORD(name)                                                                                           \
+    struct rc_word rc_##name##_word(unsigned member)                                                         \
+    {                                                                                                        \
+        return member < sizeof name##_table / sizeof *name##_table ? name##_table[member]                    \
+                                                                   : (struct rc_word){"?", "?"};             \
     }
 WORD(state)
 WORD(step)

@@ -1,0 +1,273 @@
+/* What operators do. An action goes through the same functions as the engine's own decisions; what may be done when stands
+ * in the guards, one per action, which both the step and `explain` use. */
+#include "core/draft.h"
+
+/* ---- which steps an action is about ---------------------------------------------------------------------------------- */
+
+static bool can_be_retried(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    if (node->phase == RC_PHASE_DELAYED) return true; /* do not wait */
+    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return c->mode == RC_MODE_FORWARD;
+    if (node->state == RC_STEP_UNDO_FAILED) return rc_node_step(c, at)->call.undo.present;
+    bool again = rc_is_stuck(node) && rc_side_action(c, at)->repeatable && node->why != RC_WHY_KEY_EXPIRED;
+    return again && (rc_node_side(node)->undo || c->mode == RC_MODE_FORWARD);
+}
+
+static bool can_be_checked(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool unknown = node->state == RC_STEP_UNKNOWN || node->state == RC_STEP_UNDO_UNKNOWN;
+    bool idle = node->phase == RC_PHASE_NONE || node->phase == RC_PHASE_DELAYED;
+    return unknown && idle && rc_side_action(c, at)->check.present;
+}
+
+static bool can_be_resolved(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool open = node->state == RC_STEP_UNKNOWN || node->state == RC_STEP_UNDO_UNKNOWN ||
+                node->state == RC_STEP_UNDO_FAILED;
+    return open && node->phase != RC_PHASE_OPEN;
+}
+
+static bool cannot_be_undone(const struct rc_command *c, uint32_t at)
+{
+    const struct flow_call *call = &rc_node_step(c, at)->call;
+    return c->node[at].state == RC_STEP_SUCCEEDED && !call->undo.present && !call->act.reads_only;
+}
+
+static bool can_be_undone(const struct rc_command *c, uint32_t at)
+{
+    return c->node[at].state == RC_STEP_SUCCEEDED && rc_node_step(c, at)->call.undo.present;
+}
+
+static bool may_have_happened(const struct rc_command *c, uint32_t at)
+{
+    return c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN;
+}
+
+enum target { RETRYABLE, CHECKABLE, RESOLVABLE, UNDOABLE, NOT_UNDOABLE, MAYBE_HAPPENED };
+
+static bool is(const struct rc_command *c, uint32_t at, enum target target)
+{
+    if (!rc_is_leaf(c, at)) return false;
+    switch (target) {
+    case RETRYABLE: return can_be_retried(c, at);
+    case CHECKABLE: return can_be_checked(c, at);
+    case RESOLVABLE: return can_be_resolved(c, at);
+    case UNDOABLE: return can_be_undone(c, at);
+    case NOT_UNDOABLE: return cannot_be_undone(c, at);
+    case MAYBE_HAPPENED: return may_have_happened(c, at);
+    }
+    return false;
+}
+
+static bool any(const struct rc_command *c, enum target target)
+{
+    for (uint32_t i = 0; i < c->nnodes; i++)
+        if (is(c, i, target)) return true;
+    return false;
+}
+
+/* ---- what is allowed ------------------------------------------------------------------------------------------------ */
+
+/* NULL where allowed. */
+static const char *why_not_retry(const struct rc_command *c)
+{
+    if (any(c, RETRYABLE)) return NULL;
+    if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
+        return "it has ended; submit it again under another key";
+    if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
+    if (c->state == RC_PENDING || c->state == RC_RUNNING)
+        return "it waits for a free place at its dependency already";
+    if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
+    return "it may have happened and cannot be repeated safely: find out, then use resolve";
+}
+
+static const char *why_not_check(const struct rc_command *c)
+{
+    if (any(c, CHECKABLE)) return NULL;
+    if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
+    return any(c, RESOLVABLE) ? "the flow declares no check for the step that is unknown"
+                              : "no step is unknown: there is nothing to find out";
+}
+
+static const char *why_not_cancel(const struct rc_command *c)
+{
+    if (rc_state_ended(c->state)) return "it has ended";
+    if (c->mode == RC_MODE_CANCEL) return "it is being cancelled already";
+    return c->mode == RC_MODE_ROLL_BACK ? "it is being rolled back" : NULL;
+}
+
+static const char *why_not_roll_back(const struct rc_command *c)
+{
+    if (c->mode == RC_MODE_ROLL_BACK) return "it is being rolled back already, or was";
+    if (c->mode == RC_MODE_ACCEPTED) return "a person has accepted it as it is";
+    if (any(c, NOT_UNDOABLE)) return "a step that happened declares no undo";
+    bool something = any(c, UNDOABLE) || any(c, MAYBE_HAPPENED);
+    return something ? NULL : "nothing has happened that could be undone";
+}
+
+static const char *why_not_resolve(const struct rc_command *c)
+{
+    if (rc_state_ended(c->state)) return "it has ended";
+    return rc_command_in_flight(c) ? "an attempt is in flight; wait for its outcome" : NULL;
+}
+
+struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action action)
+{
+    const char *why_not = "there is no such action";
+    switch (action) {
+    case RC_ACTION_RETRY: why_not = why_not_retry(c); break;
+    case RC_ACTION_CHECK: why_not = why_not_check(c); break;
+    case RC_ACTION_CANCEL: why_not = why_not_cancel(c); break;
+    case RC_ACTION_ROLL_BACK: why_not = why_not_roll_back(c); break;
+    case RC_ACTION_RESOLVE: why_not = why_not_resolve(c); break;
+    case RC_ACTIONS: break;
+    }
+    return (struct rc_allowed){why_not == NULL, why_not};
+}
+
+/* ---- the actions ---------------------------------------------------------------------------------------------------- */
+
+/* A definitive rejection that is retried is a new round: another key, another request. */
+static void new_round(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_node *node = &draft->c.node[at];
+    if (node->state == RC_STEP_REJECTED)
+        node->round++;
+    else if (node->state == RC_STEP_UNDO_FAILED && node->why == RC_WHY_STATUS)
+        node->undo_round++;
+    else
+        return;
+    draft->c.data[at].request = (struct rc_h128){0};
+    draft->c.data[at].times.keyed = 0;
+}
+
+static void retry_step(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_node *node = &draft->c.node[at];
+    if (node->phase == RC_PHASE_DELAYED) {
+        rc_step_want(draft, at);
+        return;
+    }
+    new_round(draft, at);
+    node->state = rc_node_side(node)->active;
+    node->lost = 0;
+    rc_step_start(draft, at);
+}
+
+static enum rc_status retry(struct rc_draft *draft)
+{
+    struct rc_command *c = &draft->c;
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        if (is(c, i, RETRYABLE))
+            retry_step(draft, i);
+        else if (c->node[i].state == RC_STEP_SKIPPED && c->mode == RC_MODE_FORWARD)
+            c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
+    }
+    return RC_OK;
+}
+
+/* The step that the action names, or the only one that it can be about. */
+static enum rc_status pick(struct rc_draft *draft, struct rc_sv step, enum target target, uint32_t *ret)
+{
+    const struct rc_command *c = &draft->c;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        if (!is(c, i, target) || (step.n && !rc_sv_eq(step, rc_node_step(c, i)->id))) continue;
+        *ret = i;
+        n++;
+    }
+    if (n == 1) return RC_OK;
+    if (n > 1) return rc_fail(draft->err, RC_REFUSED, "name the step: %u come into question", n);
+    if (step.n)
+        return rc_fail(draft->err, RC_REFUSED, "step '%.*s' is not one it can be done for now",
+                       RC_SV_ARG(step));
+    return rc_fail(draft->err, RC_REFUSED, "there is no step that it can be done for now");
+}
+
+static enum rc_status check_now(struct rc_draft *draft, const struct rc_act *act)
+{
+    uint32_t at = 0;
+    enum rc_status status = pick(draft, act->step, CHECKABLE, &at);
+    if (status != RC_OK) return status;
+    struct rc_node *node = &draft->c.node[at];
+    node->asks = 0;
+    node->lost = 0;
+    if (!draft->c.data[at].times.since) draft->c.data[at].times.since = draft->ask->now;
+    rc_step_want(draft, at);
+    return RC_OK;
+}
+
+static enum rc_status turn_to(struct rc_draft *draft, enum rc_mode mode)
+{
+    draft->c.mode = (uint8_t)mode;
+    draft->c.why = RC_WHY_PERSON;
+    return RC_OK;
+}
+
+/* What waits is dropped; the command ends as it is. */
+static enum rc_status accept_as_is(struct rc_draft *draft)
+{
+    struct rc_command *c = &draft->c;
+    for (uint32_t i = 0; i < c->nnodes; i++)
+        if (c->node[i].phase != RC_PHASE_NONE) {
+            c->node[i].phase = RC_PHASE_NONE;
+            c->data[i].times.due = 0;
+        }
+    return turn_to(draft, RC_MODE_ACCEPTED);
+}
+
+/* A person knows the id outside, perhaps more. */
+static struct cel_value outputs_told(struct rc_draft *draft, uint32_t at, const struct rc_act *act)
+{
+    struct rc_sv name = rc_node_step(&draft->c, at)->call.external_id;
+    if (act->outputs.kind == CEL_MAP || !name.n || !act->external_id.n) return act->outputs;
+    struct cel_value *pair = RC_NEW_ARRAY(draft->arena, struct cel_value, 2);
+    if (!pair) {
+        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
+        return cel_null();
+    }
+    pair[0] = cel_string(name);
+    pair[1] = cel_string(act->external_id);
+    return (struct cel_value){.kind = CEL_MAP, .n = 1, .v.items = pair};
+}
+
+static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
+{
+    uint32_t at = 0;
+    if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft);
+    enum rc_status status = pick(draft, act->step, RESOLVABLE, &at);
+    if (status != RC_OK) return status;
+    draft->c.node[at].lost = 0;
+    if (act->verdict == RC_DID_NOT_HAPPEN) {
+        rc_step_again(draft, at, RC_WHY_PERSON, 0);
+        return RC_OK;
+    }
+    if (act->verdict != RC_HAPPENED)
+        return rc_fail(draft->err, RC_INVALID,
+                       "resolve needs a verdict: happened, did_not_happen or accepted_as_is");
+    rc_step_happened(draft, at, outputs_told(draft, at, act), act->external_id, RC_WHY_PERSON);
+    return RC_OK;
+}
+
+enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
+{
+    const struct rc_command *c = &draft->c;
+    if (act->action >= RC_ACTIONS) return rc_fail(draft->err, RC_INVALID, "there is no such action");
+    if (act->expected_rev && act->expected_rev != c->rev)
+        return rc_fail(draft->err, RC_STALE, "the command is at revision %u, not %u: look at it again",
+                       c->rev, act->expected_rev);
+    struct rc_allowed allowed = rc_command_allows(c, (enum rc_action)act->action);
+    if (!allowed.allowed) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
+    switch ((enum rc_action)act->action) {
+    case RC_ACTION_RETRY: return retry(draft);
+    case RC_ACTION_CHECK: return check_now(draft, act);
+    case RC_ACTION_CANCEL: return turn_to(draft, RC_MODE_CANCEL);
+    case RC_ACTION_ROLL_BACK: return turn_to(draft, RC_MODE_ROLL_BACK);
+    case RC_ACTION_RESOLVE: return resolve(draft, act);
+    case RC_ACTIONS: break;
+    }
+    return RC_BUG;
+}

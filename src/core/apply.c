@@ -1,0 +1,151 @@
+/* The only thing that changes a command. Each change replaces one part; an edge that spec/states.def does not have is refused. */
+#include "core/draft.h"
+
+static enum rc_status create(struct rc_command *command, const struct rc_identity *identity,
+                             struct rc_arena *arena, struct rc_error *err)
+{
+    const struct flow *flow = command->flow;
+    if (command->nnodes || !flow) return rc_fail(err, RC_BUG, "a command is created once, with a flow");
+    struct rc_node *node = RC_NEW_ARRAY(arena, struct rc_node, flow->nsteps);
+    struct rc_data *data = RC_NEW_ARRAY(arena, struct rc_data, flow->nsteps);
+    if (!node || !data) return rc_fail_arena(err, arena);
+    /* blocks of this version have each child once, so an instance's place is its node */
+    for (flow_node i = 0; i < flow->nsteps; i++) {
+        node[i] = (struct rc_node){.node = i, .parent = flow->steps[i].parent};
+        data[i].outputs = cel_null();
+    }
+    *command = (struct rc_command){.id = *identity,
+                                   .flow = flow,
+                                   .changed = identity->created,
+                                   .nnodes = flow->nsteps,
+                                   .node = node,
+                                   .data = data};
+    return RC_OK;
+}
+
+static enum rc_status check_node(const struct rc_command *command, const struct rc_change *change,
+                                 struct rc_error *err)
+{
+    const struct rc_node *old = &command->node[change->at], *new = &change->u.node.node;
+    bool leaf = rc_is_leaf(command, change->at);
+    bool may = leaf ? rc_step_may(old->state, new->state) : rc_block_may(old->state, new->state);
+    if (!may)
+        return rc_fail(err, RC_BUG, "%s %u may not go from %s to %s", leaf ? "step" : "block", change->at,
+                       rc_step_word(old->state).slug, rc_step_word(new->state).slug);
+    if (!rc_phase_may(old->phase, new->phase))
+        return rc_fail(err, RC_BUG, "step %u may not go from phase %s to %s", change->at,
+                       rc_phase_word(old->phase).slug, rc_phase_word(new->phase).slug);
+    if (new->attempt < old->attempt || new->attempt > old->attempt + 1)
+        return rc_fail(err, RC_BUG, "step %u may not go from attempt %u to %u", change->at, old->attempt,
+                       new->attempt);
+    return RC_OK;
+}
+
+/* Whether the change fits the command as it is. */
+static enum rc_status check(const struct rc_command *command, const struct rc_change *change,
+                            struct rc_error *err)
+{
+    switch ((enum rc_change_kind)change->kind) {
+    case RC_CHANGE_NODE: return check_node(command, change, err);
+    case RC_CHANGE_STATE:
+        if (rc_state_may(command->state, change->u.state)) return RC_OK;
+        return rc_fail(err, RC_BUG, "a command may not go from %s to %s", rc_state_word(command->state).slug,
+                       rc_state_word(change->u.state).slug);
+    case RC_CHANGE_MODE:
+        return change->u.mode.mode < RC_MODES
+                   ? RC_OK
+                   : rc_fail(err, RC_BUG, "there is no mode %u", change->u.mode.mode);
+    case RC_CHANGE_OUTPUTS:
+    case RC_CHANGE_REQUEST:
+    case RC_CHANGE_FAULT: return RC_OK;
+    case RC_CHANGE_CREATE:
+    case RC_CHANGE_GATE: break;
+    }
+    return rc_fail(err, RC_BUG, "change %u is none of a command that exists", change->kind);
+}
+
+/* Copies what the change points to, so that it lives as long as the command. */
+static enum rc_status own_texts(struct rc_change *change, struct rc_arena *arena, struct rc_error *err)
+{
+    struct rc_sv *text = change->kind == RC_CHANGE_OUTPUTS ? &change->u.outputs.external_id
+                         : change->kind == RC_CHANGE_FAULT ? &change->u.fault.text
+                                                           : NULL;
+    if (text && !(*text = rc_copy_sv(arena, *text)).p) return rc_fail_arena(err, arena);
+    if (change->kind != RC_CHANGE_OUTPUTS) return RC_OK;
+    struct cel_value *outputs = &change->u.outputs.outputs;
+    return cel_copy(*outputs, arena, outputs) == RC_OK ? RC_OK : rc_fail_arena(err, arena);
+}
+
+/* Sets the part that the change names; everything was checked and copied before. */
+static void put(struct rc_command *command, const struct rc_change *change)
+{
+    struct rc_data *data = &command->data[change->at];
+    switch ((enum rc_change_kind)change->kind) {
+    case RC_CHANGE_CREATE:
+    case RC_CHANGE_GATE: break;
+    case RC_CHANGE_NODE:
+        command->node[change->at] = change->u.node.node;
+        data->times = change->u.node.times;
+        break;
+    case RC_CHANGE_OUTPUTS:
+        data->outputs = change->u.outputs.outputs;
+        data->external_id = change->u.outputs.external_id;
+        break;
+    case RC_CHANGE_REQUEST: data->request = change->u.request; break;
+    case RC_CHANGE_FAULT:
+        data->fault = change->u.fault.text;
+        data->status = change->u.fault.status;
+        break;
+    case RC_CHANGE_MODE:
+        command->mode = change->u.mode.mode;
+        command->why = change->u.mode.why;
+        break;
+    case RC_CHANGE_STATE: command->state = change->u.state; break;
+    }
+}
+
+enum rc_status rc_command_apply(struct rc_command *command, const struct rc_change *change,
+                                struct rc_arena *arena, struct rc_error *err)
+{
+    if (change->kind == RC_CHANGE_CREATE) return create(command, change->u.create, arena, err);
+    if (change->at >= command->nnodes) return rc_fail(err, RC_BUG, "there is no node %u", change->at);
+    struct rc_change own = *change;
+    enum rc_status status = check(command, change, err);
+    if (status == RC_OK) status = own_texts(&own, arena, err);
+    if (status == RC_OK) put(command, &own);
+    return status;
+}
+
+void rc_command_restore(struct rc_command *command, const struct rc_change *inverse)
+{
+    put(command, inverse);
+}
+
+struct rc_change rc_command_inverse(const struct rc_command *command, const struct rc_change *change)
+{
+    struct rc_change inverse = {.kind = change->kind, .at = change->at};
+    const struct rc_data *data = change->at < command->nnodes ? &command->data[change->at] : NULL;
+    switch ((enum rc_change_kind)change->kind) {
+    case RC_CHANGE_CREATE:
+    case RC_CHANGE_GATE: break;
+    case RC_CHANGE_NODE:
+        inverse.u.node.node = command->node[change->at];
+        inverse.u.node.times = data->times;
+        break;
+    case RC_CHANGE_OUTPUTS:
+        inverse.u.outputs.outputs = data->outputs;
+        inverse.u.outputs.external_id = data->external_id;
+        break;
+    case RC_CHANGE_REQUEST: inverse.u.request = data->request; break;
+    case RC_CHANGE_FAULT:
+        inverse.u.fault.text = data->fault;
+        inverse.u.fault.status = data->status;
+        break;
+    case RC_CHANGE_MODE:
+        inverse.u.mode.mode = command->mode;
+        inverse.u.mode.why = command->why;
+        break;
+    case RC_CHANGE_STATE: inverse.u.state = command->state; break;
+    }
+    return inverse;
+}

@@ -1,0 +1,153 @@
+/* A step on its way out: it asks for a place, and with the place it leaves, in this very unit. So an attempt is on record before
+ * anything leaves, and nothing that still waits is ever taken for an attempt. */
+#include "core/draft.h"
+
+#include "base/limits.h"
+
+static uint64_t gate_of(const struct rc_command *command, uint32_t at)
+{
+    const struct flow *flow = command->flow;
+    return flow_gate_id(flow->dependencies[rc_node_step(command, at)->call.dependency]);
+}
+
+static void tell_gate(struct rc_draft *draft, uint32_t at, enum rc_message_kind kind)
+{
+    rc_draft_message(draft, (struct rc_ask){.kind = (uint8_t)kind,
+                                            .to = {.agg = RC_AGG_GATE, .id = gate_of(&draft->c, at)},
+                                            .node = at,
+                                            .order = draft->c.data[at].times.due});
+}
+
+void rc_step_want(struct rc_draft *draft, uint32_t at)
+{
+    draft->c.node[at].phase = RC_PHASE_READY;
+    draft->c.data[at].times.due = draft->ask->now;
+    tell_gate(draft, at, RC_MSG_WANT);
+}
+
+void rc_step_delay(struct rc_draft *draft, uint32_t at, rc_us due)
+{
+    draft->c.node[at].phase = RC_PHASE_DELAYED;
+    draft->c.data[at].times.due = due;
+}
+
+/* What one purpose asks, and how long it may take. */
+struct order {
+    flow_site request;
+    rc_us timeout;
+};
+
+static struct order order_of(const struct rc_command *command, uint32_t at, enum rc_purpose purpose)
+{
+    const struct flow_call *call = &rc_node_step(command, at)->call;
+    switch (purpose) {
+    case RC_ACT: return (struct order){call->act.request, call->act.timeout};
+    case RC_CHECK: return (struct order){call->act.check.request, call->act.check.timeout};
+    case RC_UNDO: return (struct order){call->undo.request, call->undo.timeout};
+    case RC_UNDO_CHECK: return (struct order){call->undo.check.request, call->undo.check.timeout};
+    case RC_REQUIRE: return (struct order){call->require.request, call->require.timeout};
+    case RC_PURPOSES: break;
+    }
+    return (struct order){0};
+}
+
+/* The attempt cannot leave: the purpose ends without one. */
+static void cannot_leave(struct rc_draft *draft, uint32_t at, enum rc_why why, const struct rc_error *error)
+{
+    const struct rc_side *side = rc_node_side(&draft->c.node[at]);
+    if (error) rc_draft_fault(draft, at, 0, rc_sv_of(error->text));
+    bool asking = draft->c.node[at].state == side->unknown;
+    rc_step_end(draft, at, asking ? side->unknown : side->failed, why);
+}
+
+/* A condition that needs no question. True: the attempt may go on. */
+static bool require_holds(struct rc_draft *draft, uint32_t at)
+{
+    const struct flow_require *require = &rc_node_step(&draft->c, at)->call.require;
+    if (!require->condition || require->request) return true;
+    struct rc_error error;
+    bool holds;
+    if (rc_site_holds(draft, at, require->condition, NULL, &holds, &error) != RC_OK) {
+        cannot_leave(draft, at, RC_WHY_EXPRESSION, &error);
+        return false;
+    }
+    if (!holds) rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
+    return holds;
+}
+
+/* The request of a round is built once: a later attempt must build the very same one. */
+static bool same_request(struct rc_draft *draft, uint32_t at, struct cel_value request)
+{
+    struct rc_h128 *known = &draft->c.data[at].request;
+    struct rc_sha256 sha;
+    rc_sha256_init(&sha);
+    cel_hash(request, &sha);
+    struct rc_h128 hash = rc_sha256_h128(&sha);
+    if (rc_h128_is_zero(*known)) *known = hash;
+    if (rc_h128_eq(*known, hash)) return true;
+    struct rc_error error;
+    enum rc_status changed = rc_fail(&error, RC_EVAL, "the request is not the one that was sent before");
+    cannot_leave(draft, at, RC_WHY_EXPRESSION, changed == RC_EVAL ? &error : NULL);
+    return false;
+}
+
+static void leave(struct rc_draft *draft, uint32_t at, enum rc_purpose purpose,
+                  const struct flow_dependency *dependency, struct cel_value request, rc_us timeout)
+{
+    struct rc_node *node = &draft->c.node[at];
+    struct rc_times *times = &draft->c.data[at].times;
+    bool asks = purpose == RC_CHECK || purpose == RC_UNDO_CHECK || purpose == RC_REQUIRE;
+    node->attempt++;
+    if (asks)
+        node->asks++;
+    else
+        node->tries++;
+    if (purpose == RC_ACT) node->cleared = 0;
+    if (!asks && !times->first) times->first = draft->ask->now;
+    if (!asks && !times->keyed) times->keyed = draft->ask->now;
+    times->due = draft->ask->now + timeout;
+    node->phase = RC_PHASE_OPEN;
+    rc_draft_effect(draft, (struct rc_effect){.of = {.agg = RC_AGG_COMMAND, .id = draft->c.id.seq},
+                                              .node = at,
+                                              .attempt = node->attempt,
+                                              .purpose = (uint8_t)purpose,
+                                              .idempotency_key = rc_idempotency_key(&draft->c, at, purpose),
+                                              .dependency = dependency,
+                                              .request = request,
+                                              .timeout = timeout});
+}
+
+/* False: the step did not leave. */
+static bool try_to_leave(struct rc_draft *draft, uint32_t at)
+{
+    enum { ROOM_TO_END = 64 }; /* records that a command may still need to come to rest */
+    struct rc_command *c = &draft->c;
+    enum rc_purpose purpose = rc_node_purpose(c, at);
+    struct order order = order_of(c, at, purpose);
+    struct rc_sv name = c->flow->dependencies[rc_node_step(c, at)->call.dependency];
+    const struct flow_dependency *dependency = flow_set_dependency(draft->set, name);
+    struct cel_value request;
+    struct rc_error error;
+    if (c->rev + ROOM_TO_END > RC_MAX_HISTORY || c->node[at].attempt == UINT16_MAX) {
+        cannot_leave(draft, at, RC_WHY_HISTORY_FULL, NULL);
+        return false;
+    }
+    if (!dependency) {
+        cannot_leave(draft, at, RC_WHY_NO_DEPENDENCY, NULL);
+        return false;
+    }
+    if (purpose == RC_ACT && !require_holds(draft, at)) return false;
+    if (rc_site_eval(draft, at, order.request, NULL, &request, &error) != RC_OK) {
+        cannot_leave(draft, at, RC_WHY_EXPRESSION, &error);
+        return false;
+    }
+    if ((purpose == RC_ACT || purpose == RC_UNDO) && !same_request(draft, at, request)) return false;
+    leave(draft, at, purpose, dependency, request, order.timeout);
+    return true;
+}
+
+void rc_step_admit(struct rc_draft *draft, uint32_t at)
+{
+    bool wants = draft->c.node[at].phase == RC_PHASE_READY;
+    if (!wants || !try_to_leave(draft, at)) tell_gate(draft, at, RC_MSG_DONE);
+}

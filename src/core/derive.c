@@ -1,0 +1,81 @@
+/* The command's state, derived from its nodes and its mode. Control only: no time, no data. */
+#include "core/draft.h"
+
+struct tally {
+    bool open, ready, delayed, stuck, attempted, missed;
+};
+
+static struct tally count(const struct rc_command *command)
+{
+    struct tally t = {0};
+    for (uint32_t i = 0; i < command->nnodes; i++) {
+        const struct rc_node *node = &command->node[i];
+        if (!rc_is_leaf(command, i)) continue;
+        t.open |= node->phase == RC_PHASE_OPEN;
+        t.ready |= node->phase == RC_PHASE_READY;
+        t.delayed |= node->phase == RC_PHASE_DELAYED;
+        t.stuck |= rc_is_stuck(node);
+        t.attempted |= node->attempt > 0;
+        t.missed |= node->state != RC_STEP_SUCCEEDED;
+    }
+    return t;
+}
+
+static enum rc_state derive_forward(const struct rc_command *command, const struct tally *t)
+{
+    bool review = command->flow->on_failure == FLOW_REVIEW;
+    if (t->open) return RC_RUNNING;
+    if (t->ready) return t->attempted ? RC_RUNNING : RC_PENDING;
+    if (t->delayed) return t->attempted ? RC_WAITING : RC_PENDING;
+    unsigned root = command->node[0].state;
+    if (root == RC_STEP_SUCCEEDED) return t->missed ? RC_PARTIAL : RC_COMPLETED;
+    if (root == RC_STEP_REJECTED) return review ? RC_REVIEW : RC_REJECTED;
+    if (root == RC_STEP_FAILED) return review ? RC_REVIEW : RC_FAILED;
+    return RC_REVIEW;
+}
+
+enum rc_state rc_command_derive(const struct rc_command *command)
+{
+    struct tally t = count(command);
+    bool live = t.open || t.ready || t.delayed;
+    switch ((enum rc_mode)command->mode) {
+    case RC_MODE_FORWARD: return derive_forward(command, &t);
+    case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;
+    case RC_MODE_ROLL_BACK: return live ? RC_ROLLING_BACK : t.stuck ? RC_REVIEW : RC_ROLLED_BACK;
+    case RC_MODE_ACCEPTED: return RC_RESOLVED;
+    case RC_MODES: break;
+    }
+    return RC_REVIEW;
+}
+
+bool rc_command_in_flight(const struct rc_command *command)
+{
+    for (uint32_t i = 0; i < command->nnodes; i++)
+        if (command->node[i].phase == RC_PHASE_OPEN) return true;
+    return false;
+}
+
+struct rc_h128 rc_idempotency_key(const struct rc_command *command, uint32_t at, enum rc_purpose purpose)
+{
+    const struct rc_node *node = &command->node[at];
+    struct rc_sha256 sha;
+    rc_sha256_init(&sha);
+    rc_sha256_add_u64(&sha, command->id.nonce);
+    for (uint32_t i = at;;
+         i = command->node[i].parent) { /* the path of the instance, from the leaf to the root */
+        rc_sha256_add_u64(&sha, (uint64_t)command->node[i].node << 32 | command->node[i].item);
+        if (i == command->node[i].parent) break;
+    }
+    rc_sha256_add_u64(&sha, purpose);
+    rc_sha256_add_u64(&sha, (uint64_t)node->round << 8 | (purpose == RC_UNDO ? node->undo_round : 0));
+    return rc_sha256_h128(&sha);
+}
+
+struct rc_h128 rc_command_control_hash(const struct rc_command *command)
+{
+    struct rc_sha256 sha;
+    rc_sha256_init(&sha);
+    rc_sha256_add_u64(&sha, command->mode);
+    rc_sha256_add(&sha, command->node, command->nnodes * sizeof *command->node);
+    return rc_sha256_h128(&sha);
+}

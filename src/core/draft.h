@@ -1,0 +1,111 @@
+#pragma once
+/* How a command step computes (private to core/). The step works on a draft: a private copy of control and data that its
+ * functions change freely. At the end the differences between the command and its draft are the changes. So a step reads the
+ * aggregate only, a record holds each node at most once and in path order, and what is committed is exactly what was decided.
+ *
+ * Functions that can run out of memory leave the reason in draft.status (the first one stays); what they do after that does not
+ * matter, because rc_draft_finish then gives the status and no changes. */
+#include "core/core.h"
+#include "base/random.h"
+
+struct rc_draft {
+    struct rc_command c; /* the copy */
+    const struct rc_command *before;
+    const struct rc_ask *ask;
+    const struct flow_set *set;
+    struct rc_arena *arena;
+    struct rc_out *out;
+    uint32_t cap_message, cap_effect;
+    uint64_t random; /* state of the stream that the message's seed starts */
+    enum rc_status status;
+    struct rc_error *err;
+};
+
+/* A draft of `before`; for a submission `before` has no nodes yet and they are made, all idle. */
+RC_MUST enum rc_status rc_draft_begin(struct rc_draft *, const struct rc_command *before,
+                                      const struct rc_ask *, const struct flow_set *, struct rc_arena *,
+                                      struct rc_out *, struct rc_error *);
+/* Writes the changes. */
+RC_MUST enum rc_status rc_draft_finish(struct rc_draft *);
+
+void rc_draft_fail(struct rc_draft *, enum rc_status);
+void rc_draft_message(struct rc_draft *, struct rc_ask);
+void rc_draft_effect(struct rc_draft *, struct rc_effect);
+/* A bounded copy for data.fault. */
+void rc_draft_fault(struct rc_draft *, uint32_t at, uint16_t status, struct rc_sv text);
+
+/* ---- side.c: doing and undoing are one mechanism -------------------------------------------------------------------- */
+
+/* What the words of the mechanism are for the action and for its undo. */
+struct rc_side {
+    uint8_t active, unknown, succeeded, rejected, failed; /* enum rc_step_state */
+    bool undo;
+};
+/* The side that the step's present state belongs to. */
+const struct rc_side *rc_node_side(const struct rc_node *);
+const struct flow_action *rc_side_action(const struct rc_command *, uint32_t at);
+
+/* ---- site.c: expressions -------------------------------------------------------------------------------------------- */
+
+/* Evaluates a site for a step; response may be NULL. RC_EVAL and err as cel_eval; out of memory also sets draft.status. */
+RC_MUST enum rc_status rc_site_eval(struct rc_draft *, uint32_t at, flow_site,
+                                    const struct rc_result *response, struct cel_value *ret,
+                                    struct rc_error *);
+/* A condition: RC_EVAL also where it gives no bool. */
+RC_MUST enum rc_status rc_site_holds(struct rc_draft *, uint32_t at, flow_site,
+                                     const struct rc_result *response, bool *ret, struct rc_error *);
+
+/* ---- outcome.c ------------------------------------------------------------------------------------------------------ */
+
+struct rc_finding {
+    enum rc_outcome outcome;
+    enum rc_why why;
+};
+/* The general rule of HTTP with the dependency's refinements. Pure function of its arguments. */
+struct rc_finding rc_outcome_of_result(const struct rc_result *, const struct flow_dependency *,
+                                       bool accepted_is_done);
+/* Whether the answer can be asked what it says: a usable 2xx, or "not found" in one of its forms. */
+bool rc_result_answers(const struct rc_result *);
+
+/* ---- attempt.c: a step on its way to and from the other side --------------------------------------------------------- */
+
+/* The step wants a place now: phase ready, and a message to its gate. */
+void rc_step_want(struct rc_draft *, uint32_t at);
+/* The step's phase becomes delayed. */
+void rc_step_delay(struct rc_draft *, uint32_t at, rc_us due);
+/* A place was given: what is required is looked at, the request is built, the attempt is recorded and leaves. */
+void rc_step_admit(struct rc_draft *, uint32_t at);
+
+/* ---- settle.c: what an ended attempt means ---------------------------------------------------------------------------- */
+
+void rc_step_result(struct rc_draft *, uint32_t at, const struct rc_result *);
+void rc_step_lost(struct rc_draft *, uint32_t at);
+/* The step ends: phase none. */
+void rc_step_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
+/* It happened (found by its answer, a check or a person): outputs of the action, null for an undo. */
+void rc_step_happened(struct rc_draft *, uint32_t at, struct cel_value outputs, struct rc_sv external_id,
+                      enum rc_why);
+/* It did not happen: again later if the policy and the mode allow it, else the end. */
+void rc_step_again(struct rc_draft *, uint32_t at, enum rc_why, rc_us retry_after);
+
+/* ---- advance.c: where the tree goes ----------------------------------------------------------------------------------- */
+
+/* Starts what may start, ends blocks, begins the roll back that the flow declares; until nothing moves. */
+void rc_advance(struct rc_draft *);
+/* The step begins (anew): counters at zero. */
+void rc_step_start(struct rc_draft *, uint32_t at);
+
+/* ---- action.c --------------------------------------------------------------------------------------------------------- */
+RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
+
+static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
+{
+    return rc_node_step(command, at)->kind != FLOW_LINEAR;
+}
+/* Nobody but a person can go on with it: unknown and nothing under way, or an undo that did not work. */
+static inline bool rc_is_stuck(const struct rc_node *node)
+{
+    return node->phase == RC_PHASE_NONE &&
+           (node->state == RC_STEP_UNKNOWN || node->state == RC_STEP_UNDO_UNKNOWN ||
+            node->state == RC_STEP_UNDO_FAILED);
+}

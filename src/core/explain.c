@@ -1,0 +1,143 @@
+/* What a person needs to know. Every sentence is a fixed text: what is particular (names, times, answers) is data beside it. */
+#include "core/explain.h"
+
+#include "core/draft.h"
+
+/* The step that the state hangs on: one that is stuck, else one that failed, else one that is under way. */
+static uint32_t deciding_node(const struct rc_command *c)
+{
+    uint32_t best = UINT32_MAX;
+    int best_rank = 0;
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        const struct rc_node *node = &c->node[i];
+        if (!rc_is_leaf(c, i)) continue;
+        bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+        int rank = rc_is_stuck(node) ? 3
+                   : failed          ? 1 + rc_node_step(c, i)->critical
+                                     : node->phase != RC_PHASE_NONE;
+        if (rank > best_rank) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+static enum rc_received received(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    if (node->attempt == 0) return RC_RECEIVED_NO;
+    switch ((enum rc_why)node->why) {
+    case RC_WHY_NOT_SENT:
+    case RC_WHY_ADDRESS: return RC_RECEIVED_NO;
+    case RC_WHY_STATUS:
+    case RC_WHY_SERVER_ERROR:
+    case RC_WHY_BAD_ANSWER:
+    case RC_WHY_RATE_LIMITED:
+    case RC_WHY_CONFIGURATION:
+    case RC_WHY_HAPPENED:
+    case RC_WHY_CONTRADICTORY: return RC_RECEIVED_YES;
+    case RC_WHY_NONE: return node->state == RC_STEP_SUCCEEDED ? RC_RECEIVED_YES : RC_RECEIVED_MAYBE;
+    case RC_WHY_TIMEOUT:
+    case RC_WHY_CONNECTION:
+    case RC_WHY_CRASH:
+    case RC_WHY_REQUIRE:
+    case RC_WHY_EXPRESSION:
+    case RC_WHY_RETRIES:
+    case RC_WHY_NO_CHECK:
+    case RC_WHY_CHECK_FAILED:
+    case RC_WHY_CRASH_LOOP:
+    case RC_WHY_NEEDS:
+    case RC_WHY_DID_NOT_HAPPEN:
+    case RC_WHY_INCONCLUSIVE:
+    case RC_WHY_PERSON:
+    case RC_WHY_KEY_EXPIRED:
+    case RC_WHY_HISTORY_FULL:
+    case RC_WHY_NO_DEPENDENCY:
+    case RC_WHY_NO_UNDO:
+    case RC_WHYS: break;
+    }
+    return c->data[at].status ? RC_RECEIVED_YES : RC_RECEIVED_MAYBE;
+}
+
+static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_explanation *ret)
+{
+    const struct rc_node *node = &c->node[at];
+    const struct rc_side *side = rc_node_side(node);
+    const struct flow_action *action = rc_side_action(c, at);
+    ret->retry_is_safe = true;
+    if (node->phase == RC_PHASE_OPEN) {
+        ret->retry_is_safe = false;
+        ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
+    } else if (node->state == side->unknown && action->check.present && node->phase != RC_PHASE_NONE) {
+        ret->retry_reason = "it is repeated only if the check finds that it did not happen";
+    } else if (node->state == side->unknown && action->repeatable && node->why != RC_WHY_KEY_EXPIRED) {
+        ret->retry_reason = "the flow declares it repeatable: the same Idempotency-Key goes out again";
+    } else if (node->state == side->unknown) {
+        ret->retry_is_safe = false;
+        ret->retry_reason = "it may have happened: repeating it could do it twice";
+    } else if (node->state == RC_STEP_REJECTED) {
+        ret->retry_reason =
+            "the other side refused it, so it did not happen; the same request will be refused again "
+            "unless something has changed there";
+    } else {
+        ret->retry_reason = "it is known that it did not happen";
+    }
+}
+
+static const char *next_of_node(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    enum rc_purpose purpose = rc_node_purpose(c, at);
+    bool asks = purpose == RC_CHECK || purpose == RC_UNDO_CHECK;
+    switch ((enum rc_phase)node->phase) {
+    case RC_PHASE_OPEN:
+        return asks ? "the other side has been asked what happened"
+                    : "the request is out; its answer or its timeout comes next";
+    case RC_PHASE_READY: return "it leaves as soon as its dependency has a free place";
+    case RC_PHASE_DELAYED:
+        return asks ? "the other side is asked again what happened" : "it is tried again by itself";
+    case RC_PHASE_NONE:
+    case RC_PHASES: break;
+    }
+    if (node->why == RC_WHY_CONFIGURATION) return "somebody mends the credentials or the address, then retry";
+    if (rc_command_allows(c, RC_ACTION_CHECK).allowed)
+        return "check it now, or say with resolve what happened";
+    if (rc_is_stuck(node)) return "find out at the other side what happened, then say so with resolve";
+    if (node->state == RC_STEP_REJECTED)
+        return "change what the other side refused, then retry; or cancel, or roll back";
+    return "retry when the reason is gone; or cancel, or roll back";
+}
+
+void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
+{
+    *ret = (struct rc_explanation){
+        .node = deciding_node(c), .retry_is_safe = true, .retry_reason = "nothing is left to retry"};
+    for (unsigned i = 0; i < RC_ACTIONS; i++) ret->allowed[i] = rc_command_allows(c, (enum rc_action)i);
+    ret->next = rc_state_ended(c->state) ? "nothing: it has ended" : "the engine goes on by itself";
+    if (ret->node == UINT32_MAX) return;
+    ret->received = received(c, ret->node);
+    explain_retry(c, ret->node, ret);
+    if (rc_state_ended(c->state)) return;
+    ret->next = next_of_node(c, ret->node);
+    if (c->node[ret->node].phase == RC_PHASE_DELAYED || c->node[ret->node].phase == RC_PHASE_OPEN)
+        ret->next_at = c->data[ret->node].times.due;
+}
+
+enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_arena *arena, uint32_t **ret_nodes,
+                                    uint32_t *ret_n, struct rc_error *err)
+{
+    struct rc_allowed allowed = rc_command_allows(c, RC_ACTION_ROLL_BACK);
+    if (!allowed.allowed) return rc_fail(err, RC_REFUSED, "%s", allowed.why_not);
+    uint32_t *nodes = RC_NEW_ARRAY(arena, uint32_t, c->nnodes), n = 0;
+    if (!nodes) return rc_fail_arena(err, arena);
+    for (uint32_t i = c->nnodes; i-- > 0;) {
+        unsigned state = c->node[i].state;
+        bool maybe =
+            state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[i].phase == RC_PHASE_OPEN;
+        if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) nodes[n++] = i;
+    }
+    *ret_nodes = nodes;
+    *ret_n = n;
+    return RC_OK;
+}

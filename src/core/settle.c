@@ -1,0 +1,323 @@
+/* What an ended attempt means for its step. */
+#include "core/draft.h"
+
+#include "base/limits.h"
+
+void rc_step_end(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
+{
+    struct rc_node *node = &draft->c.node[at];
+    node->state = (uint8_t)state;
+    node->phase = RC_PHASE_NONE;
+    node->why = (uint8_t)why;
+    draft->c.data[at].times.due = 0;
+}
+
+void rc_step_happened(struct rc_draft *draft, uint32_t at, struct cel_value outputs, struct rc_sv external_id,
+                      enum rc_why why)
+{
+    const struct rc_side *side = rc_node_side(&draft->c.node[at]);
+    struct rc_data *data = &draft->c.data[at];
+    rc_step_end(draft, at, side->succeeded, why);
+    data->times = (struct rc_times){0};
+    if (!side->undo) {
+        data->outputs = outputs;
+        data->external_id = external_id;
+    }
+}
+
+/* ---- again ---------------------------------------------------------------------------------------------------------- */
+
+/* Delay before the next try when `tries` have been made (flow.h has the formulas). */
+static rc_us delay_after(const struct flow_retry *retry, uint16_t tries, uint64_t *random)
+{
+    rc_us delay = retry->delay, cap = retry->max_delay ? retry->max_delay : UINT64_MAX;
+    if (retry->backoff == FLOW_LINEARLY && __builtin_mul_overflow(delay, (rc_us)tries, &delay)) delay = cap;
+    for (uint16_t i = 1; retry->backoff == FLOW_EXPONENTIAL && i < tries && delay < cap; i++)
+        if (__builtin_mul_overflow(delay, (rc_us)2, &delay)) delay = cap;
+    if (delay > cap) delay = cap;
+    if (retry->jitter == FLOW_FULL_JITTER && delay) return rc_mix(random) % (delay + 1);
+    if (retry->jitter == FLOW_EQUAL_JITTER && delay)
+        return delay / 2 + rc_mix(random) % (delay - delay / 2 + 1);
+    return delay;
+}
+
+/* Sets the step to try again after its policy's delay. False, and untouched, when the policy allows no more. */
+static bool schedule(struct rc_draft *draft, uint32_t at, const struct flow_retry *retry, uint16_t tries,
+                     rc_us first, rc_us at_least)
+{
+    rc_us now = draft->ask->now, delay = delay_after(retry, tries, &draft->random);
+    if (delay < at_least) delay = at_least;
+    if (tries >= retry->attempts) return false;
+    if (retry->duration && first && now + delay > first + retry->duration) return false;
+    if (delay)
+        rc_step_delay(draft, at, now + delay);
+    else
+        rc_step_want(draft, at);
+    return true;
+}
+
+/* Reasons that no waiting mends. */
+static bool needs_a_person(enum rc_why why)
+{
+    return why == RC_WHY_CONFIGURATION || why == RC_WHY_ADDRESS || why == RC_WHY_EXPRESSION ||
+           why == RC_WHY_NO_DEPENDENCY;
+}
+
+/* Outside FORWARD only checks and undos may start. */
+static bool may_try(const struct rc_draft *draft, const struct rc_side *side)
+{
+    return side->undo || draft->c.mode == RC_MODE_FORWARD;
+}
+
+void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us retry_after)
+{
+    struct rc_node *node = &draft->c.node[at];
+    const struct rc_side *side = rc_node_side(node);
+    const struct flow_action *action = rc_side_action(&draft->c, at);
+    struct rc_times *times = &draft->c.data[at].times;
+    node->state = side->active;
+    node->asks = 0;
+    times->since = 0;
+    if (needs_a_person(why) || !may_try(draft, side))
+        rc_step_end(draft, at, side->failed, why);
+    else if (schedule(draft, at, &action->retry, node->tries, times->first, retry_after))
+        node->why = (uint8_t)why;
+    else
+        rc_step_end(draft, at, side->failed, RC_WHY_RETRIES);
+}
+
+/* ---- unknown -------------------------------------------------------------------------------------------------------- */
+
+/* Whether the other side is sure to know the key of this round still. */
+static bool key_is_fresh(const struct rc_draft *draft, uint32_t at)
+{
+    const struct rc_command *c = &draft->c;
+    const struct flow_dependency *dependency =
+        flow_set_dependency(draft->set, c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    rc_us keyed = c->data[at].times.keyed;
+    return !dependency || !dependency->key_lifetime || draft->ask->now < keyed + dependency->key_lifetime;
+}
+
+/* No check can say more: the same request may go out again under the same key, or a person must look. */
+static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
+{
+    struct rc_node *node = &draft->c.node[at];
+    const struct rc_side *side = rc_node_side(node);
+    const struct flow_action *action = rc_side_action(&draft->c, at);
+    if (!action->repeatable || !may_try(draft, side)) {
+        rc_step_end(draft, at, side->unknown, why);
+    } else if (!key_is_fresh(draft, at)) {
+        rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);
+    } else {
+        node->state = side->active;
+        if (schedule(draft, at, &action->retry, node->tries, draft->c.data[at].times.first, 0)) return;
+        rc_step_end(draft, at, side->unknown, RC_WHY_RETRIES);
+    }
+}
+
+static void became_unknown(struct rc_draft *draft, uint32_t at, enum rc_why why)
+{
+    struct rc_node *node = &draft->c.node[at];
+    node->state = rc_node_side(node)->unknown;
+    node->why = (uint8_t)why;
+    node->asks = 0;
+    draft->c.data[at].times.since = draft->ask->now;
+    if (rc_side_action(&draft->c, at)->check.present)
+        rc_step_want(draft, at);
+    else
+        repeat_or_stop(draft, at, RC_WHY_NO_CHECK);
+}
+
+/* ---- answers to an action or an undo -------------------------------------------------------------------------------- */
+
+static struct rc_sv external_id_of(struct rc_draft *draft, uint32_t at, struct cel_value outputs)
+{
+    struct rc_sv name = rc_node_step(&draft->c, at)->call.external_id;
+    const struct cel_value *id = name.n ? cel_map_find(&outputs, cel_string(name)) : NULL;
+    if (!id) return (struct rc_sv){0};
+    if (id->kind == CEL_STRING) return cel_text(*id);
+    struct rc_buf text = rc_buf_in(draft->arena, RC_MAX_EXTERNAL_ID);
+    cel_put_json(&text, *id);
+    return text.status == RC_OK ? rc_buf_sv(&text) : (struct rc_sv){0};
+}
+
+static bool outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result,
+                       struct cel_value *ret, struct rc_error *err)
+{
+    *ret = cel_null();
+    if (!site) return true;
+    if (rc_site_eval(draft, at, site, result, ret, err) != RC_OK) return false;
+    if (cel_size_bytes(*ret) <= RC_MAX_OUTPUTS) return true;
+    enum rc_status status = rc_fail(err, RC_LIMIT, "the outputs take more than %d bytes", RC_MAX_OUTPUTS);
+    return status == RC_OK;
+}
+
+/* The words of what went wrong: the executor's, or the status with the beginning of the answer. */
+static void remember_fault(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+{
+    struct rc_sv text = result->error;
+    if (result->reach == RC_ANSWERED)
+        text = result->excerpt.n
+                   ? rc_text(draft->arena, "HTTP %u: %.*s", result->status, RC_SV_ARG(result->excerpt))
+                   : rc_text(draft->arena, "HTTP %u", result->status);
+    rc_draft_fault(draft, at, result->status, text);
+}
+
+static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
+                          struct rc_finding finding)
+{
+    const struct flow_action *action = rc_side_action(&draft->c, at);
+    const struct rc_side *side = rc_node_side(&draft->c.node[at]);
+    struct rc_error error;
+    struct cel_value outputs = cel_null();
+    if (finding.outcome == RC_OUT_SUCCEEDED &&
+        !outputs_of(draft, at, action->outputs, result, &outputs, &error)) {
+        finding = (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_BAD_ANSWER};
+        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+    } else if (finding.outcome != RC_OUT_SUCCEEDED) {
+        remember_fault(draft, at, result);
+    }
+    switch (finding.outcome) {
+    case RC_OUT_SUCCEEDED:
+        rc_step_happened(draft, at, outputs, external_id_of(draft, at, outputs), RC_WHY_NONE);
+        break;
+    case RC_OUT_REJECTED: rc_step_end(draft, at, side->rejected, finding.why); break;
+    case RC_OUT_FAILED: rc_step_again(draft, at, finding.why, result->retry_after); break;
+    case RC_OUT_UNKNOWN:
+    case RC_OUT_NONE:
+    case RC_OUTCOMES: became_unknown(draft, at, finding.why); break;
+    }
+}
+
+/* ---- answers to a check --------------------------------------------------------------------------------------------- */
+
+enum check_answer { HAPPENED, DID_NOT, INCONCLUSIVE, CONTRADICTORY };
+
+/* An expression that fails has no answer: inconclusive. */
+static bool says(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result)
+{
+    struct rc_error error;
+    bool holds = false;
+    if (site && rc_site_holds(draft, at, site, result, &holds, &error) != RC_OK)
+        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+    return holds;
+}
+
+static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+{
+    const struct flow_check *check = &rc_side_action(&draft->c, at)->check;
+    struct rc_error error;
+    bool happened;
+    if (!rc_result_answers(result)) {
+        remember_fault(draft, at, result);
+        return INCONCLUSIVE;
+    }
+    if (says(draft, at, check->contradictory, result)) return CONTRADICTORY;
+    if (says(draft, at, check->inconclusive, result)) return INCONCLUSIVE;
+    if (rc_site_holds(draft, at, check->happened, result, &happened, &error) != RC_OK) {
+        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+        return INCONCLUSIVE;
+    }
+    return happened ? HAPPENED : DID_NOT;
+}
+
+static void ask_again(struct rc_draft *draft, uint32_t at, rc_us at_least)
+{
+    const struct flow_check *check = &rc_side_action(&draft->c, at)->check;
+    struct rc_node *node = &draft->c.node[at];
+    if (schedule(draft, at, &check->retry, node->asks, draft->c.data[at].times.since, at_least)) return;
+    repeat_or_stop(draft, at, RC_WHY_CHECK_FAILED);
+}
+
+static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+{
+    const struct flow_action *action = rc_side_action(&draft->c, at);
+    struct rc_times *times = &draft->c.data[at].times;
+    rc_us asked = times->due - action->check.timeout, settled = times->since + action->check.settle;
+    enum check_answer answer = ask_the_answer(draft, at, result);
+    struct cel_value outputs = cel_null();
+    struct rc_error error;
+    if (answer == HAPPENED && !outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
+        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+        answer = INCONCLUSIVE;
+    }
+    switch (answer) {
+    case HAPPENED:
+        rc_step_happened(draft, at, outputs, external_id_of(draft, at, outputs), RC_WHY_HAPPENED);
+        break;
+    case CONTRADICTORY: rc_step_end(draft, at, draft->c.node[at].state, RC_WHY_CONTRADICTORY); break;
+    case INCONCLUSIVE: ask_again(draft, at, result->retry_after); break;
+    case DID_NOT:
+        if (asked >= settled)
+            rc_step_again(draft, at, RC_WHY_DID_NOT_HAPPEN, 0);
+        else /* too early to believe it */
+            ask_again(draft, at, settled > draft->ask->now ? settled - draft->ask->now : 0);
+        break;
+    }
+}
+
+/* ---- answers to what is required ------------------------------------------------------------------------------------ */
+
+static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
+                           struct rc_finding finding)
+{
+    const struct flow_call *call = &rc_node_step(&draft->c, at)->call;
+    struct rc_node *node = &draft->c.node[at];
+    struct rc_error error;
+    bool holds;
+    if (!may_try(draft, rc_node_side(node))) {
+        rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
+    } else if (!rc_result_answers(result)) {
+        remember_fault(draft, at, result);
+        bool again = finding.outcome != RC_OUT_REJECTED && !needs_a_person(finding.why) &&
+                     schedule(draft, at, &call->act.retry, node->asks, 0, result->retry_after);
+        if (!again) rc_step_end(draft, at, RC_STEP_FAILED, finding.why);
+    } else if (rc_site_holds(draft, at, call->require.condition, result, &holds, &error) != RC_OK) {
+        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+        rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+    } else if (!holds) {
+        rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
+    } else {
+        node->cleared = 1;
+        node->asks = 0;
+        rc_step_want(draft, at);
+    }
+}
+
+/* ---- entry ---------------------------------------------------------------------------------------------------------- */
+
+static void settle(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+{
+    const struct rc_command *c = &draft->c;
+    const struct flow_dependency *dependency =
+        flow_set_dependency(draft->set, c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    struct rc_finding finding = rc_outcome_of_result(result, dependency, rc_side_action(c, at)->accepted);
+    switch (rc_node_purpose(c, at)) {
+    case RC_ACT:
+    case RC_UNDO: action_result(draft, at, result, finding); break;
+    case RC_CHECK:
+    case RC_UNDO_CHECK: check_result(draft, at, result); break;
+    case RC_REQUIRE: require_result(draft, at, result, finding); break;
+    case RC_PURPOSES: break;
+    }
+}
+
+void rc_step_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+{
+    draft->c.node[at].lost = 0;
+    settle(draft, at, result);
+}
+
+void rc_step_lost(struct rc_draft *draft, uint32_t at)
+{
+    static const struct rc_result gone = {
+        .reach = RC_SENT, .why = RC_WHY_CRASH, .error = {"the server stopped while the request was out", 44}};
+    struct rc_node *node = &draft->c.node[at];
+    const struct rc_side *side = rc_node_side(node);
+    node->lost++;
+    if (node->lost < RC_MAX_LOST)
+        settle(draft, at, &gone);
+    else /* whatever it is that kills the server: it is not tried again before somebody has looked */
+        rc_step_end(draft, at, rc_node_purpose(&draft->c, at) == RC_REQUIRE ? side->failed : side->unknown,
+                    RC_WHY_CRASH_LOOP);
+}

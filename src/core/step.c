@@ -1,0 +1,82 @@
+/* One message to one command: the entry. Requests may be refused, facts may not (rule 2). */
+#include "core/draft.h"
+
+/* A fact about an attempt that is not the open one came too late: somebody settled it otherwise. */
+static bool is_current(const struct rc_draft *draft)
+{
+    const struct rc_ask *ask = draft->ask;
+    if (ask->node >= draft->c.nnodes || !rc_is_leaf(&draft->c, ask->node)) return false;
+    const struct rc_node *node = &draft->c.node[ask->node];
+    switch ((enum rc_message_kind)ask->kind) {
+    case RC_MSG_RESULT:
+    case RC_MSG_LOST: return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
+    case RC_MSG_DUE: return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
+    case RC_MSG_ADMIT: return true; /* the place must be given back where it is not needed */
+    case RC_MSG_SUBMIT:
+    case RC_MSG_ACTION:
+    case RC_MSG_WANT:
+    case RC_MSG_OFFER:
+    case RC_MSG_DONE:
+    case RC_MSG_BACKLOG:
+    case RC_MSG_CLOSED: break;
+    }
+    return false;
+}
+
+static void give_place_back(struct rc_draft *draft)
+{
+    const struct rc_command *c = &draft->c;
+    struct rc_sv dependency = c->flow->dependencies[rc_node_step(c, draft->ask->node)->call.dependency];
+    rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_DONE,
+                                            .to = {.agg = RC_AGG_GATE, .id = flow_gate_id(dependency)},
+                                            .node = draft->ask->node});
+}
+
+static void fact(struct rc_draft *draft)
+{
+    const struct rc_ask *ask = draft->ask;
+    if (!is_current(draft)) return;
+    if (ask->kind == RC_MSG_RESULT) {
+        give_place_back(draft);
+        rc_step_result(draft, ask->node, ask->u.result);
+    } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
+        rc_step_lost(draft, ask->node);
+    } else if (ask->kind == RC_MSG_DUE) {
+        rc_step_want(draft, ask->node);
+    } else {
+        rc_step_admit(draft, ask->node);
+    }
+}
+
+static enum rc_status take(struct rc_draft *draft)
+{
+    switch ((enum rc_message_kind)draft->ask->kind) {
+    case RC_MSG_SUBMIT: return RC_OK; /* the tree starts by itself */
+    case RC_MSG_ACTION: return rc_command_act(draft, draft->ask->u.act);
+    case RC_MSG_ADMIT:
+    case RC_MSG_RESULT:
+    case RC_MSG_LOST:
+    case RC_MSG_DUE: fact(draft); return RC_OK;
+    case RC_MSG_WANT:
+    case RC_MSG_OFFER:
+    case RC_MSG_DONE:
+    case RC_MSG_BACKLOG:
+    case RC_MSG_CLOSED: break;
+    }
+    return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
+}
+
+enum rc_status rc_command_step(const struct rc_command *command, const struct rc_ask *ask,
+                               const struct flow_set *set, struct rc_arena *arena, struct rc_out *ret_out,
+                               struct rc_error *err)
+{
+    struct rc_draft draft;
+    struct rc_out out;
+    enum rc_status status = rc_draft_begin(&draft, command, ask, set, arena, &out, err);
+    if (status == RC_OK) status = take(&draft);
+    if (status != RC_OK) return status;
+    rc_advance(&draft);
+    status = rc_draft_finish(&draft);
+    if (status == RC_OK) *ret_out = out;
+    return status;
+}
