@@ -18,12 +18,19 @@ enum {
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* definitions */
-    RC_MAX_DEF_FILE = 1 << 20, /* bytes of one definition file */
-    RC_MAX_DEF_FILES = 4096,   /* files in one directory of definitions */
-    RC_MAX_DEF_DEPTH = 32,     /* nesting of YAML */
-    RC_MAX_NODES = 1024,       /* nodes of one flow */
-    RC_MAX_SITES = 8192,       /* expressions of one flow */
-    RC_MAX_FLOW_DEPTH = 16,    /* blocks in blocks */
+    RC_MAX_DEF_FILE = 1 << 20,   /* bytes of one definition file */
+    RC_MAX_DEF_FILES = 4096,     /* files in one directory of definitions */
+    RC_MAX_DEF_DEPTH = 32,       /* nesting of YAML */
+    RC_MAX_DEF_CELLS = 64 << 10, /* values in one definition file */
+    RC_MAX_DEF_ERRORS = 32,      /* errors of definitions that are told at a time */
+    RC_MAX_DIFF_CELLS = 1 << 20, /* lines times lines that are compared for a diff */
+    RC_MAX_DIFF = 64 << 10,      /* bytes of one diff */
+    RC_MAX_PROPERTIES = 1024,    /* properties of one object in a payload schema */
+    RC_MAX_TIMEOUT_S = 3600,     /* longest timeout of an attempt */
+    RC_MAX_SPAN_DAYS = 3650,     /* longest span in a definition */
+    RC_MAX_NODES = 1024,         /* nodes of one flow */
+    RC_MAX_SITES = 8192,         /* expressions of one flow */
+    RC_MAX_FLOW_DEPTH = 16,      /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
@@ -44,7 +51,10 @@ enum {
     RC_MAX_ANSWER = 1 << 20,   /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,     /* bytes kept of an answer that could not be used */
     RC_MAX_URL = 8192,         /* bytes of one outgoing address */
-    RC_MAX_OUT_HEADERS = 64,   /* headers of one outgoing request */
+    RC_MAX_OUT_HEADERS = 64,   /* headers that a dependency and a flow give to one outgoing request */
+    RC_MAX_OUT_HEADER = 8192,  /* bytes of one outgoing header's value */
+    RC_MAX_IN_HEADERS = 128,   /* header lines of one answer */
+    RC_MAX_IN_HEAD = 32 << 10, /* bytes of an answer's headers */
     RC_MAX_FAULT = 256,        /* bytes of an error kept with a step */
     RC_MAX_OUTPUTS = 16 << 10, /* bytes of one step's outputs as JSON */
     RC_MAX_CONCURRENT = 4096,  /* attempts in flight per dependency */
