@@ -2,20 +2,22 @@
 /* Executors: what performs an attempt that has been committed. They push (http, later program); a remote
  * worker pulls and is none.
  *
- * Exactly one answer follows every start that was accepted, also when the executor is closed (then: sent, why
- * crash). Answers come on a thread of the executor's; order is not promised. */
+ * Exactly one answer follows every start that was accepted, also when the executor is closed. Answers come on
+ * a thread of the executor's; order is not promised. An attempt leaves at most once: an executor never
+ * repeats what may have left. */
 #include "core/change.h"
 
 struct rc_exec; /* one kind of executor, running */
 
-/* An effect with the arena in which its parts live. The executor owns both from a successful start on and
- * frees the arena. */
+/* An effect with the arena in which its parts live. The executor owns the arena from a successful start on
+ * and frees it before the answer is handed over; the dependency must live until then. */
 struct rc_start {
     struct rc_arena *arena;
     struct rc_effect effect;
 };
 
-/* One ended attempt; it lives in its own arena, which the receiver frees. */
+/* One ended attempt. It lives in its own arena, which the receiver frees; nothing in it borrows from the
+ * effect. */
 struct rc_answer {
     struct rc_arena *arena;
     struct rc_addr of;
@@ -25,29 +27,46 @@ struct rc_answer {
     struct rc_result result;
 };
 
-typedef void
-rc_answer_fn(void *context,
-             struct rc_answer *); /* takes ownership of the answer's arena; must not block long */
+/* Takes ownership of the answer's arena; must not block long, and must not close the executor. */
+typedef void rc_answer_fn(void *context, struct rc_answer *);
 
 /* Never refuses for room: the gate gave the place. RC_NOMEM, RC_STOPPING: nothing has left, no answer will
  * follow, the caller keeps the arena. Any thread. */
-RC_MUST enum rc_status rc_exec_start(struct rc_exec *, const struct rc_start *);
-/* Ends everything in flight (each is answered) and frees it. */
+RC_MUST
+enum rc_status rc_exec_start(struct rc_exec *, const struct rc_start *);
+/* Ends everything in flight and frees it; NULL is allowed. What may have left is answered as sent, why crash;
+ * what had not as not sent. No answer comes after it has returned. The caller sees to it that nobody starts
+ * anything any more. */
 void rc_exec_close(struct rc_exec *);
 
 /* The text of a secret for the sender, copied into the arena; RC_NOT_FOUND. Called on the executor's thread.
- */
+ * Its error must not hold the text. */
 typedef enum rc_status rc_secret_fn(void *context, struct rc_sv name, struct rc_arena *,
                                     struct rc_sv *ret_text, struct rc_error *);
 
+/* The executor for HTTP dependencies. What a result says:
+ *
+ *   not sent   nothing of the request left the process. why: not_sent (may work later), address_refused,
+ *              configuration (the request or the dependency must be mended; the error names the field)
+ *   sent       some of it may have left and there is no status, or no complete answer within the timeout. why:
+ *              timeout, connection_lost, bad_answer (what came is not HTTP), crash (closed meanwhile)
+ *   answered   status and headers are complete. usable: so is the body: whole, at most RC_MAX_ANSWER bytes, and
+ *              JSON where it says so, else UTF-8 text. Not usable: `error` says why, the body is null. An
+ *              excerpt comes with what is not usable and with every status from 400 on.
+ *
+ * effect.timeout counts from the moment the transfer begins (resolving and connecting included). A start that
+ * finds all connections busy waits for one, at most as long as its timeout, else it is answered as not sent.
+ * result.took leaves that wait out. Texts of secrets that an answer repeats are masked with '*' (those of at
+ * least 6 bytes, where they come back unchanged). */
 struct rc_http_options {
     rc_answer_fn *answer;
     void *answer_context;
     rc_secret_fn *secret; /* NULL: there are no secrets */
     void *secret_context;
-    uint32_t max_connections; /* 0: 256 */
+    uint32_t max_connections; /* 0: 256; at most RC_MAX_CONCURRENT */
     const char
         *resolve_test; /* tests only: "host:port:address[,address]" as CURLOPT_RESOLVE; NULL in production */
     const char *ca_file; /* NULL: the system's */
 };
-RC_MUST enum rc_status rc_http_open(const struct rc_http_options *, struct rc_exec **ret, struct rc_error *);
+RC_MUST
+enum rc_status rc_http_open(const struct rc_http_options *, struct rc_exec **ret, struct rc_error *);
