@@ -1,0 +1,138 @@
+/* Answers: bodies, headers and problems (RFC 9457). */
+#include "api/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void api_begin(struct api_call *call, int status)
+{
+    call->status = status;
+    call->content_type = "application/json";
+    call->out = rc_buf_in(call->api->scratch, API_MAX_ANSWER);
+    call->json = (struct rc_json){.buf = &call->out};
+}
+
+void api_add_field(struct api_call *call, const char *name, const char *format, ...)
+{
+    if (call->nfields == API_FIELDS) return;
+    char *text = call->field_text[call->nfields];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, API_FIELD_TEXT, format, args);
+    va_end(args);
+    call->field[call->nfields++] = (struct http_field){name, text};
+}
+
+void api_add_etag(struct api_call *call, uint32_t rev)
+{
+    api_add_field(call, "ETag", "\"%u\"", rev);
+}
+
+void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce)
+{
+    char id[RC_ID_TEXT + 1];
+    rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)nonce}, id);
+    snprintf(ret_text, API_FIELD_TEXT, "/v1/commands/%s", id);
+}
+
+void api_end(struct api_call *call)
+{
+    struct rc_api *api = call->api;
+    if (call->arena != api->scratch) rc_arena_free(call->arena);
+    rc_arena_reset(api->scratch);
+    call->arena = NULL;
+    call->next = api->free;
+    api->free = call;
+}
+
+static void send(struct api_call *call)
+{
+    struct http_field fields[API_FIELDS + 2];
+    memcpy(fields, call->field, sizeof call->field);
+    uint32_t n = call->nfields;
+    fields[n++] = (struct http_field){"Content-Type", call->content_type};
+    fields[n++] = (struct http_field){"Cache-Control", "no-store"};
+    http_answer(call->exchange, call->status, fields, n, rc_buf_sv(&call->out));
+    api_end(call);
+}
+
+void api_send(struct api_call *call)
+{
+    if (call->out.status == RC_OK) {
+        send(call);
+        return;
+    }
+    struct rc_error err;
+    enum rc_status status =
+        call->out.status == RC_LIMIT
+            ? rc_fail(&err, RC_LIMIT, "the answer is larger than %d bytes", API_MAX_ANSWER)
+            : rc_fail(&err, RC_NOMEM, "out of memory");
+    call->nfields = 0;
+    rc_arena_reset(call->api->scratch);
+    api_send_problem(call, status, &err);
+}
+
+static void put_position(struct rc_json *json, const struct rc_error *err)
+{
+    if (err->source[0]) rc_json_text(json, "source", err->source);
+    if (!err->line) return;
+    rc_json_u64(json, "line", err->line);
+    rc_json_u64(json, "column", err->column);
+}
+
+static void put_errors(struct api_call *call)
+{
+    struct rc_json *json = &call->json;
+    rc_json_array(json, "errors");
+    for (uint32_t i = 0; i < call->api->nerrors; i++) {
+        const struct rc_error *one = &call->api->errors[i];
+        rc_json_object(json, NULL);
+        rc_json_text(json, "pointer", one->pointer);
+        rc_json_text(json, "detail", one->text);
+        put_position(json, one);
+        rc_json_end_object(json);
+    }
+    rc_json_end_array(json);
+}
+
+/* What a problem needs of memory is small and bounded: where even that is refused, the status line says all. */
+void api_send_problem(struct api_call *call, enum rc_status status, const struct rc_error *err)
+{
+    call->api->problems++;
+    api_begin(call, rc_status_http(status));
+    call->content_type = "application/problem+json";
+    if (rc_status_retryable(status)) api_add_field(call, "Retry-After", "1");
+    struct rc_json *json = &call->json;
+    rc_json_object(json, NULL);
+    char type[64];
+    snprintf(type, sizeof type, "/problems/%s", rc_status_slug(status));
+    rc_json_text(json, "type", type);
+    rc_json_text(json, "title", rc_status_text(status));
+    rc_json_u64(json, "status", (uint64_t)call->status);
+    rc_json_text(json, "code", rc_status_slug(status));
+    rc_json_text(json, "detail", err->text);
+    put_position(json, err);
+    if (call->api->nerrors) put_errors(call);
+    if (status == RC_KEY_CONFLICT) {
+        char path[API_FIELD_TEXT];
+        api_command_path(path, call->request.command.seq, call->request.command.nonce);
+        rc_json_text(json, "command", path);
+    }
+    rc_json_end_object(json);
+    if (call->out.status != RC_OK) call->out.n = 0;
+    send(call);
+}
+
+void api_put_outline(struct api_call *call, const struct rc_outline *outline)
+{
+    rc_view_row(&call->json, &(struct rc_view_row){.seq = outline->seq,
+                                                   .nonce = outline->nonce,
+                                                   .type = rc_sv_of(call->type),
+                                                   .key = rc_sv_of(call->key),
+                                                   .state = outline->state,
+                                                   .rev = outline->rev,
+                                                   .created = outline->created,
+                                                   .changed = outline->changed});
+    api_add_etag(call, outline->rev);
+    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
+}

@@ -1,0 +1,50 @@
+#pragma once
+/* The HTTP API under /v1 (spec/openapi.yaml). Reads go through a reader of the store, writes are parsed here,
+ * posted to the engine and parked until its reply. All of it runs on the thread that is in rc_api_run, but for
+ * the functions that say otherwise. */
+#include "engine/engine.h"
+
+struct rc_api;
+
+/* Whoever posts a request to the engine sets its `owner` to one of these; the engine's reply port calls it. */
+struct rc_receiver {
+    void (*receive)(struct rc_receiver *, struct rc_request *); /* on the engine's thread */
+};
+
+/* A reader that may go away: while the store is opened again, and when the server stops. */
+struct rc_shelf {
+    void *context;
+    /* Any thread. RC_IO, RC_STOPPING where there is none now; otherwise it is the caller's until `give_back`. */
+    enum rc_status (*borrow)(void *context, struct rc_reader **ret, struct rc_error *);
+    void (*give_back)(void *context);
+};
+
+struct rc_api_options {
+    const char *address;      /* numeric; must be of loopback unless `anywhere` */
+    uint16_t port;            /* 0: any */
+    bool anywhere;            /* nobody is authenticated yet: whoever reaches the address may do everything */
+    const char *const *hosts; /* names that a Host header may have beside localhost and numeric addresses */
+    uint32_t nhosts;
+    uint32_t max_connections; /* 0: RC_MAX_CONNECTIONS */
+    struct rc_engine *engine;
+    struct rc_shelf shelf;
+    const char *version;
+};
+
+/* Listens at once. RC_FORBIDDEN where the address is not of loopback; others as http_open. */
+RC_MUST
+enum rc_status rc_api_open(const struct rc_api_options *, struct rc_api **ret, struct rc_error *);
+uint16_t rc_api_port(const struct rc_api *);
+/* Serves until rc_api_stop. */
+RC_MUST
+enum rc_status rc_api_run(struct rc_api *, struct rc_error *);
+void rc_api_close(struct rc_api *); /* after rc_api_run */
+
+/* Engine's thread, after every turn: wakes the API once for all replies since the last call. */
+void rc_api_flush(struct rc_api *);
+/* Any thread: accepts no more connections and says so in /readyz; what is open goes on. */
+void rc_api_drain(struct rc_api *);
+/* Any thread: whether requests wait for the engine's reply. */
+bool rc_api_parked(const struct rc_api *);
+/* Any thread: rc_api_run returns. */
+void rc_api_stop(struct rc_api *);

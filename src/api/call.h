@@ -1,0 +1,165 @@
+#pragma once
+/* One request of a client while it is worked on, and what the handlers share. Internal to api/. */
+#include "api/api.h"
+#include "api/http.h"
+#include "base/limits.h"
+#include "codec/view.h"
+
+#include <stdatomic.h>
+
+enum {
+    API_PARAMS = 4,  /* variable segments of a path */
+    API_QUERY = 8,   /* query parameters of a route */
+    API_FIELDS = 4,  /* headers of an answer */
+    API_ERRORS = 32, /* errors of one 422 */
+    API_FIELD_TEXT = 128,
+    API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
+    API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
+    API_MAX_INPUT = 16 << 20     /* bytes that one parsed body may use */
+};
+
+enum api_role { API_ANYBODY, API_VIEWER, API_SUBMITTER, API_OPERATOR, API_ADMIN };
+
+struct api_call;
+/* RC_OK: the answer stands in the call, or the call is parked. Anything else becomes a problem. */
+typedef enum rc_status api_handler(struct api_call *, struct rc_error *);
+
+/* Members of a body: name, type, bound and where they go in the decoded struct. */
+enum api_type { API_TEXT, API_BOOL, API_ANY, API_OBJECT, API_LIST };
+struct api_field {
+    const char *name;
+    enum api_type type;
+    uint32_t max; /* bytes of a text, items of a list */
+    bool required;
+    size_t offset; /* of a struct rc_sv, bool or struct cel_value */
+};
+struct api_shape {
+    const struct api_field *fields;
+    uint32_t n;
+    size_t size;
+};
+
+struct api_route {
+    enum http_method method; /* GET also answers HEAD */
+    const char *path;        /* "/v1/commands/{id}" */
+    enum api_role role;
+    const char *query[API_QUERY]; /* names that are known; others are errors */
+    const struct api_shape *body; /* NULL: none */
+    api_handler *handle;
+    api_handler *finish; /* after the engine said RC_OK; writes the answer */
+    const char *text;    /* for the index */
+};
+extern const struct api_route api_routes[];
+extern const uint32_t api_nroutes;
+
+struct api_call {
+    struct rc_receiver receiver; /* first: the engine's reply finds the call through it */
+    struct rc_api *api;
+    struct api_call *next; /* free list, or queue of replies */
+    const struct api_route *route;
+    struct http_exchange *exchange;
+    struct http_request http;
+    struct rc_arena *arena; /* of this call: the scratch arena, or one that the engine may keep */
+    struct rc_sv param[API_PARAMS], query[API_QUERY]; /* decoded; query: p is NULL where absent */
+    struct rc_sv subject;
+    const void *body; /* decoded as route->body says */
+    void *state;      /* what a handler leaves for its finish; in an arena that is still there then */
+    bool parked;
+    struct rc_request request;
+    char type[RC_MAX_NAME + 1], key[RC_MAX_KEY + 1]; /* of a submission: the arena may be gone at its reply */
+    /* the answer */
+    int status;
+    const char *content_type;
+    struct rc_buf out;
+    struct rc_json json; /* writes to out */
+    struct http_field field[API_FIELDS];
+    char field_text[API_FIELDS][API_FIELD_TEXT];
+    uint32_t nfields;
+};
+
+struct rc_api {
+    struct rc_api_options options;
+    struct http_server *http;
+    struct rc_arena *scratch; /* one call at a time, from its handler's start to its answer */
+    struct api_call *free;
+    _Atomic(struct api_call *) replies; /* newest first */
+    bool unflushed;                     /* engine's thread only */
+    _Atomic bool draining;
+    _Atomic uint32_t parked;
+    uint64_t requests, problems;        /* counters for /metrics */
+    struct rc_error errors[API_ERRORS]; /* of the call in work */
+    uint32_t nerrors;
+};
+
+/* ---- answering (answer.c) */
+
+/* Starts the answer's body; what follows goes to call->json. */
+void api_begin(struct api_call *, int status);
+void api_add_field(struct api_call *, const char *name, const char *format, ...) RC_PRINTF(3, 4);
+/* The ETag of a command is its revision. */
+void api_add_etag(struct api_call *, uint32_t rev);
+/* "/v1/commands/ID" */
+void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce);
+void api_send(struct api_call *);
+void api_send_problem(struct api_call *, enum rc_status, const struct rc_error *);
+/* The call is over; its memory goes back. */
+void api_end(struct api_call *);
+
+/* ---- requests (input.c) */
+
+RC_MUST
+bool api_match(const char *pattern, struct rc_sv path, struct rc_sv *ret_param);
+/* Decodes percent escapes into the arena. RC_SYNTAX. */
+RC_MUST
+enum rc_status api_unescape(struct rc_sv, bool plus_is_blank, struct rc_arena *, struct rc_sv *ret,
+                            struct rc_error *);
+RC_MUST
+enum rc_status api_read_query(struct api_call *, struct rc_error *);
+RC_MUST
+enum rc_status api_read_body(struct api_call *, struct rc_error *);
+/* A value as the shape says; errors go to api->errors with pointers below `prefix`. */
+RC_MUST
+enum rc_status api_decode(struct api_call *, const struct api_shape *, struct cel_value, const char *prefix,
+                          void *ret, struct rc_error *);
+/* The query parameter with this name of the route; p is NULL where absent. */
+struct rc_sv api_query(const struct api_call *, const char *name);
+/* A number within bounds; `otherwise` where absent. */
+RC_MUST
+enum rc_status api_query_number(const struct api_call *, const char *name, uint64_t least, uint64_t most,
+                                uint64_t otherwise, uint64_t *ret, struct rc_error *);
+/* Adds one error of a 422. */
+void api_complain(struct api_call *, const char *pointer, const char *format, ...) RC_PRINTF(3, 4);
+/* RC_OK, or RC_INVALID where there were complaints. */
+RC_MUST
+enum rc_status api_complaints(struct api_call *, struct rc_error *);
+
+/* ---- who may (guard.c) */
+
+RC_MUST
+bool api_is_loopback(const char *address);
+/* Host and Origin name this server, so that no page of another site can talk to it (DNS rebinding). */
+RC_MUST
+enum rc_status api_check_origin(const struct api_call *, struct rc_error *);
+/* The one function that decides. Sets the call's subject. */
+RC_MUST
+enum rc_status api_authorize(struct api_call *, struct rc_error *);
+
+/* ---- engine (dispatch.c) */
+
+/* Posts call->request and parks the call. */
+RC_MUST
+enum rc_status api_post(struct api_call *, struct rc_error *);
+
+/* ---- handlers */
+api_handler api_index, api_health, api_ready, api_metrics;
+api_handler api_submit, api_submitted;
+api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
+api_handler api_act, api_acted;
+api_handler api_definitions, api_definition, api_apply, api_applied;
+extern const struct api_shape api_submit_shape, api_act_shape, api_apply_shape;
+
+/* The body of a reply that is a command's outline; `type` and `key` may be empty. */
+void api_put_outline(struct api_call *, const struct rc_outline *);
+/* The id in the path. RC_NOT_FOUND for what is no id. */
+RC_MUST
+enum rc_status api_param_id(const struct api_call *, struct rc_id *ret, struct rc_error *);

@@ -1,0 +1,274 @@
+/* The way of a request: match, guard, decode, handle; and back: reply of the engine, finish, answer. */
+#include "api/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_HEADERS = 16 << 10, IDLE_SECONDS = 75, SCRATCH_FIRST = 64 << 10, INPUT_FIRST = 1024 };
+
+static void receive(struct rc_receiver *receiver, struct rc_request *request);
+
+/* ---- in ------------------------------------------------------------------------------------------------ */
+
+static struct api_call *take_call(struct rc_api *api)
+{
+    struct api_call *call = api->free;
+    if (call)
+        api->free = call->next;
+    else if (!(call = malloc(sizeof *call)))
+        return NULL;
+    /* not the whole: the errors and texts in it are large, and written before they are read */
+    call->receiver.receive = receive;
+    call->api = api;
+    call->next = NULL;
+    call->route = NULL;
+    call->arena = api->scratch;
+    call->body = NULL;
+    call->parked = false;
+    call->nfields = 0;
+    call->type[0] = call->key[0] = 0;
+    memset(call->query, 0, sizeof call->query);
+    api->nerrors = 0;
+    return call;
+}
+
+static bool answers(const struct api_route *route, enum http_method method)
+{
+    return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
+}
+
+static const char *method_name(enum http_method method)
+{
+    switch (method) {
+    case HTTP_GET: return "GET, HEAD";
+    case HTTP_POST: return "POST";
+    case HTTP_PUT: return "PUT";
+    case HTTP_DELETE: return "DELETE";
+    case HTTP_PATCH: return "PATCH";
+    case HTTP_HEAD:
+    case HTTP_OPTIONS:
+    case HTTP_OTHER: break;
+    }
+    return "";
+}
+
+/* The route of a request; RC_NOT_FOUND, or RC_METHOD with an Allow header. */
+static enum rc_status find_route(struct api_call *call, struct rc_error *err)
+{
+    char allow[API_FIELD_TEXT] = "";
+    size_t n = 0;
+    for (uint32_t i = 0; i < api_nroutes; i++) {
+        const struct api_route *route = &api_routes[i];
+        if (!api_match(route->path, call->http.path, call->param)) continue;
+        if (answers(route, call->http.method)) {
+            call->route = route;
+            return RC_OK;
+        }
+        n += (size_t)snprintf(allow + n, sizeof allow - n, "%s%s", n ? ", " : "", method_name(route->method));
+        if (n >= sizeof allow) n = sizeof allow - 1;
+    }
+    if (n == 0)
+        return rc_fail(err, RC_NOT_FOUND, "there is nothing at this address; GET /v1 lists what there is");
+    api_add_field(call, "Allow", "%s", allow);
+    return rc_fail(err, RC_METHOD, "this address knows %s", allow);
+}
+
+static enum rc_status decode_params(struct api_call *call, struct rc_error *err)
+{
+    uint32_t n = 0;
+    for (const char *p = strchr(call->route->path, '{'); p; p = strchr(p + 1, '{'), n++) {
+        enum rc_status status = api_unescape(call->param[n], false, call->arena, &call->param[n], err);
+        if (status != RC_OK) return status;
+    }
+    return RC_OK;
+}
+
+static enum rc_status handle(struct api_call *call, struct rc_error *err)
+{
+    enum rc_status status = api_check_origin(call, err);
+    if (status == RC_OK) status = find_route(call, err);
+    if (status == RC_OK) status = api_authorize(call, err);
+    if (status != RC_OK) return status;
+    if (call->route->body) {
+        call->arena = rc_arena_new(INPUT_FIRST + 2 * (size_t)call->http.body.n, API_MAX_INPUT);
+        if (!call->arena) {
+            call->arena = call->api->scratch;
+            return rc_fail(err, RC_NOMEM, "out of memory");
+        }
+    }
+    status = decode_params(call, err);
+    if (status == RC_OK) status = api_read_query(call, err);
+    if (status == RC_OK && call->route->body) status = api_read_body(call, err);
+    return status == RC_OK ? call->route->handle(call, err) : status;
+}
+
+static void on_request(void *context, struct http_exchange *exchange, const struct http_request *http)
+{
+    struct rc_api *api = context;
+    struct rc_error err;
+    struct api_call *call = take_call(api);
+    api->requests++;
+    if (!call) {
+        http_answer(exchange, rc_status_http(RC_NOMEM), NULL, 0, (struct rc_sv){0});
+        return;
+    }
+    call->exchange = exchange;
+    call->http = *http;
+    enum rc_status status = handle(call, &err);
+    if (status != RC_OK)
+        api_send_problem(call, status, &err);
+    else if (!call->parked)
+        api_send(call);
+}
+
+/* ---- engine -------------------------------------------------------------------------------------------- */
+
+enum rc_status api_post(struct api_call *call, struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    call->request.owner = &call->receiver;
+    call->request.arena = call->arena;
+    atomic_fetch_add_explicit(&api->parked, 1, memory_order_relaxed);
+    enum rc_status status = rc_engine_post(api->options.engine, &call->request);
+    if (status != RC_OK) {
+        atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
+        return rc_fail(err, status,
+                       status == RC_BUSY ? "too much is waiting; try again" : "the server is stopping");
+    }
+    /* from here on the call belongs to the engine until its reply is taken from the queue */
+    return RC_OK;
+}
+
+/* On the engine's thread. */
+static void receive(struct rc_receiver *receiver, struct rc_request *request)
+{
+    (void)request;
+    struct api_call *call = (struct api_call *)(void *)receiver;
+    struct rc_api *api = call->api;
+    call->next = atomic_load_explicit(&api->replies, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&api->replies, &call->next, call, memory_order_release,
+                                                  memory_order_relaxed)) {
+    }
+    api->unflushed = true;
+}
+
+void rc_api_flush(struct rc_api *api)
+{
+    if (!api->unflushed) return;
+    api->unflushed = false;
+    http_wake(api->http);
+}
+
+static void reply(struct api_call *call)
+{
+    struct rc_api *api = call->api;
+    atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
+    api->nerrors = 0;
+    call->arena = call->request.arena; /* NULL where the engine kept it */
+    if (call->request.status == RC_COMMIT_UNKNOWN) {
+        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
+        api_end(call);
+        return;
+    }
+    struct rc_error err = {0};
+    enum rc_status status = call->request.status;
+    if (status == RC_OK) status = call->route->finish(call, &err);
+    if (status == RC_OK)
+        api_send(call);
+    else
+        api_send_problem(call, status, call->request.status == RC_OK ? &err : &call->request.error);
+}
+
+/* Everything that the engine has replied to, in its order. */
+static void on_woken(void *context)
+{
+    struct rc_api *api = context;
+    struct api_call *newest = atomic_exchange_explicit(&api->replies, NULL, memory_order_acquire);
+    struct api_call *oldest = NULL;
+    while (newest) {
+        struct api_call *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest) {
+        struct api_call *next = oldest->next;
+        reply(oldest);
+        oldest = next;
+    }
+    if (atomic_load(&api->draining)) http_stop_listening(api->http);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------- */
+
+enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api **ret, struct rc_error *err)
+{
+    if (!options->anywhere && !api_is_loopback(options->address))
+        return rc_fail(
+            err, RC_FORBIDDEN,
+            "%s is not an address of loopback, and this version knows neither TLS nor tokens: whoever "
+            "reaches it could do everything (--unsafe-listen allows it)",
+            options->address);
+    struct rc_api *api = calloc(1, sizeof *api);
+    if (!api) return rc_fail(err, RC_NOMEM, "out of memory");
+    api->options = *options;
+    api->scratch = rc_arena_new(SCRATCH_FIRST, API_MAX_SCRATCH);
+    const struct http_options http = {
+        .address = options->address,
+        .port = options->port,
+        .max_connections = options->max_connections ? options->max_connections : RC_MAX_CONNECTIONS,
+        .max_body = RC_MAX_BODY,
+        .max_headers = MAX_HEADERS,
+        .idle_seconds = IDLE_SECONDS,
+        .handler = on_request,
+        .woken = on_woken,
+        .context = api,
+    };
+    enum rc_status status =
+        api->scratch ? http_open(&http, &api->http, err) : rc_fail(err, RC_NOMEM, "out of memory");
+    if (status != RC_OK) {
+        rc_arena_free(api->scratch);
+        free(api);
+        return status;
+    }
+    *ret = api;
+    return RC_OK;
+}
+
+uint16_t rc_api_port(const struct rc_api *api)
+{
+    return http_port(api->http);
+}
+
+enum rc_status rc_api_run(struct rc_api *api, struct rc_error *err)
+{
+    return http_run(api->http, err);
+}
+
+void rc_api_drain(struct rc_api *api)
+{
+    atomic_store(&api->draining, true);
+    http_wake(api->http);
+}
+
+bool rc_api_parked(const struct rc_api *api)
+{
+    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0;
+}
+
+void rc_api_stop(struct rc_api *api)
+{
+    http_stop(api->http);
+}
+
+void rc_api_close(struct rc_api *api)
+{
+    if (!api) return;
+    http_close(api->http);
+    for (struct api_call *call = api->free, *next; call; call = next) {
+        next = call->next;
+        free(call);
+    }
+    rc_arena_free(api->scratch);
+    free(api);
+}

@@ -1,0 +1,113 @@
+/* What the server says of itself: index, health, metrics. */
+#include "api/call.h"
+
+static const char *role_name(enum api_role role)
+{
+    switch (role) {
+    case API_ANYBODY: return "anybody";
+    case API_VIEWER: return "viewer";
+    case API_SUBMITTER: return "submitter";
+    case API_OPERATOR: return "operator";
+    case API_ADMIN: return "admin";
+    }
+    return "?";
+}
+
+enum rc_status api_index(struct api_call *call, struct rc_error *err)
+{
+    (void)err;
+    api_begin(call, 200);
+    struct rc_json *json = &call->json;
+    rc_json_object(json, NULL);
+    rc_json_text(json, "name", "recourse");
+    rc_json_text(json, "version", call->api->options.version);
+    rc_json_array(json, "routes");
+    for (uint32_t i = 0; i < api_nroutes; i++) {
+        const struct api_route *route = &api_routes[i];
+        rc_json_object(json, NULL);
+        rc_json_text(json, "method", route->method == HTTP_GET ? "GET" : "POST");
+        rc_json_text(json, "path", route->path);
+        rc_json_text(json, "role", role_name(route->role));
+        rc_json_text(json, "text", route->text);
+        rc_json_end_object(json);
+    }
+    rc_json_end_array(json);
+    rc_json_end_object(json);
+    return RC_OK;
+}
+
+enum rc_status api_health(struct api_call *call, struct rc_error *err)
+{
+    (void)err;
+    api_begin(call, 200);
+    rc_json_object(&call->json, NULL);
+    rc_json_text(&call->json, "status", "alive");
+    rc_json_end_object(&call->json);
+    return RC_OK;
+}
+
+enum rc_status api_ready(struct api_call *call, struct rc_error *err)
+{
+    (void)err;
+    struct rc_engine_stats stats;
+    rc_engine_stats(call->api->options.engine, &stats);
+    bool draining = atomic_load(&call->api->draining);
+    bool ready = stats.healthy && !draining;
+    api_begin(call, ready ? 200 : 503);
+    struct rc_json *json = &call->json;
+    rc_json_object(json, NULL);
+    rc_json_bool(json, "ready", ready);
+    rc_json_bool(json, "stopping", draining);
+    rc_json_bool(json, "storage", stats.healthy);
+    rc_json_bool(json, "room", stats.room);
+    rc_json_end_object(json);
+    return RC_OK;
+}
+
+struct metric {
+    const char *name, *type, *help;
+    uint64_t value;
+};
+
+static void put_metrics(struct rc_buf *out, const struct metric *metrics, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct metric *m = &metrics[i];
+        rc_put_format(out, "# HELP recourse_%s %s\n# TYPE recourse_%s %s\nrecourse_%s %llu\n", m->name,
+                      m->help, m->name, m->type, m->name, (unsigned long long)m->value);
+    }
+}
+
+enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
+{
+    (void)err;
+    struct rc_engine_stats stats;
+    rc_engine_stats(call->api->options.engine, &stats);
+    const struct metric metrics[] = {
+        {"turns_total", "counter", "Turns of the engine.", stats.turns},
+        {"units_total", "counter", "Units that the engine worked on.", stats.units},
+        {"commits_total", "counter", "Commits to the store.", stats.commits},
+        {"commands_submitted_total", "counter", "Commands that were stored.", stats.submitted},
+        {"submissions_replayed_total", "counter", "Submissions that named a command that was there.",
+         stats.replayed},
+        {"requests_refused_total", "counter", "Requests that the engine refused.", stats.refused},
+        {"attempts_total", "counter", "Attempts that left.", stats.attempts},
+        {"results_total", "counter", "Results of attempts.", stats.results},
+        {"attempts_lost_total", "counter", "Attempts that were in flight when the server stopped.",
+         stats.lost},
+        {"attempts_in_flight", "gauge", "Attempts in flight.", stats.in_flight},
+        {"commands_hot", "gauge", "Commands held in memory.", stats.hot},
+        {"engine_queue", "gauge", "Events that wait for the engine.", stats.queued},
+        {"http_requests_total", "counter", "HTTP requests.", call->api->requests},
+        {"http_problems_total", "counter", "HTTP requests that were answered with a problem.",
+         call->api->problems},
+        {"http_parked", "gauge", "HTTP requests that wait for the engine.",
+         atomic_load_explicit(&call->api->parked, memory_order_relaxed)},
+        {"storage_room", "gauge", "1 when new work may be stored.", stats.room},
+        {"storage_healthy", "gauge", "1 when the storage can be used.", stats.healthy},
+    };
+    api_begin(call, 200);
+    call->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    put_metrics(&call->out, metrics, sizeof metrics / sizeof *metrics);
+    return RC_OK;
+}
