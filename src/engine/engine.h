@@ -17,8 +17,10 @@ struct rc_engine;
 
 struct rc_ports {
     struct rc_store *store; /* the engine owns it from rc_engine_new on */
-    enum rc_status (*reopen)(void *context, struct rc_store **ret_store,
-                             struct rc_error *); /* after an unknown commit */
+    /* After an unknown commit: closes `old` and everything that reads it, and opens the store again. `old` is
+     * NULL where an earlier try has closed it and could not open it. */
+    enum rc_status (*reopen)(void *context, struct rc_store *old, struct rc_store **ret_store,
+                             struct rc_error *);
     struct rc_exec *exec[1]; /* by enum flow_dep_kind; closed by the caller before rc_engine_free */
     void (*reply)(void *context,
                   struct rc_request *); /* on the engine's thread; the request is the receiver's again */
