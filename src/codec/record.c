@@ -9,7 +9,7 @@
 #include "codec/json.h"
 #include "codec/write.h"
 
-enum { NODE_FIELDS = 12, ROW_MAX = 2 + NODE_FIELDS };
+enum { NODE_FIELDS = 14, ROW_MAX = 2 + NODE_FIELDS };
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
@@ -44,6 +44,7 @@ static void put_node(struct rc_buf *buf, const struct rc_change *change, rc_us a
         node->why,
         node->attempt,
         node->tries,
+        node->asks,
         node->round,
         node->undo_round,
         node->lost,
@@ -51,6 +52,7 @@ static void put_node(struct rc_buf *buf, const struct rc_change *change, rc_us a
         relative(times->since, at),
         relative(times->first, at),
         relative(times->due, at),
+        relative(times->keyed, at),
     };
     put_integers(buf, row, ROW_MAX);
 }
@@ -250,15 +252,17 @@ static void get_node(struct reading *in, struct rc_change *change)
         .why = byte(in, 4, RC_WHYS),
         .attempt = (uint16_t)number(in, item(in, 5), UINT16_MAX),
         .tries = (uint16_t)number(in, item(in, 6), UINT16_MAX),
-        .round = byte(in, 7, 256),
-        .undo_round = byte(in, 8, 256),
-        .lost = byte(in, 9, 256),
-        .cleared = byte(in, 10, 256),
+        .asks = (uint16_t)number(in, item(in, 7), UINT16_MAX),
+        .round = byte(in, 8, 256),
+        .undo_round = byte(in, 9, 256),
+        .lost = byte(in, 10, 256),
+        .cleared = byte(in, 11, 256),
     };
     change->u.node.times = (struct rc_times){
-        .since = absolute(in, item(in, 11)),
-        .first = absolute(in, item(in, 12)),
-        .due = absolute(in, item(in, 13)),
+        .since = absolute(in, item(in, 12)),
+        .first = absolute(in, item(in, 13)),
+        .due = absolute(in, item(in, 14)),
+        .keyed = absolute(in, item(in, 15)),
     };
 }
 

@@ -64,9 +64,17 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
     return rc_fail(err, RC_BUG, "change %u is none of a command that exists", change->kind);
 }
 
-/* Copies what the change points to, so that it lives as long as the command. */
-static enum rc_status own_texts(struct rc_change *change, struct rc_arena *arena, struct rc_error *err)
+/* Makes the change the command's own: what a node is in the flow never changes (and is not stored), and what the change points to is
+ * copied, so that it lives as long as the command. */
+static enum rc_status own(const struct rc_command *command, struct rc_change *change, struct rc_arena *arena,
+                          struct rc_error *err)
 {
+    if (change->kind == RC_CHANGE_NODE) {
+        const struct rc_node *old = &command->node[change->at];
+        change->u.node.node.node = old->node;
+        change->u.node.node.parent = old->parent;
+        change->u.node.node.item = old->item;
+    }
     struct rc_sv *text = change->kind == RC_CHANGE_OUTPUTS ? &change->u.outputs.external_id
                          : change->kind == RC_CHANGE_FAULT ? &change->u.fault.text
                                                            : NULL;
@@ -109,10 +117,10 @@ enum rc_status rc_command_apply(struct rc_command *command, const struct rc_chan
 {
     if (change->kind == RC_CHANGE_CREATE) return create(command, change->u.create, arena, err);
     if (change->at >= command->nnodes) return rc_fail(err, RC_BUG, "there is no node %u", change->at);
-    struct rc_change own = *change;
+    struct rc_change mine = *change;
     enum rc_status status = check(command, change, err);
-    if (status == RC_OK) status = own_texts(&own, arena, err);
-    if (status == RC_OK) put(command, &own);
+    if (status == RC_OK) status = own(command, &mine, arena, err);
+    if (status == RC_OK) put(command, &mine);
     return status;
 }
 

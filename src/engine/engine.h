@@ -64,6 +64,8 @@ void rc_engine_drain(struct rc_engine *);
 
 struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused;
+    uint64_t
+        faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
     uint32_t hot, in_flight, queued;
     bool room;    /* false: the disk is full, no new work */
     bool healthy; /* false: the store cannot be used right now */

@@ -1,0 +1,52 @@
+/* An operator's action as a unit. With a key of its own it is done once, however often it is asked for. */
+#include "engine/state.h"
+
+/* RC_OK: done before (ret says what); RC_NOT_FOUND: not yet. */
+static enum rc_status find_done(struct rc_engine *engine, const struct rc_command *c, struct rc_sv key,
+                                struct rc_act *ret, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    struct rc_identity identity;
+    struct rc_record *records = NULL;
+    uint32_t n = 0;
+    enum rc_status status = rc_read_history(engine->reader, c->id.seq, 0, RC_MAX_HISTORY, turn->arena,
+                                            &identity, &records, &n, err);
+    if (status != RC_OK && status != RC_NOT_FOUND) return status;
+    const struct rc_record *now = turn->records.items;
+    for (uint32_t i = 0; i < n + turn->records.n; i++) { /* what is stored, then what this turn will store */
+        const struct rc_record *record = i < n ? &records[i] : &now[i - n];
+        if (record->seq != c->id.seq || record->cause->kind != RC_MSG_ACTION) continue;
+        if (!rc_sv_eq(record->cause->u.act->key, key)) continue;
+        *ret = *record->cause->u.act;
+        return RC_OK;
+    }
+    return RC_NOT_FOUND;
+}
+
+void rc_request_act(struct rc_engine *engine, struct rc_request *request)
+{
+    const struct rc_act *act = &request->u.act.act;
+    struct rc_error *err = &request->error;
+    struct rc_hot *hot;
+    struct rc_act done = {0};
+    request->status = rc_engine_command(engine, request->u.act.seq, &hot, err);
+    if (request->status == RC_OK && (uint32_t)hot->command.id.nonce != request->u.act.check)
+        request->status = RC_NOT_FOUND;
+    if (request->status == RC_NOT_FOUND) (void)!rc_fail(err, RC_NOT_FOUND, "there is no such command");
+    if (request->status != RC_OK) return;
+    if (act->key.n) {
+        enum rc_status status = find_done(engine, &hot->command, act->key, &done, err);
+        request->replayed = status == RC_OK;
+        if (status != RC_NOT_FOUND) request->status = status;
+    }
+    if (request->replayed && done.action != act->action)
+        request->status = rc_fail(err, RC_KEY_CONFLICT, "the key '%.*s' belongs to the action '%s'",
+                                  RC_SV_ARG(act->key), rc_action_word(done.action).slug);
+    if (request->status == RC_OK && !request->replayed) {
+        struct rc_ask ask = rc_engine_ask(engine, RC_MSG_ACTION,
+                                          (struct rc_addr){.agg = RC_AGG_COMMAND, .id = request->u.act.seq});
+        ask.u.act = act;
+        request->status = rc_unit_run(engine, &ask, err);
+    }
+    rc_outline_of(&hot->command, &request->command);
+}

@@ -1,0 +1,141 @@
+/* The engine's life, and what other threads may call. */
+#include "engine/engine.h"
+
+#include "engine/state.h"
+
+#include <stdlib.h>
+
+enum { TURN_FIRST = 1 << 20, TURN_MAX = 256 << 20 };
+
+static void destroy(struct rc_engine *engine)
+{
+    rc_engine_forget(engine);
+    rc_facts_free(&engine->facts);
+    rc_facts_free(&engine->answers);
+    rc_map_free(&engine->started);
+    rc_arena_free(engine->turn.arena);
+    for (struct rc_kept *kept = engine->kept, *next; kept; kept = next) {
+        next = kept->next;
+        rc_arena_free(kept->arena);
+        free(kept);
+    }
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set *set, struct rc_tick tick,
+                             struct rc_engine **ret, struct rc_error *err)
+{
+    struct rc_engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return rc_fail(err, RC_NOMEM, "out of memory");
+    engine->ports = *ports;
+    engine->reader = rc_store_self(ports->store);
+    engine->anchor = engine->now = tick.wall;
+    engine->monotonic = tick.monotonic;
+    engine->seed = tick.seed;
+    engine->inbox_last = &engine->inbox;
+    engine->room = true;
+    rc_facts_init(&engine->facts);
+    rc_facts_init(&engine->answers);
+    atomic_init(&engine->set, set);
+    atomic_init(&engine->stats.room, true);
+    atomic_init(&engine->stats.healthy, true);
+    pthread_mutex_init(&engine->lock, NULL);
+    engine->turn.arena = rc_arena_new(TURN_FIRST, TURN_MAX);
+    enum rc_status status =
+        engine->turn.arena ? rc_engine_boot(engine, true, err) : rc_fail(err, RC_NOMEM, "out of memory");
+    if (status == RC_OK)
+        *ret = engine;
+    else
+        destroy(engine); /* the store stays the caller's */
+    return status;
+}
+
+void rc_engine_free(struct rc_engine *engine)
+{
+    if (!engine) return;
+    for (struct rc_request *request = engine->inbox, *next; request; request = next) {
+        next = request->next;
+        request->status = rc_fail(&request->error, RC_STOPPING, "the server is stopping");
+        engine->ports.reply(engine->ports.context, request);
+    }
+    struct rc_store *store = engine->ports.store;
+    destroy(engine);
+    if (store) rc_store_close(store);
+}
+
+enum rc_status rc_engine_post(struct rc_engine *engine, struct rc_request *request)
+{
+    if (atomic_load(&engine->draining)) return RC_STOPPING;
+    request->next = NULL;
+    pthread_mutex_lock(&engine->lock);
+    bool full = engine->queued >= RC_MAX_INBOX, first = !engine->inbox && !engine->answers.first;
+    if (!full) {
+        *engine->inbox_last = request;
+        engine->inbox_last = &request->next;
+        engine->queued++;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    if (!full && first) engine->ports.wake(engine->ports.context);
+    return full ? RC_BUSY : RC_OK;
+}
+
+void rc_engine_answer(void *context, struct rc_answer *answer)
+{
+    struct rc_engine *engine = context;
+    struct rc_fact *fact = RC_NEW(answer->arena, struct rc_fact);
+    if (!fact) { /* its arena is at its limit: another one holds what must not be lost, the parsed answer goes */
+        fact = rc_fact_new(answer->of, answer->node, answer->attempt, answer->purpose);
+        if (fact) fact->answer.result = (struct rc_result){.reach = RC_SENT, .why = RC_WHY_BAD_ANSWER};
+        rc_arena_free(answer->arena);
+        if (!fact) return; /* no memory at all: the attempt stays open, and the next start settles it */
+    } else {
+        fact->answer = *answer;
+    }
+    pthread_mutex_lock(&engine->lock);
+    bool first = !engine->inbox && !engine->answers.first;
+    rc_facts_push(&engine->answers, fact);
+    pthread_mutex_unlock(&engine->lock);
+    if (first) engine->ports.wake(engine->ports.context);
+}
+
+bool rc_engine_queued(struct rc_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    bool queued = engine->inbox || engine->answers.first;
+    atomic_store(&engine->stats.queued, engine->queued);
+    pthread_mutex_unlock(&engine->lock);
+    return queued;
+}
+
+const struct flow_set *rc_engine_definitions(const struct rc_engine *engine)
+{
+    return rc_engine_set(engine);
+}
+
+void rc_engine_drain(struct rc_engine *engine)
+{
+    atomic_store(&engine->draining, true);
+    engine->ports.wake(engine->ports.context);
+}
+
+void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret)
+{
+    *ret = (struct rc_engine_stats){
+        .turns = engine->stats.turns,
+        .units = engine->stats.units,
+        .commits = engine->stats.commits,
+        .submitted = engine->stats.submitted,
+        .replayed = engine->stats.replayed,
+        .attempts = engine->stats.attempts,
+        .results = engine->stats.results,
+        .lost = engine->stats.lost,
+        .refused = engine->stats.refused,
+        .faults = engine->stats.faults,
+        .hot = engine->stats.hot,
+        .in_flight = engine->stats.in_flight,
+        .queued = engine->stats.queued,
+        .room = engine->stats.room,
+        .healthy = engine->stats.healthy,
+    };
+}

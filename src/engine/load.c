@@ -1,0 +1,49 @@
+/* fold(history) = state. */
+#include "engine/load.h"
+
+#include "base/limits.h"
+
+static enum rc_status fold(const struct rc_record *records, uint32_t n, struct rc_arena *arena,
+                           struct rc_command *command, struct rc_error *err)
+{
+    const struct rc_identity identity = command->id;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct rc_record *record = &records[i];
+        if (record->rev != i + 1)
+            return rc_fail(err, RC_DAMAGED, "the history of command %llu has no record %u",
+                           (unsigned long long)identity.seq, i + 1);
+        for (uint32_t k = 0; k < record->nchanges; k++) {
+            struct rc_change change = record->changes[k];
+            if (change.kind == RC_CHANGE_CREATE) change.u.create = &identity;
+            enum rc_status status = rc_command_apply(command, &change, arena, err);
+            if (status == RC_BUG && err) err->status = RC_DAMAGED;
+            if (status != RC_OK) return status == RC_BUG ? RC_DAMAGED : status;
+        }
+        command->rev = record->rev;
+        command->changed = record->at;
+    }
+    return n ? RC_OK
+             : rc_fail(err, RC_DAMAGED, "command %llu has no history", (unsigned long long)identity.seq);
+}
+
+enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *set, uint64_t seq,
+                               struct rc_arena *arena, struct rc_command *ret, struct rc_record **ret_records,
+                               uint32_t *ret_n, struct rc_error *err)
+{
+    struct rc_record *records;
+    uint32_t n;
+    struct rc_command command = {0};
+    enum rc_status status =
+        rc_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &command.id, &records, &n, err);
+    if (status != RC_OK) return status;
+    command.flow = flow_set_version(set, command.id.flow);
+    if (!command.flow)
+        return rc_fail(err, RC_BUG, "version %llu of flow '%.*s' is not loaded",
+                       (unsigned long long)command.id.flow, RC_SV_ARG(command.id.type));
+    status = fold(records, n, arena, &command, err);
+    if (status != RC_OK) return status;
+    *ret = command;
+    if (ret_records) *ret_records = records;
+    if (ret_n) *ret_n = n;
+    return RC_OK;
+}

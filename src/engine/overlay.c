@@ -1,0 +1,185 @@
+/* What a turn has changed and not committed. Changes are applied at once, in place, and each leaves its inverse behind: dropping a unit, or
+ * the whole turn, is putting the inverses back, newest first. When the commit has come through there is nothing to do. */
+#include "engine/state.h"
+
+void *rc_list_add(struct rc_list *list, struct rc_arena *arena, size_t size)
+{
+    if (list->n == list->cap) {
+        uint32_t cap = list->cap ? list->cap * 2 : 64;
+        char *items = rc_alloc_zero(arena, cap, size);
+        if (!items) return NULL;
+        if (list->n) memcpy(items, list->items, list->n * size);
+        list->items = items;
+        list->cap = cap;
+    }
+    return (char *)list->items + size * list->n++;
+}
+
+struct rc_mark rc_overlay_mark(const struct rc_engine *engine)
+{
+    const struct rc_turn *turn = &engine->turn;
+    return (struct rc_mark){turn->undo.n, turn->records.n, turn->touched.n, turn->effects.n};
+}
+
+static void undo_one(const struct rc_undo *undo)
+{
+    if (undo->door) {
+        rc_gate_apply(&undo->door->gate, &undo->inverse);
+        return;
+    }
+    if (undo->inverse.kind != RC_CHANGE_CREATE) rc_command_restore(&undo->hot->command, &undo->inverse);
+    undo->hot->command.rev = undo->rev;
+    undo->hot->command.changed = undo->changed;
+}
+
+void rc_overlay_undo(struct rc_engine *engine, struct rc_mark mark)
+{
+    struct rc_turn *turn = &engine->turn;
+    const struct rc_undo *undo = turn->undo.items;
+    const struct rc_touch *touched = turn->touched.items;
+    while (turn->undo.n > mark.undo) undo_one(&undo[--turn->undo.n]);
+    while (turn->touched.n > mark.touched) touched[--turn->touched.n].hot->touched = 0;
+    turn->records.n = mark.records;
+    turn->effects.n = mark.effects;
+}
+
+/* ---- commands ------------------------------------------------------------------------------------------------------- */
+
+static enum rc_status nomem(struct rc_engine *engine, struct rc_error *err)
+{
+    return rc_fail_arena(err, engine->turn.arena);
+}
+
+/* Notes once a turn how the command was. */
+static enum rc_status touch(struct rc_engine *engine, struct rc_hot *hot, bool created, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    if (hot->touched) return RC_OK;
+    const struct rc_command *c = &hot->command;
+    struct rc_before *nodes = created ? NULL : RC_NEW_ARRAY(turn->arena, struct rc_before, c->nnodes);
+    if (!created && !nodes) return nomem(engine, err);
+    for (uint32_t i = 0; !created && i < c->nnodes; i++)
+        nodes[i] = (struct rc_before){c->data[i].times.due, c->node[i].phase};
+    struct rc_touch *touch = rc_list_add(&turn->touched, turn->arena, sizeof *touch);
+    if (!touch) return nomem(engine, err);
+    *touch = (struct rc_touch){hot, nodes, created ? (uint8_t)RC_ABSENT : c->state,
+                               !created && rc_command_in_flight(c)};
+    hot->touched = turn->touched.n;
+    return RC_OK;
+}
+
+static enum rc_status note(struct rc_engine *engine, struct rc_undo undo, struct rc_error *err)
+{
+    struct rc_undo *slot = rc_list_add(&engine->turn.undo, engine->turn.arena, sizeof *slot);
+    if (!slot) return nomem(engine, err);
+    *slot = undo;
+    return RC_OK;
+}
+
+static enum rc_status apply_one(struct rc_engine *engine, struct rc_hot *hot, const struct rc_change *change,
+                                struct rc_error *err)
+{
+    struct rc_command *c = &hot->command;
+    struct rc_undo undo = {
+        .hot = hot, .rev = c->rev, .changed = c->changed, .inverse = {.kind = RC_CHANGE_CREATE}};
+    if (change->kind != RC_CHANGE_CREATE) undo.inverse = rc_command_inverse(c, change);
+    enum rc_status status = note(engine, undo, err);
+    return status == RC_OK ? rc_command_apply(c, change, hot->arena, err) : status;
+}
+
+enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, const struct rc_ask *cause,
+                                const struct rc_out *out, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    struct rc_command *c = &hot->command;
+    if (out->nchange == 0) return RC_OK;
+    enum rc_status status = touch(engine, hot, out->change[0].kind == RC_CHANGE_CREATE, err);
+    for (uint32_t i = 0; status == RC_OK && i < out->nchange; i++)
+        status = apply_one(engine, hot, &out->change[i], err);
+    if (status != RC_OK) return status;
+    struct rc_record *record = rc_list_add(&turn->records, turn->arena, sizeof *record);
+    struct rc_ask *own = rc_copy(turn->arena, cause, sizeof *cause);
+    if (!record || !own) return nomem(engine, err);
+    c->rev++;
+    c->changed = turn->now;
+    *record = (struct rc_record){.seq = c->id.seq,
+                                 .rev = c->rev,
+                                 .at = turn->now,
+                                 .cause = own,
+                                 .changes = out->change,
+                                 .nchanges = out->nchange};
+    return RC_OK;
+}
+
+enum rc_status rc_overlay_gate(struct rc_engine *engine, struct rc_door *door, const struct rc_change *change,
+                               struct rc_error *err)
+{
+    struct rc_undo undo = {.door = door, .inverse = {.kind = RC_CHANGE_GATE}};
+    undo.inverse.u.gate.in_use = door->gate.in_use;
+    undo.inverse.u.gate.backlog = door->gate.backlog;
+    undo.inverse.u.gate.closed = door->gate.closed;
+    enum rc_status status = note(engine, undo, err);
+    if (status == RC_OK) rc_gate_apply(&door->gate, change);
+    return status;
+}
+
+/* ---- the batch ------------------------------------------------------------------------------------------------------ */
+
+static struct rc_work row_of(const struct rc_command *c, uint32_t at, uint8_t phase, rc_us due)
+{
+    struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};
+    if (phase == RC_PHASE_READY)
+        row.gate = flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    return row;
+}
+
+static bool waits(uint8_t phase)
+{
+    return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED;
+}
+
+static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *touch, struct rc_touched *ret,
+                               struct rc_error *err)
+{
+    const struct rc_command *c = &touch->hot->command;
+    struct rc_work_move *moves = NULL;
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        struct rc_before before = touch->nodes ? touch->nodes[i] : (struct rc_before){0};
+        struct rc_before after = {c->data[i].times.due, c->node[i].phase};
+        bool moved = before.phase != after.phase || (waits(after.phase) && before.due != after.due);
+        if (!moved || (!waits(before.phase) && !waits(after.phase))) continue;
+        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, c->nnodes - i);
+        if (!moves) return nomem(engine, err);
+        moves[ret->nmoves++] = (struct rc_work_move){row_of(c, i, before.phase, before.due),
+                                                     row_of(c, i, after.phase, after.due)};
+    }
+    ret->moves = moves;
+    return RC_OK;
+}
+
+enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    const struct rc_touch *touches = turn->touched.items;
+    struct rc_touched *touched = RC_NEW_ARRAY(turn->arena, struct rc_touched, turn->touched.n);
+    uint32_t n = 0;
+    if (!touched) return nomem(engine, err);
+    for (uint32_t i = 0; i < turn->touched.n; i++) {
+        const struct rc_touch *touch = &touches[i];
+        struct rc_touched *row = &touched[n++];
+        *row = (struct rc_touched){.command = &touch->hot->command,
+                                   .created = touch->nodes == NULL,
+                                   .state_before = touch->state,
+                                   .in_flight_before = touch->in_flight,
+                                   .in_flight = rc_command_in_flight(&touch->hot->command)};
+        enum rc_status status = moves_of(engine, touch, row, err);
+        if (status != RC_OK) return status;
+    }
+    *ret = (struct rc_batch){.records = turn->records.items,
+                             .nrecords = turn->records.n,
+                             .touched = touched,
+                             .ntouched = n,
+                             .high_water = turn->now,
+                             .essential = !turn->new_work};
+    return RC_OK;
+}

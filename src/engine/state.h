@@ -1,0 +1,232 @@
+#pragma once
+/* What the engine holds in memory (private to engine/). All of it can be rebuilt from the store: boot.c does. One thread, except for the
+ * inbox, the definitions in force, the counters and two flags. */
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "engine/engine.h"
+#include "engine/load.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- hot commands (cache.c) ------------------------------------------------------------------------------------------ */
+
+struct rc_hot {
+    struct rc_command command;
+    struct rc_arena *arena; /* everything the command points to */
+    uint64_t key_hash;
+    struct rc_hot *newer, *older; /* least recently used last */
+    uint32_t touched;             /* 1 + index in the turn's list; 0: not touched in this turn */
+};
+
+struct rc_cache {
+    struct rc_map by_seq, by_key;
+    struct rc_hot *newest, *oldest;
+    size_t bytes;
+};
+
+uint64_t rc_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);
+struct rc_hot *rc_cache_find(struct rc_cache *, uint64_t seq);
+struct rc_hot *rc_cache_find_key(struct rc_cache *, struct rc_sv ns, struct rc_sv type, struct rc_sv key);
+/* Takes over entry and its arena on success. */
+RC_MUST enum rc_status rc_cache_add(struct rc_cache *, struct rc_hot *);
+void rc_cache_use(struct rc_cache *, struct rc_hot *);
+void rc_cache_drop(struct rc_cache *, struct rc_hot *); /* frees it */
+void rc_cache_clear(struct rc_cache *);
+/* Evicts what was not used for longest until the bound holds. Not within a turn. */
+void rc_cache_trim(struct rc_cache *, size_t bytes);
+
+/* ---- windows of waiting work (window.c) ------------------------------------------------------------------------------ */
+
+/* The first rows of a queue that the store holds whole. `more`: the store may have rows behind the last one here. Rows may be stale: whoever
+ * is called for one looks again. */
+struct rc_window {
+    struct rc_work row[RC_WINDOW];
+    uint32_t at, n; /* the rows are row[at, at + n) */
+    bool more;
+};
+void rc_window_add(struct rc_window *, const struct rc_work *);
+/* Reads the first rows again when none is left here and the store has some. */
+RC_MUST enum rc_status rc_window_fill(struct rc_window *, struct rc_reader *, uint8_t phase, uint64_t gate,
+                                      struct rc_error *);
+static inline const struct rc_work *rc_window_first(const struct rc_window *window)
+{
+    return window->n ? &window->row[window->at] : NULL;
+}
+static inline void rc_window_pop(struct rc_window *window)
+{
+    window->at++;
+    window->n--;
+}
+static inline void rc_window_forget(struct rc_window *window) /* what was taken may still be in the store */
+{
+    window->n = 0;
+    window->more = true;
+}
+
+struct rc_door { /* a gate and who waits before it */
+    struct rc_gate gate;
+    struct rc_window waiting;
+};
+
+/* ---- facts ----------------------------------------------------------------------------------------------------------- */
+
+/* Something that happened: it stays until a commit holds it. */
+struct rc_fact {
+    struct rc_fact *next;
+    struct rc_answer answer; /* arena owns this fact where it is not NULL */
+    bool lost;               /* not an answer: in flight when the process died */
+};
+struct rc_facts {
+    struct rc_fact *first, **last;
+};
+
+/* ---- the turn (overlay.c) --------------------------------------------------------------------------------------------- */
+
+struct rc_undo {        /* one applied change, backwards */
+    struct rc_hot *hot; /* or */
+    struct rc_door *door;
+    struct rc_change inverse;
+    uint32_t rev;
+    rc_us changed;
+    bool created;
+};
+
+struct rc_before { /* of a node at the start of the turn */
+    rc_us due;
+    uint8_t phase;
+};
+
+struct rc_touch {
+    struct rc_hot *hot;
+    struct rc_before *nodes; /* NULL: created in this turn */
+    uint8_t state;
+    bool in_flight;
+};
+
+struct rc_list { /* growing array in the turn's arena */
+    void *items;
+    uint32_t n, cap;
+};
+
+struct rc_turn {
+    struct rc_arena *arena;
+    rc_us now;
+    struct rc_list undo;                      /* struct rc_undo */
+    struct rc_list records;                   /* struct rc_record */
+    struct rc_list touched;                   /* struct rc_touch */
+    struct rc_list effects;                   /* struct rc_effect */
+    struct rc_facts taken;                    /* facts in this turn */
+    struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
+    uint32_t nunits;
+    bool new_work; /* a submission or a new attempt is in it: the batch is not essential */
+};
+
+struct rc_engine {
+    struct rc_ports ports;
+    struct rc_reader *reader; /* the store's own view */
+    struct rc_cache cache;
+    struct rc_map doors; /* by gate id */
+    struct rc_map
+        started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
+                               * answer comes from outside, else the fact that stands for it */
+    struct rc_window due;
+    struct rc_facts facts; /* not yet committed */
+    struct rc_turn turn;
+    rc_us anchor, monotonic; /* engine time = anchor + (now's monotonic − monotonic) */
+    rc_us now;
+    uint64_t seed, next_seq;
+    bool room, booted, closed;
+    struct rc_error fault; /* the last fact that could not be taken in */
+    struct rc_kept {       /* arenas of definitions and sets: live as long as the engine */
+        struct rc_kept *next;
+        struct rc_arena *arena;
+    } * kept;
+    _Atomic(const struct flow_set *) set;
+
+    pthread_mutex_t lock; /* guards inbox and answers */
+    struct rc_request *inbox, **inbox_last;
+    struct rc_facts answers;
+    uint32_t queued;
+    _Atomic bool draining;
+    struct {
+        _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
+        _Atomic uint32_t hot, in_flight, queued;
+        _Atomic bool room, healthy;
+    } stats;
+};
+
+static inline const struct flow_set *rc_engine_set(const struct rc_engine *engine)
+{
+    return atomic_load_explicit(&engine->set, memory_order_acquire);
+}
+
+static inline void rc_facts_init(struct rc_facts *facts)
+{
+    facts->first = NULL;
+    facts->last = &facts->first;
+}
+static inline void rc_facts_push(struct rc_facts *facts, struct rc_fact *fact)
+{
+    fact->next = NULL;
+    *facts->last = fact;
+    facts->last = &fact->next;
+}
+static inline struct rc_fact *rc_facts_pop(struct rc_facts *facts)
+{
+    struct rc_fact *fact = facts->first;
+    if (fact && !(facts->first = fact->next)) facts->last = &facts->first;
+    return fact;
+}
+/* Puts `front` before what is there and empties it. */
+void rc_facts_put_back(struct rc_facts *facts, struct rc_facts *front);
+void rc_facts_free(struct rc_facts *facts);
+/* A fact made by the engine itself, in an arena of its own; NULL out of memory. */
+struct rc_fact *rc_fact_new(struct rc_addr of, uint32_t node, uint16_t attempt, uint8_t purpose);
+
+/* 40 bits of seq, 10 of node and 14 of attempt: what is in flight at a time never shares one. */
+static inline uint64_t rc_attempt_key(uint64_t seq, uint32_t node, uint16_t attempt)
+{
+    return seq << 24 | (uint64_t)(node & 0x3ff) << 14 | (attempt & 0x3fff);
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------------------------ */
+
+/* overlay.c: what the turn has changed and not committed. */
+void *rc_list_add(struct rc_list *, struct rc_arena *,
+                  size_t size); /* a zeroed item behind the last; NULL out of memory */
+struct rc_mark {
+    uint32_t undo, records, touched, effects;
+};
+struct rc_mark rc_overlay_mark(const struct rc_engine *);
+void rc_overlay_undo(struct rc_engine *, struct rc_mark);
+RC_MUST enum rc_status rc_overlay_apply(struct rc_engine *, struct rc_hot *, const struct rc_ask *cause,
+                                        const struct rc_out *, struct rc_error *);
+RC_MUST enum rc_status rc_overlay_gate(struct rc_engine *, struct rc_door *, const struct rc_change *,
+                                       struct rc_error *);
+/* The batch of everything so far, in the turn's arena. */
+RC_MUST enum rc_status rc_overlay_batch(struct rc_engine *, struct rc_batch *ret, struct rc_error *);
+
+/* unit.c: one message and all that follow from it. On any other status than RC_OK nothing of it has happened. */
+RC_MUST enum rc_status rc_unit_run(struct rc_engine *, const struct rc_ask *first, struct rc_error *);
+/* The command in memory, loaded where need be. */
+RC_MUST enum rc_status rc_engine_command(struct rc_engine *, uint64_t seq, struct rc_hot **ret,
+                                         struct rc_error *);
+struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate); /* NULL: out of memory */
+struct rc_ask rc_engine_ask(struct rc_engine *, enum rc_message_kind,
+                            struct rc_addr to); /* with time and seed */
+
+/* submit.c, act.c, define.c: one request as a unit; status and answer go into the request. */
+void rc_request_submit(struct rc_engine *, struct rc_request *);
+void rc_request_act(struct rc_engine *, struct rc_request *);
+void rc_request_define(struct rc_engine *,
+                       struct rc_request *); /* commits by itself: not within a turn's batch */
+void rc_outline_of(const struct rc_command *, struct rc_outline *ret);
+
+/* engine.c: whether another thread has left something. */
+bool rc_engine_queued(struct rc_engine *);
+
+/* boot.c: what memory must know of the store. Also after an unknown commit. `restart`: the process is new, so what was in flight is lost. */
+RC_MUST enum rc_status rc_engine_boot(struct rc_engine *, bool restart, struct rc_error *);
+void rc_engine_forget(struct rc_engine *); /* everything that boot reads */

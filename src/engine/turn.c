@@ -1,0 +1,426 @@
+/* One turn (engine.h): facts, what is due, requests, free places; one commit; then replies and effects. */
+#include "engine/state.h"
+
+/* ---- begin ---------------------------------------------------------------------------------------------------------- */
+
+static void begin(struct rc_engine *engine, struct rc_tick tick)
+{
+    struct rc_turn *turn = &engine->turn;
+    struct rc_arena *arena = turn->arena;
+    rc_arena_reset(arena);
+    rc_us now = engine->anchor + (tick.monotonic - engine->monotonic);
+    if (now > engine->now) engine->now = now;
+    engine->seed ^= tick.seed;
+    *turn = (struct rc_turn){.arena = arena, .now = engine->now};
+    rc_facts_init(&turn->taken);
+    turn->last_reply = &turn->replies;
+}
+
+/* Takes what the other threads have left. */
+static struct rc_request *take_inbox(struct rc_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct rc_request *requests = engine->inbox;
+    engine->inbox = NULL;
+    engine->inbox_last = &engine->inbox;
+    engine->queued = 0;
+    struct rc_facts answers = engine->answers;
+    if (!answers.first) rc_facts_init(&answers);
+    rc_facts_init(&engine->answers);
+    pthread_mutex_unlock(&engine->lock);
+    if (answers.first) {
+        *engine->facts.last = answers.first;
+        engine->facts.last = answers.last;
+    }
+    return requests;
+}
+
+static void put_inbox_back(struct rc_engine *engine, struct rc_request *requests)
+{
+    struct rc_request **end = &requests;
+    uint32_t n = 0;
+    for (; *end; end = &(*end)->next) n++;
+    if (!n) return;
+    pthread_mutex_lock(&engine->lock);
+    *end = engine->inbox;
+    if (!engine->inbox) engine->inbox_last = end;
+    engine->inbox = requests;
+    engine->queued += n;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* ---- facts ---------------------------------------------------------------------------------------------------------- */
+
+/* Trouble that passes: the fact stays where it is. Anything else is about this fact alone; so is a limit that is reached though the turn
+ * has done nothing else yet. */
+static bool passes(const struct rc_engine *engine, enum rc_status status)
+{
+    return status == RC_NOMEM || status == RC_IO || status == RC_FULL || status == RC_BUSY ||
+           (status == RC_LIMIT && engine->turn.nunits > 0);
+}
+
+static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *fact, struct rc_error *err)
+{
+    struct rc_ask ask = rc_engine_ask(engine, fact->lost ? RC_MSG_LOST : RC_MSG_RESULT, fact->answer.of);
+    ask.node = fact->answer.node;
+    ask.attempt = fact->answer.attempt;
+    ask.purpose = fact->answer.purpose;
+    if (!fact->lost) ask.u.result = &fact->answer.result;
+    atomic_fetch_add(fact->lost ? &engine->stats.lost : &engine->stats.results, 1);
+    return rc_unit_run(engine, &ask, err);
+}
+
+static void remember_fault(struct rc_engine *engine, const struct rc_error *error)
+{
+    engine->fault = *error;
+    atomic_fetch_add(&engine->stats.faults, 1);
+}
+
+static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    while (engine->facts.first && turn->nunits < RC_MAX_UNITS) {
+        struct rc_error error;
+        enum rc_status status = run_fact(engine, engine->facts.first, &error);
+        if (passes(engine, status)) {
+            if (err) *err = error;
+            return status;
+        }
+        if (status != RC_OK) remember_fault(engine, &error);
+        turn->nunits++;
+        rc_facts_push(&turn->taken, rc_facts_pop(&engine->facts));
+    }
+    return RC_OK;
+}
+
+static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    enum rc_status status = rc_window_fill(&engine->due, engine->reader, RC_PHASE_DELAYED, 0, err);
+    const struct rc_work *first;
+    while (status == RC_OK && turn->nunits < RC_MAX_UNITS && (first = rc_window_first(&engine->due)) &&
+           first->order <= turn->now) {
+        struct rc_ask ask =
+            rc_engine_ask(engine, RC_MSG_DUE, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq});
+        struct rc_error error;
+        ask.node = first->node;
+        status = rc_unit_run(engine, &ask, &error);
+        if (passes(engine, status)) {
+            if (err) *err = error;
+            return status;
+        }
+        if (status != RC_OK) remember_fault(engine, &error);
+        status = RC_OK;
+        turn->nunits++;
+        rc_window_pop(&engine->due);
+    }
+    return status;
+}
+
+/* ---- gates ---------------------------------------------------------------------------------------------------------- */
+
+static enum rc_status tell_gate(struct rc_engine *engine, struct rc_door *door, enum rc_message_kind kind,
+                                uint32_t node, struct rc_error *err)
+{
+    struct rc_ask ask =
+        rc_engine_ask(engine, kind, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
+    ask.node = node;
+    struct rc_out out;
+    enum rc_status status =
+        rc_gate_step(&door->gate, &ask, rc_engine_set(engine), engine->turn.arena, &out, err);
+    return status == RC_OK ? rc_overlay_gate(engine, door, out.change, err) : status;
+}
+
+/* Nothing new leaves while the disk is full or the server stops. */
+static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *err)
+{
+    bool closed = !engine->room || atomic_load(&engine->draining);
+    enum rc_status status = RC_OK;
+    for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++) {
+        struct rc_door *door = engine->doors.slot[i].value;
+        if (!door) continue;
+        if (door->gate.closed != closed) status = tell_gate(engine, door, RC_MSG_CLOSED, closed, err);
+        if (status == RC_OK && rc_gate_free(&door->gate, rc_engine_set(engine)))
+            status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
+        if (status == RC_OK && door->gate.backlog && !door->waiting.n && !door->waiting.more)
+            status = tell_gate(engine, door, RC_MSG_BACKLOG, 0, err);
+    }
+    engine->closed = closed;
+    return status;
+}
+
+/* Free places for those who have waited longest. */
+static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    const struct rc_work *first;
+    while (turn->nunits < 2 * RC_MAX_UNITS && rc_gate_free(&door->gate, rc_engine_set(engine)) &&
+           (first = rc_window_first(&door->waiting))) {
+        struct rc_ask ask =
+            rc_engine_ask(engine, RC_MSG_OFFER, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
+        struct rc_error error;
+        ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq};
+        ask.node = first->node;
+        ask.order = first->order;
+        enum rc_status status = rc_unit_run(engine, &ask, &error);
+        if (passes(engine, status)) {
+            if (err) *err = error;
+            return status;
+        }
+        if (status != RC_OK) remember_fault(engine, &error);
+        turn->nunits++;
+        rc_window_pop(&door->waiting);
+    }
+    return RC_OK;
+}
+
+static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++)
+        if (engine->doors.slot[i].value) status = offer(engine, engine->doors.slot[i].value, err);
+    return status;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------- */
+
+static void run_request(struct rc_engine *engine, struct rc_request *request)
+{
+    request->status = RC_OK;
+    switch (request->kind) {
+    case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
+    case RC_REQUEST_ACT: rc_request_act(engine, request); break;
+    case RC_REQUEST_DEFINE:
+        rc_request_define(engine, request);
+        if (request->status == RC_COMMIT_UNKNOWN) engine->booted = false; /* the handle is poisoned */
+        break;
+    }
+}
+
+static void run_requests(struct rc_engine *engine, struct rc_request **requests)
+{
+    struct rc_turn *turn = &engine->turn;
+    while (*requests && turn->nunits < RC_MAX_UNITS) {
+        struct rc_request *request = *requests;
+        *requests = request->next;
+        request->next = NULL;
+        run_request(engine, request);
+        turn->nunits++;
+        *turn->last_reply = request;
+        turn->last_reply = &request->next;
+    }
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------- */
+
+static void reply_all(struct rc_engine *engine, enum rc_status failed, const struct rc_error *error)
+{
+    for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
+        next = request->next;
+        /* what was found out within the turn may rest on what was not committed; a definition was committed by itself */
+        if (failed != RC_OK && request->kind != RC_REQUEST_DEFINE) {
+            request->status = failed;
+            request->error = *error;
+        }
+        if (request->status != RC_OK)
+            atomic_fetch_add(&engine->stats.refused, 1);
+        else if (request->kind == RC_REQUEST_SUBMIT)
+            atomic_fetch_add(request->replayed ? &engine->stats.replayed : &engine->stats.submitted, 1);
+        engine->ports.reply(engine->ports.context, request);
+    }
+    engine->turn.replies = NULL;
+}
+
+/* The attempt did not leave: that is a result, too. */
+static void did_not_start(struct rc_engine *engine, const struct rc_effect *effect)
+{
+    struct rc_fact *fact = rc_fact_new(effect->of, effect->node, effect->attempt, effect->purpose);
+    if (!fact) { /* no memory for even this: the next start finds the attempt open */
+        remember_fault(engine, &(struct rc_error){.status = RC_NOMEM,
+                                                  .text = "an attempt could not be started: out of memory"});
+        return;
+    }
+    fact->answer.result = (struct rc_result){.reach = RC_NOT_SENT,
+                                             .why = RC_WHY_NOT_SENT,
+                                             .error = RC_SV("the server had no memory to send the request")};
+    rc_facts_push(&engine->facts, fact);
+}
+
+static void start_effect(struct rc_engine *engine, const struct rc_effect *effect)
+{
+    enum { EFFECT_MAX = 8 << 20 };
+    struct rc_start start = {rc_arena_new(1024, EFFECT_MAX), *effect};
+    uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
+    bool fine = start.arena && cel_copy(effect->request, start.arena, &start.effect.request) == RC_OK &&
+                rc_map_put(&engine->started, key, engine) == RC_OK;
+    atomic_fetch_add(&engine->stats.attempts, 1);
+    if (fine && rc_exec_start(engine->ports.exec[effect->dependency->kind], &start) == RC_OK) return;
+    rc_arena_free(start.arena);
+    did_not_start(engine, effect);
+}
+
+static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
+{
+    for (uint32_t i = 0; i < touched->nmoves; i++) {
+        const struct rc_work *row = &touched->moves[i].after;
+        if (row->phase == RC_PHASE_DELAYED) rc_window_add(&engine->due, row);
+        if (row->phase != RC_PHASE_READY) continue;
+        struct rc_door *door = rc_engine_door(engine, row->gate);
+        if (door) rc_window_add(&door->waiting, row);
+    }
+}
+
+static void release_touched(struct rc_engine *engine)
+{
+    const struct rc_touch *touched = engine->turn.touched.items;
+    for (uint32_t i = 0; i < engine->turn.touched.n; i++) {
+        struct rc_hot *hot = touched[i].hot;
+        hot->touched = 0;
+        if (rc_state_ended(hot->command.state)) rc_cache_drop(&engine->cache, hot);
+    }
+}
+
+static void release_facts(struct rc_engine *engine)
+{
+    for (struct rc_fact *fact; (fact = rc_facts_pop(&engine->turn.taken));) {
+        rc_map_remove(&engine->started,
+                      rc_attempt_key(fact->answer.of.id, fact->answer.node, fact->answer.attempt));
+        rc_arena_free(fact->answer.arena);
+    }
+}
+
+static void publish(struct rc_engine *engine, const struct rc_batch *batch)
+{
+    enum { HOT_BYTES = 48 << 20 };
+    const struct rc_effect *effects = engine->turn.effects.items;
+    for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
+    release_facts(engine);
+    for (uint32_t i = 0; i < engine->turn.effects.n; i++) start_effect(engine, &effects[i]);
+    reply_all(engine, RC_OK, NULL);
+    release_touched(engine);
+    rc_cache_trim(&engine->cache, HOT_BYTES);
+}
+
+/* Nothing of the turn has happened. */
+static void drop_turn(struct rc_engine *engine)
+{
+    const struct rc_touch *touched = engine->turn.touched.items;
+    uint32_t ntouched = engine->turn.touched.n;
+    for (uint32_t i = 0; i < ntouched; i++) engine->next_seq -= touched[i].nodes == NULL;
+    rc_overlay_undo(engine, (struct rc_mark){0});
+    for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
+        if (touched[i].nodes == NULL) rc_cache_drop(&engine->cache, touched[i].hot);
+    for (size_t i = 0; i < engine->doors.cap; i++)
+        if (engine->doors.slot[i].value)
+            rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
+    rc_window_forget(&engine->due);
+    rc_facts_put_back(&engine->facts, &engine->turn.taken);
+}
+
+/* The handle is poisoned: read again what is true. */
+static enum rc_status reopen(struct rc_engine *engine, struct rc_error *err)
+{
+    struct rc_store *old = engine->ports.store;
+    rc_engine_forget(engine);
+    engine->ports.store = NULL;
+    enum rc_status status = engine->ports.reopen(engine->ports.context, old, &engine->ports.store, err);
+    if (status != RC_OK) return status;
+    engine->reader = rc_store_self(engine->ports.store);
+    return rc_engine_boot(engine, false, err);
+}
+
+static enum rc_status commit(struct rc_engine *engine, struct rc_error *err)
+{
+    struct rc_batch batch = {0};
+    struct rc_error error = {0};
+    enum rc_status status = RC_OK;
+    if (engine->turn.records.n) {
+        status = rc_overlay_batch(engine, &batch, &error);
+        if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
+        atomic_fetch_add(&engine->stats.commits, 1);
+    }
+    if (status == RC_OK) {
+        publish(engine, &batch);
+        return RC_OK;
+    }
+    reply_all(engine, status, &error);
+    drop_turn(engine);
+    if (status == RC_FULL) engine->room = false;
+    if (status == RC_IO) engine->booted = false; /* read anew what is true before going on */
+    if (err) *err = error;
+    return status == RC_COMMIT_UNKNOWN ? reopen(engine, err) : status;
+}
+
+static rc_us sleep_of(struct rc_engine *engine)
+{
+    rc_us sleep = UINT64_MAX;
+    const struct rc_work *first = rc_window_first(&engine->due);
+    if (engine->facts.first) return 0;
+    if (!engine->room) return RC_SECONDS(1); /* nothing new starts; look for room again */
+    if (first) sleep = first->order > engine->now ? first->order - engine->now : 0;
+    if (!first && engine->due.more) return 0;
+    for (size_t i = 0; i < engine->doors.cap; i++) {
+        const struct rc_door *door = engine->doors.slot[i].value;
+        if (door && (door->waiting.n || door->waiting.more) &&
+            rc_gate_free(&door->gate, rc_engine_set(engine)))
+            return 0;
+    }
+    return sleep;
+}
+
+static void count_turn(struct rc_engine *engine, bool healthy)
+{
+    uint32_t in_flight = 0;
+    for (size_t i = 0; i < engine->doors.cap; i++)
+        if (engine->doors.slot[i].value)
+            in_flight += ((struct rc_door *)engine->doors.slot[i].value)->gate.in_use;
+    atomic_fetch_add(&engine->stats.turns, 1);
+    atomic_fetch_add(&engine->stats.units, engine->turn.nunits);
+    atomic_store(&engine->stats.in_flight, in_flight);
+    atomic_store(&engine->stats.hot, (uint32_t)engine->cache.by_seq.n);
+    atomic_store(&engine->stats.room, engine->room);
+    atomic_store(&engine->stats.healthy, healthy);
+}
+
+/* Without a store: everybody who asks is told. */
+static void refuse_all(struct rc_engine *engine, struct rc_request *requests, enum rc_status status,
+                       const struct rc_error *error)
+{
+    engine->turn.replies = requests;
+    reply_all(engine, status, error);
+}
+
+static enum rc_status work(struct rc_engine *engine, struct rc_request **requests, struct rc_error *err)
+{
+    struct rc_error full;
+    engine->room = rc_store_room(engine->ports.store, &full) == RC_OK;
+    enum rc_status status = update_gates(engine, err);
+    if (status == RC_OK) status = run_facts(engine, err);
+    if (status == RC_OK && engine->room) status = run_due(engine, err);
+    if (status == RC_OK) run_requests(engine, requests);
+    if (status == RC_OK) status = run_offers(engine, err);
+    /* what ran out in the middle of a turn does not spoil what came before it */
+    enum rc_status committed = commit(engine, err);
+    return committed != RC_OK ? committed : passes(engine, status) && engine->turn.nunits ? RC_OK : status;
+}
+
+enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_us *ret_sleep,
+                              struct rc_error *err)
+{
+    struct rc_error error = {0};
+    begin(engine, tick);
+    struct rc_request *requests = take_inbox(engine);
+    enum rc_status status = engine->booted ? RC_OK : reopen(engine, &error);
+    if (status == RC_OK) {
+        status = work(engine, &requests, &error);
+        put_inbox_back(engine, requests);
+    } else {
+        refuse_all(engine, requests, RC_IO, &error);
+    }
+    if (status == RC_OK && !engine->turn.nunits && !rc_engine_queued(engine))
+        status = rc_store_idle(engine->ports.store, &error);
+    *ret_sleep = status == RC_OK ? rc_engine_queued(engine) ? 0 : sleep_of(engine) : RC_MS(200);
+    count_turn(engine, status == RC_OK);
+    if (status != RC_OK && err) *err = error;
+    return status;
+}

@@ -1,0 +1,114 @@
+/* One unit: a message and, first in, first out, all messages that follow from it, each through its target's own step (rule 1). */
+#include "engine/state.h"
+
+#include <stdlib.h>
+
+struct rc_ask rc_engine_ask(struct rc_engine *engine, enum rc_message_kind kind, struct rc_addr to)
+{
+    return (struct rc_ask){
+        .kind = (uint8_t)kind, .to = to, .now = engine->turn.now, .seed = rc_mix(&engine->seed)};
+}
+
+static enum rc_status load(struct rc_engine *engine, uint64_t seq, struct rc_hot **ret, struct rc_error *err)
+{
+    enum { LOADED_MAX = 64 << 20 };
+    struct rc_arena *arena = rc_arena_new(2048, LOADED_MAX);
+    struct rc_hot *hot = arena ? RC_NEW(arena, struct rc_hot) : NULL;
+    enum rc_status status = hot ? RC_OK : rc_fail(err, RC_NOMEM, "out of memory");
+    if (status == RC_OK)
+        status = rc_load_command(engine->reader, rc_engine_set(engine), seq, arena, &hot->command, NULL, NULL,
+                                 err);
+    if (status == RC_OK) {
+        hot->arena = arena;
+        status = rc_cache_add(&engine->cache, hot);
+    }
+    if (status == RC_OK)
+        *ret = hot;
+    else
+        rc_arena_free(arena);
+    return status;
+}
+
+enum rc_status rc_engine_command(struct rc_engine *engine, uint64_t seq, struct rc_hot **ret,
+                                 struct rc_error *err)
+{
+    struct rc_hot *hot = rc_cache_find(&engine->cache, seq);
+    if (!hot) return load(engine, seq, ret, err);
+    rc_cache_use(&engine->cache, hot);
+    *ret = hot;
+    return RC_OK;
+}
+
+struct rc_door *rc_engine_door(struct rc_engine *engine, uint64_t gate)
+{
+    struct rc_door *door = rc_map_get(&engine->doors, gate);
+    if (door) return door;
+    door = calloc(1, sizeof *door);
+    if (!door) return NULL;
+    door->gate = (struct rc_gate){.id = gate, .closed = engine->closed};
+    if (rc_map_put(&engine->doors, gate, door) == RC_OK) return door;
+    free(door);
+    return NULL;
+}
+
+static enum rc_status step_gate(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
+                                struct rc_error *err)
+{
+    struct rc_door *door = rc_engine_door(engine, ask->to.id);
+    if (!door) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status =
+        rc_gate_step(&door->gate, ask, rc_engine_set(engine), engine->turn.arena, out, err);
+    return status == RC_OK ? rc_overlay_gate(engine, door, out->change, err) : status;
+}
+
+static enum rc_status keep_effects(struct rc_engine *engine, const struct rc_out *out, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    for (uint32_t i = 0; i < out->neffect; i++) {
+        struct rc_effect *effect = rc_list_add(&turn->effects, turn->arena, sizeof *effect);
+        if (!effect) return rc_fail_arena(err, turn->arena);
+        *effect = out->effect[i];
+    }
+    return RC_OK;
+}
+
+static enum rc_status step_command(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
+                                   struct rc_error *err)
+{
+    struct rc_hot *hot;
+    enum rc_status status = rc_engine_command(engine, ask->to.id, &hot, err);
+    if (status == RC_OK)
+        status = rc_command_step(&hot->command, ask, rc_engine_set(engine), engine->turn.arena, out, err);
+    if (status == RC_OK) status = rc_overlay_apply(engine, hot, ask, out, err);
+    return status == RC_OK ? keep_effects(engine, out, err) : status;
+}
+
+static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
+                           struct rc_error *err)
+{
+    switch ((enum rc_aggregate)ask->to.agg) {
+    case RC_AGG_COMMAND: return step_command(engine, ask, out, err);
+    case RC_AGG_GATE: return step_gate(engine, ask, out, err);
+    }
+    return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
+}
+
+enum rc_status rc_unit_run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
+{
+    struct rc_mark mark = rc_overlay_mark(engine);
+    struct rc_ask *queue = rc_alloc(engine->turn.arena, RC_MAX_MESSAGES * sizeof *queue);
+    uint32_t at = 0, n = 1;
+    enum rc_status status = queue ? RC_OK : rc_fail_arena(err, engine->turn.arena);
+    if (queue) queue[0] = *first;
+    while (status == RC_OK && at < n) {
+        struct rc_out out = {0};
+        status = step(engine, &queue[at++], &out, err);
+        if (status == RC_OK && n + out.nmessage > RC_MAX_MESSAGES)
+            status = rc_fail(err, RC_BUG, "one unit makes more than %d messages", RC_MAX_MESSAGES);
+        if (status != RC_OK) break;
+        if (out.nmessage) memcpy(queue + n, out.message, out.nmessage * sizeof *queue);
+        n += out.nmessage;
+    }
+    if (status != RC_OK) rc_overlay_undo(engine, mark);
+    return status;
+}
