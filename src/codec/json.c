@@ -1,0 +1,201 @@
+/* JSON text to values, through jansson. jansson does the strict reading (UTF-8, duplicate keys, what stands
+ * behind the value); its tree is then copied into cells and freed.
+ *
+ * jansson refuses whole numbers over 64 bits, where json.h promises a double. Such texts are rare: they are
+ * read a second time with ".0" put behind each of these numbers. */
+#include "codec/json.h"
+
+#include "base/limits.h"
+#include "base/num.h"
+
+#include <jansson.h>
+
+struct reader {
+    struct rc_arena *arena;
+    char *text;     /* free room for text: all texts of a JSON text are together no longer than it */
+    uint32_t cells; /* values so far */
+};
+
+static enum rc_status read_value(struct reader *, const json_t *, unsigned depth, struct cel_value *ret);
+
+static struct rc_sv keep_text(struct reader *reader, const char *text, size_t n)
+{
+    struct rc_sv kept = {reader->text, (uint32_t)n};
+    if (n) memcpy(reader->text, text, n);
+    reader->text += n;
+    return kept;
+}
+
+static enum rc_status read_array(struct reader *reader, const json_t *array, unsigned depth,
+                                 struct cel_value *ret)
+{
+    size_t n = json_array_size(array);
+    if (n > RC_MAX_JSON_CELLS) return RC_LIMIT;
+    struct cel_value *items = rc_alloc(reader->arena, n * sizeof *items);
+    if (!items) return rc_arena_status(reader->arena);
+    for (size_t i = 0; i < n; i++) {
+        enum rc_status status = read_value(reader, json_array_get(array, i), depth, &items[i]);
+        if (status != RC_OK) return status;
+    }
+    *ret = (struct cel_value){.kind = CEL_LIST, .n = (uint32_t)n, .v.items = items};
+    return RC_OK;
+}
+
+static enum rc_status read_object(struct reader *reader, json_t *object, unsigned depth,
+                                  struct cel_value *ret)
+{
+    size_t n = json_object_size(object);
+    if (n > RC_MAX_JSON_CELLS) return RC_LIMIT;
+    struct cel_value *pairs = rc_alloc(reader->arena, n * 2 * sizeof *pairs), *pair = pairs;
+    if (!pairs) return rc_arena_status(reader->arena);
+    for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it), pair += 2) {
+        pair[0] = cel_string(keep_text(reader, json_object_iter_key(it), json_object_iter_key_len(it)));
+        enum rc_status status = read_value(reader, json_object_iter_value(it), depth, &pair[1]);
+        if (status != RC_OK) return status;
+    }
+    uint32_t bad;
+    if (!cel_map_sort(pairs, (uint32_t)n, &bad)) return RC_SYNTAX; /* jansson refused repeated keys already */
+    *ret = (struct cel_value){.kind = CEL_MAP, .n = (uint32_t)n, .v.items = pairs};
+    return RC_OK;
+}
+
+/* `depth` is how many more lists and objects may nest here. */
+static enum rc_status read_value(struct reader *reader, const json_t *json, unsigned depth,
+                                 struct cel_value *ret)
+{
+    if (++reader->cells > RC_MAX_JSON_CELLS) return RC_LIMIT;
+    switch (json_typeof(json)) {
+    case JSON_NULL: *ret = cel_null(); return RC_OK;
+    case JSON_TRUE: *ret = cel_bool(true); return RC_OK;
+    case JSON_FALSE: *ret = cel_bool(false); return RC_OK;
+    case JSON_INTEGER: *ret = cel_int(json_integer_value(json)); return RC_OK;
+    case JSON_REAL: *ret = cel_double(json_real_value(json)); return RC_OK;
+    case JSON_STRING:
+        *ret = cel_string(keep_text(reader, json_string_value(json), json_string_length(json)));
+        return RC_OK;
+    case JSON_ARRAY: return depth == 0 ? RC_LIMIT : read_array(reader, json, depth - 1, ret);
+    case JSON_OBJECT:
+        /* the iterators want a pointer that may be written through, and write nothing */
+        return depth == 0 ? RC_LIMIT : read_object(reader, (json_t *)(uintptr_t)json, depth - 1, ret);
+    }
+    return RC_BUG;
+}
+
+/* ---- whole numbers that need a double ---- */
+
+static bool is_digit(struct rc_sv text, uint32_t at)
+{
+    return at < text.n && text.p[at] >= '0' && text.p[at] <= '9';
+}
+
+/* Behind the string that starts at `at`. */
+static uint32_t skip_string(struct rc_sv text, uint32_t at)
+{
+    for (at++; at < text.n && text.p[at] != '"'; at++)
+        if (text.p[at] == '\\') at++;
+    return at + 1;
+}
+
+/* Whether the digits in [from, at) are a whole number that does not fit into 64 bits. */
+static bool is_too_wide(struct rc_sv text, uint32_t from, uint32_t at)
+{
+    enum { FITS = 18 };
+    int64_t number;
+    if (at - from <= FITS || (at < text.n && (text.p[at] == '.' || (text.p[at] | 0x20) == 'e'))) return false;
+    if (from > 0 && text.p[from - 1] == '-') from--;
+    char before = from > 0 ? text.p[from - 1] : 0; /* a fraction's or an exponent's digits? */
+    if (before == '.' || before == '+' || (before | 0x20) == 'e') return false;
+    return !rc_parse_i64((struct rc_sv){text.p + from, at - from}, &number);
+}
+
+/* The text with ".0" behind those numbers; p is NULL when out of memory. */
+static struct rc_sv widen_numbers(struct rc_sv text, struct rc_arena *arena)
+{
+    enum { APART = 20 }; /* nineteen digits and a comma for each two bytes that are put in */
+    char *wide = rc_alloc_text(arena, (size_t)text.n + text.n / APART * 2 + 2);
+    uint32_t n = 0, at = 0;
+    if (!wide) return (struct rc_sv){0};
+    while (at < text.n) {
+        uint32_t from = at;
+        if (text.p[at] == '"') {
+            at = skip_string(text, at);
+        } else {
+            while (is_digit(text, at)) at++;
+            at += at == from;
+        }
+        if (at > text.n) at = text.n;
+        memcpy(wide + n, text.p + from, at - from);
+        n += at - from;
+        if (!is_digit(text, from) || !is_too_wide(text, from, at)) continue;
+        wide[n++] = '.';
+        wide[n++] = '0';
+    }
+    return (struct rc_sv){wide, n};
+}
+
+/* Moves an error's position from the wide text back to the text it was made from. */
+static void narrow_position(struct rc_sv text, struct rc_sv wide, json_error_t *io_wrong)
+{
+    int on_this_line = 0;
+    uint32_t end = io_wrong->position > 0 ? (uint32_t)io_wrong->position : 0;
+    for (uint32_t i = 0, at = 0; i < wide.n && i < end; i++) {
+        if (at < text.n && wide.p[i] == text.p[at]) {
+            if (text.p[at++] == '\n') on_this_line = 0;
+        } else {
+            on_this_line++;
+        }
+    }
+    io_wrong->column -= on_this_line;
+}
+
+/* ---- the whole text ---- */
+
+static enum rc_status fail_syntax(struct rc_sv text, const json_error_t *wrong, struct rc_error *err)
+{
+    enum json_error_code code = json_error_code(wrong);
+    if (code == json_error_out_of_memory) return rc_fail(err, RC_NOMEM, "out of memory");
+    if (code == json_error_stack_overflow)
+        return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %d", RC_MAX_JSON_DEPTH);
+    bool empty = text.n == 0;
+    enum rc_status status = rc_fail(err, RC_SYNTAX, "%s", empty ? "there is no JSON text" : wrong->text);
+    rc_error_at(err, wrong->line > 0 ? (unsigned)wrong->line : 1,
+                wrong->column > 0 ? (unsigned)wrong->column : 1);
+    return status;
+}
+
+static json_t *load(struct rc_sv text, json_error_t *ret_wrong)
+{
+    return json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
+                      ret_wrong);
+}
+
+static enum rc_status fail_limit(const struct reader *reader, enum rc_status status, struct rc_error *err)
+{
+    if (rc_arena_status(reader->arena) == status) return rc_fail_arena(err, reader->arena);
+    if (status != RC_LIMIT) return rc_fail(err, status, "the JSON text cannot be read");
+    if (reader->cells > RC_MAX_JSON_CELLS)
+        return rc_fail(err, RC_LIMIT, "the JSON text has more than %d values", RC_MAX_JSON_CELLS);
+    return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %d", RC_MAX_JSON_DEPTH);
+}
+
+enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct cel_value *ret_value,
+                             struct rc_error *err)
+{
+    json_error_t wrong;
+    json_t *json = load(text, &wrong);
+    if (!json && json_error_code(&wrong) == json_error_numeric_overflow) {
+        struct rc_sv wide = widen_numbers(text, arena);
+        if (!wide.p) return rc_fail_arena(err, arena);
+        json = load(wide, &wrong);
+        if (!json) narrow_position(text, wide, &wrong);
+    }
+    if (!json) return fail_syntax(text, &wrong, err);
+    struct reader reader = {.arena = arena, .text = rc_alloc_text(arena, text.n)};
+    struct cel_value value;
+    enum rc_status status =
+        reader.text ? read_value(&reader, json, RC_MAX_JSON_DEPTH, &value) : rc_arena_status(arena);
+    json_decref(json);
+    if (status != RC_OK) return fail_limit(&reader, status, err);
+    *ret_value = value;
+    return RC_OK;
+}
