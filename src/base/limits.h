@@ -19,19 +19,20 @@ enum {
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* definitions */
-    RC_MAX_DEF_FILE = 1 << 20,   /* bytes of one definition file */
-    RC_MAX_DEF_FILES = 4096,     /* files in one directory of definitions */
-    RC_MAX_DEF_DEPTH = 32,       /* nesting of YAML */
-    RC_MAX_DEF_CELLS = 64 << 10, /* values in one definition file */
-    RC_MAX_DEF_ERRORS = 32,      /* errors of definitions that are told at a time */
-    RC_MAX_DIFF_CELLS = 1 << 20, /* lines times lines that are compared for a diff */
-    RC_MAX_DIFF = 64 << 10,      /* bytes of one diff */
-    RC_MAX_PROPERTIES = 1024,    /* properties of one object in a payload schema */
-    RC_MAX_TIMEOUT_S = 3600,     /* longest timeout of an attempt */
-    RC_MAX_SPAN_DAYS = 3650,     /* longest span in a definition */
-    RC_MAX_NODES = 1024,         /* nodes of one flow */
-    RC_MAX_SITES = 8192,         /* expressions of one flow */
-    RC_MAX_FLOW_DEPTH = 16,      /* blocks in blocks */
+    RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */
+    RC_MAX_DEF_FILES = 4096,       /* files in one directory of definitions */
+    RC_MAX_DEF_DEPTH = 32,         /* nesting of YAML */
+    RC_MAX_DEF_CELLS = 64 << 10,   /* values in one definition file */
+    RC_MAX_DEF_MEMORY = 128 << 20, /* bytes used while one definition file is read */
+    RC_MAX_DEF_ERRORS = 32,        /* errors of definitions that are told at a time */
+    RC_MAX_DIFF_CELLS = 1 << 20,   /* lines times lines that are compared for a diff */
+    RC_MAX_DIFF = 64 << 10,        /* bytes of one diff */
+    RC_MAX_PROPERTIES = 1024,      /* properties of one object in a payload schema */
+    RC_MAX_TIMEOUT_S = 3600,       /* longest timeout of an attempt */
+    RC_MAX_SPAN_DAYS = 3650,       /* longest span in a definition */
+    RC_MAX_NODES = 1024,           /* nodes of one flow */
+    RC_MAX_SITES = 8192,           /* expressions of one flow */
+    RC_MAX_FLOW_DEPTH = 16,        /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
@@ -40,14 +41,16 @@ enum {
     RC_MAX_EVAL_COST = 100000,    /* steps of one evaluation */
     RC_MAX_EVAL_BYTES = 1 << 20,  /* memory of one evaluation */
     /* engine */
-    RC_MAX_INBOX = 16384,   /* events that wait for the engine; more are answered 503 */
-    RC_MAX_UNITS = 2048,    /* units in one commit */
-    RC_MAX_MESSAGES = 256,  /* messages in one unit */
-    RC_MAX_HISTORY = 10000, /* records of one command */
-    RC_MAX_HOT = 65536,     /* commands held in memory */
-    RC_WINDOW = 1024,       /* ready or due rows held in memory per gate */
-    RC_MAX_LOST = 3,        /* crashes in a row before a command is set aside */
-    RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
+    RC_MAX_INBOX = 16384,    /* events that wait for the engine; more are answered 503 */
+    RC_MAX_UNITS = 2048,     /* units in one commit */
+    RC_MAX_MESSAGES = 256,   /* messages in one unit */
+    RC_MAX_HISTORY = 10000,  /* records of one command */
+    RC_MAX_RECORD = 1 << 20, /* bytes of the cause or of the changes of one stored record */
+    RC_MAX_LOOK = 5000,      /* rows that one page of a list may look at */
+    RC_MAX_HOT = 65536,      /* commands held in memory */
+    RC_WINDOW = 1024,        /* ready or due rows held in memory per gate */
+    RC_MAX_LOST = 3,         /* crashes in a row before a command is set aside */
+    RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,   /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,     /* bytes kept of an answer that could not be used */

@@ -1,0 +1,61 @@
+#pragma once
+/* What an implementation of store.h gives. store.c holds the public functions: it checks arguments and the poison, and
+ * then calls the driver; so the two implementations cannot differ in that.
+ *
+ * A driver's own handles begin with these structs. It never looks at `poisoned`; it only answers RC_COMMIT_UNKNOWN. */
+#include "base/limits.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+struct rc_driver {
+    enum rc_status (*commit)(struct rc_store *, const struct rc_batch *, struct rc_error *);
+    enum rc_status (*room)(struct rc_store *, struct rc_error *);
+    enum rc_status (*idle)(struct rc_store *, struct rc_error *);
+    enum rc_status (*define)(struct rc_store *, struct rc_definition *added, uint32_t nadded,
+                             const struct rc_definition *removed, uint32_t nremoved, rc_us now,
+                             struct rc_error *);
+    enum rc_status (*reader_open)(struct rc_store *, struct rc_reader **ret, struct rc_error *);
+    void (*reader_close)(struct rc_reader *);
+    void (*close)(struct rc_store *);
+
+    enum rc_status (*key)(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
+                          struct rc_key_match *ret, struct rc_error *);
+    enum rc_status (*history)(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
+                              struct rc_arena *, struct rc_identity *ret_identity,
+                              struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*work)(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
+                           rc_us up_to, struct rc_work *ret_rows, uint32_t cap, uint32_t *ret_n,
+                           struct rc_error *);
+    enum rc_status (*gates)(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
+                            uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*in_flight)(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
+                                uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*list)(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
+                           struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
+    enum rc_status (*counts)(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
+    enum rc_status (*definitions)(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
+                                  uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*definition)(struct rc_reader *, uint64_t id, struct rc_arena *,
+                                 struct rc_definition *ret, struct rc_error *);
+    enum rc_status (*high)(struct rc_reader *, struct rc_high *ret, struct rc_error *);
+};
+
+struct rc_reader {
+    const struct rc_driver *driver;
+    struct rc_store *store;
+};
+
+struct rc_store {
+    const struct rc_driver *driver;
+    struct rc_reader *self;
+    atomic_bool poisoned; /* a commit's result is not known; readers on other threads look at it too */
+};
+
+/* Bits 1 << enum rc_state of the states in which a command has ended. */
+uint32_t rc_store_ended_states(void);
+
+/* Position of a work row: phase, gate, order, seq, node, in this order. */
+int rc_work_cmp(const struct rc_work *, const struct rc_work *);
+/* Whether a phase has rows of work. */
+bool rc_work_phase(uint8_t phase);

@@ -1,0 +1,444 @@
+/* One batch, one transaction; and what an error in it means.
+ *
+ * HOW A COMMIT ENDS. SQLite writes the pages of a transaction to the write-ahead log (PATH-wal); the frame of the last
+ * page carries the commit mark, and then the log is synced. So:
+ *
+ *  - An error before the statement COMMIT: no commit mark was written, surely. The transaction is rolled back (often
+ *    SQLite has done so itself, sqlite3_get_autocommit tells) and the batch may be tried again.
+ *  - SQLITE_FULL from COMMIT: a write into the log met the disk's end. The frame with the mark is the last thing written
+ *    before the sync, and a frame counts only with its checksum over all before it; the sync itself reports an I/O error,
+ *    never FULL. So there is no valid mark: nothing happened.
+ *  - SQLITE_BUSY from COMMIT: nothing was written, the transaction is still open and is rolled back.
+ *  - Any other error from COMMIT: the mark may stand in the file, synced or not (the sync failed; or it did not, and the
+ *    memory for the log's index was missing). RC_COMMIT_UNKNOWN: fail-stop. A failed fsync is not tried again, because
+ *    Linux forgets which pages it could not write.
+ *  - A ROLLBACK that fails leaves a handle that nobody knows: RC_COMMIT_UNKNOWN too.
+ *
+ * After RC_COMMIT_UNKNOWN the handle is closed: SQLite then folds the log up to the last commit that succeeded, so the
+ * batch is gone; where even this fails, open.c finds the log and rewrites it before it believes it.
+ * (sqlite.org: lang_transaction "Response To Errors Within A Transaction", c3ref/get_autocommit, fileformat2 "The
+ * Write-Ahead Log"; walFrames() in SQLite's wal.c.)
+ *
+ * WHEN THE LOG IS FOLDED (checkpoint). Not by SQLite's own counter, inside some commit, but when the writer is idle, or
+ * when the log has grown to LOG_MAX. The log's file is never cut: the next commits go over the old frames, into blocks
+ * that the file system has given already, which makes fdatasync twice as fast. */
+#include "store/sqlite/db.h"
+
+#include "codec/record.h"
+
+#include <stdlib.h>
+
+enum {
+    LOG_MAX = 16000, /* frames (64 MiB) at which the log is folded within a commit */
+    LOG_IDLE = 256,  /* frames (1 MiB) below which it is not worth two syncs */
+    LOG_STUCK = 4    /* times LOG_MAX, from where readers are waited for */
+};
+
+/* ---- transactions ------------------------------------------------------------------------------------------------- */
+
+enum rc_status sq_begin(struct sq_store *store, struct rc_error *err)
+{
+    struct sq run = sq_start(&store->self.conn, SQ_BEGIN);
+    return sq_done(&run, "cannot begin to write", err);
+}
+
+static enum rc_status unknown(struct sq_store *store, int code, const char *doing, struct rc_error *err)
+{
+    return rc_fail(err, RC_COMMIT_UNKNOWN,
+                   "%s: %s: %s (SQLite %d, errno %d); whether the batch is kept is not known", store->path,
+                   doing, sqlite3_errstr(code), code, sqlite3_system_errno(store->self.conn.db));
+}
+
+static enum rc_status roll_back(struct sq_store *store, enum rc_status status, struct rc_error *err)
+{
+    struct sq_conn *conn = &store->self.conn;
+    sq_names_forget(conn);
+    if (sqlite3_get_autocommit(conn->db)) return status;
+    struct sq run = sq_start(conn, SQ_ROLLBACK);
+    sq_row(&run);
+    int code = run.code;
+    enum rc_status rolled = sq_end(&run, "cannot roll back", NULL);
+    if (rolled == RC_OK && sqlite3_get_autocommit(conn->db)) return status;
+    return unknown(store, code, "cannot roll back", err);
+}
+
+enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct rc_error *err)
+{
+    if (status != RC_OK) return roll_back(store, status, err);
+    struct sq run = sq_start(&store->self.conn, SQ_COMMIT);
+    sq_row(&run);
+    int code = run.code;
+    enum rc_status ended = sq_end(&run, "cannot commit", err);
+    if (ended == RC_OK) return RC_OK;
+    if ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_BUSY) return roll_back(store, ended, err);
+    return unknown(store, code, "the commit failed", err);
+}
+
+/* ---- folding the log ---------------------------------------------------------------------------------------------- */
+
+enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
+{
+    struct sq_conn *conn = &store->self.conn;
+    /* PASSIVE waits for nobody. Readers that overlap without end would keep the log from ever starting anew: then, and
+     * only then, wait for them; each of their reads is short */
+    bool stuck = store->log_frames > (uint32_t)LOG_MAX * LOG_STUCK;
+    int frames = 0, folded = 0;
+    int code = sqlite3_wal_checkpoint_v2(
+        conn->db, NULL, stuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+    store->tried = store->log_frames;
+    if (code == SQLITE_BUSY) return RC_OK; /* a reader is in the way: later */
+    if (code != SQLITE_OK) {
+        enum rc_status status = sq_fail(conn, code, "cannot fold the log into the database", err);
+        if (status == RC_FULL) store->room.full = true;
+        return status;
+    }
+    store->folded = folded > 0 ? (uint32_t)folded : 0;
+    return RC_OK;
+}
+
+/* After a commit: it is done, so that nothing here may fail it. What cannot be folded stays in the log, which is as
+ * good; a full disk is noted, the rest shows in the next commit. */
+static void fold_if_due(struct sq_store *store)
+{
+    if (store->log_frames < store->tried) store->tried = store->folded = 0; /* the log has started anew */
+    if (store->log_frames < LOG_MAX || store->log_frames - store->tried < LOG_MAX / 4) return;
+    enum rc_status status = sq_fold(store, NULL);
+    (void)status;
+}
+
+enum rc_status sq_idle(struct rc_store *base, struct rc_error *err)
+{
+    struct sq_store *store = sq_store_of(base);
+    if (store->log_frames < store->tried) store->tried = store->folded = 0;
+    if (store->log_frames - store->folded < LOG_IDLE || store->log_frames - store->tried < LOG_IDLE)
+        return RC_OK;
+    return sq_fold(store, err);
+}
+
+/* ---- one batch ---------------------------------------------------------------------------------------------------- */
+
+/* A command of the batch while its history grows. */
+struct slot {
+    uint64_t seq, first, last;
+    uint32_t rev;
+};
+
+/* By how much a cell of `tally` changes: ±1 each, summed at the end. */
+struct tally {
+    uint64_t flow;
+    uint32_t state;
+    int32_t by;
+};
+
+struct writing {
+    struct sq_store *store;
+    struct sq_conn *conn;
+    const struct rc_batch *batch;
+    struct slot *slots; /* beside batch->touched */
+    struct tally *tallies;
+    uint32_t ntallies;
+    struct rc_high high;
+};
+
+static enum rc_status contradicts(const struct writing *writing, uint64_t seq, const char *how,
+                                  struct rc_error *err)
+{
+    return rc_fail(err, RC_BUG, "%s: command %llu: the batch contradicts the store: %s", writing->conn->path,
+                   (unsigned long long)seq, how);
+}
+
+/* Where each command's history stands before the batch. */
+static enum rc_status find_slots(struct writing *writing, struct rc_error *err)
+{
+    const struct rc_batch *batch = writing->batch;
+    for (uint32_t i = 0; i < batch->ntouched; i++) {
+        struct slot *slot = &writing->slots[i];
+        slot->seq = batch->touched[i].command->id.seq;
+        if (rc_map_get(&writing->store->by_seq, slot->seq))
+            return contradicts(writing, slot->seq, "it is touched twice", err);
+        if (rc_map_put(&writing->store->by_seq, slot->seq, slot) != RC_OK)
+            return rc_fail(err, RC_NOMEM, "out of memory");
+        if (batch->touched[i].created) continue;
+        struct sq run = sq_start(writing->conn, SQ_COMMAND_END);
+        sq_u64(&run, slot->seq);
+        bool found = sq_row(&run);
+        if (found) {
+            slot->rev = (uint32_t)sq_get_u64(&run, 0);
+            slot->last = sq_get_u64(&run, 1);
+        }
+        enum rc_status status = sq_end(&run, "cannot read a command", err);
+        if (status != RC_OK) return status;
+        if (!found) return contradicts(writing, slot->seq, "it is not there", err);
+    }
+    return RC_OK;
+}
+
+static enum rc_status write_record(struct writing *writing, const struct rc_record *record,
+                                   struct rc_error *err)
+{
+    struct slot *slot = rc_map_get(&writing->store->by_seq, record->seq);
+    if (!slot) return contradicts(writing, record->seq, "a record of a command that is not touched", err);
+    if (record->rev != slot->rev + 1) return contradicts(writing, record->seq, "its revs have a gap", err);
+
+    struct rc_arena *arena = writing->store->text;
+    rc_arena_reset(arena);
+    struct rc_buf body = rc_buf_in(arena, RC_MAX_RECORD), changes = rc_buf_in(arena, RC_MAX_RECORD);
+    rc_put_cause(&body, record->cause);
+    rc_put_changes(&changes, record->changes, record->nchanges, record->at);
+    enum rc_status status = body.status != RC_OK ? body.status : changes.status;
+    if (status != RC_OK)
+        return rc_fail(err, status, "command %llu: a record cannot be kept: %s",
+                       (unsigned long long)record->seq,
+                       status == RC_LIMIT ? "it is too large" : "out of memory");
+
+    uint64_t change = ++writing->high.change;
+    struct sq run = sq_start(writing->conn, SQ_RECORD_ADD);
+    sq_u64(&run, change);
+    sq_u64(&run, record->seq);
+    sq_u64(&run, slot->last);
+    sq_u64(&run, record->rev);
+    sq_u64(&run, record->at);
+    sq_u64(&run, record->cause->kind);
+    sq_u64(&run, record->cause->node);
+    sq_u64(&run, record->cause->attempt);
+    sq_u64(&run, record->cause->purpose);
+    sq_sv_or_null(&run, rc_buf_sv(&body));
+    sq_sv(&run, rc_buf_sv(&changes));
+    if (!slot->first) slot->first = change;
+    slot->last = change;
+    slot->rev = record->rev;
+    return sq_done(&run, "cannot write a record", err);
+}
+
+static enum rc_status write_command(struct writing *writing, const struct rc_touched *touched,
+                                    const struct slot *slot, struct rc_error *err)
+{
+    const struct rc_identity *id = &touched->command->id;
+    uint64_t ns = 0, type = 0;
+    enum rc_status status = sq_name_make(writing->conn, id->ns, &ns, err);
+    if (status == RC_OK) status = sq_name_make(writing->conn, id->type, &type, err);
+    if (status != RC_OK) return status;
+
+    rc_arena_reset(writing->store->text);
+    struct rc_buf refs = rc_buf_in(writing->store->text, RC_MAX_RECORD);
+    if (id->refs.kind == CEL_MAP && id->refs.n) cel_put_json(&refs, id->refs);
+    if (refs.status != RC_OK) return rc_fail(err, refs.status, "the refs cannot be kept");
+    unsigned char hash[16];
+    sq_put_h128(id->payload_hash, hash);
+
+    struct sq run = sq_start(writing->conn, SQ_COMMAND_ADD);
+    sq_u64(&run, id->seq);
+    sq_u64(&run, slot->rev);
+    sq_u64(&run, touched->command->state);
+    sq_u64(&run, touched->in_flight);
+    sq_u64(&run, slot->first);
+    sq_u64(&run, slot->last);
+    sq_u64(&run, id->flow);
+    sq_u64(&run, id->created);
+    sq_u64(&run, touched->command->changed);
+    sq_u64(&run, id->nonce);
+    sq_u64(&run, ns);
+    sq_u64(&run, type);
+    sq_sv(&run, id->key);
+    sq_sv(&run, id->subject);
+    sq_sv(&run, id->actor);
+    sq_blob(&run, hash, sizeof hash);
+    sq_sv_or_null(&run, rc_buf_sv(&refs));
+    if (id->seq > writing->high.seq) writing->high.seq = id->seq;
+    return sq_done(&run, "cannot write a command", err);
+}
+
+static enum rc_status update_command(struct writing *writing, const struct rc_touched *touched,
+                                     const struct slot *slot, struct rc_error *err)
+{
+    struct sq run = sq_start(writing->conn, SQ_COMMAND_SET);
+    sq_u64(&run, slot->rev);
+    sq_u64(&run, touched->command->state);
+    sq_u64(&run, touched->in_flight);
+    sq_u64(&run, slot->last);
+    sq_u64(&run, touched->command->changed);
+    sq_u64(&run, slot->seq);
+    return sq_done(&run, "cannot write a command", err);
+}
+
+/* In the first free place from its own on. Nearly always that is its own: two keys share one once in 2^63. */
+static enum rc_status write_key(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
+{
+    uint64_t hash = sq_key_hash(id->ns, id->type, id->key);
+    for (uint32_t i = 0; i <= SQ_KEY_PROBES; i++) {
+        struct sq run = sq_start(writing->conn, SQ_KEY_ADD);
+        sq_u64(&run, (hash + i) & INT64_MAX);
+        sq_u64(&run, id->seq);
+        sq_row(&run);
+        bool taken = (run.code & 0xff) == SQLITE_CONSTRAINT;
+        enum rc_status status = sq_end(&run, "cannot write a key", taken ? NULL : err);
+        if (!taken) return status;
+        struct rc_key_match match;
+        status = sq_read_key(&writing->store->self.base, id->ns, id->type, id->key, &match, NULL);
+        if (status == RC_OK) return contradicts(writing, id->seq, "its key is taken", err);
+        if (status != RC_NOT_FOUND) return rc_fail(err, status, "cannot look up a key");
+    }
+    return rc_fail(err, RC_LIMIT, "%s: no place is left near the hash of this key", writing->conn->path);
+}
+
+static enum rc_status write_refs(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
+{
+    if (id->refs.kind != CEL_MAP) return RC_OK;
+    for (uint32_t i = 0; i < id->refs.n; i++) {
+        const struct cel_value *pair = &id->refs.v.items[2 * (size_t)i];
+        if (pair[0].kind != CEL_STRING || pair[1].kind != CEL_STRING)
+            return contradicts(writing, id->seq, "a ref is no text", err);
+        struct sq run = sq_start(writing->conn, SQ_REF_ADD);
+        sq_u64(&run, sq_ref_place(sq_ref_hash(cel_text(pair[0]), cel_text(pair[1])), id->seq));
+        enum rc_status status = sq_done(&run, "cannot write a ref", err);
+        if (status != RC_OK) return status;
+    }
+    return RC_OK;
+}
+
+static enum rc_status change_work(struct writing *writing, enum sq_statement which, const struct rc_work *row,
+                                  struct rc_error *err)
+{
+    struct sq run = sq_start(writing->conn, which);
+    sq_u64(&run, row->phase);
+    sq_u64(&run, row->gate);
+    sq_u64(&run, row->order);
+    sq_u64(&run, row->seq);
+    sq_u64(&run, row->node);
+    enum rc_status status = sq_done(&run, "cannot write the work that waits", err);
+    if (status == RC_BUG) return contradicts(writing, row->seq, "a step waits twice", err);
+    if (status == RC_OK && which == SQ_WORK_DROP && sqlite3_changes(writing->conn->db) != 1)
+        return contradicts(writing, row->seq, "a step does not wait where the batch says", err);
+    return status;
+}
+
+static enum rc_status move_work(struct writing *writing, const struct rc_touched *touched,
+                                struct rc_error *err)
+{
+    for (uint32_t i = 0; i < touched->nmoves; i++) {
+        const struct rc_work *before = &touched->moves[i].before, *after = &touched->moves[i].after;
+        bool was = rc_work_phase(before->phase), is = rc_work_phase(after->phase);
+        if (was && is && rc_work_cmp(before, after) == 0) continue;
+        enum rc_status status = was ? change_work(writing, SQ_WORK_DROP, before, err) : RC_OK;
+        if (status == RC_OK && is) status = change_work(writing, SQ_WORK_ADD, after, err);
+        if (status != RC_OK) return status;
+    }
+    return RC_OK;
+}
+
+static void count(struct writing *writing, const struct rc_touched *touched)
+{
+    uint64_t flow = touched->command->id.flow;
+    uint32_t before = touched->state_before, after = touched->command->state;
+    if (!touched->created && before == after) return;
+    writing->tallies[writing->ntallies++] = (struct tally){flow, after, 1};
+    if (!touched->created) writing->tallies[writing->ntallies++] = (struct tally){flow, before, -1};
+}
+
+static int by_cell(const void *left, const void *right)
+{
+    const struct tally *a = left, *b = right;
+    if (a->flow != b->flow) return a->flow < b->flow ? -1 : 1;
+    return (a->state > b->state) - (a->state < b->state);
+}
+
+static enum rc_status write_tallies(struct writing *writing, struct rc_error *err)
+{
+    struct tally *tally = writing->tallies, *end = tally + writing->ntallies;
+    qsort(tally, writing->ntallies, sizeof *tally, by_cell);
+    while (tally < end) {
+        const struct tally *cell = tally;
+        int64_t by = 0;
+        for (; tally < end && by_cell(tally, cell) == 0; tally++) by += tally->by;
+        if (by == 0) continue;
+        struct sq run = sq_start(writing->conn, SQ_TALLY_ADD);
+        sq_u64(&run, cell->flow);
+        sq_u64(&run, cell->state);
+        sq_u64(&run, (uint64_t)by);
+        enum rc_status status = sq_done(&run, "cannot write the counts", err);
+        if (status != RC_OK) return status;
+    }
+    return RC_OK;
+}
+
+static enum rc_status write_touched(struct writing *writing, struct rc_error *err)
+{
+    const struct rc_batch *batch = writing->batch;
+    for (uint32_t i = 0; i < batch->ntouched; i++) {
+        const struct rc_touched *touched = &batch->touched[i];
+        const struct slot *slot = &writing->slots[i];
+        if (slot->rev != touched->command->rev)
+            return contradicts(writing, slot->seq, "its rev is not that of its last record", err);
+        enum rc_status status = touched->created ? write_command(writing, touched, slot, err)
+                                                 : update_command(writing, touched, slot, err);
+        if (status == RC_OK && touched->created) status = write_key(writing, &touched->command->id, err);
+        if (status == RC_OK && touched->created) status = write_refs(writing, &touched->command->id, err);
+        if (status == RC_OK) status = move_work(writing, touched, err);
+        if (status != RC_OK) return status;
+        count(writing, touched);
+    }
+    return RC_OK;
+}
+
+static enum rc_status write_high(struct writing *writing, struct rc_error *err)
+{
+    if (writing->batch->high_water > writing->high.high_water)
+        writing->high.high_water = writing->batch->high_water;
+    struct sq run = sq_start(writing->conn, SQ_HIGH_SET);
+    sq_u64(&run, writing->high.seq);
+    sq_u64(&run, writing->high.change);
+    sq_u64(&run, writing->high.high_water);
+    return sq_done(&run, "cannot write the store's counters", err);
+}
+
+static enum rc_status write_batch(struct writing *writing, struct rc_error *err)
+{
+    const struct rc_batch *batch = writing->batch;
+    struct sq_store *store = writing->store;
+    rc_arena_reset(store->batch);
+    writing->slots = RC_NEW_ARRAY(store->batch, struct slot, batch->ntouched);
+    writing->tallies = RC_NEW_ARRAY(store->batch, struct tally, (size_t)batch->ntouched * 2);
+    if (!writing->slots || !writing->tallies) return rc_fail_arena(err, store->batch);
+    enum rc_status status = find_slots(writing, err);
+    for (uint32_t i = 0; i < batch->nrecords && status == RC_OK; i++)
+        status = write_record(writing, &batch->records[i], err);
+    if (status == RC_OK) status = write_touched(writing, err);
+    if (status == RC_OK) status = write_tallies(writing, err);
+    if (status == RC_OK) status = write_high(writing, err);
+    for (uint32_t i = 0; i < batch->ntouched; i++)
+        rc_map_remove(&store->by_seq, batch->touched[i].command->id.seq);
+    return status;
+}
+
+static enum rc_status commit_once(struct sq_store *store, const struct rc_batch *batch, struct rc_error *err)
+{
+    struct writing writing = {.store = store, .conn = &store->self.conn, .batch = batch, .high = store->high};
+    enum rc_status status = sq_begin(store, err);
+    if (status != RC_OK) return status;
+    status = sq_settle(store, write_batch(&writing, err), err);
+    if (status == RC_OK) store->high = writing.high;
+    return status;
+}
+
+enum rc_status sq_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)
+{
+    struct sq_store *store = sq_store_of(base);
+    enum rc_status status = batch->essential ? RC_OK : sq_room_check(store, err);
+    if (status != RC_OK) return status;
+    status = commit_once(store, batch, err);
+    while (status == RC_FULL) {
+        store->room.full = true;
+        if (!batch->essential || !sq_room_release(&store->room)) return status;
+        /* what is folded makes the log's own blocks free again; where it does not work, the part of the reserve does */
+        enum rc_status folded = sq_fold(store, NULL);
+        (void)folded;
+        status = commit_once(store, batch, err);
+    }
+    if (status == RC_OK) fold_if_due(store);
+    return status;
+}
+
+enum rc_status sq_room(struct rc_store *base, struct rc_error *err)
+{
+    return sq_room_check(sq_store_of(base), err);
+}

@@ -1,0 +1,244 @@
+/* One connection to the database file: its statements, and what SQLite's result codes mean here. All SQL that runs more
+ * than once stands in the table below. */
+#include "store/sqlite/db.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* Columns of command rows, in the order that list.c and read.c read them. */
+#define COMMAND_COLUMNS                                                                                      \
+    "nonce, flow, created, ns, type, key, subject, actor, payload_hash, refs, rev, first, last"
+#define ROW_COLUMNS "seq, nonce, flow, state, in_flight, rev, created, changed, ns, type, key, actor, refs"
+#define DEF_COLUMNS "id, kind, active, version, name, text, source, digest, at"
+
+static const char *const sql[SQ_STATEMENTS] = {
+    [SQ_BEGIN] = "BEGIN IMMEDIATE",
+    [SQ_BEGIN_READ] = "BEGIN",
+    [SQ_COMMIT] = "COMMIT",
+    [SQ_ROLLBACK] = "ROLLBACK",
+
+    [SQ_RECORD_ADD] =
+        "INSERT INTO history (change, command, prev, rev, at, cause, node, attempt, purpose, body, changes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_COMMAND_ADD] =
+        "INSERT INTO command (seq, rev, state, in_flight, first, last, flow, created, changed, nonce, ns,"
+        " type, key, subject, actor, payload_hash, refs)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_COMMAND_SET] =
+        "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ? WHERE seq = ?",
+    [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
+    [SQ_KEY_ADD] = "INSERT INTO command_key (hash, seq) VALUES (?, ?)",
+    [SQ_REF_ADD] = "INSERT OR IGNORE INTO ref (place) VALUES (?)",
+    [SQ_WORK_ADD] = "INSERT INTO work (phase, gate, ord, seq, node) VALUES (?, ?, ?, ?, ?)",
+    [SQ_WORK_DROP] = "DELETE FROM work WHERE phase = ? AND gate = ? AND ord = ? AND seq = ? AND node = ?",
+    [SQ_TALLY_ADD] = "INSERT INTO tally (flow, state, commands) VALUES (?, ?, ?)"
+                     " ON CONFLICT DO UPDATE SET commands = commands + excluded.commands",
+    [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
+    [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
+
+    [SQ_DEF_ADD] = "INSERT INTO definition (kind, active, version, name, text, source, digest, at)"
+                   " VALUES (?, 1, ?, ?, ?, ?, ?, ?)",
+    [SQ_DEF_VERSION] = "SELECT max(version) FROM definition WHERE kind = ? AND name = ?",
+    [SQ_DEF_STOP] = "UPDATE definition SET active = 0 WHERE kind = ? AND name = ? AND active",
+    [SQ_DEF_HELD] =
+        "SELECT coalesce(sum(commands), 0) FROM tally WHERE flow IN (SELECT id FROM definition WHERE kind = ?"
+        " AND name = ?) AND NOT (? >> state & 1)",
+    [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
+                    " (SELECT flow FROM tally WHERE commands > 0 AND NOT (? >> state & 1)) ORDER BY id",
+    [SQ_DEF_AT] = "SELECT " DEF_COLUMNS " FROM definition WHERE id = ?",
+
+    [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",
+    [SQ_NAME_TEXT] = "SELECT text FROM name WHERE id = ?",
+    [SQ_KEY_AT] = "SELECT seq, ns, type, key, nonce, payload_hash FROM command_key JOIN command USING (seq)"
+                  " WHERE hash = ?",
+    [SQ_COMMAND_AT] = "SELECT " COMMAND_COLUMNS " FROM command WHERE seq = ?",
+    [SQ_RECORD_AT] =
+        "SELECT rev, prev, at, cause, node, attempt, purpose, body, changes FROM history WHERE change = ?",
+    [SQ_RECORD_LINK] = "SELECT rev, prev FROM history WHERE change = ?",
+    [SQ_WORK] =
+        "SELECT ord, seq, node FROM work WHERE phase = ? AND gate = ? AND (ord, seq, node) > (?, ?, ?)"
+        " AND ord <= ? ORDER BY ord, seq, node LIMIT ?",
+    [SQ_GATE_NEXT] = "SELECT gate FROM work WHERE phase = ? AND gate > ? ORDER BY gate LIMIT 1",
+    [SQ_IN_FLIGHT] =
+        "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"
+        " AND in_flight = 1 AND seq > ? ORDER BY seq LIMIT ?",
+    [SQ_ROW_AT] = "SELECT " ROW_COLUMNS " FROM command WHERE seq = ?",
+    [SQ_ROWS_BEFORE] = "SELECT " ROW_COLUMNS " FROM command WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+    [SQ_OPEN_BEFORE] =
+        "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"
+        " AND in_flight = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+    [SQ_REF_RANGE] = "SELECT place FROM ref WHERE place BETWEEN ? AND ? ORDER BY place DESC",
+    [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
+    [SQ_HIGH] = "SELECT seq, change, at FROM high",
+};
+_Static_assert(RC_COMPLETED == 11,
+               "the condition of index command_open; numbers are stored and never change");
+
+/* ---- errors ------------------------------------------------------------------------------------------------------- */
+
+static enum rc_status status_of(sqlite3 *db, int code)
+{
+    if (code == SQLITE_IOERR_NOMEM) return RC_NOMEM;
+    switch (code & 0xff) {
+    case SQLITE_OK: return RC_OK;
+    case SQLITE_NOMEM: return RC_NOMEM;
+    case SQLITE_FULL: return RC_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT: return RC_DAMAGED;
+    case SQLITE_IOERR: {
+        /* SQLite says FULL for ENOSPC of write(2) only: not for a quota, and not for other calls */
+        int cause = db ? sqlite3_system_errno(db) : 0;
+        return cause == ENOSPC || cause == EDQUOT ? RC_FULL : RC_IO;
+    }
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_INTERRUPT: return RC_IO;
+    case SQLITE_TOOBIG: return RC_LIMIT;
+    }
+    return RC_BUG; /* a statement of ours that does not fit: constraint, misuse, range, schema … */
+}
+
+enum rc_status sq_fail(struct sq_conn *conn, int code, const char *doing, struct rc_error *err)
+{
+    enum rc_status status = status_of(conn->db, code);
+    if (status == RC_OK) return RC_OK;
+    const char *why = conn->db && sqlite3_extended_errcode(conn->db) == code ? sqlite3_errmsg(conn->db)
+                                                                             : sqlite3_errstr(code);
+    return rc_fail(err, status, "%s: %s: %s (SQLite %d)", conn->path, doing, why, code);
+}
+
+/* ---- connections -------------------------------------------------------------------------------------------------- */
+
+/* wal_autocheckpoint=0: the writer says when (commit.c). secure_delete: Debian compiles it on, and it would write every
+ * freed page. trusted_schema: nobody's views run functions of ours. */
+static const char writer_setup[] =
+    "PRAGMA secure_delete=OFF; PRAGMA foreign_keys=OFF; PRAGMA wal_autocheckpoint=0;"
+    "PRAGMA cache_size=-32768; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
+    "PRAGMA trusted_schema=OFF; PRAGMA journal_size_limit=-1;";
+static const char reader_setup[] = "PRAGMA query_only=ON; PRAGMA cache_size=-4096; PRAGMA mmap_size=0;"
+                                   "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;";
+
+enum { BUSY_MS = 5000 }; /* how long a foreign program (a sqlite3 shell) may hold us up */
+
+enum rc_status sq_conn_open(struct sq_conn *conn, const char *path, enum sq_kind kind, bool no_sync,
+                            struct rc_error *err)
+{
+    *conn = (struct sq_conn){.path = path, .own_view = kind == SQ_WRITER};
+    /* SQLite must write to the log's index even where it only reads */
+    int code = sqlite3_open_v2(path, &conn->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) return sq_fail(conn, code, "cannot open", err);
+    sqlite3_extended_result_codes(conn->db, 1);
+    sqlite3_busy_timeout(conn->db, BUSY_MS);
+    enum rc_status status = sq_exec(conn, kind == SQ_WRITER ? writer_setup : reader_setup, err);
+    if (status == RC_OK && kind == SQ_WRITER)
+        status = sq_exec(conn, no_sync ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);
+    return status;
+}
+
+void sq_conn_close(struct sq_conn *conn)
+{
+    for (int i = 0; i < SQ_STATEMENTS; i++) sqlite3_finalize(conn->stmt[i]);
+    sq_names_forget(conn);
+    int code = sqlite3_close(conn->db);
+    assert(code == SQLITE_OK); /* busy: a statement was forgotten */
+    (void)code;
+    conn->db = NULL;
+}
+
+enum rc_status sq_exec(struct sq_conn *conn, const char *text, struct rc_error *err)
+{
+    return sq_fail(conn, sqlite3_exec(conn->db, text, NULL, NULL, NULL), "cannot be set up", err);
+}
+
+/* ---- statements --------------------------------------------------------------------------------------------------- */
+
+struct sq sq_start(struct sq_conn *conn, enum sq_statement which)
+{
+    struct sq run = {.conn = conn, .stmt = conn->stmt[which], .code = SQLITE_OK};
+    if (!run.stmt) {
+        run.code = sqlite3_prepare_v3(conn->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, &run.stmt, NULL);
+        conn->stmt[which] = run.stmt;
+    }
+    return run;
+}
+
+static void bound(struct sq *run, int code)
+{
+    if (run->code == SQLITE_OK) run->code = code;
+}
+
+void sq_u64(struct sq *run, uint64_t number)
+{
+    bound(run, sqlite3_bind_int64(run->stmt, ++run->bound, (sqlite3_int64)number));
+}
+
+void sq_sv(struct sq *run, struct rc_sv text)
+{
+    bound(run, sqlite3_bind_text(run->stmt, ++run->bound, text.p ? text.p : "", (int)text.n, SQLITE_STATIC));
+}
+
+void sq_sv_or_null(struct sq *run, struct rc_sv text)
+{
+    bound(run,
+          sqlite3_bind_text(run->stmt, ++run->bound, text.n ? text.p : NULL, (int)text.n, SQLITE_STATIC));
+}
+
+void sq_blob(struct sq *run, const void *bytes, uint32_t n)
+{
+    bound(run, sqlite3_bind_blob(run->stmt, ++run->bound, bytes, (int)n, SQLITE_STATIC));
+}
+
+bool sq_row(struct sq *run)
+{
+    if (run->code != SQLITE_OK && run->code != SQLITE_ROW) return false;
+    run->code = sqlite3_step(run->stmt);
+    return run->code == SQLITE_ROW;
+}
+
+uint64_t sq_get_u64(const struct sq *run, int column)
+{
+    return (uint64_t)sqlite3_column_int64(run->stmt, column);
+}
+
+struct rc_sv sq_get_sv(const struct sq *run, int column)
+{
+    const char *p = sqlite3_column_blob(run->stmt, column); /* text and blob alike: no copy, no conversion */
+    return (struct rc_sv){p, p ? (uint32_t)sqlite3_column_bytes(run->stmt, column) : 0};
+}
+
+enum rc_status sq_end(struct sq *run, const char *doing, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    if (run->code != SQLITE_OK && run->code != SQLITE_ROW && run->code != SQLITE_DONE)
+        status = sq_fail(run->conn, run->code, doing, err);
+    sqlite3_reset(run->stmt);
+    return status;
+}
+
+enum rc_status sq_done(struct sq *run, const char *doing, struct rc_error *err)
+{
+    sq_row(run);
+    return sq_end(run, doing, err);
+}
+
+enum rc_status sq_read_begin(struct sq_conn *conn, struct rc_error *err)
+{
+    if (conn->own_view) return RC_OK;
+    struct sq run = sq_start(conn, SQ_BEGIN_READ);
+    return sq_done(&run, "cannot begin to read", err);
+}
+
+void sq_read_end(struct sq_conn *conn)
+{
+    if (conn->own_view) return;
+    /* nothing was written: this ends the view and cannot lose anything */
+    struct sq run = sq_start(conn, SQ_ROLLBACK);
+    enum rc_status status = sq_done(&run, "cannot end to read", NULL);
+    (void)status;
+}

@@ -1,0 +1,255 @@
+#pragma once
+/* What the files of the SQLite store share.
+ *
+ *   db.c        one connection: statements, binding, errors       schema.c   tables, views, migrations
+ *   names.c     namespaces and types as small numbers              open.c     create, check, open, close
+ *   commit.c    one batch, one transaction                         lock.c     one process at a time
+ *   define.c    definitions                                        room.c     the reserve and the disk's limit
+ *   read.c      the engine's reads: key, history, work             list.c     the console's reads: lists, counts
+ *   hash.c      the numbers behind keys and refs
+ *
+ * A connection is used by one thread at a time: the writer's by the engine's, each reader's by its own. */
+#include "base/arena.h"
+#include "base/map.h"
+#include "store/driver.h"
+
+#include <sqlite3.h>
+
+enum sq_statement {
+    /* transactions */
+    SQ_BEGIN,
+    SQ_BEGIN_READ,
+    SQ_COMMIT,
+    SQ_ROLLBACK,
+    /* commit */
+    SQ_RECORD_ADD,
+    SQ_COMMAND_ADD,
+    SQ_COMMAND_SET,
+    SQ_COMMAND_END,
+    SQ_KEY_ADD,
+    SQ_REF_ADD,
+    SQ_WORK_ADD,
+    SQ_WORK_DROP,
+    SQ_TALLY_ADD,
+    SQ_HIGH_SET,
+    SQ_NAME_ADD,
+    /* definitions */
+    SQ_DEF_ADD,
+    SQ_DEF_VERSION,
+    SQ_DEF_STOP,
+    SQ_DEF_HELD,
+    SQ_DEF_LIVE,
+    SQ_DEF_AT,
+    /* reads */
+    SQ_NAME_ID,
+    SQ_NAME_TEXT,
+    SQ_KEY_AT,
+    SQ_COMMAND_AT,
+    SQ_RECORD_AT,
+    SQ_RECORD_LINK,
+    SQ_WORK,
+    SQ_GATE_NEXT,
+    SQ_IN_FLIGHT,
+    SQ_ROW_AT,
+    SQ_ROWS_BEFORE,
+    SQ_OPEN_BEFORE,
+    SQ_REF_RANGE,
+    SQ_COUNTS,
+    SQ_HIGH,
+    SQ_STATEMENTS
+};
+
+/* Texts of the name table that were used lately, in both directions. */
+struct sq_names {
+    struct rc_map by_id, by_text;
+    struct sq_name *first;
+    uint32_t n;
+};
+
+struct sq_conn {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[SQ_STATEMENTS]; /* prepared at their first use, for the life of the connection */
+    struct sq_names names;
+    const char *path; /* of the store, for messages */
+    bool own_view;    /* the writer's: it alone changes the file, so that several statements see one state */
+};
+
+struct sq_reader {
+    struct rc_reader base;
+    struct sq_conn conn;
+};
+
+struct sq_room {
+    int fd; /* the reserve's file; -1: none */
+    uint64_t want, have;
+    uint64_t disk_limit;
+    bool full; /* a commit met the disk's end, and there is no sign of room yet */
+};
+
+struct sq_store {
+    struct rc_store base;
+    struct sq_reader self;
+    char *path;
+    int lock;
+    struct sq_room room;
+    struct rc_high high;    /* as committed */
+    uint32_t log_frames;    /* in the write-ahead log after the last commit */
+    uint32_t folded;        /* of them in the database file already */
+    uint32_t tried;         /* log_frames when folding was last tried */
+    struct rc_arena *batch; /* what lives as long as one commit */
+    struct rc_arena *text;  /* what lives as long as one row */
+    struct rc_map by_seq;   /* commands of the batch in hand; empty between commits */
+};
+
+static inline struct sq_store *sq_store_of(struct rc_store *store)
+{
+    return (struct sq_store *)(void *)store;
+}
+
+static inline struct sq_conn *sq_conn_of(struct rc_reader *reader)
+{
+    return &((struct sq_reader *)(void *)reader)->conn;
+}
+
+extern const struct rc_driver sq_driver;
+
+/* ---- db.c: a connection -------------------------------------------------------------------------------------------- */
+
+enum sq_kind { SQ_WRITER, SQ_READER };
+/* Opens the file that is there and sets it up for its kind. What is opened has to be closed, also after a failure. */
+RC_MUST
+enum rc_status sq_conn_open(struct sq_conn *, const char *path, enum sq_kind, bool no_sync,
+                            struct rc_error *);
+void sq_conn_close(struct sq_conn *);
+/* Runs SQL text that gives no rows. */
+RC_MUST
+enum rc_status sq_exec(struct sq_conn *, const char *sql, struct rc_error *);
+/* The error of an SQLite result code: which status, and the file, what was being done, and SQLite's words. */
+enum rc_status sq_fail(struct sq_conn *, int code, const char *doing, struct rc_error *);
+
+/* One run of a prepared statement. Parameters are bound in order, columns are read by number. The first error sticks and
+ * what follows does nothing, so that only sq_end has to be looked at. Texts are bound without a copy and must live until
+ * sq_end; columns are valid until the next sq_row or sq_end. */
+struct sq {
+    struct sq_conn *conn;
+    sqlite3_stmt *stmt;
+    int code, bound;
+};
+struct sq sq_start(struct sq_conn *, enum sq_statement);
+void sq_u64(struct sq *, uint64_t); /* kept as SQLite's signed integer with the same bits */
+void sq_sv(struct sq *, struct rc_sv);
+void sq_sv_or_null(struct sq *, struct rc_sv);
+void sq_blob(struct sq *, const void *, uint32_t n);
+bool sq_row(struct sq *); /* steps; true while there are rows */
+uint64_t sq_get_u64(const struct sq *, int column);
+struct rc_sv sq_get_sv(const struct sq *, int column);
+RC_MUST
+enum rc_status sq_end(struct sq *, const char *doing, struct rc_error *);
+/* Steps a statement that gives no rows, and ends it. */
+RC_MUST
+enum rc_status sq_done(struct sq *, const char *doing, struct rc_error *);
+
+/* Makes the statements up to sq_read_end see one state of the store. */
+RC_MUST
+enum rc_status sq_read_begin(struct sq_conn *, struct rc_error *);
+void sq_read_end(struct sq_conn *);
+
+/* ---- names.c -------------------------------------------------------------------------------------------------------- */
+
+/* The number of a name; RC_NOT_FOUND. */
+RC_MUST
+enum rc_status sq_name_find(struct sq_conn *, struct rc_sv text, uint64_t *ret, struct rc_error *);
+/* The same, and gives it one: within a transaction of the writer. */
+RC_MUST
+enum rc_status sq_name_make(struct sq_conn *, struct rc_sv text, uint64_t *ret, struct rc_error *);
+/* The text of a number, valid until the next call; RC_DAMAGED. */
+RC_MUST
+enum rc_status sq_name_text(struct sq_conn *, uint64_t id, struct rc_sv *ret, struct rc_error *);
+/* After a rollback: what was made in it is not there. */
+void sq_names_forget(struct sq_conn *);
+
+/* ---- hash.c --------------------------------------------------------------------------------------------------------- */
+
+enum {
+    SQ_KEY_PROBES = 64,      /* places after its own that a key may stand in */
+    SQ_REF_BUCKET_BITS = 12, /* commands of one bucket of refs */
+    SQ_REF_HASH_BITS = 23
+};
+/* Where a key stands first: 63 bits over (namespace, type, key). */
+uint64_t sq_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);
+/* Where a ref of a command stands: bucket of the command, hash of the ref, place of the command in the bucket. The
+ * leading part grows with time, so that new refs land on few pages however many there are. */
+uint64_t sq_ref_hash(struct rc_sv name, struct rc_sv value);
+uint64_t sq_ref_place(uint64_t hash, uint64_t seq);
+/* 128 bits as 16 bytes, big endian. What is not 16 bytes long is zero. */
+void sq_put_h128(struct rc_h128, unsigned char ret_bytes[16]);
+struct rc_h128 sq_h128(struct rc_sv bytes);
+
+/* ---- schema.c ------------------------------------------------------------------------------------------------------- */
+
+enum { SQ_APPLICATION_ID = 0x52635374 /* "RcSt" */ };
+extern const uint32_t sq_schema_version;
+/* Makes the tables of an empty database, or brings older ones up to date; RC_NEWER. */
+RC_MUST
+enum rc_status sq_migrate(struct sq_conn *, struct rc_error *);
+/* Makes the tables of words agree with spec/ (a newer version may know more). */
+RC_MUST
+enum rc_status sq_write_words(struct sq_conn *, struct rc_error *);
+
+/* ---- lock.c --------------------------------------------------------------------------------------------------------- */
+
+/* Takes the lock file of a store. *ret_clean: the last process that had it closed the store. */
+RC_MUST
+enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct rc_error *);
+void sq_unlock(int fd, bool clean);
+
+/* ---- room.c --------------------------------------------------------------------------------------------------------- */
+
+void sq_room_open(struct sq_room *, const char *path, const struct rc_sqlite_options *);
+void sq_room_close(struct sq_room *);
+/* RC_OK or RC_FULL. Fills the reserve again where it can. */
+RC_MUST
+enum rc_status sq_room_check(struct sq_store *, struct rc_error *);
+/* Gives a part of the reserve back to the disk; false when nothing is left of it. */
+bool sq_room_release(struct sq_room *);
+
+/* ---- commit.c, define.c, read.c, list.c: the driver's functions ------------------------------------------------------ */
+
+/* Begins, and ends one way or the other: sq_settle commits where `status` is RC_OK, else rolls back, and answers what
+ * rc_store_commit promises. */
+RC_MUST
+enum rc_status sq_begin(struct sq_store *, struct rc_error *);
+RC_MUST
+enum rc_status sq_settle(struct sq_store *, enum rc_status status, struct rc_error *);
+/* Folds the log into the database file. */
+RC_MUST
+enum rc_status sq_fold(struct sq_store *, struct rc_error *);
+
+enum rc_status sq_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
+enum rc_status sq_room(struct rc_store *, struct rc_error *);
+enum rc_status sq_idle(struct rc_store *, struct rc_error *);
+enum rc_status sq_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
+                         uint32_t, rc_us, struct rc_error *);
+
+enum rc_status sq_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
+                           struct rc_key_match *, struct rc_error *);
+enum rc_status sq_read_history(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
+                               struct rc_arena *, struct rc_identity *, struct rc_record **, uint32_t *,
+                               struct rc_error *);
+enum rc_status sq_read_work(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
+                            rc_us up_to, struct rc_work *, uint32_t cap, uint32_t *ret_n, struct rc_error *);
+enum rc_status sq_read_gates(struct rc_reader *, uint64_t after, uint64_t *, uint32_t cap, uint32_t *,
+                             struct rc_error *);
+enum rc_status sq_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *, uint32_t cap, uint32_t *,
+                                 struct rc_error *);
+enum rc_status sq_read_high(struct rc_reader *, struct rc_high *, struct rc_error *);
+RC_MUST
+enum rc_status sq_high(struct sq_conn *, struct rc_high *, struct rc_error *);
+
+enum rc_status sq_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
+                            struct rc_row **, uint32_t *, uint64_t *ret_next, struct rc_error *);
+enum rc_status sq_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);
+enum rc_status sq_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **, uint32_t *,
+                                   struct rc_error *);
+enum rc_status sq_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_definition *,
+                                  struct rc_error *);

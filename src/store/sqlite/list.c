@@ -1,0 +1,245 @@
+/* Lists for people: newest first, a bounded number of rows looked at.
+ *
+ * Three ways to the candidates, the narrowest that the filter allows: by ref (bucket by bucket), by state (the index of
+ * what is open), or back through all commands. Every candidate's row is then held against the whole filter, so a way
+ * may well offer too much (hashes collide, names differ). */
+#include "store/sqlite/db.h"
+
+#include "codec/json.h"
+
+#include <stdlib.h>
+
+enum { RANGE = 256 }; /* candidates taken from one range of the open index */
+_Static_assert(RANGE > (int)RC_MAX_PAGE, "one state alone can fill a page");
+_Static_assert(RANGE * 2 * RC_STATES <= 2 * RC_MAX_LOOK,
+               "all ranges together stay within what a page may look at");
+
+struct listing {
+    struct sq_conn *conn;
+    const struct rc_filter *filter;
+    uint64_t ns, type; /* their numbers; 0: any */
+    struct rc_arena *arena;
+    struct rc_row *rows;
+    uint32_t n, cap;
+    uint32_t looks; /* rows that may still be looked at */
+    uint64_t next;  /* everything from here on (seq and higher) was looked at; 0: everything was */
+};
+
+static enum rc_status has_ref(const struct listing *list, struct rc_sv text, bool *ret, struct rc_error *err)
+{
+    *ret = false;
+    if (!text.n) return RC_OK;
+    struct cel_value refs = cel_null();
+    enum rc_status status = rc_json_parse(text, list->arena, &refs, err);
+    if (status != RC_OK)
+        return status == RC_SYNTAX ? rc_fail(err, RC_DAMAGED, "refs are not readable") : status;
+    const struct cel_value *value = cel_map_find(&refs, cel_string(list->filter->ref));
+    *ret = value && value->kind == CEL_STRING && rc_sv_eq(cel_text(*value), list->filter->value);
+    return RC_OK;
+}
+
+static enum rc_status fill_row(struct listing *list, const struct sq *run, struct rc_row *row,
+                               struct rc_error *err)
+{
+    struct rc_sv ns = {0}, type = {0};
+    enum rc_status status = sq_name_text(list->conn, sq_get_u64(run, 8), &ns, err);
+    if (status == RC_OK) ns = rc_copy_sv(list->arena, ns); /* before the next name */
+    if (status == RC_OK) status = sq_name_text(list->conn, sq_get_u64(run, 9), &type, err);
+    if (status != RC_OK) return status;
+    *row = (struct rc_row){.seq = sq_get_u64(run, 0),
+                           .nonce = sq_get_u64(run, 1),
+                           .flow = sq_get_u64(run, 2),
+                           .state = (uint8_t)sq_get_u64(run, 3),
+                           .in_flight = sq_get_u64(run, 4) != 0,
+                           .rev = (uint32_t)sq_get_u64(run, 5),
+                           .created = sq_get_u64(run, 6),
+                           .changed = sq_get_u64(run, 7),
+                           .ns = ns,
+                           .type = rc_copy_sv(list->arena, type),
+                           .key = rc_copy_sv(list->arena, sq_get_sv(run, 10)),
+                           .actor = rc_copy_sv(list->arena, sq_get_sv(run, 11))};
+    return row->ns.p && row->type.p && row->key.p && row->actor.p ? RC_OK : rc_fail_arena(err, list->arena);
+}
+
+/* Holds the row that `run` stands on against the filter, and keeps it where it fits. */
+static enum rc_status take(struct listing *list, const struct sq *run, struct rc_error *err)
+{
+    const struct rc_filter *filter = list->filter;
+    uint32_t state = (uint32_t)sq_get_u64(run, 3) & 31;
+    if (filter->states && !(filter->states >> state & 1)) return RC_OK;
+    if (list->ns && list->ns != sq_get_u64(run, 8)) return RC_OK;
+    if (list->type && list->type != sq_get_u64(run, 9)) return RC_OK;
+    bool fits = true;
+    enum rc_status status = filter->ref.n ? has_ref(list, sq_get_sv(run, 12), &fits, err) : RC_OK;
+    if (status == RC_OK && fits) status = fill_row(list, run, &list->rows[list->n], err);
+    if (status == RC_OK && fits) list->n++;
+    return status;
+}
+
+static enum rc_status take_seq(struct listing *list, uint64_t seq, struct rc_error *err)
+{
+    struct sq run = sq_start(list->conn, SQ_ROW_AT);
+    sq_u64(&run, seq);
+    enum rc_status status = sq_row(&run) ? take(list, &run, err) : RC_OK;
+    enum rc_status ended = sq_end(&run, "cannot read a command", status == RC_OK ? err : NULL);
+    list->next = seq;
+    return status != RC_OK ? status : ended;
+}
+
+static bool going_on(const struct listing *list)
+{
+    return list->n < list->cap && list->looks > 0;
+}
+
+/* ---- back through all commands ------------------------------------------------------------------------------------ */
+
+static enum rc_status walk_all(struct listing *list, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    bool more = true;
+    struct sq run = sq_start(list->conn, SQ_ROWS_BEFORE);
+    sq_u64(&run, list->filter->before);
+    sq_u64(&run, list->looks);
+    list->next = list->filter->before;
+    while (status == RC_OK && going_on(list) && (more = sq_row(&run))) {
+        status = take(list, &run, err);
+        list->next = sq_get_u64(&run, 0);
+        list->looks--;
+    }
+    enum rc_status ended = sq_end(&run, "cannot list commands", status == RC_OK ? err : NULL);
+    if (!more) list->next = 0;
+    return status != RC_OK ? status : ended;
+}
+
+/* ---- by state ----------------------------------------------------------------------------------------------------- */
+
+struct candidates {
+    uint64_t seq[2 * RC_STATES * RANGE];
+    uint32_t n;
+    uint64_t frontier; /* below this, a range that was cut off may have more */
+};
+
+static enum rc_status gather(struct listing *list, uint32_t state, bool in_flight, struct candidates *found,
+                             struct rc_error *err)
+{
+    struct sq run = sq_start(list->conn, SQ_OPEN_BEFORE);
+    sq_u64(&run, state);
+    sq_u64(&run, in_flight);
+    sq_u64(&run, list->filter->before);
+    sq_u64(&run, RANGE);
+    uint32_t n = 0;
+    uint64_t last = 0;
+    for (; sq_row(&run); n++) found->seq[found->n++] = last = sq_get_u64(&run, 0);
+    if (n == RANGE && last > found->frontier) found->frontier = last;
+    return sq_end(&run, "cannot list commands", err);
+}
+
+static int newest_first(const void *left, const void *right)
+{
+    const uint64_t *a = left, *b = right;
+    return (*a < *b) - (*a > *b);
+}
+
+static enum rc_status walk_states(struct listing *list, struct rc_error *err)
+{
+    struct candidates *found = malloc(sizeof *found);
+    if (!found) return rc_fail(err, RC_NOMEM, "out of memory");
+    found->n = 0;
+    found->frontier = 0;
+    enum rc_status status = RC_OK;
+    for (uint32_t state = 0; state < RC_STATES && status == RC_OK; state++) {
+        if (!(list->filter->states >> state & 1)) continue;
+        status = gather(list, state, false, found, err);
+        if (status == RC_OK) status = gather(list, state, true, found, err);
+    }
+    qsort(found->seq, found->n, sizeof *found->seq, newest_first);
+    uint32_t i = 0;
+    for (; status == RC_OK && going_on(list) && i < found->n && found->seq[i] >= found->frontier;
+         i++, list->looks--)
+        status = take_seq(list, found->seq[i], err);
+    if (i == found->n || found->seq[i] < found->frontier) list->next = found->frontier;
+    free(found);
+    return status;
+}
+
+/* ---- by ref ------------------------------------------------------------------------------------------------------- */
+
+static enum rc_status walk_bucket(struct listing *list, uint64_t hash, uint64_t low, uint64_t high,
+                                  struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    struct sq run = sq_start(list->conn, SQ_REF_RANGE);
+    sq_u64(&run, sq_ref_place(hash, low));
+    sq_u64(&run, sq_ref_place(hash, high));
+    bool more = true;
+    while (status == RC_OK && going_on(list) && (more = sq_row(&run))) {
+        status = take_seq(list, low | (sq_get_u64(&run, 0) & ((UINT64_C(1) << SQ_REF_BUCKET_BITS) - 1)), err);
+        list->looks--;
+    }
+    enum rc_status ended = sq_end(&run, "cannot list commands", status == RC_OK ? err : NULL);
+    if (!more) list->next = low;
+    return status != RC_OK ? status : ended;
+}
+
+static enum rc_status walk_refs(struct listing *list, struct rc_error *err)
+{
+    uint64_t hash = sq_ref_hash(list->filter->ref, list->filter->value);
+    struct rc_high high = {0};
+    enum rc_status status = sq_high(list->conn, &high, err);
+    if (status != RC_OK) return status;
+    uint64_t last = list->filter->before - 1; /* the highest that may come */
+    if (last > high.seq) last = high.seq;
+    list->next = last + 1;
+    while (status == RC_OK && going_on(list) && list->next > 0) {
+        uint64_t top = list->next - 1, low = top >> SQ_REF_BUCKET_BITS << SQ_REF_BUCKET_BITS;
+        list->looks--; /* a bucket costs as much as a row */
+        status = walk_bucket(list, hash, low, top, err);
+    }
+    return status;
+}
+
+enum rc_status sq_read_list(struct rc_reader *reader, const struct rc_filter *filter, struct rc_arena *arena,
+                            uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next,
+                            struct rc_error *err)
+{
+    struct listing list = {.conn = sq_conn_of(reader),
+                           .filter = filter,
+                           .arena = arena,
+                           .cap = cap,
+                           .looks = RC_MAX_LOOK,
+                           .rows = RC_NEW_ARRAY(arena, struct rc_row, cap)};
+    if (!list.rows) return rc_fail_arena(err, arena);
+    enum rc_status status = sq_read_begin(list.conn, err);
+    if (status != RC_OK) return status;
+    if (filter->ns.n) status = sq_name_find(list.conn, filter->ns, &list.ns, err);
+    if (status == RC_OK && filter->type.n) status = sq_name_find(list.conn, filter->type, &list.type, err);
+
+    if (status == RC_OK && filter->ref.n)
+        status = walk_refs(&list, err);
+    else if (status == RC_OK && filter->states && !(filter->states >> RC_COMPLETED & 1))
+        status = walk_states(&list, err);
+    else if (status == RC_OK)
+        status = walk_all(&list, err);
+    sq_read_end(list.conn);
+
+    if (status == RC_NOT_FOUND) { /* a name that no command has */
+        status = RC_OK;
+        list.next = list.n = 0;
+    }
+    if (status != RC_OK) return status;
+    *ret_rows = list.rows;
+    *ret_n = list.n;
+    *ret_next = list.next;
+    return RC_OK;
+}
+
+enum rc_status sq_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
+{
+    uint64_t counts[RC_STATES] = {0};
+    struct sq run = sq_start(sq_conn_of(reader), SQ_COUNTS);
+    while (sq_row(&run))
+        if (sq_get_u64(&run, 0) < RC_STATES) counts[sq_get_u64(&run, 0)] = sq_get_u64(&run, 1);
+    enum rc_status status = sq_end(&run, "cannot count commands", err);
+    if (status == RC_OK) memcpy(ret_counts, counts, sizeof counts);
+    return status;
+}

@@ -1,0 +1,341 @@
+/* Life of a store: which file it is, creating it, looking at it before it is believed, opening and closing.
+ *
+ * CREATING is atomic: the file is made under PATH.new, synced, renamed, and the directory is synced.
+ *
+ * BEFORE A FILE IS BELIEVED. Always: its header (an SQLite file, of ours, not cut short) and the version of its schema.
+ * When the last owner did not close it and it has at most CHECK_MAX bytes: SQLite's quick_check, which reads all of it.
+ * A larger file is not read through at every crash; what is damaged in it shows as RC_DAMAGED when it is read.
+ *
+ * A LOG THAT WAS LEFT BEHIND (crash, or a disk that failed) is first written over itself and synced. For what is in the
+ * page cache may never have reached the disk: after a failed fsync Linux holds such pages as clean. Recovery would
+ * believe the cache, and the next power failure would take back what somebody was told. */
+#include "store/sqlite/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SUFFIX_MAX = 16,       /* "-wal", ".reserve", … */
+    HEADER = 100,          /* bytes of an SQLite file's header (sqlite.org/fileformat2) */
+    CHECK_MAX = 256 << 20, /* bytes up to which a store that was not closed is read through */
+    COPY = 1 << 16,
+    FIRST_BATCH = 1 << 16,
+    BATCH_LIMIT = 64 << 20
+};
+
+static enum rc_status io_error(const char *path, const char *doing, struct rc_error *err)
+{
+    return rc_fail(err, errno == ENOSPC || errno == EDQUOT ? RC_FULL : RC_IO, "%s: %s: %s", path, doing,
+                   strerror(errno));
+}
+
+/* ---- names -------------------------------------------------------------------------------------------------------- */
+
+/* The file behind the path, so that two names of one store have one lock; of a new one, its directory's. */
+static enum rc_status resolve(const char *path, char **ret, struct rc_error *err)
+{
+    if (!path || !*path) return rc_fail(err, RC_INVALID, "the store needs a path");
+    char full[PATH_MAX], folder[PATH_MAX];
+    if (strlen(path) + SUFFIX_MAX >= PATH_MAX)
+        return rc_fail(err, RC_INVALID, "the path of the store is too long");
+    if (!realpath(path, full)) {
+        if (errno != ENOENT) return io_error(path, "cannot be opened", err);
+        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+        snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+        if (!realpath(folder, full)) {
+            if (errno == ENOENT) return rc_fail(err, RC_IO, "%s: its directory does not exist", path);
+            return io_error(path, "cannot be opened", err);
+        }
+        size_t n = strlen(full);
+        if (!*base || n + 1 + strlen(base) >= sizeof full)
+            return rc_fail(err, RC_INVALID, "%s: no name of a file, or too long", path);
+        snprintf(full + n, sizeof full - n, "%s%s", n > 1 ? "/" : "", base);
+    }
+    if (strlen(full) + SUFFIX_MAX >= PATH_MAX)
+        return rc_fail(err, RC_INVALID, "the path of the store is too long");
+    *ret = strdup(full);
+    return *ret ? RC_OK : rc_fail(err, RC_NOMEM, "out of memory");
+}
+
+static const char *beside(const char *path, const char *suffix, char ret[PATH_MAX])
+{
+    snprintf(ret, PATH_MAX, "%s%s", path, suffix);
+    return ret;
+}
+
+static bool holds_something(const char *path, const char *suffix)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    return stat(beside(path, suffix, name), &st) == 0 && st.st_size > 0;
+}
+
+/* ---- creating ----------------------------------------------------------------------------------------------------- */
+
+static enum rc_status fill_new(const char *name, struct rc_error *err)
+{
+    struct sq_conn conn = {.path = name, .own_view = true};
+    int code = sqlite3_open_v2(name, &conn.db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    enum rc_status status = sq_fail(&conn, code, "cannot be created", err);
+    /* nothing in it is worth a journal: a crash here leaves a file that the next start removes */
+    if (status == RC_OK)
+        status =
+            sq_exec(&conn, "PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", err);
+    if (status == RC_OK) status = sq_migrate(&conn, err);
+    if (status == RC_OK) status = sq_write_words(&conn, err);
+    if (status == RC_OK) status = sq_exec(&conn, "PRAGMA journal_mode=WAL", err);
+    sq_conn_close(&conn);
+    return status;
+}
+
+static enum rc_status sync_path(const char *path, int flags, struct rc_error *err)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0) return io_error(path, "cannot be opened", err);
+    enum rc_status status = fsync(fd) == 0 ? RC_OK : io_error(path, "cannot be synced", err);
+    close(fd);
+    return status;
+}
+
+static enum rc_status sync_folder(const char *path, struct rc_error *err)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/'); /* the path is absolute */
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1), path);
+    return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+}
+
+static enum rc_status create(const char *path, struct rc_error *err)
+{
+    static const char *const left_over[] = {".new", ".new-wal", ".new-shm", ".new-journal"};
+    char name[PATH_MAX];
+    for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++)
+        if (unlink(beside(path, left_over[i], name)) != 0 && errno != ENOENT)
+            return io_error(name, "cannot be removed", err);
+    beside(path, ".new", name);
+    enum rc_status status = fill_new(name, err);
+    if (status == RC_OK) status = sync_path(name, O_RDWR, err);
+    if (status == RC_OK && rename(name, path) != 0) status = io_error(path, "cannot be created", err);
+    if (status == RC_OK) return sync_folder(path, err);
+    unlink(name);
+    return status;
+}
+
+/* ---- looking at what is there ------------------------------------------------------------------------------------- */
+
+static uint32_t be32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static enum rc_status check_header(const char *path, const unsigned char *head, uint64_t size,
+                                   struct rc_error *err)
+{
+    if (size == 0)
+        return rc_fail(err, RC_DAMAGED, "%s: is empty, which a store never is; remove it to begin anew",
+                       path);
+    if (size < HEADER || memcmp(head, "SQLite format 3", 16) != 0)
+        return rc_fail(err, RC_DAMAGED, "%s: is not a store of Recourse (no SQLite database)", path);
+    if (be32(head + 68) != SQ_APPLICATION_ID)
+        return rc_fail(err, RC_DAMAGED, "%s: is an SQLite database, but not a store of Recourse", path);
+    uint64_t page = (uint64_t)head[16] << 8 | head[17], pages = be32(head + 28);
+    if (page == 1) page = 65536;
+    /* while pages stand in the log, the file may be shorter than its first page says */
+    if (size < page * pages && !holds_something(path, "-wal"))
+        return rc_fail(err, RC_DAMAGED, "%s: is cut short: %llu bytes, and its header says %llu", path,
+                       (unsigned long long)size, (unsigned long long)(page * pages));
+    return RC_OK;
+}
+
+/* Reads the header with a descriptor of its own, which is closed before SQLite opens the file: closing any descriptor of
+ * a file drops all POSIX locks of the process on it, SQLite's too. */
+static enum rc_status check_file(const char *path, uint64_t *ret_size, struct rc_error *err)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 && (errno == EACCES || errno == EPERM))
+        return rc_fail(err, RC_IO, "%s: no permission to read and write it", path);
+    if (fd < 0) return io_error(path, "cannot be opened", err);
+    unsigned char head[HEADER] = {0};
+    struct stat st;
+    ssize_t n = pread(fd, head, sizeof head, 0);
+    bool failed = n < 0 || fstat(fd, &st) != 0;
+    enum rc_status status = failed ? io_error(path, "cannot be read", err) : RC_OK;
+    close(fd);
+    if (status == RC_OK) status = check_header(path, head, (uint64_t)st.st_size, err);
+    if (status == RC_OK) *ret_size = (uint64_t)st.st_size;
+    return status;
+}
+
+/* Writes a log over itself and syncs it. */
+static enum rc_status settle_log(const char *path, struct rc_error *err)
+{
+    char name[PATH_MAX], *bytes = NULL;
+    int fd = open(beside(path, "-wal", name), O_RDWR | O_CLOEXEC);
+    if (fd < 0) return errno == ENOENT ? RC_OK : io_error(name, "cannot be opened", err);
+    enum rc_status status = RC_OK;
+    bytes = malloc(COPY);
+    if (!bytes) status = rc_fail(err, RC_NOMEM, "out of memory");
+    ssize_t n = 1;
+    for (off_t at = 0; status == RC_OK && n > 0; at += n) {
+        n = pread(fd, bytes, COPY, at);
+        if (n < 0 || (n > 0 && pwrite(fd, bytes, (size_t)n, at) != n))
+            status = io_error(name, "cannot be rewritten", err);
+    }
+    if (status == RC_OK && fsync(fd) != 0) status = io_error(name, "cannot be synced", err);
+    free(bytes);
+    close(fd);
+    return status;
+}
+
+static enum rc_status quick_check(struct sq_conn *conn, struct rc_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v2(conn->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    if (code == SQLITE_OK) code = sqlite3_step(stmt);
+    enum rc_status status = RC_OK;
+    if (code != SQLITE_ROW)
+        status = sq_fail(conn, code, "cannot be checked", err);
+    else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
+        status = rc_fail(err, RC_DAMAGED, "%s: is damaged: %s", conn->path, sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
+
+static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
+{
+    (void)db;
+    (void)name;
+    ((struct sq_store *)arg)->log_frames = (uint32_t)frames;
+    return SQLITE_OK;
+}
+
+static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite_options *options, bool clean,
+                                  struct rc_error *err)
+{
+    struct sq_conn *conn = &store->self.conn;
+    uint64_t size = 0;
+    enum rc_status status = check_file(store->path, &size, err);
+    bool log = holds_something(store->path, "-wal");
+    if (status == RC_OK && log) status = settle_log(store->path, err);
+    if (status == RC_OK) status = sq_conn_open(conn, store->path, SQ_WRITER, options->unsafe_no_sync, err);
+    if (status == RC_OK) status = sq_migrate(conn, err);
+    if (status == RC_OK && (log || !clean) && size <= CHECK_MAX) status = quick_check(conn, err);
+    if (status == RC_OK) status = sq_write_words(conn, err);
+    if (status != RC_OK) return status;
+    sqlite3_wal_hook(conn->db, on_commit, store);
+    /* what was left in the log is folded, so that the log begins anew */
+    status = log ? sq_fold(store, err) : RC_OK;
+    if (status == RC_FULL) status = RC_OK; /* it is good where it is */
+    if (status == RC_OK) status = sq_read_high(&store->self.base, &store->high, err);
+    return status;
+}
+
+static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_options *options,
+                                 struct rc_error *err)
+{
+    enum rc_status status = resolve(options->path, &store->path, err);
+    if (status != RC_OK) return status;
+    bool clean = false;
+    status = sq_lock(store->path, &store->lock, &clean, err);
+    if (status != RC_OK) return status;
+    if (access(store->path, F_OK) != 0) {
+        if (errno != ENOENT) return io_error(store->path, "cannot be opened", err);
+        if (holds_something(store->path, "-wal"))
+            return rc_fail(err, RC_DAMAGED, "%s: is missing, but its log %s-wal is there: put the store back",
+                           store->path, store->path);
+        status = create(store->path, err);
+        if (status != RC_OK) return status;
+    }
+    store->batch = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
+    store->text = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
+    if (!store->batch || !store->text) return rc_fail(err, RC_NOMEM, "out of memory");
+    status = open_writer(store, options, clean, err);
+    if (status == RC_OK) sq_room_open(&store->room, store->path, options);
+    return status;
+}
+
+/* `clean`: everything is in order, and the next opening need not look closely. */
+static void free_store(struct sq_store *store, bool clean)
+{
+    if (store->self.conn.db) sq_conn_close(&store->self.conn);
+    sq_room_close(&store->room);
+    if (store->lock >= 0) sq_unlock(store->lock, clean);
+    rc_arena_free(store->batch);
+    rc_arena_free(store->text);
+    rc_map_free(&store->by_seq);
+    free(store->path);
+    free(store);
+}
+
+enum rc_status rc_sqlite_open(const struct rc_sqlite_options *options, struct rc_store **ret,
+                              struct rc_error *err)
+{
+    struct sq_store *store = calloc(1, sizeof *store);
+    if (!store) return rc_fail(err, RC_NOMEM, "out of memory");
+    store->lock = store->room.fd = -1;
+    store->base.driver = store->self.base.driver = &sq_driver;
+    store->base.self = &store->self.base;
+    store->self.base.store = &store->base;
+    enum rc_status status = open_store(store, options, err);
+    if (status != RC_OK) {
+        free_store(store, false);
+        return status;
+    }
+    *ret = &store->base;
+    return RC_OK;
+}
+
+static void close_store(struct rc_store *base)
+{
+    free_store(sq_store_of(base), !atomic_load(&base->poisoned));
+}
+
+static enum rc_status open_reader(struct rc_store *base, struct rc_reader **ret, struct rc_error *err)
+{
+    struct sq_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return rc_fail(err, RC_NOMEM, "out of memory");
+    reader->base = (struct rc_reader){.driver = &sq_driver, .store = base};
+    enum rc_status status = sq_conn_open(&reader->conn, sq_store_of(base)->path, SQ_READER, false, err);
+    if (status != RC_OK) {
+        sq_conn_close(&reader->conn);
+        free(reader);
+        return status;
+    }
+    *ret = &reader->base;
+    return RC_OK;
+}
+
+static void close_reader(struct rc_reader *base)
+{
+    struct sq_reader *reader = (struct sq_reader *)(void *)base;
+    sq_conn_close(&reader->conn);
+    free(reader);
+}
+
+const struct rc_driver sq_driver = {
+    .commit = sq_commit,
+    .room = sq_room,
+    .idle = sq_idle,
+    .define = sq_define,
+    .reader_open = open_reader,
+    .reader_close = close_reader,
+    .close = close_store,
+    .key = sq_read_key,
+    .history = sq_read_history,
+    .work = sq_read_work,
+    .gates = sq_read_gates,
+    .in_flight = sq_read_in_flight,
+    .list = sq_read_list,
+    .counts = sq_read_counts,
+    .definitions = sq_read_definitions,
+    .definition = sq_read_definition,
+    .high = sq_read_high,
+};

@@ -1,0 +1,104 @@
+/* Room on the disk: the reserve, and the operator's own limit.
+ *
+ * The reserve is a file beside the store (PATH.reserve) whose blocks the file system has given. When a commit that must
+ * not fail meets the disk's end, a part of the file is cut off and the commit is tried again in the blocks that became
+ * free. From the first commit that met the end until the reserve is whole again there is no room for new work.
+ *
+ * It is given back in parts, because on a disk that is shared others take what is free. */
+#include "store/sqlite/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define DEFAULT_RESERVE (UINT64_C(16) << 20)
+#define LEAST_PART      (UINT64_C(1) << 20)
+enum { PARTS = 16 };
+
+/* Blocks that the file has, which may be fewer than its length says. */
+static uint64_t given(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return 0;
+    uint64_t blocks = (uint64_t)st.st_blocks * 512, length = (uint64_t)st.st_size;
+    return blocks < length ? blocks : length;
+}
+
+static void fill(struct sq_room *room)
+{
+    if (room->fd < 0) return;
+    /* on failure it may have got a part: that is kept, and counted as what it is */
+    int failed = posix_fallocate(room->fd, 0, (off_t)room->want);
+    room->have = failed ? given(room->fd) : room->want;
+    if (room->have >= room->want) room->full = false;
+}
+
+void sq_room_open(struct sq_room *room, const char *path, const struct rc_sqlite_options *options)
+{
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s.reserve", path); /* open.c has checked the length */
+    *room = (struct sq_room){.want = options->reserve ? options->reserve : DEFAULT_RESERVE,
+                             .disk_limit = options->disk_limit};
+    /* a store that cannot have its reserve opens all the same, and says that there is no room */
+    room->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct stat st;
+    if (room->fd >= 0 && fstat(room->fd, &st) == 0 && (uint64_t)st.st_size > room->want) {
+        int failed = ftruncate(room->fd, (off_t)room->want);
+        (void)failed; /* then it holds more than it should */
+    }
+    fill(room);
+}
+
+void sq_room_close(struct sq_room *room)
+{
+    if (room->fd >= 0) close(room->fd);
+    room->fd = -1;
+}
+
+bool sq_room_release(struct sq_room *room)
+{
+    if (room->fd < 0 || room->have == 0) return false;
+    uint64_t part = room->want / PARTS > LEAST_PART ? room->want / PARTS : LEAST_PART;
+    uint64_t left = room->have > part ? room->have - part : 0;
+    if (ftruncate(room->fd, (off_t)left) != 0) return false;
+    room->have = left;
+    return true;
+}
+
+/* Bytes of the store's own files. */
+static uint64_t size_of(const char *path, const char *suffix)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return stat(name, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static enum rc_status check_limit(const struct sq_store *store, struct rc_error *err)
+{
+    uint64_t size = size_of(store->path, "") + size_of(store->path, "-wal");
+    if (size < store->room.disk_limit) return RC_OK;
+    return rc_fail(err, RC_FULL, "%s: has grown to %llu bytes; its limit is %llu", store->path,
+                   (unsigned long long)size, (unsigned long long)store->room.disk_limit);
+}
+
+enum rc_status sq_room_check(struct sq_store *store, struct rc_error *err)
+{
+    struct sq_room *room = &store->room;
+    if (room->full || room->have < room->want) {
+        uint64_t missing = room->want - room->have + room->want / 4; /* and some to work with */
+        struct statvfs disk;
+        uint64_t free_bytes =
+            room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+        if (free_bytes >= missing) fill(room);
+        if (room->full || room->have < room->want)
+            return rc_fail(
+                err, RC_FULL, "%s: the disk is full: %llu bytes more are needed before new work is taken on",
+                store->path, (unsigned long long)(missing > free_bytes ? missing - free_bytes : missing));
+    }
+    return room->disk_limit ? check_limit(store, err) : RC_OK;
+}

@@ -1,0 +1,254 @@
+/* The tables, and the steps from one version of them to the next.
+ *
+ * What people wrote is text, codes are integers (spec/ gives them words; they stand in table `word`, so that the views
+ * can be read with any sqlite3 shell). Times are microseconds since 1970.
+ *
+ * Layout: what a commit costs is the number of pages that it dirties, so rows go where the last ones went. `history`
+ * is append-only and has no index: the rows of a command are a chain, each names its predecessor and the command's
+ * row names the last. Refs lead with the command's number (hash.c). Only command_key is spread over its whole tree. */
+#include "store/sqlite/db.h"
+
+#include <stdio.h>
+
+static const char tables[] =
+    "CREATE TABLE history ("       /* one row per record; nothing is ever changed here */
+    " change INTEGER PRIMARY KEY," /* number in the whole store */
+    " command INTEGER NOT NULL,"
+    " prev INTEGER NOT NULL," /* the command's record before; 0: this is its first */
+    " rev INTEGER NOT NULL,"
+    " at INTEGER NOT NULL,"
+    " cause INTEGER NOT NULL,"
+    " node INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " purpose INTEGER NOT NULL,"
+    " body TEXT,"            /* rev 1: the payload */
+    " changes TEXT NOT NULL" /* codec/record.h has the grammar */
+    ") STRICT;"
+
+    "CREATE TABLE command ("
+    " seq INTEGER PRIMARY KEY,"
+    " rev INTEGER NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " in_flight INTEGER NOT NULL,"
+    " first INTEGER NOT NULL," /* first and last change in history */
+    " last INTEGER NOT NULL,"
+    " flow INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL,"
+    " nonce INTEGER NOT NULL,"
+    " ns INTEGER NOT NULL,"
+    " type INTEGER NOT NULL,"
+    " key TEXT NOT NULL,"
+    " subject TEXT NOT NULL,"
+    " actor TEXT NOT NULL,"
+    " payload_hash BLOB NOT NULL,"
+    " refs TEXT"
+    ") STRICT;"
+    /* completed commands are nearly all there are, and are found by going back from the newest */
+    "CREATE INDEX command_open ON command (state, in_flight, seq) WHERE state <> 11 OR in_flight;"
+
+    "CREATE TABLE command_key (hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE ref (place INTEGER PRIMARY KEY) STRICT;"
+    "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
+
+    "CREATE TABLE work ("
+    " phase INTEGER NOT NULL, gate INTEGER NOT NULL, ord INTEGER NOT NULL, seq INTEGER NOT NULL, node "
+    "INTEGER NOT NULL,"
+    " PRIMARY KEY (phase, gate, ord, seq, node)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE tally (" /* how many commands of a flow's version are in a state */
+    " flow INTEGER NOT NULL, state INTEGER NOT NULL, commands INTEGER NOT NULL,"
+    " PRIMARY KEY (flow, state)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE definition ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL,"
+    " active INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " source TEXT NOT NULL,"
+    " digest BLOB NOT NULL,"
+    " at INTEGER NOT NULL,"
+    " UNIQUE (kind, name, version)) STRICT;"
+    "CREATE UNIQUE INDEX definition_active ON definition (kind, name) WHERE active;"
+
+    /* one row: numbers that never go back, whatever is deleted */
+    "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "
+    "NULL,"
+    " at INTEGER NOT NULL) STRICT;"
+    "INSERT INTO high VALUES (1, 0, 0, 0);"
+
+    "CREATE TABLE word (list TEXT NOT NULL, code INTEGER NOT NULL, slug TEXT NOT NULL, text TEXT NOT NULL,"
+    " PRIMARY KEY (list, code)) STRICT, WITHOUT ROWID;";
+
+#define WORD_OF(list, code) "(SELECT slug FROM word WHERE list = '" list "' AND code = " code ")"
+#define TIME_OF(column)     "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1e6, 'unixepoch')"
+
+static const char views[] =
+    "CREATE VIEW commands AS SELECT seq,"
+    " (SELECT text FROM name WHERE id = command.ns) AS namespace,"
+    " (SELECT text FROM name WHERE id = command.type) AS type, key,"
+    " " WORD_OF(
+        "state",
+        "state") " AS state, in_flight, rev,"
+                 " (SELECT name || ' ' || version FROM definition WHERE id = flow) AS flow,"
+                 " " TIME_OF("created") " AS created, " TIME_OF(
+                     "changed") " AS changed, subject, actor, refs,"
+                                " (SELECT body FROM history WHERE change = first) AS payload FROM command;"
+
+                                "CREATE VIEW records AS SELECT change, command, rev, " TIME_OF(
+                                    "at") " AS at,"
+                                          " " WORD_OF("cause", "cause") " AS cause, node, attempt, " WORD_OF(
+                                              "purpose",
+                                              "purpose") " AS purpose,"
+                                                         " CASE cause WHEN 5 THEN " WORD_OF(
+                                                             "action",
+                                                             "json_extract(body, '$.action')") " END AS "
+                                                                                               "action,"
+                                                                                               " CASE cause "
+                                                                                               "WHEN 5 THEN "
+                                                                                               "json_extract("
+                                                                                               "body, "
+                                                                                               "'$.actor') "
+                                                                                               "END AS "
+                                                                                               "actor, body, "
+                                                                                               "changes FROM "
+                                                                                               "history;"
+
+                                                                                               /* every change of every record, taken apart; value: what the kind's remaining places hold */
+                                                                                               "CREATE VIEW "
+                                                                                               "changes AS "
+                                                                                               "SELECT "
+                                                                                               "change, "
+                                                                                               "command, "
+                                                                                               "rev,"
+                                                                                               " " TIME_OF("a"
+                                                                                                           "t") " AS at, c.key AS place,"
+                                                                                                                " " WORD_OF("change", "c.value ->> 0") " AS kind,"
+                                                                                                                                                       " CASE WHEN c.value ->> 0 BETWEEN 2 AND 5 THEN coalesce(c.value ->> 1, 0) END AS node,"
+                                                                                                                                                       " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("step", "coalesce(c.value ->> 2, 0)") "  WHEN 6 THEN " WORD_OF("mode", "coalesce(c.value ->> 1, 0)") "  WHEN 7 THEN " WORD_OF("state", "coalesce(c.value ->> 1, 0)") " END AS state,"
+                                                                                                                                                                                                                                                                                                                                                                       " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF(
+                                                                                                                                                                                                                                                                                                                                                                           "phase",
+                                                                                                                                                                                                                                                                                                                                                                           "coalesce(c.value ->> 3, 0)") " END AS phase,"
+                                                                                                                                                                                                                                                                                                                                                                                                         " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("why", "coalesce(c.value ->> 4, 0)") "  WHEN 6 THEN " WORD_OF(
+                                                                                                                                                                                                                                                                                                                                                                                                             "why", "coalesce(c.value ->> 2, 0)") " END AS why,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                  " c.value AS value FROM history, json_each(history.changes) AS c;"
+
+                                                                                                                                                                                                                                                                                                                                                                                                                                                  "CREATE VIEW refs AS SELECT seq, r.key AS name, r.value AS value FROM command, json_each(command.refs) AS r;"
+
+                                                                                                                                                                                                                                                                                                                                                                                                                                                  "CREATE VIEW waiting AS SELECT " WORD_OF(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                      "phase",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                      "phase") " AS phase, gate, ord, " TIME_OF("ord") " AS at,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       " seq, node FROM work;"
+
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       "CREATE VIEW definitions AS SELECT id, CASE kind WHEN 1 THEN 'flow' WHEN 2 THEN 'dependency' END AS kind, name,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       " version, active, source, " TIME_OF(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "at") " AS at, lower(hex(digest)) AS digest, text FROM definition;";
+_Static_assert(RC_CAUSE_ACTION == 5 && RC_CHANGE_NODE == 2 && RC_CHANGE_FAULT == 5 && RC_CHANGE_MODE == 6 &&
+                   RC_CHANGE_STATE == 7 && RC_DEF_FLOW == 1 && RC_DEF_DEPENDENCY == 2,
+               "numbers in the views");
+
+/* Step n leads from version n to n + 1. A released step is never edited. */
+struct migration {
+    const char *parts[2];
+};
+static const struct migration migrations[] = {
+    {{tables, views}},
+};
+enum { VERSIONS = sizeof migrations / sizeof *migrations };
+const uint32_t sq_schema_version = VERSIONS;
+
+struct word {
+    const char *list;
+    uint32_t code;
+    const char *slug, *text;
+};
+static const struct word words[] = {
+#define RC_COMMAND_STATE(code, slug, ended, text) {"state", code, slug, text},
+#define RC_STEP_STATE(code, slug, text)           {"step", code, slug, text},
+#define RC_PHASE(code, slug, text)                {"phase", code, slug, text},
+#include "states.def"
+#define RC_OUTCOME(code, slug, text) {"outcome", code, slug, text},
+#define RC_PURPOSE(code, slug, text) {"purpose", code, slug, text},
+#define RC_MODE(code, slug, text)    {"mode", code, slug, text},
+#define RC_ACTION(code, slug, text)  {"action", code, slug, text},
+#define RC_CAUSE(code, slug, text)   {"cause", code, slug, text},
+#define RC_WHY(code, slug, text)     {"why", code, slug, text},
+#include "words.def"
+    {"change", RC_CHANGE_CREATE, "create", "the command begins"},
+    {"change", RC_CHANGE_NODE, "node", "control and times of a step"},
+    {"change", RC_CHANGE_OUTPUTS, "outputs", "outputs and external id of a step"},
+    {"change", RC_CHANGE_REQUEST, "request", "hash of the request of a round"},
+    {"change", RC_CHANGE_FAULT, "fault", "last error of a step"},
+    {"change", RC_CHANGE_MODE, "mode", "where the command is heading"},
+    {"change", RC_CHANGE_STATE, "state", "state of the command"},
+};
+
+static enum rc_status read_version(struct sq_conn *conn, uint32_t *ret, struct rc_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v2(conn->db, "PRAGMA user_version", -1, &stmt, NULL);
+    if (code == SQLITE_OK) code = sqlite3_step(stmt);
+    uint32_t version = code == SQLITE_ROW ? (uint32_t)sqlite3_column_int(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    if (code != SQLITE_ROW) return sq_fail(conn, code, "cannot read the schema's version", err);
+    *ret = version;
+    return RC_OK;
+}
+
+static enum rc_status step(struct sq_conn *conn, uint32_t from, struct rc_error *err)
+{
+    char mark[96];
+    snprintf(mark, sizeof mark, "PRAGMA user_version = %u; PRAGMA application_id = %d;", from + 1,
+             SQ_APPLICATION_ID);
+    enum rc_status status = sq_exec(conn, "BEGIN IMMEDIATE", err);
+    for (size_t i = 0; i < 2 && status == RC_OK; i++) status = sq_exec(conn, migrations[from].parts[i], err);
+    if (status == RC_OK) status = sq_exec(conn, mark, err);
+    if (status == RC_OK) status = sq_exec(conn, "COMMIT", err);
+    /* what did not commit ends with the connection, which the caller closes */
+    return status;
+}
+
+enum rc_status sq_migrate(struct sq_conn *conn, struct rc_error *err)
+{
+    uint32_t version = 0;
+    enum rc_status status = read_version(conn, &version, err);
+    if (status == RC_OK && version > VERSIONS)
+        status = rc_fail(err, RC_NEWER,
+                         "%s: written by a newer version of Recourse (schema %u; this one knows up to %u)",
+                         conn->path, version, (unsigned)VERSIONS);
+    for (; status == RC_OK && version < VERSIONS; version++) status = step(conn, version, err);
+    return status;
+}
+
+static enum rc_status write_words(struct sq_conn *conn, sqlite3_stmt *stmt, struct rc_error *err)
+{
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const struct word *word = &words[i];
+        sqlite3_bind_text(stmt, 1, word->list, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt, 2, word->code);
+        sqlite3_bind_text(stmt, 3, word->slug, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 4, word->text, -1, SQLITE_STATIC);
+        int code = sqlite3_step(stmt);
+        sqlite3_reset(stmt);
+        if (code != SQLITE_DONE) return sq_fail(conn, code, "cannot write the words", err);
+    }
+    return RC_OK;
+}
+
+enum rc_status sq_write_words(struct sq_conn *conn, struct rc_error *err)
+{
+    /* writes only what differs: opening a store that is up to date dirties no page */
+    static const char text[] =
+        "INSERT INTO word VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET slug = excluded.slug,"
+        " text = excluded.text WHERE slug <> excluded.slug OR text <> excluded.text";
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v2(conn->db, text, -1, &stmt, NULL);
+    if (code != SQLITE_OK) return sq_fail(conn, code, "cannot write the words", err);
+    enum rc_status status = sq_exec(conn, "BEGIN IMMEDIATE", err);
+    if (status == RC_OK) status = write_words(conn, stmt, err);
+    sqlite3_finalize(stmt);
+    if (status == RC_OK) status = sq_exec(conn, "COMMIT", err);
+    return status;
+}

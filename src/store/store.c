@@ -1,0 +1,198 @@
+/* The public functions of storage: arguments and the poison are looked at here, once for all implementations. */
+#include "store/driver.h"
+
+#include "base/id.h"
+
+#include <assert.h>
+
+static enum rc_status usable(const struct rc_store *store, struct rc_error *err)
+{
+    if (!atomic_load_explicit(&store->poisoned, memory_order_acquire)) return RC_OK;
+    return rc_fail(err, RC_IO,
+                   "the store has stopped: it is not known whether its last commit was kept; open it again");
+}
+
+/* Fail-stop: nothing that this handle says from here on would be certain. */
+static enum rc_status settle(struct rc_store *store, enum rc_status status)
+{
+    if (status == RC_COMMIT_UNKNOWN) atomic_store_explicit(&store->poisoned, true, memory_order_release);
+    return status;
+}
+
+bool rc_work_phase(uint8_t phase)
+{
+    return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED;
+}
+
+int rc_work_cmp(const struct rc_work *a, const struct rc_work *b)
+{
+    if (a->phase != b->phase) return a->phase < b->phase ? -1 : 1;
+    if (a->gate != b->gate) return a->gate < b->gate ? -1 : 1;
+    if (a->order != b->order) return a->order < b->order ? -1 : 1;
+    if (a->seq != b->seq) return a->seq < b->seq ? -1 : 1;
+    return (a->node > b->node) - (a->node < b->node);
+}
+
+uint32_t rc_store_ended_states(void)
+{
+    return 0
+#define RC_COMMAND_STATE(code, slug, ended, text) | (uint32_t)(ended) << code
+#include "states.def"
+        ;
+}
+
+/* What would be a bug of the caller: numbers that no implementation can keep. */
+static bool sound_work(const struct rc_work *row)
+{
+    return !rc_work_phase(row->phase) ||
+           (row->seq && row->seq <= RC_SEQ_MAX && row->gate <= INT64_MAX && row->order <= INT64_MAX &&
+            (row->phase == RC_PHASE_READY || row->gate == 0));
+}
+
+static bool sound_batch(const struct rc_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->nrecords; i++)
+        if (!batch->records[i].seq || !batch->records[i].rev || !batch->records[i].cause) return false;
+    for (uint32_t i = 0; i < batch->ntouched; i++) {
+        const struct rc_touched *touched = &batch->touched[i];
+        const struct rc_command *command = touched->command;
+        if (!command || !command->id.seq || command->id.seq > RC_SEQ_MAX) return false;
+        if (command->state >= RC_STATES || touched->state_before >= RC_STATES) return false;
+        for (uint32_t j = 0; j < touched->nmoves; j++)
+            if (!sound_work(&touched->moves[j].before) || !sound_work(&touched->moves[j].after)) return false;
+    }
+    return batch->high_water <= INT64_MAX;
+}
+
+enum rc_status rc_store_commit(struct rc_store *store, const struct rc_batch *batch, struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    if (status != RC_OK) return status;
+    if (!sound_batch(batch)) return rc_fail(err, RC_BUG, "the batch has a number that cannot be stored");
+    return settle(store, store->driver->commit(store, batch, err));
+}
+
+enum rc_status rc_store_room(struct rc_store *store, struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    return status == RC_OK ? store->driver->room(store, err) : status;
+}
+
+enum rc_status rc_store_idle(struct rc_store *store, struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    return status == RC_OK ? store->driver->idle(store, err) : status;
+}
+
+enum rc_status rc_store_define(struct rc_store *store, struct rc_definition *added, uint32_t nadded,
+                               const struct rc_definition *removed, uint32_t nremoved, rc_us now,
+                               struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    if (status != RC_OK) return status;
+    return settle(store, store->driver->define(store, added, nadded, removed, nremoved, now, err));
+}
+
+struct rc_reader *rc_store_self(struct rc_store *store)
+{
+    return store->self;
+}
+
+enum rc_status rc_reader_open(struct rc_store *store, struct rc_reader **ret, struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    return status == RC_OK ? store->driver->reader_open(store, ret, err) : status;
+}
+
+void rc_reader_close(struct rc_reader *reader)
+{
+    if (!reader) return;
+    assert(reader != reader->store->self);
+    reader->driver->reader_close(reader);
+}
+
+void rc_store_close(struct rc_store *store)
+{
+    if (store) store->driver->close(store);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+enum rc_status rc_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
+                           struct rc_key_match *ret, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->key(reader, ns, type, key, ret, err) : status;
+}
+
+enum rc_status rc_read_history(struct rc_reader *reader, uint64_t seq, uint32_t after_rev, uint32_t cap,
+                               struct rc_arena *arena, struct rc_identity *ret_identity,
+                               struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    if (status != RC_OK) return status;
+    if (cap > RC_MAX_HISTORY) cap = RC_MAX_HISTORY;
+    return reader->driver->history(reader, seq, after_rev, cap, arena, ret_identity, ret_records, ret_n, err);
+}
+
+enum rc_status rc_read_work(struct rc_reader *reader, uint8_t phase, uint64_t gate,
+                            const struct rc_work *after, rc_us up_to, struct rc_work *ret_rows, uint32_t cap,
+                            uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    if (status != RC_OK) return status;
+    if (up_to > INT64_MAX) up_to = INT64_MAX;
+    return reader->driver->work(reader, phase, gate, after, up_to, ret_rows, cap, ret_n, err);
+}
+
+enum rc_status rc_read_gates(struct rc_reader *reader, uint64_t after, uint64_t *ret_gates, uint32_t cap,
+                             uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->gates(reader, after, ret_gates, cap, ret_n, err) : status;
+}
+
+enum rc_status rc_read_in_flight(struct rc_reader *reader, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
+                                 uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->in_flight(reader, after, ret_seqs, cap, ret_n, err) : status;
+}
+
+enum rc_status rc_read_list(struct rc_reader *reader, const struct rc_filter *filter, struct rc_arena *arena,
+                            uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next,
+                            struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    if (status != RC_OK) return status;
+    if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
+    struct rc_filter bounded = *filter;
+    if (bounded.before == 0 || bounded.before > RC_SEQ_MAX) bounded.before = RC_SEQ_MAX + 1;
+    return reader->driver->list(reader, &bounded, arena, cap, ret_rows, ret_n, ret_next, err);
+}
+
+enum rc_status rc_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->counts(reader, ret_counts, err) : status;
+}
+
+enum rc_status rc_read_definitions(struct rc_reader *reader, struct rc_arena *arena,
+                                   struct rc_definition **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->definitions(reader, arena, ret, ret_n, err) : status;
+}
+
+enum rc_status rc_read_definition(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
+                                  struct rc_definition *ret, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->definition(reader, id, arena, ret, err) : status;
+}
+
+enum rc_status rc_read_high(struct rc_reader *reader, struct rc_high *ret, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->high(reader, ret, err) : status;
+}
