@@ -1,0 +1,62 @@
+#pragma once
+/* The command line: one table of commands from which help, man page and completion come, and one parser for
+ * all of them. Knows the HTTP API only (client/); what runs without it (`serve`) is given by the host. */
+#include <stdbool.h>
+#include <stdio.h>
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_ERROR = 1,       /* it did not work */
+    CLI_USAGE = 2,       /* the command line is wrong; nothing was done */
+    CLI_REFUSED = 3,     /* refused by rule: conflict, action not allowed, input not valid */
+    CLI_NOT_FOUND = 4,   /* there is no such thing */
+    CLI_UNREACHABLE = 5, /* no server, or it cannot take work now: nothing is known to have happened */
+    CLI_DECLINED = 6     /* a person said no */
+};
+
+enum { CLI_MAX_GIVEN = 64 };
+
+struct cli_option {
+    const char *name; /* without dashes; NULL ends a list */
+    char letter;      /* 0: none */
+    const char *arg;  /* name of its value; NULL: a switch */
+    const char *text;
+};
+
+struct cli;
+struct cli_args;
+
+struct cli_command {
+    const char *name, *args; /* "submit", "TYPE" */
+    const char *text;        /* one line */
+    const char *help;        /* paragraphs; NULL: none */
+    const struct cli_option *options;
+    int least, most; /* operands */
+    int (*run)(struct cli *, const struct cli_args *);
+};
+
+struct cli_args {
+    const struct cli_command *command;
+    const struct cli_option *given[CLI_MAX_GIVEN];
+    const char *value[CLI_MAX_GIVEN];
+    unsigned ngiven;
+    char **operand;
+    int noperands;
+};
+
+/* The last value given for an option, or NULL. */
+const char *cli_value(const struct cli_args *, const char *name);
+bool cli_has(const struct cli_args *, const char *name);
+/* The values of an option that may be repeated: start with *io_at = 0; NULL after the last. */
+const char *cli_each(const struct cli_args *, const char *name, unsigned *io_at);
+
+struct cli_host {
+    const char *version;
+    int (*serve)(const struct cli_args *); /* options as in the table's row for `serve` */
+};
+
+/* All of the program: parses, runs, returns the exit code. */
+int cli_main(int argc, char **argv, const struct cli_host *);
+
+extern const struct cli_command cli_commands[]; /* ends with name NULL */
+extern const struct cli_option cli_globals[];

@@ -1,0 +1,87 @@
+/* The engine's thread: a turn, the replies, sleep until something is due or somebody wakes it. */
+#include "server/server.h"
+
+#include "base/random.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* A wake costs a system call only while the engine sleeps. */
+enum engine_state { RUNNING, SLEEPING, CALLED };
+
+enum { FAULT_SLEEP_US = 200000 };
+
+void loop_wake(void *context)
+{
+    struct server *server = context;
+    const uint64_t one = 1;
+    if (atomic_exchange(&server->engine_state, CALLED) != SLEEPING) return;
+    if (write(server->wake_fd, &one, sizeof one) < 0) { /* the counter is full: it is awake */
+    }
+}
+
+static void nap(const struct server *server, rc_us sleep)
+{
+    struct pollfd poll = {.fd = server->wake_fd, .events = POLLIN};
+    struct timespec time = {.tv_sec = (time_t)(sleep / 1000000), .tv_nsec = (long)(sleep % 1000000 * 1000)};
+    uint64_t count;
+    if (ppoll(&poll, 1, sleep == UINT64_MAX ? NULL : &time, NULL) <= 0) return;
+    if (read(server->wake_fd, &count, sizeof count) < 0) { /* nothing to drain */
+    }
+}
+
+struct rc_tick loop_tick(struct server *server)
+{
+    return (struct rc_tick){
+        .monotonic = rc_clock_monotonic(), .wall = rc_clock_wall(), .seed = rc_mix(&server->seed)};
+}
+
+/* Says once that the store went away, and once that it is back. */
+static void log_fault(enum rc_status *io_last, enum rc_status status, const struct rc_error *err)
+{
+    if (status == *io_last) return;
+    if (status != RC_OK)
+        rc_log(RC_LOG_ERROR, "engine", "%s: %s", rc_status_text(status), err->text);
+    else
+        rc_log(RC_LOG_INFO, "engine", "the storage can be used again");
+    *io_last = status;
+}
+
+static void *loop(void *context)
+{
+    struct server *server = context;
+    enum rc_status last = RC_OK;
+    while (!atomic_load(&server->stop_engine)) {
+        struct rc_error err = {0};
+        rc_us sleep = 0;
+        atomic_store(&server->engine_state, RUNNING);
+        enum rc_status status = rc_engine_turn(server->engine, loop_tick(server), &sleep, &err);
+        struct rc_api *api = atomic_load(&server->api);
+        if (api) rc_api_flush(api);
+        log_fault(&last, status, &err);
+        if (status != RC_OK) sleep = FAULT_SLEEP_US;
+        int running = RUNNING;
+        if (sleep && atomic_compare_exchange_strong(&server->engine_state, &running, SLEEPING))
+            nap(server, sleep);
+        else if (status != RC_OK)
+            usleep(FAULT_SLEEP_US); /* called all the time: do not spin on a broken store */
+    }
+    return NULL;
+}
+
+enum rc_status loop_start(struct server *server, struct rc_error *err)
+{
+    int error = pthread_create(&server->engine_thread, NULL, loop, server);
+    return error ? rc_fail(err, RC_NOMEM, "the engine's thread cannot be started: %s", strerror(error))
+                 : RC_OK;
+}
+
+void loop_stop(struct server *server)
+{
+    atomic_store(&server->stop_engine, true);
+    loop_wake(server);
+    pthread_join(server->engine_thread, NULL);
+}

@@ -1,0 +1,284 @@
+/* Start, signals and stop.
+ *
+ * Start: store, definitions, engine (which recovers what was in flight), directory of definitions, listen. Stop:
+ * no more connections, no more attempts; what is in flight may end until the deadline, the rest ends as
+ * unknown and is settled after the next start; everything that was asked is answered. */
+#include "server/server.h"
+
+#include "base/random.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef RC_VERSION
+#error "RC_VERSION comes from the build"
+#endif
+
+enum { DEFINITIONS_FIRST = 64 << 10, DEFINITIONS_LIMIT = 1 << 30, ANSWER_WAIT_MS = 2000, POLL_MS = 20 };
+
+/* ---- the engine's ports -------------------------------------------------------------------------------- */
+
+static void on_reply(void *context, struct rc_request *request)
+{
+    (void)context;
+    struct rc_receiver *receiver = request->owner;
+    receiver->receive(receiver, request);
+}
+
+static void on_answer(void *context, struct rc_answer *answer)
+{
+    const struct server *server = context;
+    rc_engine_answer(server->engine, answer);
+}
+
+static enum rc_status open_store(const struct server *server, struct rc_store **ret, struct rc_error *err)
+{
+    const struct rc_sqlite_options options = {.path = server->options.store};
+    return rc_sqlite_open(&options, ret, err);
+}
+
+static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_store **ret,
+                                struct rc_error *err)
+{
+    struct server *server = context;
+    rc_log(RC_LOG_ERROR, "store", "the result of a commit is not known; opening the store again");
+    shelf_clear(&server->shelf, false);
+    if (old) rc_store_close(old);
+    enum rc_status status = open_store(server, ret, err);
+    if (status == RC_OK) shelf_put(&server->shelf, *ret);
+    return status;
+}
+
+/* ---- start --------------------------------------------------------------------------------------------- */
+
+static enum rc_status open_exec(struct server *server, struct rc_error *err)
+{
+    if (server->options.secrets) {
+        enum rc_status status = rc_secrets_open(server->options.secrets, &server->secrets, err);
+        if (status != RC_OK) return status;
+    }
+    const struct rc_http_options options = {.answer = on_answer,
+                                            .answer_context = server,
+                                            .secret = rc_secrets_get,
+                                            .secret_context = server->secrets};
+    return rc_http_open(&options, &server->http, err);
+}
+
+/* On failure the store is closed; on success it is the engine's. */
+static enum rc_status open_engine(struct server *server, struct rc_error *err)
+{
+    struct rc_store *store = NULL;
+    const struct flow_set *set = NULL;
+    server->definitions = rc_arena_new(DEFINITIONS_FIRST, DEFINITIONS_LIMIT);
+    if (!server->definitions) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status = open_store(server, &store, err);
+    if (status != RC_OK) return status;
+    status = definitions_load(rc_store_self(store), server->definitions, &set, err);
+    if (status == RC_OK) status = open_exec(server, err);
+    if (status != RC_OK) {
+        rc_store_close(store);
+        return status;
+    }
+    const struct rc_ports ports = {.store = store,
+                                   .reopen = on_reopen,
+                                   .exec = {server->http},
+                                   .reply = on_reply,
+                                   .wake = loop_wake,
+                                   .context = server};
+    if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
+        status = rc_fail(err, RC_IO, "the kernel gives no random numbers");
+    else
+        status = rc_engine_new(&ports, set, loop_tick(server), &server->engine, err);
+    if (status == RC_OK)
+        shelf_put(&server->shelf, store);
+    else
+        rc_store_close(store);
+    return status;
+}
+
+static void *run_api(void *context)
+{
+    struct server *server = context;
+    struct rc_error err = {0};
+    if (rc_api_run(atomic_load(&server->api), &err) != RC_OK) {
+        rc_log(RC_LOG_ERROR, "api", "%s", err.text);
+        atomic_store(&server->api_failed, true);
+        kill(getpid(), SIGTERM);
+    }
+    return NULL;
+}
+
+static enum rc_status open_api(struct server *server, struct rc_error *err)
+{
+    const struct serve_options *options = &server->options;
+    struct rc_api *api = NULL;
+    struct rlimit files;
+    uint32_t connections = RC_MAX_CONNECTIONS;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+        /* half of the descriptors stay for the store and the outgoing connections */
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < connections)
+            connections = (uint32_t)(files.rlim_cur / 2);
+    }
+    const struct rc_api_options api_options = {.address = options->address,
+                                               .port = options->port,
+                                               .anywhere = options->anywhere,
+                                               .hosts = options->hosts,
+                                               .nhosts = options->nhosts,
+                                               .max_connections = connections,
+                                               .engine = server->engine,
+                                               .shelf = shelf_door(&server->shelf),
+                                               .version = RC_VERSION};
+    enum rc_status status = rc_api_open(&api_options, &api, err);
+    if (status != RC_OK) return status;
+    atomic_store(&server->api, api);
+    int error = pthread_create(&server->api_thread, NULL, run_api, server);
+    if (error == 0) return RC_OK;
+    atomic_store(&server->api, NULL);
+    rc_api_close(api);
+    return rc_fail(err, RC_NOMEM, "the API's thread cannot be started: %s", strerror(error));
+}
+
+/* ---- stop ---------------------------------------------------------------------------------------------- */
+
+static void pause_ms(long ms)
+{
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+static bool is_quiet(const struct server *server, bool with_attempts)
+{
+    struct rc_engine_stats stats;
+    const struct rc_api *api = atomic_load(&server->api);
+    rc_engine_stats(server->engine, &stats);
+    return stats.queued == 0 && !(api && rc_api_parked(api)) && !(with_attempts && stats.in_flight);
+}
+
+/* Until it is quiet, the time is over, or a second signal says that nobody wants to wait. */
+static void wait_quiet(const struct server *server, rc_us most, bool with_attempts, const sigset_t *signals)
+{
+    const struct timespec poll = {.tv_nsec = POLL_MS * 1000000L};
+    rc_us end = rc_clock_monotonic() + most;
+    while (!is_quiet(server, with_attempts) && rc_clock_monotonic() < end) {
+        int got = sigtimedwait(signals, NULL, &poll);
+        if (got == SIGTERM || got == SIGINT) return;
+    }
+}
+
+static void stop(struct server *server, const sigset_t *signals)
+{
+    struct rc_api *api = atomic_load(&server->api);
+    struct rc_engine_stats stats;
+    if (api) rc_api_drain(api);
+    rc_engine_drain(server->engine);
+    wait_quiet(server, server->options.drain, true, signals);
+    rc_engine_stats(server->engine, &stats);
+    if (stats.in_flight)
+        rc_log(RC_LOG_WARN, "stopping", "%u attempts are still in flight; they end as unknown",
+               stats.in_flight);
+    rc_exec_close(server->http);
+    server->http = NULL;
+    wait_quiet(server, RC_MS(ANSWER_WAIT_MS), false, signals);
+    if (api) {
+        pause_ms(POLL_MS); /* the last answers are on their way out */
+        rc_api_stop(api);
+        pthread_join(server->api_thread, NULL);
+    }
+}
+
+static void close_all(struct server *server, bool looping)
+{
+    if (looping) loop_stop(server);
+    if (server->http) rc_exec_close(server->http);
+    shelf_clear(&server->shelf, true);
+    if (server->engine) rc_engine_free(server->engine);
+    rc_api_close(atomic_load(&server->api));
+    rc_secrets_close(server->secrets);
+    rc_arena_free(server->definitions);
+    if (server->wake_fd >= 0) close(server->wake_fd);
+}
+
+/* ---- run ----------------------------------------------------------------------------------------------- */
+
+static void set_up_process(sigset_t *ret_signals)
+{
+    /* glibc's habit of giving memory back at every chance costs half of the throughput */
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+    sigemptyset(ret_signals);
+    sigaddset(ret_signals, SIGTERM);
+    sigaddset(ret_signals, SIGINT);
+    sigaddset(ret_signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, ret_signals, NULL); /* all threads: the main one waits for them */
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void wait_for_end(struct server *server, const sigset_t *signals)
+{
+    for (;;) {
+        int got = sigwaitinfo(signals, NULL);
+        if (got == SIGTERM || got == SIGINT) {
+            rc_log(RC_LOG_INFO, "stopping", "after signal %d", got);
+            return;
+        }
+        if (got != SIGHUP) continue;
+        if (!server->options.definitions)
+            rc_log(RC_LOG_WARN, "definitions", "SIGHUP, but there is no --defs to read again");
+        else if (definitions_apply(server) != RC_OK)
+            rc_log(RC_LOG_ERROR, "definitions", "not applied; those that were in force stay");
+    }
+}
+
+/* An IPv6 address stands in brackets. */
+static void log_started(const struct server *server)
+{
+    const struct serve_options *options = &server->options;
+    bool v6 = strchr(options->address, ':') != NULL;
+    rc_log(RC_LOG_INFO, "started", "recourse %s on http://%s%s%s:%u, store %s", RC_VERSION, v6 ? "[" : "",
+           options->address, v6 ? "]" : "", rc_api_port(atomic_load(&server->api)), options->store);
+    if (options->anywhere)
+        rc_log(RC_LOG_WARN, "started", "nobody is authenticated: whoever reaches %s may do everything",
+               options->address);
+}
+
+int serve_run(const struct serve_options *options)
+{
+    struct server server = {.options = *options, .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    struct rc_error err = {0};
+    sigset_t signals;
+    bool looping = false;
+    rc_log_setup(RC_LOG_INFO, options->log);
+    set_up_process(&signals);
+    shelf_init(&server.shelf);
+    enum rc_status status = server.wake_fd >= 0 ? open_engine(&server, &err)
+                                                : rc_fail(&err, RC_IO, "eventfd: %s", strerror(errno));
+    if (status == RC_OK) status = loop_start(&server, &err);
+    looping = status == RC_OK;
+    if (looping && options->definitions) {
+        status = definitions_apply(&server);
+        if (status != RC_OK)
+            rc_fail(&err, status, "the definitions in %s cannot be used", options->definitions);
+    }
+    if (status == RC_OK) status = open_api(&server, &err);
+    if (status == RC_OK) {
+        log_started(&server);
+        wait_for_end(&server, &signals);
+        stop(&server, &signals);
+    } else {
+        rc_log(RC_LOG_ERROR, "start", "%s", err.text);
+    }
+    close_all(&server, looping);
+    if (status == RC_OK)
+        rc_log(RC_LOG_INFO, "stopped", "everything that was acknowledged is in %s", options->store);
+    return status == RC_OK && !atomic_load(&server.api_failed) ? 0 : 1;
+}

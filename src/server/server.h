@@ -1,0 +1,72 @@
+#pragma once
+/* The server: wiring of store, engine, executors and API, and their life from start to exit. Internal to
+ * server/. Threads: main (signals, definitions), engine, API, and those of the executors. */
+#include "api/api.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "secure/secrets.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { SERVE_HOSTS = 16 };
+
+struct serve_options {
+    char address[64];
+    uint16_t port;
+    bool anywhere;
+    const char *store, *definitions, *secrets; /* definitions, secrets: NULL where not given */
+    enum rc_log_format log;
+    const char *hosts[SERVE_HOSTS];
+    uint32_t nhosts;
+    rc_us drain; /* how long attempts in flight may take to end */
+};
+
+/* The one reader that the API and the main thread share, and that goes away while the store is opened again. */
+struct shelf {
+    pthread_mutex_t lock; /* held while the reader is lent */
+    struct rc_store *store;
+    struct rc_reader *reader;
+    bool closed;
+};
+void shelf_init(struct shelf *);
+void shelf_put(struct shelf *, struct rc_store *); /* readers are opened from this store from now on */
+void shelf_clear(struct shelf *, bool for_good);   /* closes the reader */
+struct rc_shelf shelf_door(struct shelf *);
+
+struct server {
+    struct serve_options options;
+    struct shelf shelf;
+    struct rc_secrets *secrets;
+    struct rc_exec *http;
+    struct rc_arena *definitions; /* the set that the engine began with */
+    struct rc_engine *engine;
+    _Atomic(struct rc_api *) api;
+    pthread_t engine_thread, api_thread;
+    int wake_fd;
+    uint64_t seed;            /* of the stream of random numbers that the engine draws from */
+    _Atomic int engine_state; /* enum engine_state in loop.c */
+    _Atomic bool stop_engine, api_failed;
+};
+
+/* ---- loop.c: the engine's thread */
+RC_MUST
+enum rc_status loop_start(struct server *, struct rc_error *);
+void loop_stop(struct server *); /* after the turn that runs */
+void loop_wake(void *server);
+struct rc_tick loop_tick(struct server *); /* one thread at a time */
+
+/* ---- definitions.c */
+/* Every stored version, parsed, as a set in `arena`. */
+RC_MUST
+enum rc_status definitions_load(struct rc_reader *, struct rc_arena *, const struct flow_set **ret,
+                                struct rc_error *);
+/* Brings the directory of the options into force through the running engine; logs what changed and every
+ * error. RC_OK also where nothing changed. */
+RC_MUST
+enum rc_status definitions_apply(struct server *);
+
+/* ---- serve.c */
+/* Runs until a signal says stop; returns the exit code. */
+int serve_run(const struct serve_options *);
