@@ -209,11 +209,17 @@ static void addresses(void **state)
     }
 }
 
+static char *room(size_t n)
+{
+    char *text = malloc(n);
+    if (!text) abort();
+    return text;
+}
+
 static void length_of_the_address(void **state)
 {
     struct fixture *f = *state;
-    char *json = malloc(RC_MAX_URL + 100);
-    assert_non_null(json);
+    char *json = room(RC_MAX_URL + 100);
     for (int over = 0; over <= 1; over++) {
         int fill = RC_MAX_URL - (int)f->dependency.base.n - 1 + over;
         int at = sprintf(json, "{\"method\":\"GET\",\"path\":\"/");
@@ -283,9 +289,7 @@ static void bad_headers(void **state)
 static void limits_of_headers(void **state)
 {
     struct fixture *f = *state;
-    size_t room = RC_MAX_OUT_HEADER + 4096;
-    char *json = malloc(room);
-    assert_non_null(json);
+    char *json = room(RC_MAX_OUT_HEADER + 4096);
     for (int over = 0; over <= 1; over++) {
         int at = sprintf(json, "{\"method\":\"GET\",\"path\":\"/\",\"headers\":{");
         for (int i = 0; i < RC_MAX_OUT_HEADERS + over; i++)
@@ -309,8 +313,7 @@ static void limits_of_headers(void **state)
 static void size_of_the_body(void **state)
 {
     struct fixture *f = *state;
-    char *json = malloc(RC_MAX_BODY + 100);
-    assert_non_null(json);
+    char *json = room(RC_MAX_BODY + 100);
     for (int list = 0; list <= 1; list++) /* as text, and as JSON where quotes and brackets count too */
         for (int over = 0; over <= 1; over++) {
             int fill = RC_MAX_BODY - 4 * list + over;

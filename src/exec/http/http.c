@@ -175,7 +175,7 @@ static void *run(void *context)
     for (struct http_job *job; (job = take_first(&http->queue));)
         answer_unsent(http, job, rc_status_text(RC_STOPPING));
     for (uint32_t i = 0; i < http->ntransfer; i++) http_transfer_free(http->transfer[i]);
-    http_sockets_close(&http->sockets); /* here, where SIGPIPE is blocked: it says good-bye over TLS */
+    http_sockets_hang_up(&http->sockets); /* here, where SIGPIPE is blocked: TLS says good-bye */
     return NULL;
 }
 
@@ -250,6 +250,7 @@ static void http_close(struct rc_exec *exec)
     pthread_mutex_unlock(&http->lock);
     http_sockets_wake(&http->sockets);
     pthread_join(http->thread, NULL);
+    http_sockets_close(&http->sockets);
     free_http(http);
 }
 

@@ -129,9 +129,15 @@ enum rc_status http_sockets_open(struct http_sockets *s, uint32_t max_connection
     return rc_fail(err, RC_NOMEM, "http: no epoll, event or socket descriptor: %s", strerror(errno));
 }
 
-void http_sockets_close(struct http_sockets *s)
+void http_sockets_hang_up(struct http_sockets *s)
 {
     if (s->multi) curl_multi_cleanup(s->multi);
+    s->multi = NULL;
+}
+
+void http_sockets_close(struct http_sockets *s)
+{
+    http_sockets_hang_up(s);
     const int own[3] = {s->epoll, s->wake, s->dead};
     for (unsigned i = 0; i < 3; i++)
         if (own[i] >= 0) close(own[i]);

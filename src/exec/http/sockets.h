@@ -29,7 +29,9 @@ struct http_sockets {
 
 RC_MUST
 enum rc_status http_sockets_open(struct http_sockets *, uint32_t max_connections, struct rc_error *);
-/* Closes the connections too; no easy handle may be left in the multi. */
+/* Closes all connections; no easy handle may be left in the multi. On the thread of the turns. */
+void http_sockets_hang_up(struct http_sockets *);
+/* Frees the rest, when nobody wakes it any more. */
 void http_sockets_close(struct http_sockets *);
 
 /* Lets a turn that waits end now. Any thread. */
