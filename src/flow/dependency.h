@@ -33,3 +33,9 @@ struct flow_dependency {
 /* Address of a dependency's gate: 63 bits of a hash of its name, so that it is the same everywhere and for
  * ever. */
 uint64_t flow_gate_id(struct rc_sv name);
+
+/* Whether a header (in any case) belongs to the sender: framing and connection (RFC 9112), the identity of the
+ * attempt, and encodings, as answers are read as they come. Flows and dependencies may not set it. */
+bool flow_header_reserved(struct rc_sv name);
+/* Whether two names of headers are the same: ASCII case does not count. */
+bool flow_header_same(struct rc_sv a, struct rc_sv b);

@@ -1,0 +1,98 @@
+/* Flows. */
+#include "defs/parts.h"
+
+static bool read_payload(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    (void)arg;
+    const struct flow_schema *schema = defs_read_schema(r, node);
+    if (!schema) return false; /* expressions take the payload as dyn then: they are not to blame */
+    r->payload = schema->type;
+    *(const struct flow_schema **)target = schema;
+    return true;
+}
+
+static bool read_key_reuse(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    static const struct defs_word word[] = {{"never", 0}, {"after_end", -1}};
+    static const struct defs_words words = {word, 2};
+    (void)target;
+    (void)arg;
+    uint8_t never;
+    if (node->kind == DEFS_MAP)
+        return defs_fail(r, node, RC_UNSUPPORTED, "only 'key_reuse: never' is supported in this version");
+    return defs_read_word(r, node, &never, &words);
+}
+
+static bool read_refs(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    struct flow *flow = target;
+    if (!defs_want(r, node, DEFS_MAP, "a map of names to texts")) return false;
+    if (node->n > RC_MAX_REFS)
+        return defs_fail(r, node, RC_LIMIT, "a command has at most %d refs", RC_MAX_REFS);
+    struct flow_ref *ref = RC_NEW_ARRAY(r->arena, struct flow_ref, node->n);
+    if (!ref) return defs_fail_arena(r, r->arena);
+    bool ok = true;
+    uint16_t n = 0;
+    for (const struct defs_node *key = node->first; key; key = key->next, n++) {
+        struct defs_place place = {.up = r->place, .name = key->text};
+        r->place = &place;
+        ok &= defs_read_name(r, key, &ref[n].name, arg);
+        ok &= defs_read_text_template(r, key->value, &ref[n].value, arg);
+        r->place = place.up;
+    }
+    flow->refs = ref;
+    flow->nrefs = n;
+    return ok;
+}
+
+static const struct defs_word on_failure_word[] = {
+    {"keep", FLOW_KEEP}, {"roll_back", FLOW_ROLL_BACK}, {"review", FLOW_REVIEW}};
+static const struct defs_words on_failure_words = {on_failure_word, 3};
+
+#define LATER(name)                                                                                          \
+    {                                                                                                        \
+        name, DEFS_LATER, NULL, 0, NULL                                                                      \
+    }
+
+/* In this order: expressions need the payload's type, the rules of steps need on_failure. */
+static const struct defs_field flow_field[] = {
+    {"flow", DEFS_REQUIRED, defs_read_name, offsetof(struct flow, name), NULL},
+    {"description", DEFS_OPTIONAL, defs_read_ignored, 0, NULL},
+    {"payload", DEFS_OPTIONAL, read_payload, offsetof(struct flow, payload), NULL},
+    {"key", DEFS_OPTIONAL, defs_read_text_template, offsetof(struct flow, key), NULL},
+    {"key_reuse", DEFS_OPTIONAL, read_key_reuse, 0, NULL},
+    {"refs", DEFS_OPTIONAL, read_refs, 0, NULL},
+    {"on_failure", DEFS_OPTIONAL, defs_read_word, offsetof(struct flow, on_failure), &on_failure_words},
+    {"steps", DEFS_REQUIRED, defs_read_steps, 0, NULL},
+    LATER("object"),
+    LATER("labels"),
+    LATER("concurrency"),
+    LATER("sensitive"),
+    LATER("vars"),
+    LATER("schedule"),
+    LATER("priority"),
+    LATER("diagnose"),
+    LATER("confirm"),
+    LATER("trigger"),
+};
+static const struct defs_table flow_table = DEFS_TABLE(flow_field);
+
+struct flow *defs_read_flow(struct defs_reader *r, const struct defs_node *root)
+{
+    struct flow *flow = RC_NEW(r->arena, struct flow);
+    if (!flow) {
+        defs_fail_arena(r, r->arena);
+        return NULL;
+    }
+    r->roots = DEFS_ROOT(PAYLOAD);
+    if (!defs_read_object(r, root, &flow_table, flow)) return NULL;
+    flow->sites = rc_copy(r->arena, r->sites, r->nsites * sizeof *r->sites);
+    if (!flow->sites) {
+        defs_fail_arena(r, r->arena);
+        return NULL;
+    }
+    flow->nsites = (uint16_t)r->nsites;
+    flow->dependencies = r->dependencies;
+    flow->ndependencies = (uint16_t)r->ndependencies;
+    return flow;
+}
