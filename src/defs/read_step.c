@@ -270,7 +270,22 @@ static bool read_call(struct defs_reader *r, const struct defs_node *node, void 
     return true;
 }
 
-/* Ids of steps that stand before this one. */
+/* The id of a step that stands before this one. */
+static bool read_need(struct defs_reader *r, const struct defs_node *id, flow_node *need, uint32_t *n)
+{
+    struct rc_near near = {.wanted = id->text};
+    uint32_t at = 1;
+    for (; at < r->ndone && !(id->text.n && rc_sv_eq(r->done[at].id, id->text)); at++)
+        rc_near_try(&near, r->done[at].id);
+    if (id->kind != DEFS_SCALAR || at == r->ndone)
+        return defs_fail(r, id, RC_INVALID, "'%.*s' is no earlier step%s", RC_SV_ARG(id->text),
+                         defs_hint(near.best).text);
+    for (uint32_t i = 0; i < *n; i++)
+        if (need[i] == at) return defs_fail(r, id, RC_INVALID, "'%.*s' is here twice", RC_SV_ARG(id->text));
+    need[(*n)++] = (flow_node)at;
+    return true;
+}
+
 static bool read_needs(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
     (void)arg;
@@ -279,20 +294,12 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
     flow_node *need = RC_NEW_ARRAY(r->arena, flow_node, node->n);
     if (!need) return defs_fail_arena(r, r->arena);
     bool ok = true;
-    uint32_t n = 0;
-    for (const struct defs_node *id = node->first; id; id = id->next) {
-        struct rc_near near = {.wanted = id->text};
-        uint32_t at = 1;
-        for (; at < r->ndone && !rc_sv_eq(r->done[at].id, id->text); at++) rc_near_try(&near, r->done[at].id);
-        bool found = id->kind == DEFS_SCALAR && id->text.n && at < r->ndone, again = false;
-        for (uint32_t i = 0; i < n; i++) again |= need[i] == at;
-        if (!found)
-            ok = defs_fail(r, id, RC_INVALID, "'%.*s' is no earlier step%s", RC_SV_ARG(id->text),
-                           defs_hint(near.best).text);
-        else if (again)
-            ok = defs_fail(r, id, RC_INVALID, "'%.*s' is here twice", RC_SV_ARG(id->text));
-        else
-            need[n++] = (flow_node)at;
+    uint32_t n = 0, i = 0;
+    for (const struct defs_node *id = node->first; id; id = id->next, i++) {
+        struct defs_place place = {.up = r->place, .item = true, .index = i};
+        r->place = &place;
+        ok &= read_need(r, id, need, &n);
+        r->place = place.up;
     }
     step->needs = need;
     step->nneeds = (uint16_t)n;

@@ -1,8 +1,6 @@
 /* The names of flow.h's enum flow_root, with their types. */
 #include "defs/scope.h"
 
-#include <stdio.h>
-
 static const struct cel_type text_type = {.kind = CEL_T_STRING}, int_type = {.kind = CEL_T_INT};
 static const struct cel_type headers_type = {.kind = CEL_T_MAP, .key = &text_type, .item = &text_type};
 
@@ -19,42 +17,35 @@ static const char *const root_name[FLOW_ROOTS] = {
     [FLOW_ROOT_OUTPUTS] = "outputs", [FLOW_ROOT_RESPONSE] = "response",
 };
 
-const struct cel_scope *defs_scope(const struct defs_reader *r, struct defs_reach reach, bool internal,
-                                   struct defs_scope *ret)
+static struct cel_field field_of(const struct defs_reader *r, unsigned root)
 {
     const struct cel_type *const type[FLOW_ROOTS] = {
         [FLOW_ROOT_PAYLOAD] = r->payload, [FLOW_ROOT_COMMAND] = &command_type,   [FLOW_ROOT_STEPS] = r->steps,
         [FLOW_ROOT_OUTPUTS] = r->outputs, [FLOW_ROOT_RESPONSE] = &response_type,
     };
-    for (unsigned i = 0; i < FLOW_ROOTS; i++) {
-        bool visible = reach.roots >> i & 1;
-        ret->root[i].name = visible ? rc_sv_of(root_name[i]) : RC_SV("");
-        ret->root[i].type = visible && type[i] ? type[i] : &cel_dyn;
-    }
-    ret->scope = (struct cel_scope){.roots = ret->root,
-                                    .nroots = reach.roots ? FLOW_ROOTS : 0,
-                                    .secrets = reach.secrets,
-                                    .internal = internal};
+    return (struct cel_field){rc_sv_of(root_name[root]), type[root] ? type[root] : &cel_dyn};
+}
+
+const struct cel_scope *defs_scope_of_piece(const struct defs_reader *r, struct defs_reach reach,
+                                            struct defs_scope *ret)
+{
+    uint32_t n = 0;
+    for (unsigned i = 0; i < FLOW_ROOTS; i++)
+        if (reach.roots >> i & 1) ret->root[n++] = field_of(r, i);
+    ret->scope = (struct cel_scope){.roots = ret->root, .nroots = n, .secrets = reach.secrets};
     return &ret->scope;
 }
 
-struct defs_scope_hint defs_scope_hint(struct defs_reach reach, const char *message)
+const struct cel_scope *defs_scope_of_site(const struct defs_reader *r, struct defs_reach reach,
+                                           struct defs_scope *ret)
 {
-    struct defs_scope_hint hint = {""};
-    bool elsewhere = false;
-    char list[64];
-    int n = 0;
-    list[0] = 0;
-    for (unsigned i = 0; i < FLOW_ROOTS; i++) {
-        char quoted[16];
-        snprintf(quoted, sizeof quoted, "'%s'", root_name[i]);
-        if (!(reach.roots >> i & 1))
-            elsewhere |= strstr(message, quoted) != NULL;
-        else
-            n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", n ? ", " : "", root_name[i]);
-    }
-    if (elsewhere) snprintf(hint.text, sizeof hint.text, " (to be used here: %s)", n ? list : "no names");
-    return hint;
+    for (unsigned i = 0; i < FLOW_ROOTS; i++)
+        ret->root[i] = reach.roots >> i & 1 ? field_of(r, i) : (struct cel_field){RC_SV(""), &cel_dyn};
+    ret->scope = (struct cel_scope){.roots = ret->root,
+                                    .nroots = reach.roots ? FLOW_ROOTS : 0,
+                                    .secrets = reach.secrets,
+                                    .internal = true};
+    return &ret->scope;
 }
 
 const struct cel_type *defs_object_type(struct rc_arena *arena, const struct cel_field *fields, uint32_t n)

@@ -7,15 +7,13 @@ struct defs_scope {
     struct cel_scope scope;
 };
 
-/* Fills ret from what the reader knows at this point, and returns its scope. Roots that are out of reach have
- * an empty name. */
-const struct cel_scope *defs_scope(const struct defs_reader *, struct defs_reach, bool internal,
-                                   struct defs_scope *ret);
-/* Behind a compiler's message about a name that exists elsewhere: what can be used here. */
-struct defs_scope_hint {
-    char text[128];
-};
-struct defs_scope_hint defs_scope_hint(struct defs_reach, const char *message);
+/* Fills ret from what the reader knows at this point, and returns its scope: of a piece as the author wrote it,
+ * only to check it, with nothing but the names that it may use; of a site, with every root in its place, those
+ * out of reach without a name, and the functions of templates. */
+const struct cel_scope *defs_scope_of_piece(const struct defs_reader *, struct defs_reach,
+                                            struct defs_scope *ret);
+const struct cel_scope *defs_scope_of_site(const struct defs_reader *, struct defs_reach,
+                                           struct defs_scope *ret);
 
 /* Type {outputs, external_id} of a step, as later steps see it; NULL where the arena refuses. */
 const struct cel_type *defs_step_type(struct rc_arena *, const struct cel_type *outputs, bool external_id);

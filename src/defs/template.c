@@ -119,18 +119,23 @@ static uint32_t offset_of(struct rc_sv text, unsigned line, unsigned column)
     return at < text.n ? at : text.n;
 }
 
-/* Compiles a piece as the author wrote it, which begins at byte `at` of the scalar's value. */
-static bool compile_piece(struct defs_reader *r, const struct defs_node *node, struct rc_sv piece,
-                          uint32_t at, struct defs_reach reach, struct rc_arena *arena,
-                          const struct cel_prog **ret)
+/* Compiles a piece as the author wrote it, which begins at byte `at` of the scalar's value, for its errors and
+ * its type. */
+static bool check_piece(struct defs_reader *r, const struct defs_node *node, struct rc_sv piece, uint32_t at,
+                        struct defs_reach reach, const struct cel_type **ret)
 {
     struct defs_scope scope;
     struct rc_error err = {0};
-    enum rc_status status = cel_compile(piece, defs_scope(r, reach, false, &scope), arena, ret, &err);
-    if (status == RC_OK) return true;
-    if (status == RC_NOMEM) return defs_fail_arena(r, arena);
+    const struct cel_prog *prog;
+    enum rc_status status =
+        cel_compile(piece, defs_scope_of_piece(r, reach, &scope), r->scratch, &prog, &err);
+    if (status == RC_OK) {
+        *ret = cel_prog_type(prog);
+        return true;
+    }
+    if (status == RC_NOMEM) return defs_fail_arena(r, r->scratch);
     uint32_t byte = defs_node_byte(r->source, node, at + offset_of(piece, err.line, err.column));
-    return defs_fail_byte(r, byte, status, "%s%s", err.text, defs_scope_hint(reach, err.text).text);
+    return defs_fail_byte(r, byte, status, "%s", err.text);
 }
 
 bool defs_compile(struct defs_reader *r, const struct defs_node *node, const struct rc_buf *code,
@@ -143,7 +148,7 @@ bool defs_compile(struct defs_reader *r, const struct defs_node *node, const str
     struct defs_scope scope;
     struct rc_error err = {0};
     enum rc_status status =
-        cel_compile(rc_buf_sv(code), defs_scope(r, reach, true, &scope), r->arena, ret, &err);
+        cel_compile(rc_buf_sv(code), defs_scope_of_site(r, reach, &scope), r->arena, ret, &err);
     if (status == RC_OK) return true;
     if (status == RC_NOMEM) return defs_fail_arena(r, r->arena);
     return defs_fail(r, node, status, "%s", err.text); /* a limit: every piece alone was fine */
@@ -183,9 +188,8 @@ bool defs_add_site(struct defs_reader *r, const struct defs_node *node, const st
 
 /* What text can be made of. */
 static bool check_textual(struct defs_reader *r, const struct defs_node *node, const struct part *part,
-                          const struct cel_prog *prog)
+                          const struct cel_type *type)
 {
-    const struct cel_type *type = cel_prog_type(prog);
     switch (type->kind) {
     case CEL_T_DYN:
     case CEL_T_BOOL:
@@ -214,11 +218,11 @@ static bool check_parts(struct defs_reader *r, const struct defs_node *node, con
     bool ok = true;
     for (uint32_t i = 0; i < parts->n; i++) {
         const struct part *part = &parts->part[i];
-        const struct cel_prog *prog;
+        const struct cel_type *type = NULL;
         if (!part->insertion) continue;
-        bool compiled = compile_piece(r, node, part->text, part->at, reach, r->scratch, &prog);
+        bool compiled = check_piece(r, node, part->text, part->at, reach, &type);
         bool whole = use == DEFS_VALUE && parts->n == 1;
-        ok &= compiled && (whole || check_textual(r, node, part, prog));
+        ok &= compiled && (whole || check_textual(r, node, part, type));
     }
     return ok;
 }
@@ -329,14 +333,15 @@ static bool read_condition(struct defs_reader *r, const struct defs_node *node, 
         return defs_fail(r, node, RC_INVALID, "must be an expression, not nothing");
     if (has_insertion(node->text))
         return defs_fail(r, node, RC_SYNTAX, "a condition is a bare expression: leave out '${' and '}'");
-    const struct cel_prog *prog;
+    const struct cel_type *type = NULL;
     struct defs_reach reach = {.roots = roots};
-    if (!compile_piece(r, node, node->text, 0, reach, r->arena, &prog)) return false;
-    const struct cel_type *type = cel_prog_type(prog);
+    if (!check_piece(r, node, node->text, 0, reach, &type)) return false;
     if (type->kind != CEL_T_BOOL && type->kind != CEL_T_DYN)
         return defs_fail(r, node, RC_INVALID, "a condition must be true or false; this is of type %.*s",
                          RC_SV_ARG(cel_type_text(type, r->scratch)));
-    return keep_site(r, node, prog, target);
+    struct rc_buf code = rc_buf_in(r->scratch, RC_MAX_EXPR);
+    rc_put(&code, node->text);
+    return defs_add_site(r, node, &code, reach, target);
 }
 
 bool defs_read_condition(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
