@@ -41,7 +41,6 @@ bool cel_apply(struct cel_run *run, const struct cel_node *node, const struct ce
     case CEL_FN_CONTAINS:
     case CEL_FN_TEXT:
     case CEL_FN_SEGMENT: return cel_text_function(run, node, args, ret);
-    case CEL_FN_MATCHES: return cel_raise(run, node, CEL_FAULT_UNKNOWN_FUNCTION, args[0], args[1]);
     case CEL_FN_TO_INT:
     case CEL_FN_TO_UINT:
     case CEL_FN_TO_DOUBLE:
@@ -62,7 +61,8 @@ bool cel_apply(struct cel_run *run, const struct cel_node *node, const struct ce
     case CEL_FN_MINUTES:
     case CEL_FN_SECONDS:
     case CEL_FN_MILLISECONDS: return cel_time_function(run, node, args, ret);
-    case CEL_FN_SECRET: /* the checker made it a constant */
+    case CEL_FN_MATCHES: /* the checker refuses it */
+    case CEL_FN_SECRET:  /* the checker made it a constant */
     case CEL_FN_NONE: break;
     }
     return cel_raise(run, node, CEL_FAULT_UNKNOWN_FUNCTION, cel_null(), cel_null());

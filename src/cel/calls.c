@@ -203,6 +203,10 @@ enum rc_status cel_check_call(struct cel_checker *checker, struct cel_node *node
                             RC_SV_ARG(cel_text(node->value)), n, n == 1 ? "" : "s");
     }
     TRY(check_zone(checker, node));
+    if (node->fn == CEL_FN_MATCHES)
+        return cel_fail_at(checker->err, checker->source, node->at, RC_UNSUPPORTED,
+                           "regular expressions are not supported in this version; startsWith, endsWith and "
+                           "contains are");
     *ret = cel_type_of(CEL_T_BOOL);
     if (node->fn == CEL_FN_INDEX) return check_index(checker, node, args, ret);
     if (node->fn == CEL_FN_IN) return check_in(checker, node, args, ret);

@@ -245,7 +245,8 @@ static bool eval_each(struct cel_run *run, const struct cel_node *node, struct c
 static bool eval_call(struct cel_run *run, const struct cel_node *node, struct cel_value *ret)
 {
     struct cel_value args[CEL_ARGS_MAX], spare;
-    if (node->fn == CEL_FN_NONE) return cel_apply(run, node, args, ret);
+    if (node->fn == CEL_FN_NONE)
+        return cel_raise(run, node, CEL_FAULT_UNKNOWN_FUNCTION, cel_null(), cel_null());
     uint32_t n = 0;
     for (const struct cel_node *kid = node->first; kid; kid = kid->next, n++)
         if (!eval(run, kid, n < CEL_ARGS_MAX ? &args[n] : &spare)) return false;

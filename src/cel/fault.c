@@ -159,7 +159,6 @@ static void put_fault(struct rc_buf *buf, const struct cel_fault *fault)
     case CEL_FAULT_KEY_KIND: before = "a map's key is bool, int, uint or string, not "; break;
     case CEL_FAULT_REPEATED: before = "the map has two keys that equal "; break;
     case CEL_FAULT_ZONE: after = " is no offset like '+02:00'; named time zones are not supported"; break;
-    case CEL_FAULT_PATTERN: after = " is no regular expression that is supported"; break;
     case CEL_FAULT_SEGMENT: after = " cannot be a segment of a path"; break;
     case CEL_FAULT_DEEP: rc_put_format(buf, "the result is nested deeper than %d", RC_MAX_JSON_DEPTH); return;
     case CEL_FAULT_COST: rc_put_text(buf, "the evaluation takes more steps than it may"); return;

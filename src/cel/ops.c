@@ -212,7 +212,8 @@ static bool is_in(struct cel_run *run, const struct cel_node *node, const struct
     return true;
 }
 
-/* Nobody may learn a secret's name by comparing, nor use a value that is not decided yet. */
+/* A secret's text is not here, and a value that is not decided yet is nowhere: comparing would answer something
+ * else than what was asked. */
 static bool may_compare(struct cel_value value)
 {
     return value.kind != CEL_SECRET && value.kind != CEL_UNKNOWN;

@@ -145,6 +145,7 @@ static enum rc_status expand_call(struct parser *parser, struct cel_node *node)
                            "has takes a field, as in has(payload.title)");
     struct cel_node *select = node->first;
     node->op = CEL_OP_HAS;
+    node->at = select->at;
     node->first = select->first;
     node->value = select->value;
     return RC_OK;

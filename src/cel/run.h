@@ -21,7 +21,6 @@ enum cel_fault_kind {
     CEL_FAULT_KEY_KIND, /* a: what can be no key */
     CEL_FAULT_REPEATED, /* a: the key */
     CEL_FAULT_ZONE,     /* a: the name of a time zone */
-    CEL_FAULT_PATTERN,  /* a: the pattern */
     CEL_FAULT_SEGMENT,  /* a: what can be no path segment */
     CEL_FAULT_DEEP,
     CEL_FAULT_COST,   /* this and the following end the evaluation whatever stands around them */

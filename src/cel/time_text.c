@@ -5,7 +5,6 @@
 #include "base/num.h"
 
 enum { BILLION = 1000000000 };
-__extension__ typedef unsigned __int128 wide;
 
 /* ".5" for 500000000; nothing for 0. */
 static char *put_fraction(char *out, uint32_t nanoseconds)
@@ -77,26 +76,41 @@ static bool read_unit(struct rc_sv text, uint32_t *io_at, int64_t *ret)
     return false;
 }
 
+/* Nanoseconds of a fraction of a unit; the fraction is given as its first nine digits and the nine after
+ * them. What is finer than a nanosecond is cut off. */
+static int64_t fraction_of(int64_t unit, int64_t first, int64_t rest)
+{
+    int64_t seconds = unit / BILLION;
+    return seconds > 0 ? first * seconds + rest * seconds / BILLION : first * unit / BILLION;
+}
+
+static int64_t read_nine(struct rc_sv text, uint32_t *io_at)
+{
+    int64_t number = 0;
+    for (unsigned i = 0; i < 9; i++)
+        number = number * 10 + (is_digit(text, *io_at) ? text.p[(*io_at)++] - '0' : 0);
+    return number;
+}
+
 /* number [. fraction] unit; the sum is kept negative, where one more fits. */
 static bool read_span(struct rc_sv text, uint32_t *io_at, int64_t *io_sum)
 {
-    uint64_t whole = 0, part = 0, scale = 1;
-    uint32_t from = *io_at;
+    int64_t whole = 0, first = 0, rest = 0, unit, number;
+    uint32_t from = *io_at, points = 0;
     for (; is_digit(text, *io_at); ++*io_at)
-        if (__builtin_mul_overflow(whole, 10u, &whole) ||
-            __builtin_add_overflow(whole, (uint64_t)(text.p[*io_at] - '0'), &whole))
+        if (__builtin_mul_overflow(whole, 10, &whole) ||
+            __builtin_sub_overflow(whole, text.p[*io_at] - '0', &whole))
             return false;
-    uint32_t digits = *io_at - from;
-    if (*io_at < text.n && text.p[*io_at] == '.')
-        for (++*io_at; is_digit(text, *io_at); ++*io_at, digits++)
-            if (scale < UINT64_C(100000000000000000)) { /* what is finer than a nanosecond is cut off */
-                part = part * 10 + (uint64_t)(text.p[*io_at] - '0');
-                scale *= 10;
-            }
-    int64_t unit, number;
-    if (digits == 0 || !read_unit(text, io_at, &unit) || whole > (uint64_t)INT64_MAX + 1) return false;
-    if (__builtin_mul_overflow((int64_t)(0 - whole), unit, &number) ||
-        __builtin_sub_overflow(number, (int64_t)((wide)part * (wide)unit / scale), &number))
+    if (*io_at < text.n && text.p[*io_at] == '.') {
+        points = 1;
+        ++*io_at;
+        first = read_nine(text, io_at);
+        rest = read_nine(text, io_at);
+        while (is_digit(text, *io_at)) ++*io_at;
+    }
+    if (*io_at - from == points || !read_unit(text, io_at, &unit)) return false; /* not one digit */
+    if (__builtin_mul_overflow(whole, unit, &number) ||
+        __builtin_sub_overflow(number, fraction_of(unit, first, rest), &number))
         return false;
     return !__builtin_add_overflow(*io_sum, number, io_sum);
 }

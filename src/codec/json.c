@@ -163,6 +163,19 @@ static enum rc_status fail_syntax(struct rc_sv text, const json_error_t *wrong, 
     return status;
 }
 
+/* jansson overlooks a NUL behind a number; no JSON text has one anywhere. */
+static enum rc_status fail_nul(struct rc_sv text, struct rc_error *err)
+{
+    unsigned line = 1, column = 1;
+    for (uint32_t i = 0; text.p[i] != 0; i++) {
+        column = text.p[i] == '\n' ? 1 : column + (((unsigned char)text.p[i] & 0xc0) != 0x80);
+        line += text.p[i] == '\n';
+    }
+    rc_fail(err, RC_SYNTAX, "a NUL byte");
+    rc_error_at(err, line, column);
+    return RC_SYNTAX;
+}
+
 static json_t *load(struct rc_sv text, json_error_t *ret_wrong)
 {
     return json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
@@ -182,6 +195,7 @@ enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct c
                              struct rc_error *err)
 {
     json_error_t wrong;
+    if (text.n > 0 && memchr(text.p, 0, text.n)) return fail_nul(text, err);
     json_t *json = load(text, &wrong);
     if (!json && json_error_code(&wrong) == json_error_numeric_overflow) {
         struct rc_sv wide = widen_numbers(text, arena);
