@@ -1,0 +1,148 @@
+/* recourse retry, check, cancel, rollback, resolve: says what it will touch, asks where that is wise, acts on
+ * exactly the state that was shown (If-Match), and says what came of it. */
+#include "cli/run.h"
+
+enum { INDENT = 4 };
+
+struct action {
+    const char *command, *action; /* as typed; as the API spells it */
+    bool ask;                     /* a person is asked first */
+    const char *done;
+};
+
+static const struct action actions[] = {
+    {"retry", "retry", false, "tried again"}, {"check", "check", false, "being checked"},
+    {"cancel", "cancel", true, "cancelled"},  {"rollback", "roll_back", true, "being rolled back"},
+    {"resolve", "resolve", true, "resolved"},
+};
+
+static const struct action *find_action(const char *command)
+{
+    for (unsigned i = 0; i < sizeof actions / sizeof *actions; i++)
+        if (strcmp(actions[i].command, command) == 0) return &actions[i];
+    return NULL;
+}
+
+static void put_undo(struct cli *cli, const struct cel_value *body)
+{
+    struct screen *screen = &cli->screen;
+    struct cel_value undo = cli_member(body, "undo");
+    if (undo.kind != CEL_LIST || undo.n == 0) {
+        fputs("  nothing has happened outside that would have to be undone\n", screen->out);
+        return;
+    }
+    fputs("  would undo, in this order:\n", screen->out);
+    for (uint32_t i = 0; i < undo.n; i++) {
+        const struct cel_value *one = &undo.v.items[i];
+        struct rc_sv id = cli_text(one, "external_id");
+        fprintf(screen->out, "%*u. ", INDENT, i + 1);
+        screen_sv(screen, cli_text(one, "step"));
+        fputs(" at ", screen->out);
+        screen_sv(screen, cli_text(one, "dependency"));
+        if (id.n) {
+            fputs(", made ", screen->out);
+            screen_sv(screen, id);
+        }
+        fputc('\n', screen->out);
+    }
+}
+
+/* What it will touch: the command, and what exactly this action does to it. */
+static int show_target(struct cli *cli, const struct action *action, struct rc_sv id, struct cli_reply *reply)
+{
+    bool undo = strcmp(action->action, "roll_back") == 0;
+    int fault = undo ? cli_get(cli, reply, "/v1/commands/%.*s/actions/roll_back", RC_SV_ARG(id))
+                     : cli_get(cli, reply, "/v1/commands/%.*s/explain", RC_SV_ARG(id));
+    if (fault != CLI_OK || cli->quiet || cli->json) return fault;
+    const struct cel_value *body = &reply->answer.body;
+    cli_put_head(cli, body);
+    if (undo) {
+        put_undo(cli, body);
+        return CLI_OK;
+    }
+    struct cel_value all = cli_member(body, "actions"), one = cli_member(&all, action->action);
+    struct cel_value what = cli_member(body, "what");
+    screen_item(&cli->screen, action->command, 2 + 10, cli_text(&one, "text"));
+    if (cli_text(&what, "step").n) screen_item(&cli->screen, "step", 2 + 10, cli_text(&what, "text"));
+    return CLI_OK;
+}
+
+static const char *verdict(const struct cli_args *args)
+{
+    static const struct {
+        const char *option, *verdict;
+    } row[] = {{"happened", "happened"}, {"did-not-happen", "did_not_happen"}, {"accept", "accepted_as_is"}};
+    const char *found = NULL;
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        if (!cli_has(args, row[i].option)) continue;
+        if (found) return NULL;
+        found = row[i].verdict;
+    }
+    return found;
+}
+
+static int put_body(struct cli *cli, const struct action *action, struct rc_buf *buf)
+{
+    static const struct {
+        const char *option, *member;
+    } text[] = {{"reason", "reason"}, {"key", "key"}, {"step", "step"}, {"external-id", "external_id"}};
+    const struct cli_args *args = cli->args;
+    struct rc_json json = cli_body(cli, buf);
+    if (cli->actor) rc_json_text(&json, "actor", cli->actor);
+    for (unsigned i = 0; i < sizeof text / sizeof *text; i++)
+        if (cli_has(args, text[i].option))
+            rc_json_text(&json, text[i].member, cli_value(args, text[i].option));
+    int fault = CLI_OK;
+    if (strcmp(action->action, "resolve") == 0) {
+        const char *said = verdict(args), *reason = cli_value(args, "reason");
+        if (!said) return cli_usage(cli, "wants exactly one of --happened, --did-not-happen and --accept");
+        if (!reason || !*reason) return cli_usage(cli, "wants --reason: what is the evidence?");
+        rc_json_text(&json, "verdict", said);
+        fault = cli_put_json_option(cli, &json, "outputs", "outputs");
+    }
+    rc_json_end_object(&json);
+    return fault;
+}
+
+static void put_result(struct cli *cli, const struct action *action, const struct cli_reply *reply)
+{
+    struct screen *screen = &cli->screen;
+    const struct cel_value *body = &reply->answer.body;
+    if (cli->quiet) {
+        screen_sv(screen, cli_text(body, "state"));
+        fputc('\n', screen->out);
+        return;
+    }
+    fprintf(screen->out, "%s: ", reply->answer.replayed ? "was done already" : action->done);
+    screen_tint(screen, screen_state_tint(cli_text(body, "state")));
+    screen_sv(screen, cli_text(body, "state"));
+    screen_tint(screen, TINT_NONE);
+    fputs(", ", screen->out);
+    screen_sv(screen, cli_text(body, "display"));
+    fputc('\n', screen->out);
+}
+
+int cli_run_action(struct cli *cli, const struct cli_args *args)
+{
+    const struct action *action = find_action(args->command->name);
+    struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
+    struct cli_reply shown, reply;
+    struct rc_buf body;
+    char path[CLI_MAX_PATH];
+    int fault = put_body(cli, action, &body);
+    if (fault == CLI_OK) fault = show_target(cli, action, id, &shown);
+    if (fault != CLI_OK) return fault;
+    if (action->ask && !cli_confirm(cli, "do it?")) {
+        fputs("nothing was done\n", stderr);
+        return CLI_DECLINED;
+    }
+    snprintf(path, sizeof path, "/v1/commands/%.*s/actions/%s", RC_SV_ARG(id), action->action);
+    /* an action with a key of its own is idempotent: its repeat must not stumble over the state it has made */
+    fault = cli_post(cli, &reply, path, &body, cli_has(args, "key") ? NULL : shown.answer.etag);
+    if (fault != CLI_OK) return fault;
+    if (cli->json)
+        cli_put_raw(cli, &reply);
+    else
+        put_result(cli, action, &reply);
+    return CLI_OK;
+}

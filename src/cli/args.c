@@ -1,0 +1,131 @@
+/* Command lines to struct cli_args, by the table. getopt_long does the reading. */
+#include "cli/run.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_OPTIONS = 48, FIRST_CODE = 256 };
+
+/* What getopt wants, made from two lists of the table. */
+struct spec {
+    struct option longs[MAX_OPTIONS + 1];
+    const struct cli_option *from[MAX_OPTIONS];
+    char shorts[2 * MAX_OPTIONS + 3];
+    int n;
+};
+
+static void add_list(struct spec *spec, const struct cli_option *list, size_t *io_short)
+{
+    for (; list && list->name && spec->n < MAX_OPTIONS; list++) {
+        spec->longs[spec->n] = (struct option){.name = list->name,
+                                               .has_arg = list->arg ? required_argument : no_argument,
+                                               .val = FIRST_CODE + spec->n};
+        spec->from[spec->n++] = list;
+        if (!list->letter) continue;
+        spec->shorts[(*io_short)++] = list->letter;
+        if (list->arg) spec->shorts[(*io_short)++] = ':';
+    }
+}
+
+/* `stop`: at the first operand, which is the command's name. */
+static void make_spec(struct spec *spec, const struct cli_option *own, bool stop)
+{
+    size_t n = 0;
+    memset(spec, 0, sizeof *spec);
+    if (stop) spec->shorts[n++] = '+';
+    spec->shorts[n++] = ':'; /* we say ourselves what is wrong */
+    add_list(spec, cli_globals, &n);
+    add_list(spec, own, &n);
+}
+
+static const struct cli_option *option_of(const struct spec *spec, int code)
+{
+    if (code >= FIRST_CODE) return spec->from[code - FIRST_CODE];
+    for (int i = 0; i < spec->n; i++)
+        if (spec->from[i]->letter == code) return spec->from[i];
+    return NULL;
+}
+
+static int complain(const char *command, const char *what, const char *option)
+{
+    fprintf(stderr, "recourse%s%s: %s %s (recourse help%s%s)\n", command ? " " : "", command ? command : "",
+            option, what, command ? " " : "", command ? command : "");
+    return CLI_USAGE;
+}
+
+static int read_options(int argc, char **argv, const struct spec *spec, struct cli_args *args)
+{
+    const char *command = args->command ? args->command->name : NULL;
+    for (int code; (code = getopt_long(argc, argv, spec->shorts, spec->longs, NULL)) != -1;) {
+        const char *said = optind > 0 && optind <= argc ? argv[optind - 1] : "?";
+        if (code == ':') return complain(command, "needs a value", said);
+        if (code == '?') return complain(command, "is not an option here", said);
+        const struct cli_option *option = option_of(spec, code);
+        if (!option || args->ngiven == CLI_MAX_GIVEN)
+            return complain(command, "is one option too many", said);
+        args->given[args->ngiven] = option;
+        args->value[args->ngiven++] = optarg ? optarg : "";
+    }
+    return CLI_OK;
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+    for (const struct cli_command *command = cli_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0) return command;
+    return NULL;
+}
+
+const struct cli_command *cli_find(const char *name)
+{
+    return find_command(name);
+}
+
+int cli_parse(int argc, char **argv, struct cli_args *args)
+{
+    struct spec spec;
+    make_spec(&spec, NULL, true);
+    optind = 0; /* glibc: start anew */
+    opterr = 0;
+    int fault = read_options(argc, argv, &spec, args);
+    if (fault || optind >= argc) return fault;
+    args->command = find_command(argv[optind]);
+    if (!args->command) {
+        fprintf(stderr, "recourse: there is no command \"%s\" (recourse help)\n", argv[optind]);
+        return CLI_USAGE;
+    }
+    argc -= optind;
+    argv += optind;
+    make_spec(&spec, args->command->options, false);
+    optind = 0;
+    fault = read_options(argc, argv, &spec, args);
+    args->operand = argv + optind;
+    args->noperands = argc - optind;
+    if (fault || cli_has(args, "help")) return fault;
+    if (args->noperands >= args->command->least && args->noperands <= args->command->most) return CLI_OK;
+    fprintf(stderr, "usage: recourse %s%s%s (recourse help %s)\n", args->command->name,
+            *args->command->args ? " " : "", args->command->args, args->command->name);
+    return CLI_USAGE;
+}
+
+const char *cli_value(const struct cli_args *args, const char *name)
+{
+    for (unsigned i = args->ngiven; i-- > 0;)
+        if (strcmp(args->given[i]->name, name) == 0) return args->value[i];
+    return NULL;
+}
+
+bool cli_has(const struct cli_args *args, const char *name)
+{
+    return cli_value(args, name) != NULL;
+}
+
+const char *cli_each(const struct cli_args *args, const char *name, unsigned *io_at)
+{
+    while (*io_at < args->ngiven) {
+        unsigned i = (*io_at)++;
+        if (strcmp(args->given[i]->name, name) == 0) return args->value[i];
+    }
+    return NULL;
+}

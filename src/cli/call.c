@@ -1,0 +1,237 @@
+/* Talking to the server, and to the person about what it said. */
+#include "cli/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MAX_BODY = 2 << 20, READ_FIRST = 16 << 10 };
+
+/* ---- values -------------------------------------------------------------------------------------------- */
+
+struct cel_value cli_member(const struct cel_value *object, const char *name)
+{
+    const struct cel_value *value = cel_map_get(object, name);
+    return value ? *value : cel_null();
+}
+
+struct rc_sv cli_text(const struct cel_value *object, const char *name)
+{
+    struct cel_value value = cli_member(object, name);
+    return value.kind == CEL_STRING ? cel_text(value) : (struct rc_sv){0};
+}
+
+bool cli_bool(const struct cel_value *object, const char *name)
+{
+    struct cel_value value = cli_member(object, name);
+    return value.kind == CEL_BOOL && value.v.b;
+}
+
+uint64_t cli_number(const struct cel_value *object, const char *name)
+{
+    struct cel_value value = cli_member(object, name);
+    return value.kind == CEL_INT && value.v.i > 0 ? (uint64_t)value.v.i : 0;
+}
+
+/* ---- errors -------------------------------------------------------------------------------------------- */
+
+/* Scripts look at these; `recourse help` lists them. */
+int cli_exit_of(enum rc_status status)
+{
+    switch (status) {
+    case RC_OK: return CLI_OK;
+    case RC_NOT_FOUND: return CLI_NOT_FOUND;
+    case RC_UNREACHABLE:
+    case RC_COMMIT_UNKNOWN:
+    case RC_BUSY:
+    case RC_STOPPING:
+    case RC_FULL:
+    case RC_IO: return CLI_UNREACHABLE;
+    case RC_LIMIT:
+    case RC_SYNTAX:
+    case RC_INVALID:
+    case RC_UNSUPPORTED:
+    case RC_EVAL:
+    case RC_UNAUTHENTICATED:
+    case RC_FORBIDDEN:
+    case RC_KEY_CONFLICT:
+    case RC_REFUSED:
+    case RC_STALE:
+    case RC_IN_USE: return CLI_REFUSED;
+    case RC_NOMEM:
+    case RC_LOCKED:
+    case RC_DAMAGED:
+    case RC_NEWER:
+    case RC_METHOD:
+    case RC_MEDIA:
+    case RC_MISDIRECTED:
+    case RC_BUG:
+    case RC_STATUS_COUNT: break;
+    }
+    return CLI_ERROR;
+}
+
+static void put_errors(struct screen *screen, const struct cel_value *problem)
+{
+    struct cel_value errors = cli_member(problem, "errors");
+    for (uint32_t i = 0; errors.kind == CEL_LIST && i < errors.n; i++) {
+        const struct cel_value *one = &errors.v.items[i];
+        struct rc_sv source = cli_text(one, "source"), pointer = cli_text(one, "pointer");
+        fputs("  ", screen->out);
+        if (source.n) {
+            screen_sv(screen, source);
+            if (cli_number(one, "line"))
+                fprintf(screen->out, ":%llu:%llu", (unsigned long long)cli_number(one, "line"),
+                        (unsigned long long)cli_number(one, "column"));
+            fputs(": ", screen->out);
+        } else if (pointer.n) {
+            screen_sv(screen, pointer);
+            fputs(": ", screen->out);
+        }
+        screen_sv(screen, cli_text(one, "detail"));
+        fputc('\n', screen->out);
+    }
+}
+
+int cli_fail(struct cli *cli, const struct cli_reply *reply, const struct rc_error *err)
+{
+    struct screen screen;
+    screen_open(&screen, stderr);
+    if (cli->json && reply && reply->answer.body.kind == CEL_MAP) {
+        fwrite(reply->answer.text.p, 1, reply->answer.text.n, stderr);
+        fputc('\n', stderr);
+        return cli_exit_of(err->status);
+    }
+    fprintf(stderr, "recourse: %s: ", rc_status_text(err->status));
+    screen_sv(&screen, rc_sv_of(err->text));
+    fputc('\n', stderr);
+    if (reply && reply->answer.body.kind == CEL_MAP) {
+        struct rc_sv command = cli_text(&reply->answer.body, "command");
+        put_errors(&screen, &reply->answer.body);
+        if (command.n) {
+            const char *slash = memrchr(command.p, '/', command.n);
+            struct rc_sv id =
+                slash ? (struct rc_sv){slash + 1, (uint32_t)(command.p + command.n - slash - 1)} : command;
+            fputs("  the first one: recourse show ", stderr);
+            screen_sv(&screen, id);
+            fputc('\n', stderr);
+        }
+    }
+    if (err->status == RC_UNREACHABLE)
+        fputs("  is it running? `recourse serve` starts it; --server or RECOURSE_SERVER says where it is\n",
+              stderr);
+    return cli_exit_of(err->status);
+}
+
+int cli_usage(struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "recourse %s: ", cli->args->command->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, " (recourse help %s)\n", cli->args->command->name);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+/* ---- calls --------------------------------------------------------------------------------------------- */
+
+enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *method, const char *path,
+                       struct rc_sv body, const char *etag, struct rc_error *err)
+{
+    *ret = (struct cli_reply){.answer.body = cel_null()};
+    if (!cli->client) {
+        const struct rc_client_options options = {.server = cli->server};
+        ret->status = rc_client_open(&options, &cli->client, err);
+        if (ret->status != RC_OK) return ret->status;
+    }
+    const struct rc_client_call call = {.method = method, .path = path, .body = body, .etag = etag};
+    ret->status = rc_client_do(cli->client, &call, cli->arena, &ret->answer, err);
+    return ret->status;
+}
+
+int cli_get(struct cli *cli, struct cli_reply *ret, const char *format, ...)
+{
+    struct rc_error err = {0};
+    char path[CLI_MAX_PATH];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof path) return cli_usage(cli, "what is asked for is too long");
+    enum rc_status status = cli_ask(cli, ret, "GET", path, (struct rc_sv){0}, NULL, &err);
+    return status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
+}
+
+int cli_post(struct cli *cli, struct cli_reply *ret, const char *path, const struct rc_buf *body,
+             const char *etag)
+{
+    struct rc_error err = {0};
+    *ret = (struct cli_reply){.answer.body = cel_null()};
+    enum rc_status status =
+        body->status == RC_OK ? cli_ask(cli, ret, "POST", path, rc_buf_sv(body), etag, &err)
+                              : rc_fail(&err, body->status, "the request is larger than %d bytes", MAX_BODY);
+    return status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
+}
+
+void cli_put_raw(struct cli *cli, const struct cli_reply *reply)
+{
+    fwrite(reply->answer.text.p, 1, reply->answer.text.n, cli->screen.out);
+    fputc('\n', cli->screen.out);
+}
+
+struct rc_json cli_body(struct cli *cli, struct rc_buf *buf)
+{
+    *buf = rc_buf_in(cli->arena, MAX_BODY);
+    struct rc_json json = {.buf = buf};
+    rc_json_object(&json, NULL);
+    return json;
+}
+
+/* ---- files and people ---------------------------------------------------------------------------------- */
+
+static int read_fd(struct cli *cli, int fd, const char *path, struct rc_sv *ret)
+{
+    struct rc_buf buf = rc_buf_in(cli->arena, CLI_MAX_INPUT);
+    char chunk[READ_FIRST];
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            fprintf(stderr, "recourse: %s: %s\n", path, strerror(errno));
+            return CLI_ERROR;
+        }
+        if (n == 0) break;
+        rc_put(&buf, (struct rc_sv){chunk, (uint32_t)n});
+    }
+    if (buf.status != RC_OK) {
+        fprintf(stderr, "recourse: %s is larger than %d bytes\n", path, CLI_MAX_INPUT);
+        return CLI_REFUSED;
+    }
+    *ret = buf.p ? rc_buf_sv(&buf) : RC_SV("");
+    return CLI_OK;
+}
+
+int cli_read_file(struct cli *cli, const char *path, struct rc_sv *ret)
+{
+    if (strcmp(path, "-") == 0) return read_fd(cli, STDIN_FILENO, "standard input", ret);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        fprintf(stderr, "recourse: %s: %s\n", path, strerror(errno));
+        return CLI_ERROR;
+    }
+    int fault = read_fd(cli, fd, path, ret);
+    close(fd);
+    return fault;
+}
+
+bool cli_confirm(struct cli *cli, const char *question)
+{
+    if (cli->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return true;
+    char line[64];
+    fprintf(stderr, "%s [y/N] ", question);
+    if (!fgets(line, sizeof line, stdin)) return false;
+    return line[0] == 'y' || line[0] == 'Y';
+}

@@ -1,0 +1,124 @@
+/* The command table. */
+#include "cli/run.h"
+
+#define END                                                                                                  \
+    {                                                                                                        \
+        NULL, 0, NULL, NULL                                                                                  \
+    }
+
+const struct cli_option cli_globals[] = {
+    {"server", 0, "URL", "address of the server (else $RECOURSE_SERVER, else http://127.0.0.1:7070)"},
+    {"actor", 0, "NAME", "who is acting, for the record (else $RECOURSE_ACTOR, else your login name)"},
+    {"json", 0, NULL, "answers as JSON"},
+    {"quiet", 'q', NULL, "only what a script needs"},
+    {"yes", 'y', NULL, "do not ask"},
+    {"help", 'h', NULL, "help"},
+    END,
+};
+
+static const struct cli_option serve_options[] = {
+    {"listen", 0, "ADDRESS",
+     "where to listen, HOST:PORT (127.0.0.1:7070); an address of loopback, port 0 is any"},
+    {"unsafe-listen", 0, "ADDRESS",
+     "the same for any address. Nobody is authenticated and nothing is encrypted in this version: whoever "
+     "reaches "
+     "the address may do everything"},
+    {"allow-host", 0, "NAME", "a name that a Host header may have, beside localhost (may be repeated)"},
+    {"store", 0, "FILE", "the store (recourse.db); made where it is not there"},
+    {"defs", 0, "DIR", "definitions to bring into force at start and on SIGHUP"},
+    {"secrets", 0, "DIR", "secrets, one file each, named like the secret"},
+    {"drain", 0, "TIME", "how long attempts in flight may take to end when the server stops (10s)"},
+    {"log", 0, "FORMAT", "text or json (text on a terminal, else json)"},
+    END,
+};
+static const struct cli_option apply_options[] = {
+    {"dry-run", 0, NULL, "say what would change, and change nothing"},
+    {"prune", 0, NULL, "take out of force what the directory does not have"},
+    END,
+};
+static const struct cli_option submit_options[] = {
+    {"key", 'k', "KEY", "idempotency key (else the flow's own)"},
+    {"payload", 'p', "JSON", "the payload; @FILE reads a file, - reads standard input"},
+    {"ref", 'r', "NAME=VALUE", "a label to search by (may be repeated)"},
+    END,
+};
+static const struct cli_option list_options[] = {
+    {"state", 's', "STATES", "only these states, with commas between them"},
+    {"type", 't', "TYPE", "only this type"},
+    {"ref", 'r', "NAME=VALUE", "only with this label"},
+    {"limit", 'n', "N", "rows of a page, up to 200 (50)"},
+    {"before", 0, "CURSOR", "the page behind this one"},
+    END,
+};
+static const struct cli_option history_options[] = {
+    {"after", 0, "N", "only records behind this revision"},
+    END,
+};
+static const struct cli_option act_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    END,
+};
+static const struct cli_option step_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    {"step", 's', "STEP", "which step, where several are possible"},
+    END,
+};
+static const struct cli_option resolve_options[] = {
+    {"reason", 'm', "TEXT", "the evidence (required): where did you look, what did you see?"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    {"step", 's', "STEP", "which step, where several are possible"},
+    {"happened", 0, NULL, "the step happened; the flow goes on behind it"},
+    {"did-not-happen", 0, NULL, "the step did not happen; it is tried again or given up as the flow says"},
+    {"accept", 0, NULL, "end the whole command as it is now"},
+    {"external-id", 0, "ID", "what the step made outside (with --happened)"},
+    {"outputs", 0, "JSON", "the step's outputs as an object (with --happened); @FILE, -"},
+    END,
+};
+
+const struct cli_command cli_commands[] = {
+    {"serve", "", "run the server",
+     "Starting is recovering: what was in flight when the server stopped, also by a crash, is settled "
+     "first.\n"
+     "SIGHUP reads the definitions again; SIGTERM stops: new work is refused, attempts in flight may end.",
+     serve_options, 0, 0, cli_run_serve},
+    {"apply", "DIR", "bring definitions into force",
+     "Shows what changes, then stores new versions. Commands that are under way keep the version that they "
+     "started "
+     "with.",
+     apply_options, 1, 1, cli_run_apply},
+    {"submit", "TYPE", "submit a command",
+     "Safe to repeat: the same key and payload is the same command. The same key with another payload is "
+     "refused.",
+     submit_options, 1, 1, cli_run_submit},
+    {"list", "", "list commands, newest first", NULL, list_options, 0, 0, cli_run_list},
+    {"show", "ID", "show one command and its steps", NULL, NULL, 1, 1, cli_run_show},
+    {"explain", "ID", "say what is wrong, what is safe, and what can be done",
+     "The first thing to ask when something failed: what happened, whether the other side received it, "
+     "whether a retry "
+     "can make a duplicate, and which actions are possible now.",
+     NULL, 1, 1, cli_run_explain},
+    {"history", "ID", "everything that happened to a command, oldest first", NULL, history_options, 1, 1,
+     cli_run_history},
+    {"retry", "ID", "try again what did not succeed",
+     "What succeeded is never done again. A step whose outcome is unknown is checked first, or repeated only "
+     "where the "
+     "flow says that this is safe.",
+     act_options, 1, 1, cli_run_action},
+    {"check", "ID", "ask the other side now what happened", NULL, step_options, 1, 1, cli_run_action},
+    {"cancel", "ID", "start nothing new and settle what has left",
+     "What has already left is not forgotten: it is settled by its check. Nothing is undone; that is "
+     "`rollback`.",
+     act_options, 1, 1, cli_run_action},
+    {"rollback", "ID", "undo what happened, last first",
+     "Shows which undos would run before anything is done.", act_options, 1, 1, cli_run_action},
+    {"resolve", "ID", "say with evidence what happened",
+     "For outcomes that no check can settle. Look at the outside system first; what you say is believed and "
+     "recorded "
+     "with your name.",
+     resolve_options, 1, 1, cli_run_action},
+    {"version", "", "print the version", NULL, NULL, 0, 0, cli_run_version},
+    {"help", "[COMMAND]", "help on everything, or on one command", NULL, NULL, 0, 1, cli_run_help},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
+};

@@ -1,0 +1,130 @@
+/* recourse explain: for a person who was just woken up. */
+#include "cli/run.h"
+
+enum { INDENT = 14 };
+
+static struct rc_sv attempt_text(struct cli *cli, const struct cel_value *attempt)
+{
+    struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
+    struct rc_sv began = cli_text(attempt, "began");
+    rc_put_format(&buf, "%.*s, %.*s (attempt %llu), %.*s: %.*s", RC_SV_ARG(cli_text(attempt, "step")),
+                  RC_SV_ARG(cli_text(attempt, "purpose")), (unsigned long long)cli_number(attempt, "attempt"),
+                  RC_SV_ARG(screen_ago(&cli->screen, cli->arena, began)),
+                  RC_SV_ARG(cli_text(attempt, "outcome_text")));
+    if (cli_number(attempt, "status"))
+        rc_put_format(&buf, " (answered with %llu)", (unsigned long long)cli_number(attempt, "status"));
+    else if (cli_text(attempt, "why_text").n)
+        rc_put_format(&buf, " (%.*s)", RC_SV_ARG(cli_text(attempt, "why_text")));
+    return rc_buf_sv(&buf);
+}
+
+static void put_what(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value what = cli_member(body, "what");
+    struct rc_sv error = cli_text(&what, "error");
+    screen_item(&cli->screen, "What", INDENT, cli_text(&what, "text"));
+    if (error.n) screen_item(&cli->screen, "Error", INDENT, error);
+}
+
+static void put_affected(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value affects = cli_member(body, "affects"), refs = cli_member(&affects, "refs");
+    struct cel_value done = cli_member(&affects, "done");
+    struct rc_sv text = cli_refs_text(cli, refs), actor = cli_text(&affects, "actor");
+    screen_item(&cli->screen, "Affects", INDENT,
+                rc_text(cli->arena, "%.*s%ssubmitted by %.*s", RC_SV_ARG(text), text.n ? ", " : "",
+                        RC_SV_ARG(actor)));
+    if (done.kind != CEL_LIST || done.n == 0) return;
+    struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
+    for (uint32_t i = 0; i < done.n; i++) {
+        struct rc_sv id = cli_text(&done.v.items[i], "external_id");
+        rc_put_text(&buf, i ? ", " : "");
+        rc_put(&buf, cli_text(&done.v.items[i], "step"));
+        if (id.n) rc_put_format(&buf, " (%.*s)", RC_SV_ARG(id));
+    }
+    screen_item(&cli->screen, "Done so far", INDENT, rc_buf_sv(&buf));
+}
+
+static void put_answers(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value received = cli_member(body, "received"), last = cli_member(body, "last_attempt");
+    struct cel_value retry = cli_member(body, "retry"), next = cli_member(body, "next");
+    struct rc_sv at = screen_ago(&cli->screen, cli->arena, cli_text(&next, "at"));
+    if (received.kind == CEL_MAP) screen_item(&cli->screen, "Received", INDENT, cli_text(&received, "text"));
+    put_affected(cli, body);
+    if (last.kind == CEL_MAP) screen_item(&cli->screen, "Last time", INDENT, attempt_text(cli, &last));
+    if (!cli_bool(body, "ended"))
+        screen_item(&cli->screen, "Retry", INDENT,
+                    rc_text(cli->arena, "%s: %.*s", cli_bool(&retry, "safe") ? "safe" : "NOT safe",
+                            RC_SV_ARG(cli_text(&retry, "text"))));
+    screen_item(&cli->screen, "Next", INDENT,
+                rc_text(cli->arena, "%.*s%s%.*s%s", RC_SV_ARG(cli_text(&next, "text")), at.n ? " (" : "",
+                        RC_SV_ARG(at), at.n ? ")" : ""));
+}
+
+/* What to type for an action; the hints are what it needs beside the id. */
+static const struct {
+    const char *action, *command, *hint;
+} spelling[] = {
+    {"retry", "retry", ""},
+    {"check", "check", ""},
+    {"cancel", "cancel", ""},
+    {"roll_back", "rollback", ""},
+    {"resolve", "resolve", " --happened|--did-not-happen|--accept --reason …"},
+};
+
+static void put_actions(struct cli *cli, const struct cel_value *body)
+{
+    struct screen *screen = &cli->screen;
+    struct cel_value actions = cli_member(body, "actions");
+    struct rc_sv id = cli_text(body, "id");
+    bool any = false;
+    for (int pass = 1; pass >= 0; pass--) {
+        bool titled = false;
+        for (unsigned i = 0; i < sizeof spelling / sizeof *spelling; i++) {
+            struct cel_value one = cli_member(&actions, spelling[i].action);
+            if (one.kind != CEL_MAP || cli_bool(&one, "allowed") != (pass == 1)) continue;
+            if (!titled) {
+                screen_tint(screen, TINT_BOLD);
+                fputs(pass  ? "\nYou can\n"
+                      : any ? "\nNot possible now\n"
+                            : "\nThere is nothing to do\n",
+                      screen->out);
+                screen_tint(screen, TINT_NONE);
+            }
+            titled = true;
+            if (pass) {
+                any = true;
+                fprintf(screen->out, "  recourse %s %.*s%s\n", spelling[i].command, RC_SV_ARG(id),
+                        spelling[i].hint);
+                fprintf(screen->out, "%*s", INDENT, "");
+                screen_wrap(screen, INDENT, INDENT, cli_text(&one, "text"));
+            } else {
+                screen_item(screen, spelling[i].command, INDENT, cli_text(&one, "why_not"));
+            }
+        }
+    }
+}
+
+int cli_run_explain(struct cli *cli, const struct cli_args *args)
+{
+    struct cli_reply reply;
+    struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
+    int fault = cli_get(cli, &reply, "/v1/commands/%.*s/explain", RC_SV_ARG(id));
+    if (fault != CLI_OK) return fault;
+    const struct cel_value *body = &reply.answer.body;
+    struct cel_value what = cli_member(body, "what");
+    if (cli->json) {
+        cli_put_raw(cli, &reply);
+    } else if (cli->quiet) {
+        screen_sv(&cli->screen, cli_text(&what, "text"));
+        fputc('\n', cli->screen.out);
+    } else {
+        cli_put_head(cli, body);
+        fputc('\n', cli->screen.out);
+        put_what(cli, body);
+        put_answers(cli, body);
+        put_actions(cli, body);
+    }
+    return CLI_OK;
+}

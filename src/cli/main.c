@@ -1,0 +1,84 @@
+/* From argv to an exit code. */
+#include "cli/run.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ARENA_FIRST = 64 << 10 };
+
+static const char *first_of(const char *given, const char *variable, const char *otherwise)
+{
+    const char *value = getenv(variable);
+    if (given) return given;
+    return value && *value ? value : otherwise;
+}
+
+static const char *login_name(void)
+{
+    const struct passwd *entry = getpwuid(getuid());
+    return entry ? entry->pw_name : NULL;
+}
+
+int cli_run_serve(struct cli *cli, const struct cli_args *args)
+{
+    return cli->host->serve(args);
+}
+
+int cli_run_version(struct cli *cli, const struct cli_args *args)
+{
+    (void)args;
+    if (cli->json)
+        fprintf(cli->screen.out, "{\"version\":\"%s\"}\n", cli->host->version);
+    else
+        fprintf(cli->screen.out, cli->quiet ? "%s\n" : "recourse %s\n", cli->host->version);
+    return CLI_OK;
+}
+
+/* A full disk or a closed pipe behind standard output is an error too. */
+static int flushed(int code)
+{
+    bool failed = ferror(stdout) || fflush(stdout) != 0;
+    if (!failed || code != CLI_OK) return code;
+    fputs("recourse: standard output cannot be written\n", stderr);
+    return CLI_ERROR;
+}
+
+static int run(struct cli *cli)
+{
+    const struct cli_command *command = cli->args->command;
+    if (!command) {
+        cli_put_help(cli);
+        return cli_has(cli->args, "help") ? CLI_OK : CLI_USAGE;
+    }
+    if (cli_has(cli->args, "help")) {
+        cli_put_command_help(cli, command);
+        return CLI_OK;
+    }
+    return command->run(cli, cli->args);
+}
+
+int cli_main(int argc, char **argv, const struct cli_host *host)
+{
+    struct cli_args args = {0};
+    int code = cli_parse(argc, argv, &args);
+    if (code != CLI_OK) return code;
+    struct cli cli = {.host = host,
+                      .args = &args,
+                      .server =
+                          first_of(cli_value(&args, "server"), "RECOURSE_SERVER", "http://127.0.0.1:7070"),
+                      .actor = first_of(cli_value(&args, "actor"), "RECOURSE_ACTOR", login_name()),
+                      .json = cli_has(&args, "json"),
+                      .quiet = cli_has(&args, "quiet"),
+                      .yes = cli_has(&args, "yes"),
+                      .arena = rc_arena_new(ARENA_FIRST, CLI_ARENA)};
+    if (!cli.arena) {
+        fputs("recourse: out of memory\n", stderr);
+        return CLI_ERROR;
+    }
+    screen_open(&cli.screen, stdout);
+    code = flushed(run(&cli));
+    rc_client_close(cli.client);
+    rc_arena_free(cli.arena);
+    return code;
+}

@@ -1,0 +1,81 @@
+#pragma once
+/* What the commands of the command line share. Internal to cli/. */
+#include "cli/cli.h"
+#include "cli/screen.h"
+#include "client/client.h"
+#include "codec/write.h"
+
+enum { CLI_ARENA = 512 << 20, CLI_MAX_INPUT = 1 << 20, CLI_MAX_PATH = 4096 };
+
+struct cli {
+    const struct cli_host *host;
+    const struct cli_args *args;
+    const char *server, *actor;
+    bool json, quiet, yes;
+    struct rc_arena *arena;
+    struct rc_client *client; /* opened at the first call */
+    struct screen screen;
+};
+
+RC_MUST
+int cli_parse(int argc, char **argv, struct cli_args *);
+const struct cli_command *cli_find(const char *name);
+
+/* ---- the server (call.c): 0, or the exit code after saying what was wrong */
+
+struct cli_reply {
+    struct rc_client_answer answer;
+    enum rc_status status;
+};
+RC_MUST
+int cli_get(struct cli *, struct cli_reply *, const char *format, ...) RC_PRINTF(3, 4);
+RC_MUST
+int cli_post(struct cli *, struct cli_reply *, const char *path, const struct rc_buf *body, const char *etag);
+/* Asks without saying anything on failure. */
+RC_MUST
+enum rc_status cli_ask(struct cli *, struct cli_reply *, const char *method, const char *path,
+                       struct rc_sv body, const char *etag, struct rc_error *);
+int cli_exit_of(enum rc_status);
+/* Says an error, with the problem's list of errors; returns the exit code. */
+int cli_fail(struct cli *, const struct cli_reply *, const struct rc_error *);
+int cli_usage(struct cli *, const char *format, ...) RC_PRINTF(2, 3);
+/* The answer as it came, for --json. */
+void cli_put_raw(struct cli *, const struct cli_reply *);
+/* Starts a JSON body. */
+struct rc_json cli_body(struct cli *, struct rc_buf *);
+/* Reads a file, "-" is standard input; at most CLI_MAX_INPUT bytes. */
+RC_MUST
+int cli_read_file(struct cli *, const char *path, struct rc_sv *ret);
+/* Asks a person, on a terminal only; true without one, and with --yes. */
+RC_MUST
+bool cli_confirm(struct cli *, const char *question);
+
+/* ---- values of answers: empty or 0 where the member is not there */
+
+struct rc_sv cli_text(const struct cel_value *object, const char *name);
+bool cli_bool(const struct cel_value *object, const char *name);
+uint64_t cli_number(const struct cel_value *object, const char *name);
+struct cel_value cli_member(const struct cel_value *object, const char *name);
+
+/* ---- the commands */
+int cli_run_serve(struct cli *, const struct cli_args *);
+int cli_run_apply(struct cli *, const struct cli_args *);
+int cli_run_submit(struct cli *, const struct cli_args *);
+int cli_run_list(struct cli *, const struct cli_args *);
+int cli_run_show(struct cli *, const struct cli_args *);
+int cli_run_explain(struct cli *, const struct cli_args *);
+int cli_run_history(struct cli *, const struct cli_args *);
+int cli_run_action(struct cli *, const struct cli_args *);
+int cli_run_version(struct cli *, const struct cli_args *);
+int cli_run_help(struct cli *, const struct cli_args *);
+
+/* help.c */
+void cli_put_help(struct cli *);
+void cli_put_command_help(struct cli *, const struct cli_command *);
+
+/* words of a command's head, shared by show, explain and actions */
+void cli_put_head(struct cli *, const struct cel_value *command);
+struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */
+/* Writes a member whose value is given as JSON, @FILE or "-" by an option; nothing where the option is not there. */
+RC_MUST
+int cli_put_json_option(struct cli *, struct rc_json *, const char *option, const char *name);

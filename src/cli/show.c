@@ -1,0 +1,291 @@
+/* recourse list, recourse show, recourse history */
+#include "cli/run.h"
+
+enum { INDENT = 14, LIST_COLUMNS = 6, STEP_COLUMNS = 5, CHANGE_INDENT = 22 };
+
+/* ---- shared -------------------------------------------------------------------------------------------- */
+
+static void put_time_line(struct cli *cli, const struct cel_value *command)
+{
+    struct screen *screen = &cli->screen;
+    screen_tint(screen, TINT_DIM);
+    fputs("submitted ", screen->out);
+    screen_sv(screen, screen_ago(screen, cli->arena, cli_text(command, "created")));
+    fputs(" by ", screen->out);
+    screen_sv(screen, cli_text(command, "actor"));
+    fputs(", last changed ", screen->out);
+    screen_sv(screen, screen_ago(screen, cli->arena, cli_text(command, "changed")));
+    fprintf(screen->out, " (revision %llu)\n", (unsigned long long)cli_number(command, "revision"));
+    screen_tint(screen, TINT_NONE);
+}
+
+void cli_put_head(struct cli *cli, const struct cel_value *command)
+{
+    struct screen *screen = &cli->screen;
+    struct rc_sv state = cli_text(command, "state");
+    screen_tint(screen, TINT_BOLD);
+    screen_sv(screen, cli_text(command, "type"));
+    fputs("  ", screen->out);
+    screen_sv(screen, cli_text(command, "key"));
+    screen_tint(screen, TINT_NONE);
+    fputs("  ", screen->out);
+    screen_sv(screen, cli_text(command, "id"));
+    fputc('\n', screen->out);
+    screen_tint(screen, screen_state_tint(state));
+    screen_sv(screen, state);
+    screen_tint(screen, TINT_NONE);
+    fputs(": ", screen->out);
+    screen_wrap(screen, 0, state.n + 2, cli_text(command, "display"));
+    put_time_line(cli, command);
+}
+
+struct rc_sv cli_refs_text(struct cli *cli, struct cel_value refs)
+{
+    struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
+    for (uint32_t i = 0; refs.kind == CEL_MAP && i < refs.n; i++) {
+        if (i) rc_put_char(&buf, ' ');
+        rc_put(&buf, cel_text(refs.v.items[2 * i]));
+        rc_put_char(&buf, '=');
+        if (refs.v.items[2 * i + 1].kind == CEL_STRING) rc_put(&buf, cel_text(refs.v.items[2 * i + 1]));
+    }
+    return rc_buf_sv(&buf);
+}
+
+static struct rc_sv json_of(struct cli *cli, struct cel_value value)
+{
+    struct rc_buf buf = rc_buf_in(cli->arena, 1 << 20);
+    cel_put_json(&buf, value);
+    return rc_buf_sv(&buf);
+}
+
+/* ---- list ---------------------------------------------------------------------------------------------- */
+
+static bool add_filter(struct cli *cli, struct rc_buf *path, const char *option)
+{
+    const char *text = cli_value(cli->args, option);
+    if (!text) return true;
+    struct rc_sv escaped = rc_client_escape(cli->arena, rc_sv_of(text));
+    rc_put_char(path, path->n == sizeof "/v1/commands" - 1 ? '?' : '&');
+    rc_put_text(path, option);
+    rc_put_char(path, '=');
+    rc_put(path, escaped);
+    return escaped.p != NULL;
+}
+
+static void put_rows(struct cli *cli, struct cel_value rows)
+{
+    static const struct screen_column column[LIST_COLUMNS] = {{"ID", 16, false},     {"STATE", 8, false},
+                                                              {"TYPE", 10, true},    {"KEY", 10, true},
+                                                              {"CHANGED", 8, false}, {"ACTOR", 5, true}};
+    struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)rows.n * LIST_COLUMNS);
+    if (!cells) return;
+    for (uint32_t i = 0; i < rows.n; i++) {
+        const struct cel_value *row = &rows.v.items[i];
+        struct rc_sv *cell = &cells[i * LIST_COLUMNS];
+        cell[0] = cli_text(row, "id");
+        cell[1] = cli_text(row, "state");
+        cell[2] = cli_text(row, "type");
+        cell[3] = cli_text(row, "key");
+        cell[4] = screen_ago(&cli->screen, cli->arena, cli_text(row, "changed"));
+        cell[5] = cli_text(row, "actor");
+    }
+    screen_table(&cli->screen, column, LIST_COLUMNS, cells, rows.n, 1);
+}
+
+int cli_run_list(struct cli *cli, const struct cli_args *args)
+{
+    static const char *const filter[] = {"state", "type", "ref", "limit", "before"};
+    struct cli_reply reply;
+    struct rc_buf path = rc_buf_in(cli->arena, CLI_MAX_PATH);
+    (void)args;
+    rc_put_text(&path, "/v1/commands");
+    bool fine = true;
+    for (unsigned i = 0; i < sizeof filter / sizeof *filter; i++)
+        fine = fine && add_filter(cli, &path, filter[i]);
+    if (!fine || path.status != RC_OK) return cli_usage(cli, "the filter is too long");
+    int fault = cli_get(cli, &reply, "%.*s", RC_SV_ARG(rc_buf_sv(&path)));
+    if (fault != CLI_OK) return fault;
+    if (cli->json) {
+        cli_put_raw(cli, &reply);
+        return CLI_OK;
+    }
+    struct cel_value rows = cli_member(&reply.answer.body, "commands");
+    struct rc_sv next = cli_text(&reply.answer.body, "next");
+    if (rows.kind != CEL_LIST) rows.n = 0;
+    for (uint32_t i = 0; cli->quiet && i < rows.n; i++) {
+        screen_sv(&cli->screen, cli_text(&rows.v.items[i], "id"));
+        fputc('\n', cli->screen.out);
+    }
+    if (cli->quiet) return CLI_OK;
+    if (rows.n)
+        put_rows(cli, rows);
+    else
+        fputs(next.n ? "none so far\n" : "none\n", cli->screen.out);
+    if (next.n) fprintf(cli->screen.out, "there may be more: add --before %.*s\n", RC_SV_ARG(next));
+    return CLI_OK;
+}
+
+/* ---- show ---------------------------------------------------------------------------------------------- */
+
+static struct rc_sv step_note(struct cli *cli, const struct cel_value *step)
+{
+    struct rc_sv why = cli_text(step, "why_text"), id = cli_text(step, "external_id"),
+                 due = cli_text(step, "due");
+    if (due.n) {
+        struct rc_sv ago = screen_ago(&cli->screen, cli->arena, due);
+        return rc_text(cli->arena, "%.*s %.*s", RC_SV_ARG(cli_text(step, "purpose")), RC_SV_ARG(ago));
+    }
+    if (id.n) return rc_text(cli->arena, "%.*s", RC_SV_ARG(id));
+    return why;
+}
+
+static void put_steps(struct cli *cli, struct cel_value steps)
+{
+    static const struct screen_column column[STEP_COLUMNS] = {
+        {"STEP", 8, true}, {"STATE", 8, false}, {"TRIES", 5, false}, {"AT", 6, true}, {"NOTE", 10, true}};
+    struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)steps.n * STEP_COLUMNS);
+    if (!cells || steps.n == 0) return;
+    for (uint32_t i = 0; i < steps.n; i++) {
+        const struct cel_value *step = &steps.v.items[i];
+        struct rc_sv *cell = &cells[i * STEP_COLUMNS];
+        cell[0] = cli_text(step, "id");
+        cell[1] = cli_text(step, "state");
+        cell[2] = rc_text(cli->arena, "%llu", (unsigned long long)cli_number(step, "attempts"));
+        cell[3] = cli_text(step, "dependency");
+        cell[4] = step_note(cli, step);
+    }
+    fputc('\n', cli->screen.out);
+    screen_table(&cli->screen, column, STEP_COLUMNS, cells, steps.n, 1);
+}
+
+static bool wants_attention(struct rc_sv state)
+{
+    static const char *const one[] = {"review", "failed", "rejected", "waiting", "partial"};
+    for (unsigned i = 0; i < sizeof one / sizeof *one; i++)
+        if (rc_sv_is(state, one[i])) return true;
+    return false;
+}
+
+int cli_run_show(struct cli *cli, const struct cli_args *args)
+{
+    struct cli_reply reply;
+    struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
+    int fault = cli_get(cli, &reply, "/v1/commands/%.*s", RC_SV_ARG(id));
+    if (fault != CLI_OK) return fault;
+    const struct cel_value *body = &reply.answer.body;
+    struct rc_sv state = cli_text(body, "state");
+    if (cli->json) {
+        cli_put_raw(cli, &reply);
+    } else if (cli->quiet) {
+        screen_sv(&cli->screen, state);
+        fputc('\n', cli->screen.out);
+    } else {
+        struct cel_value flow = cli_member(body, "flow"), refs = cli_member(body, "refs");
+        cli_put_head(cli, body);
+        fputc('\n', cli->screen.out);
+        screen_item(&cli->screen, "flow", INDENT,
+                    rc_text(cli->arena, "%.*s version %llu", RC_SV_ARG(cli_text(&flow, "name")),
+                            (unsigned long long)cli_number(&flow, "version")));
+        if (refs.kind == CEL_MAP && refs.n)
+            screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
+        screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
+        put_steps(cli, cli_member(body, "steps"));
+        if (wants_attention(state))
+            fprintf(cli->screen.out, "\nrecourse explain %.*s says what can be done\n",
+                    RC_SV_ARG(cli_text(body, "id")));
+    }
+    return CLI_OK;
+}
+
+/* ---- history ------------------------------------------------------------------------------------------- */
+
+/* "create, attempt 2 (act): answered with 503 after 120 ms" */
+static struct rc_sv cause_text(struct cli *cli, const struct cel_value *cause)
+{
+    struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
+    struct rc_sv kind = cli_text(cause, "kind"), step = cli_text(cause, "step"),
+                 reach = cli_text(cause, "reach");
+    if (rc_sv_is(kind, "action")) {
+        rc_put_format(&buf, "%.*s by %.*s", RC_SV_ARG(cli_text(cause, "action")),
+                      RC_SV_ARG(cli_text(cause, "actor")));
+        if (cli_text(cause, "verdict").n)
+            rc_put_format(&buf, ": %.*s", RC_SV_ARG(cli_text(cause, "verdict")));
+        if (cli_text(cause, "external_id").n)
+            rc_put_format(&buf, " (%.*s)", RC_SV_ARG(cli_text(cause, "external_id")));
+        if (cli_text(cause, "reason").n)
+            rc_put_format(&buf, " — \"%.*s\"", RC_SV_ARG(cli_text(cause, "reason")));
+        return rc_buf_sv(&buf);
+    }
+    if (step.n) rc_put_format(&buf, "%.*s: ", RC_SV_ARG(step));
+    if (cli_number(cause, "attempt"))
+        rc_put_format(&buf, "attempt %llu (%.*s) ", (unsigned long long)cli_number(cause, "attempt"),
+                      RC_SV_ARG(cli_text(cause, "purpose")));
+    if (rc_sv_is(reach, "answered"))
+        rc_put_format(&buf, "was answered with %llu", (unsigned long long)cli_number(cause, "status"));
+    else if (reach.n)
+        rc_put_format(&buf, "%s: %.*s", rc_sv_is(reach, "sent") ? "was sent" : "was not sent",
+                      RC_SV_ARG(cli_text(cause, "why_text")));
+    else
+        rc_put(&buf, cli_text(cause, "text"));
+    if (cli_text(cause, "error").n) rc_put_format(&buf, " (%.*s)", RC_SV_ARG(cli_text(cause, "error")));
+    return rc_buf_sv(&buf);
+}
+
+static void put_change(struct cli *cli, const struct cel_value *change)
+{
+    struct rc_sv kind = cli_text(change, "kind"), step = cli_text(change, "step");
+    struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
+    if (rc_sv_is(kind, "state")) {
+        rc_put_format(&buf, "the command is now %.*s", RC_SV_ARG(cli_text(change, "state")));
+    } else if (rc_sv_is(kind, "mode")) {
+        rc_put_format(&buf, "heading: %.*s", RC_SV_ARG(cli_text(change, "mode")));
+    } else if (rc_sv_is(kind, "step") && step.n) {
+        struct rc_sv phase = cli_text(change, "phase"), why = cli_text(change, "why_text");
+        rc_put_format(&buf, "%.*s %.*s", RC_SV_ARG(step), RC_SV_ARG(cli_text(change, "state")));
+        if (why.n) rc_put_format(&buf, ": %.*s", RC_SV_ARG(why));
+        if (rc_sv_is(phase, "open"))
+            rc_put_format(&buf, "; attempt %llu leaves", (unsigned long long)cli_number(change, "attempt"));
+        if (rc_sv_is(phase, "ready")) rc_put_text(&buf, "; waits for a free place");
+        struct rc_sv due = screen_clock(&cli->screen, cli->arena, cli_text(change, "due"));
+        if (due.n) rc_put_format(&buf, "; next at %.*s", RC_SV_ARG(due));
+    } else if (rc_sv_is(kind, "outputs")) {
+        struct cel_value outputs = cli_member(change, "outputs");
+        rc_put_format(&buf, "%.*s gave ", RC_SV_ARG(step));
+        cel_put_json(&buf, outputs);
+    }
+    if (buf.n == 0) return;
+    fprintf(cli->screen.out, "%*s", CHANGE_INDENT, "");
+    screen_tint(&cli->screen, TINT_DIM);
+    screen_wrap(&cli->screen, CHANGE_INDENT + 2, CHANGE_INDENT, rc_buf_sv(&buf));
+    screen_tint(&cli->screen, TINT_NONE);
+}
+
+static void put_record(struct cli *cli, const struct cel_value *record)
+{
+    struct cel_value cause = cli_member(record, "cause"), changes = cli_member(record, "changes");
+    struct rc_sv at = screen_clock(&cli->screen, cli->arena, cli_text(record, "at"));
+    fprintf(cli->screen.out, "%4llu  ", (unsigned long long)cli_number(record, "revision"));
+    screen_cell(&cli->screen, at, CHANGE_INDENT - 6, true);
+    screen_wrap(&cli->screen, CHANGE_INDENT, CHANGE_INDENT, cause_text(cli, &cause));
+    for (uint32_t i = 0; changes.kind == CEL_LIST && i < changes.n; i++) put_change(cli, &changes.v.items[i]);
+}
+
+int cli_run_history(struct cli *cli, const struct cli_args *args)
+{
+    struct cli_reply reply;
+    struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
+    const char *after = cli_value(args, "after");
+    struct rc_sv from = rc_client_escape(cli->arena, rc_sv_of(after ? after : "0"));
+    for (;;) {
+        int fault = cli_get(cli, &reply, "/v1/commands/%.*s/history?limit=200&after=%.*s", RC_SV_ARG(id),
+                            RC_SV_ARG(from));
+        if (fault != CLI_OK) return fault;
+        struct cel_value records = cli_member(&reply.answer.body, "records");
+        if (cli->json) cli_put_raw(cli, &reply);
+        for (uint32_t i = 0; !cli->json && records.kind == CEL_LIST && i < records.n; i++)
+            put_record(cli, &records.v.items[i]);
+        uint64_t next = cli_number(&reply.answer.body, "next");
+        if (next == 0 || cli->json) return CLI_OK;
+        from = rc_text(cli->arena, "%llu", (unsigned long long)next);
+    }
+}

@@ -1,0 +1,83 @@
+/* recourse submit */
+#include "cli/run.h"
+
+#include "codec/json.h"
+
+/* The value of an option that is JSON, @FILE or "-", checked here so that the message is about the option. */
+static int read_json(struct cli *cli, const char *option, const char *text, struct cel_value *ret)
+{
+    struct rc_error err = {0};
+    struct rc_sv json = rc_sv_of(text);
+    bool file = *text == '@' || strcmp(text, "-") == 0;
+    int fault = file ? cli_read_file(cli, *text == '@' ? text + 1 : text, &json) : CLI_OK;
+    if (fault) return fault;
+    if (rc_json_parse(json, cli->arena, ret, &err) == RC_OK) return CLI_OK;
+    return cli_usage(cli, "--%s is not JSON: %s%s", option, err.text,
+                     file ? "" : "; quote it for the shell: --payload '{\"a\": 1}'");
+}
+
+int cli_put_json_option(struct cli *cli, struct rc_json *json, const char *option, const char *name)
+{
+    struct cel_value value;
+    const char *text = cli_value(cli->args, option);
+    if (!text) return CLI_OK;
+    int fault = read_json(cli, option, text, &value);
+    if (fault == CLI_OK) rc_json_value(json, name, value);
+    return fault;
+}
+
+static int put_refs(struct cli *cli, struct rc_json *json, const struct cli_args *args)
+{
+    unsigned at = 0;
+    rc_json_object(json, "refs");
+    for (const char *ref; (ref = cli_each(args, "ref", &at));) {
+        const char *equals = strchr(ref, '=');
+        if (!equals || equals == ref) return cli_usage(cli, "--ref wants NAME=VALUE, not \"%s\"", ref);
+        rc_json_member(json, (struct rc_sv){ref, (uint32_t)(equals - ref)}, rc_sv_of(equals + 1));
+    }
+    rc_json_end_object(json);
+    return CLI_OK;
+}
+
+static void put_submitted(struct cli *cli, const struct cli_reply *reply)
+{
+    struct screen *screen = &cli->screen;
+    const struct cel_value *body = &reply->answer.body;
+    screen_sv(screen, cli_text(body, "id"));
+    if (!cli->quiet) {
+        fputs(reply->answer.replayed ? "  was there already: " : "  ", screen->out);
+        screen_sv(screen, cli_text(body, "type"));
+        fputs(" \"", screen->out);
+        screen_sv(screen, cli_text(body, "key"));
+        fputs("\", ", screen->out);
+        screen_sv(screen, cli_text(body, "display"));
+    }
+    fputc('\n', screen->out);
+}
+
+int cli_run_submit(struct cli *cli, const struct cli_args *args)
+{
+    struct cli_reply reply;
+    struct rc_buf buf;
+    struct rc_json json = cli_body(cli, &buf);
+    const char *key = cli_value(args, "key");
+    rc_json_text(&json, "type", args->operand[0]);
+    if (key) rc_json_text(&json, "key", key);
+    if (cli->actor) rc_json_text(&json, "actor", cli->actor);
+    int fault = CLI_OK;
+    if (cli_has(args, "payload")) {
+        fault = cli_put_json_option(cli, &json, "payload", "payload");
+    } else {
+        rc_json_object(&json, "payload");
+        rc_json_end_object(&json);
+    }
+    if (fault == CLI_OK && cli_has(args, "ref")) fault = put_refs(cli, &json, args);
+    rc_json_end_object(&json);
+    if (fault == CLI_OK) fault = cli_post(cli, &reply, "/v1/commands", &buf, NULL);
+    if (fault != CLI_OK) return fault;
+    if (cli->json)
+        cli_put_raw(cli, &reply);
+    else
+        put_submitted(cli, &reply);
+    return CLI_OK;
+}

@@ -1,0 +1,215 @@
+/* The client on libcurl's easy interface. */
+#include "client/client.h"
+
+#include "base/num.h"
+#include "codec/json.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum { TIMEOUT_MS = 90000, CONNECT_MS = 5000, MAX_BODY = 64 << 20, MAX_URL = 16 << 10 };
+
+struct rc_client {
+    CURL *curl;
+    char *server;
+    unsigned timeout_ms;
+};
+
+/* What one call gathers. */
+struct gathering {
+    struct rc_buf body;
+    struct rc_client_answer *answer;
+};
+
+enum rc_status rc_client_open(const struct rc_client_options *options, struct rc_client **ret,
+                              struct rc_error *err)
+{
+    struct rc_sv server = rc_sv_of(options->server);
+    if (!rc_sv_starts(server, RC_SV("http://")) && !rc_sv_starts(server, RC_SV("https://")))
+        return rc_fail(err, RC_INVALID,
+                       "the server's address must begin with http:// or https://, not \"%s\"",
+                       options->server);
+    struct rc_client *client = calloc(1, sizeof *client);
+    if (!client) return rc_fail(err, RC_NOMEM, "out of memory");
+    while (server.n && server.p[server.n - 1] == '/') server.n--;
+    client->server = strndup(server.p, server.n);
+    client->curl = curl_easy_init();
+    client->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
+    if (!client->server || !client->curl) {
+        rc_client_close(client);
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    }
+    *ret = client;
+    return RC_OK;
+}
+
+void rc_client_close(struct rc_client *client)
+{
+    if (!client) return;
+    if (client->curl) curl_easy_cleanup(client->curl);
+    free(client->server);
+    free(client);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *context)
+{
+    struct gathering *gather = context;
+    rc_put(&gather->body, (struct rc_sv){p, (uint32_t)(size * n)});
+    return gather->body.status == RC_OK ? size * n : 0;
+}
+
+/* The value of a header line with this name, without blanks around it; p is NULL where it is another one. */
+static struct rc_sv header_value(struct rc_sv line, const char *name)
+{
+    uint32_t n = (uint32_t)strlen(name);
+    if (line.n <= n || line.p[n] != ':' || strncasecmp(line.p, name, n) != 0) return (struct rc_sv){0};
+    struct rc_sv value = {line.p + n + 1, line.n - n - 1};
+    while (value.n && (value.p[0] == ' ' || value.p[0] == '\t'))
+        value = (struct rc_sv){value.p + 1, value.n - 1};
+    while (value.n && (unsigned char)value.p[value.n - 1] <= ' ') value.n--;
+    return value;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *context)
+{
+    struct rc_client_answer *answer = ((struct gathering *)context)->answer;
+    struct rc_sv line = {p, (uint32_t)(size * n)}, etag = header_value(line, "ETag");
+    if (etag.n && etag.n < sizeof answer->etag) {
+        memcpy(answer->etag, etag.p, etag.n);
+        answer->etag[etag.n] = 0;
+    }
+    if (rc_sv_is(header_value(line, "Idempotency-Replayed"), "true")) answer->replayed = true;
+    return size * n;
+}
+
+static bool add_header(struct curl_slist **io_list, const char *line)
+{
+    struct curl_slist *list = curl_slist_append(*io_list, line);
+    if (list) *io_list = list;
+    return list != NULL;
+}
+
+static bool make_headers(const struct rc_client_call *call, struct curl_slist **ret)
+{
+    char line[RC_CLIENT_ETAG + 16];
+    bool fine = add_header(ret, "Accept: application/json");
+    if (call->body.n)
+        fine = fine && add_header(ret, "Content-Type: application/json") && add_header(ret, "Expect:");
+    if (call->etag && *call->etag) {
+        snprintf(line, sizeof line, "If-Match: %s", call->etag);
+        fine = fine && add_header(ret, line);
+    }
+    return fine;
+}
+
+static void set_options(const struct rc_client *client, const struct rc_client_call *call, const char *url,
+                        struct curl_slist *headers, struct gathering *gather)
+{
+    CURL *curl = client->curl;
+    curl_easy_reset(curl); /* keeps the connection */
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)client->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, gather);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, gather);
+    if (call->body.n) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body.p);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+/* Why no answer came, and whether the request may have been done nevertheless. */
+static enum rc_status no_answer(const struct rc_client *client, const struct rc_client_call *call,
+                                CURLcode code, const struct gathering *gather, struct rc_error *err)
+{
+    if (code == CURLE_OUT_OF_MEMORY) return rc_fail(err, RC_NOMEM, "out of memory");
+    if (gather->body.status != RC_OK)
+        return rc_fail(err, gather->body.status, "the server's answer is larger than %d bytes", MAX_BODY);
+    long sent = 0;
+    curl_easy_getinfo(client->curl, CURLINFO_REQUEST_SIZE, &sent);
+    if (sent > 0 && strcmp(call->method, "GET") != 0)
+        return rc_fail(
+            err, RC_COMMIT_UNKNOWN,
+            "%s took the request and did not answer (%s): it may have been done; the same request with "
+            "the same key is safe",
+            client->server, curl_easy_strerror(code));
+    return rc_fail(err, RC_UNREACHABLE, "no answer from %s: %s", client->server, curl_easy_strerror(code));
+}
+
+/* A problem (RFC 9457) as an error; what is none is told by its HTTP status. */
+static enum rc_status read_problem(const struct rc_client_answer *answer, struct rc_error *err)
+{
+    const struct cel_value *code = cel_map_get(&answer->body, "code");
+    const struct cel_value *detail = cel_map_get(&answer->body, "detail");
+    char slug[64] = "";
+    if (code && code->kind == CEL_STRING && code->n < sizeof slug) {
+        memcpy(slug, code->v.text, code->n);
+        slug[code->n] = 0;
+    }
+    if (!*slug || !detail || detail->kind != CEL_STRING)
+        return rc_fail(err, answer->status >= 500 ? RC_UNREACHABLE : RC_BUG,
+                       "the server answered with status %d and no problem description", answer->status);
+    return rc_fail(err, rc_status_of_slug(slug), "%.*s", RC_SV_ARG(cel_text(*detail)));
+}
+
+static enum rc_status read_answer(struct gathering *gather, struct rc_arena *arena, struct rc_error *err)
+{
+    struct rc_client_answer *answer = gather->answer;
+    answer->text = rc_buf_sv(&gather->body);
+    struct rc_error ignored;
+    bool json = answer->text.n && (answer->text.p[0] == '{' || answer->text.p[0] == '[');
+    if (!json || rc_json_parse(answer->text, arena, &answer->body, &ignored) != RC_OK)
+        answer->body = cel_null();
+    return answer->status / 100 == 2 ? RC_OK : read_problem(answer, err);
+}
+
+enum rc_status rc_client_do(struct rc_client *client, const struct rc_client_call *call,
+                            struct rc_arena *arena, struct rc_client_answer *ret_answer, struct rc_error *err)
+{
+    struct rc_sv url = rc_text(arena, "%s%s", client->server, call->path);
+    if (!url.p) return rc_fail_arena(err, arena);
+    if (url.n > MAX_URL) return rc_fail(err, RC_LIMIT, "the address is longer than %d bytes", MAX_URL);
+    struct rc_client_answer answer = {.body = cel_null()};
+    struct gathering gather = {.body = rc_buf_in(arena, MAX_BODY), .answer = &answer};
+    struct curl_slist *headers = NULL;
+    long status = 0;
+    if (!make_headers(call, &headers)) {
+        curl_slist_free_all(headers);
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    }
+    set_options(client, call, url.p, headers, &gather);
+    CURLcode code = curl_easy_perform(client->curl);
+    curl_slist_free_all(headers);
+    if (code != CURLE_OK) return no_answer(client, call, code, &gather, err);
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    answer.status = (int)status;
+    enum rc_status result = read_answer(&gather, arena, err);
+    *ret_answer = answer;
+    return result;
+}
+
+struct rc_sv rc_client_escape(struct rc_arena *arena, struct rc_sv text)
+{
+    static const char digit[] = "0123456789ABCDEF";
+    char *out = rc_alloc_text(arena, 3 * (size_t)text.n + 1);
+    if (!out) return (struct rc_sv){0};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                     c == '.' || c == '_' || c == '~';
+        if (!plain) out[n++] = '%';
+        if (!plain) out[n++] = digit[c >> 4];
+        out[n++] = plain ? (char)c : digit[c & 15];
+    }
+    out[n] = 0;
+    return (struct rc_sv){out, n};
+}
