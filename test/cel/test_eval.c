@@ -149,7 +149,7 @@ static void test_text(void **state)
     kit_gives(kit, "string(1.0) + string(-0.1) + string(1e100) + string(true) + string(b'ok')",
               "\"1-0.11e+100trueok\"");
     kit_gives(kit, "[double('1e3'), double('NaN') != double('NaN'), double('-Infinity')]",
-              "[1000,true,\"-Infinity\"]");
+              "[1000.0,true,\"-Infinity\"]");
     kit_fails(kit, "int('1 ')", RC_EVAL, 1, 1, "'1 ' cannot be converted by 'int'");
     kit_fails(kit, "uint('-1')", RC_EVAL, 1, 1, "cannot be converted");
     kit_fails(kit, "double('0x10')", RC_EVAL, 1, 1, "cannot be converted");

@@ -46,12 +46,12 @@ static void test_numbers(void **state)
         enum cel_kind kind;
         const char *out;
     } row[] = {{"1", CEL_INT, "1"},
-               {"1.0", CEL_DOUBLE, "1"},
-               {"1e2", CEL_DOUBLE, "100"},
-               {"9223372036854775808", CEL_DOUBLE, "9223372036854776000"},
-               {"-9223372036854775809", CEL_DOUBLE, "-9223372036854776000"},
+               {"1.0", CEL_DOUBLE, "1.0"},
+               {"1e2", CEL_DOUBLE, "100.0"},
+               {"9223372036854775808", CEL_DOUBLE, "9223372036854776000.0"},
+               {"-9223372036854775809", CEL_DOUBLE, "-9223372036854776000.0"},
                {"123456789012345678901234567890", CEL_DOUBLE, "1.2345678901234568e+29"},
-               {"1e-400", CEL_DOUBLE, "0"}};
+               {"1e-400", CEL_DOUBLE, "0.0"}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct cel_value value = kit_parse(kit, row[i].json);
         assert_int_equal(value.kind, row[i].kind);

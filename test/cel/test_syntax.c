@@ -28,7 +28,7 @@ static void test_precedence(void **state)
 static void test_literals(void **state)
 {
     struct kit *kit = *state;
-    kit_gives(kit, "[0x10, -0x10, 0xfu, 1u, .5, 1e3, 1.5E-1]", "[16,-16,15,1,0.5,1000,0.15]");
+    kit_gives(kit, "[0x10, -0x10, 0xfu, 1u, .5, 1e3, 1.5E-1]", "[16,-16,15,1,0.5,1000.0,0.15]");
     kit_gives(kit, "-9223372036854775808", "-9223372036854775808");
     kit_gives(kit, "18446744073709551615u", "18446744073709551615");
     kit_gives(kit, "'a\\x41\\u00e9\\U0001F600\\101\\`\\?'",
