@@ -3,9 +3,12 @@
 
 #include "exec/http/address.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define GET    "{\"method\":\"GET\",\"path\":\"/x\"}"
@@ -142,6 +145,74 @@ static void second_address(void **state)
     kit_open(&kit, &(struct rc_http_options){.resolve_test = resolve});
     for (int i = 0; i < 3; i++) expect(&kit, &dependency, POST, "answered 200");
     kit_close(&kit);
+    server_close(server);
+}
+
+/* A listener whose queue is full: who connects hears nothing. */
+struct full {
+    int listener, filler[4];
+};
+
+static void full_open(struct full *full, const char *address, int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+    full->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(full->listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(full->listener, 0), 0);
+    for (size_t i = 0; i < 4; i++) {
+        full->filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(full->filler[i], (struct sockaddr *)&at, sizeof at);
+    }
+}
+
+static void full_close(struct full *full)
+{
+    close(full->listener);
+    for (size_t i = 0; i < 4; i++) close(full->filler[i]);
+}
+
+/* The first address refuses late, when its second SYN arrives, the second one at once: the third is tried without
+ * waiting for a timeout. */
+static void third_address(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct full full;
+    char resolve[96];
+    struct server *server = server_open("127.0.0.1", serve_fine);
+    struct flow_dependency dependency = kit_dependency("three.test", server_port(server));
+    full_open(&full, "127.0.0.9", server_port(server));
+    snprintf(resolve, sizeof resolve, "three.test:%d:127.0.0.9,127.0.0.8,127.0.0.1", server_port(server));
+    kit_open(&kit, &(struct rc_http_options){.resolve_test = resolve});
+    kit_start(&kit, &dependency, POST, RC_SECONDS(8), 1);
+    usleep(200000);
+    full_close(&full);
+    struct rc_answer *answer = kit_take(&kit);
+    if (answer->result.reach != RC_ANSWERED) fail_msg("%.*s", RC_SV_ARG(answer->result.error));
+    assert_in_range(answer->result.took, RC_MS(500),
+                    RC_MS(1900)); /* the first one was waited for, and no more */
+    rc_arena_free(answer->arena);
+    kit_close(&kit);
+    server_close(server);
+}
+
+static void connect_timeout(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct full full;
+    struct server *server = server_open("127.0.0.1", serve_fine); /* for a port that is free */
+    struct flow_dependency dependency = kit_dependency("127.0.0.9", server_port(server));
+    full_open(&full, "127.0.0.9", server_port(server));
+    dependency.connect_timeout = RC_MS(200);
+    kit_open(&kit, NULL);
+    struct rc_answer *answer = kit_call_for(&kit, &dependency, POST, RC_SECONDS(10));
+    assert_string_equal(kit_said(answer), "not sent not_sent");
+    assert_in_range(answer->result.took, RC_MS(190), RC_SECONDS(3));
+    rc_arena_free(answer->arena);
+    kit_close(&kit);
+    full_close(&full);
     server_close(server);
 }
 
@@ -420,6 +491,8 @@ int main(void)
         cmocka_unit_test(closed_while_idle),
         cmocka_unit_test(stray_answer),
         cmocka_unit_test(second_address),
+        cmocka_unit_test(third_address),
+        cmocka_unit_test(connect_timeout),
         cmocka_unit_test(private_addresses),
         cmocka_unit_test(mixed_name),
         cmocka_unit_test(no_borrowed_connection),

@@ -42,6 +42,7 @@ static void put_aside(struct http_sockets *s, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     struct http_socket *socket = &s->at[fd];
+    if (socket->events == EPOLLOUT) s->stalled = true; /* it was still connecting */
     socket->idle = socket->ours && epoll_ctl(s->epoll, EPOLL_CTL_MOD, fd, &event) == 0;
     socket->events = socket->idle ? EPOLLIN : 0;
     if (!socket->ours) (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, fd, &event);
@@ -86,10 +87,7 @@ curl_socket_t http_sockets_make(struct http_sockets *s, const struct curl_sockad
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    /* The number may be that of a socket that curl still believes to be watched. */
-    uint32_t believed = s->at[fd].idle ? 0 : s->at[fd].events;
     s->at[fd] = (struct http_socket){.ours = true};
-    if (believed) (void)watch(s, fd, believed);
     return fd;
 }
 
@@ -166,6 +164,19 @@ static bool run_due(struct http_sockets *s)
     return true;
 }
 
+/* When a connect has failed, curl 7.88 tries the next address only when it is called again, and under its socket
+ * interface it asks for that call seconds later. This one call works on every transfer. It is deprecated because it
+ * costs that; there is no other that does. */
+static void go_on(struct http_sockets *s)
+{
+    int running;
+    s->stalled = false;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    curl_multi_socket_all(s->multi, &running);
+#pragma GCC diagnostic pop
+}
+
 static void handle(struct http_sockets *s, const struct epoll_event *event)
 {
     int fd = event->data.fd, running;
@@ -187,8 +198,10 @@ static void handle(struct http_sockets *s, const struct epoll_event *event)
 void http_sockets_turn(struct http_sockets *s)
 {
     struct epoll_event event[EVENTS];
-    bool ran = run_due(s); /* may have ended transfers: then there is something to do before waiting */
+    bool ran =
+        run_due(s) || s->stalled; /* may have ended transfers: then there is something to do before waiting */
     int n = epoll_wait(s->epoll, event, EVENTS, ran ? 0 : wait_ms(s));
     for (int i = 0; i < n; i++) handle(s, &event[i]);
     if (!ran) (void)run_due(s);
+    if (s->stalled) go_on(s);
 }

@@ -18,7 +18,8 @@
 struct http_sockets {
     CURLM *multi;
     int epoll, wake, dead;
-    rc_us due; /* when curl wants to be called; HTTP_NEVER */
+    rc_us due;    /* when curl wants to be called; HTTP_NEVER */
+    bool stalled; /* a connect has failed: see go_on in sockets.c */
     struct http_socket {
         uint32_t events; /* what epoll watches for; 0: it does not */
         bool ours;       /* a connection, made by http_sockets_make */
