@@ -32,6 +32,17 @@ static void put_secret(struct rc_buf *buf, struct cel_value value)
     }
 }
 
+/* With a fraction or an exponent, so that it comes back as a double. */
+static void put_double(struct rc_buf *buf, double number)
+{
+    char text[RC_NUM_TEXT];
+    struct rc_sv digits = {text, rc_format_double(number, text)};
+    rc_put(buf, digits);
+    bool whole = isfinite(number);
+    for (uint32_t i = 0; i < digits.n; i++) whole &= digits.p[i] != '.' && digits.p[i] != 'e';
+    if (whole) rc_put_text(buf, ".0");
+}
+
 /* The value as text without quotes; only what is no string, list or map. */
 static void put_plain(struct rc_buf *buf, struct cel_value value)
 {
@@ -42,7 +53,7 @@ static void put_plain(struct rc_buf *buf, struct cel_value value)
     case CEL_BOOL: rc_put(buf, value.v.b ? RC_SV("true") : RC_SV("false")); break;
     case CEL_INT: rc_put_i64(buf, value.v.i); break;
     case CEL_UINT: rc_put_u64(buf, value.v.u); break;
-    case CEL_DOUBLE: rc_put(buf, (struct rc_sv){text, rc_format_double(value.v.d, text)}); break;
+    case CEL_DOUBLE: put_double(buf, value.v.d); break;
     case CEL_DURATION: rc_put(buf, (struct rc_sv){text, cel_format_duration(value, text)}); break;
     case CEL_TIMESTAMP: rc_put(buf, (struct rc_sv){text, cel_format_timestamp(value, text)}); break;
     case CEL_UNKNOWN: rc_put(buf, RC_SV("unknown")); break;
@@ -115,4 +126,34 @@ void cel_put_json(struct rc_buf *buf, struct cel_value value)
     case CEL_UNKNOWN: put_quoted(buf, value); break;
     case CEL_KINDS: break;
     }
+}
+
+const char *cel_not_json(struct cel_value value)
+{
+    const char *found = NULL;
+    switch ((enum cel_kind)value.kind) {
+    case CEL_NULL:
+    case CEL_BOOL:
+    case CEL_INT:
+    case CEL_STRING: break;
+    case CEL_DOUBLE: found = isfinite(value.v.d) ? NULL : "double"; break;
+    case CEL_LIST:
+        for (uint32_t i = 0; !found && i < value.n; i++) found = cel_not_json(value.v.items[i]);
+        break;
+    case CEL_MAP:
+        for (uint32_t i = 0; !found && i < value.n; i++) {
+            const struct cel_value *key = &value.v.items[2 * i];
+            found = key->kind == CEL_STRING ? cel_not_json(key[1]) : "map with such keys";
+        }
+        break;
+    case CEL_UINT:
+    case CEL_BYTES:
+    case CEL_DURATION:
+    case CEL_TIMESTAMP:
+    case CEL_TYPE:
+    case CEL_SECRET:
+    case CEL_UNKNOWN:
+    case CEL_KINDS: found = cel_kind_name((enum cel_kind)value.kind); break;
+    }
+    return found;
 }

@@ -100,10 +100,15 @@ RC_MUST enum rc_status cel_copy(struct cel_value, struct rc_arena *, struct cel_
  * (RFC 8785 has only one kind of number), but every other difference shows. */
 void cel_hash(struct cel_value, struct rc_sha256 *);
 
-/* JSON text (RFC 8785 order of keys by byte order instead of UTF-16 order). bytes become base64, durations
+/* JSON text that gives the same value when it is parsed, where cel_not_json finds nothing: sorted keys, and doubles with a fraction or an
+ * exponent ("1.0"), so that they do not come back as integers. bytes become base64, durations
  * and timestamps strings as CEL's string() gives them, NaN and infinities strings, a secret "secret(NAME)",
  * keys that are no strings their text. Never fails; the buffer carries the status. */
 void cel_put_json(struct rc_buf *, struct cel_value);
+
+/* The name of a type in the tree that does not come back from JSON as what it was (bytes, uint, duration, timestamp, type, secret; NaN and
+ * infinities as "double"); NULL where all of it does: null, bool, int, double, string, list, map with string keys. */
+const char *cel_not_json(struct cel_value);
 
 /* Length of the tree in cells and bytes, for bounds. */
 uint64_t cel_size_bytes(struct cel_value);

@@ -9,7 +9,7 @@
 #include "codec/json.h"
 #include "codec/write.h"
 
-enum { NODE_FIELDS = 14, ROW_MAX = 2 + NODE_FIELDS };
+enum { NODE_FIELDS = 15, ROW_MAX = 2 + NODE_FIELDS };
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
@@ -49,6 +49,7 @@ static void put_node(struct rc_buf *buf, const struct rc_change *change, rc_us a
         node->undo_round,
         node->lost,
         node->cleared,
+        node->doubt,
         relative(times->since, at),
         relative(times->first, at),
         relative(times->due, at),
@@ -95,14 +96,12 @@ static void put_request(struct rc_buf *buf, const struct rc_change *change)
 static void put_fault(struct rc_buf *buf, const struct rc_change *change)
 {
     put_head(buf, change);
-    if (change->u.fault.text.n || change->u.fault.status) {
-        rc_put_char(buf, ',');
-        rc_put_json(buf, change->u.fault.text);
-    }
-    if (change->u.fault.status) {
-        rc_put_char(buf, ',');
-        rc_put_u64(buf, change->u.fault.status);
-    }
+    rc_put_char(buf, ',');
+    rc_put_json(buf, change->u.fault.text);
+    rc_put_char(buf, ',');
+    rc_put_u64(buf, change->u.fault.status);
+    rc_put_char(buf, ',');
+    rc_put_u64(buf, change->u.fault.why);
     rc_put_char(buf, ']');
 }
 
@@ -257,12 +256,13 @@ static void get_node(struct reading *in, struct rc_change *change)
         .undo_round = byte(in, 9, 256),
         .lost = byte(in, 10, 256),
         .cleared = byte(in, 11, 256),
+        .doubt = byte(in, 12, 256),
     };
     change->u.node.times = (struct rc_times){
-        .since = absolute(in, item(in, 12)),
-        .first = absolute(in, item(in, 13)),
-        .due = absolute(in, item(in, 14)),
-        .keyed = absolute(in, item(in, 15)),
+        .since = absolute(in, item(in, 13)),
+        .first = absolute(in, item(in, 14)),
+        .due = absolute(in, item(in, 15)),
+        .keyed = absolute(in, item(in, 16)),
     };
 }
 
@@ -280,8 +280,8 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_CREATE: return 1;
     case RC_CHANGE_NODE: return ROW_MAX;
     case RC_CHANGE_REQUEST: return 3;
-    case RC_CHANGE_OUTPUTS:
-    case RC_CHANGE_FAULT: return 4;
+    case RC_CHANGE_OUTPUTS: return 4;
+    case RC_CHANGE_FAULT: return 5;
     case RC_CHANGE_MODE: return 3;
     case RC_CHANGE_STATE: return 2;
     case RC_CHANGE_GATE: break;
@@ -306,6 +306,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
     case RC_CHANGE_FAULT:
         change.u.fault.text = text(&in, item(&in, 2));
         change.u.fault.status = (uint16_t)number(&in, item(&in, 3), UINT16_MAX);
+        change.u.fault.why = byte(&in, 4, RC_WHYS);
         break;
     case RC_CHANGE_MODE:
         change.u.mode.mode = byte(&in, 1, RC_MODES);

@@ -5,12 +5,13 @@
  * JSON, because SQLite's own functions can read it (the views in the schema do). Trailing nulls and zeros of a row
  * may be left out.
  *   [1]                   create; the identity stands in the command's row, its payload in the cause's body
- *   [2, node, state, phase, why, attempt, tries, asks, round, undo_round, lost, cleared, since, first, due, keyed]
+ *   [2, node, state, phase, why, attempt, tries, asks, round, undo_round, lost, cleared, doubt, since,
+ *     first, due, keyed]
  *                         control and times of a node; what a node is in the flow is fixed by the flow; times in µs
  *                         relative to the record's: 0 is none, else t - at, plus 1 where that is >= 0
  *   [3, node, outputs, external id]
  *   [4, node, hash in hex]
- *   [5, node, text, status]
+ *   [5, node, text, status, why]
  *   [6, mode, why]
  *   [7, state]
  * A cause's body is what people or outside systems wrote: the payload of a submission as canonical JSON; of a result

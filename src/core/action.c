@@ -43,7 +43,8 @@ static bool can_be_undone(const struct rc_command *c, uint32_t at)
 
 static bool may_have_happened(const struct rc_command *c, uint32_t at)
 {
-    return c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN;
+    return c->node[at].attempt > 0 &&
+           (c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN);
 }
 
 enum target { RETRYABLE, CHECKABLE, RESOLVABLE, UNDOABLE, NOT_UNDOABLE, MAYBE_HAPPENED };
@@ -81,7 +82,9 @@ static const char *why_not_retry(const struct rc_command *c)
     if (c->state == RC_PENDING || c->state == RC_RUNNING)
         return "it waits for a free place at its dependency already";
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
-    return "it may have happened and cannot be repeated safely: find out, then use resolve";
+    if (any(c, RESOLVABLE))
+        return "it may have happened and cannot be repeated safely: find out, then use resolve";
+    return "no step has failed in a way that another try could mend";
 }
 
 static const char *why_not_check(const struct rc_command *c)
@@ -105,7 +108,7 @@ static const char *why_not_roll_back(const struct rc_command *c)
     if (c->mode == RC_MODE_ACCEPTED) return "a person has accepted it as it is";
     if (any(c, NOT_UNDOABLE)) return "a step that happened declares no undo";
     bool something = any(c, UNDOABLE) || any(c, MAYBE_HAPPENED);
-    return something ? NULL : "nothing has happened that could be undone";
+    return something ? NULL : "nothing has happened that could be undone: cancel it instead";
 }
 
 static const char *why_not_resolve(const struct rc_command *c)
@@ -152,6 +155,7 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
         return;
     }
     new_round(draft, at);
+    node->doubt |= node->state == rc_node_side(node)->unknown; /* repeated blindly, as the flow allows */
     node->state = rc_node_side(node)->active;
     node->lost = 0;
     rc_step_start(draft, at);
@@ -242,7 +246,7 @@ static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
     if (status != RC_OK) return status;
     draft->c.node[at].lost = 0;
     if (act->verdict == RC_DID_NOT_HAPPEN) {
-        rc_step_again(draft, at, RC_WHY_PERSON, 0);
+        rc_step_did_not_happen(draft, at, RC_WHY_PERSON);
         return RC_OK;
     }
     if (act->verdict != RC_HAPPENED)

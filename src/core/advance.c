@@ -90,8 +90,7 @@ static bool settle_leaves(struct rc_draft *draft)
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         bool waits = node->phase == RC_PHASE_READY || node->phase == RC_PHASE_DELAYED;
-        if (node->state == RC_STEP_ACTIVE && waits)
-            rc_step_end(draft, i, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, RC_WHY_PERSON);
+        if (node->state == RC_STEP_ACTIVE && waits) rc_step_give_up(draft, i);
         settled &= node->state != RC_STEP_ACTIVE && node->state != RC_STEP_UNKNOWN;
     }
     return settled;
@@ -101,7 +100,6 @@ static void start_undo(struct rc_draft *draft, uint32_t at)
 {
     const struct flow_call *call = &rc_node_step(&draft->c, at)->call;
     if (!call->undo.present) { /* it happened after the roll back was decided, and cannot be taken back */
-        draft->c.node[at].state = RC_STEP_UNDOING;
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
         return;
     }

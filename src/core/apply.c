@@ -103,6 +103,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_FAULT:
         data->fault = change->u.fault.text;
         data->status = change->u.fault.status;
+        data->why = change->u.fault.why;
         break;
     case RC_CHANGE_MODE:
         command->mode = change->u.mode.mode;
@@ -148,6 +149,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_FAULT:
         inverse.u.fault.text = data->fault;
         inverse.u.fault.status = data->status;
+        inverse.u.fault.why = data->why;
         break;
     case RC_CHANGE_MODE:
         inverse.u.mode.mode = command->mode;

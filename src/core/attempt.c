@@ -55,7 +55,7 @@ static struct order order_of(const struct rc_command *command, uint32_t at, enum
 static void cannot_leave(struct rc_draft *draft, uint32_t at, enum rc_why why, const struct rc_error *error)
 {
     const struct rc_side *side = rc_node_side(&draft->c.node[at]);
-    if (error) rc_draft_fault(draft, at, 0, rc_sv_of(error->text));
+    if (error) rc_draft_fault(draft, at, why, 0, rc_sv_of(error->text));
     bool asking = draft->c.node[at].state == side->unknown;
     rc_step_end(draft, at, asking ? side->unknown : side->failed, why);
 }
@@ -102,7 +102,6 @@ static void leave(struct rc_draft *draft, uint32_t at, enum rc_purpose purpose,
         node->asks++;
     else
         node->tries++;
-    if (purpose == RC_ACT) node->cleared = 0;
     if (!asks && !times->first) times->first = draft->ask->now;
     if (!asks && !times->keyed) times->keyed = draft->ask->now;
     times->due = draft->ask->now + timeout;

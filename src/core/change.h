@@ -32,6 +32,7 @@ struct rc_change {
         struct {
             struct rc_sv text;
             uint16_t status;
+            uint8_t why;
         } fault;
         struct {
             uint8_t mode, why;

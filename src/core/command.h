@@ -22,7 +22,8 @@ struct rc_node {
     uint8_t undo_round;
     uint8_t lost;    /* crashes in a row that lost this step's attempt */
     uint8_t cleared; /* 1: its `require` question was answered with yes for the next attempt */
-    uint8_t pad;
+    uint8_t
+        doubt; /* 1: an earlier attempt of this round may have happened, whatever the later ones came to */
 };
 _Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");
 
@@ -41,6 +42,7 @@ struct rc_data {
     struct rc_sv external_id;
     struct rc_sv fault; /* last error in words, at most RC_MAX_FAULT bytes */
     uint16_t status;    /* last HTTP status, 0: none */
+    uint8_t why;        /* enum rc_why: of the last attempt that did not succeed */
 };
 
 /* What is fixed when the command is created. */

@@ -31,8 +31,8 @@ RC_MUST enum rc_status rc_draft_finish(struct rc_draft *);
 void rc_draft_fail(struct rc_draft *, enum rc_status);
 void rc_draft_message(struct rc_draft *, struct rc_ask);
 void rc_draft_effect(struct rc_draft *, struct rc_effect);
-/* A bounded copy for data.fault. */
-void rc_draft_fault(struct rc_draft *, uint32_t at, uint16_t status, struct rc_sv text);
+/* The last error of a step; the text is cut to its bound. */
+void rc_draft_fault(struct rc_draft *, uint32_t at, enum rc_why, uint16_t status, struct rc_sv text);
 
 /* ---- side.c: doing and undoing are one mechanism -------------------------------------------------------------------- */
 
@@ -85,8 +85,14 @@ void rc_step_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 /* It happened (found by its answer, a check or a person): outputs of the action, null for an undo. */
 void rc_step_happened(struct rc_draft *, uint32_t at, struct cel_value outputs, struct rc_sv external_id,
                       enum rc_why);
-/* It did not happen: again later if the policy and the mode allow it, else the end. */
+/* This attempt did not happen: again later if the policy and the mode allow it, else the end. Where an earlier one is in doubt, the end is
+ * unknown: only a check or a person takes the doubt away. */
 void rc_step_again(struct rc_draft *, uint32_t at, enum rc_why, rc_us retry_after);
+
+/* An attempt that was to be repeated is not any more (cancelled, rolled back). */
+void rc_step_give_up(struct rc_draft *, uint32_t at);
+/* A check or a person knows that nothing of this round happened: as rc_step_again, without doubt. */
+void rc_step_did_not_happen(struct rc_draft *, uint32_t at, enum rc_why);
 
 /* ---- advance.c: where the tree goes ----------------------------------------------------------------------------------- */
 

@@ -23,41 +23,17 @@ static uint32_t deciding_node(const struct rc_command *c)
     return best;
 }
 
+/* By the last attempt that did not succeed; while one is out, nobody knows. */
 static enum rc_received received(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
+    const struct rc_data *data = &c->data[at];
     if (node->attempt == 0) return RC_RECEIVED_NO;
-    switch ((enum rc_why)node->why) {
-    case RC_WHY_NOT_SENT:
-    case RC_WHY_ADDRESS: return RC_RECEIVED_NO;
-    case RC_WHY_STATUS:
-    case RC_WHY_SERVER_ERROR:
-    case RC_WHY_BAD_ANSWER:
-    case RC_WHY_RATE_LIMITED:
-    case RC_WHY_CONFIGURATION:
-    case RC_WHY_HAPPENED:
-    case RC_WHY_CONTRADICTORY: return RC_RECEIVED_YES;
-    case RC_WHY_NONE: return node->state == RC_STEP_SUCCEEDED ? RC_RECEIVED_YES : RC_RECEIVED_MAYBE;
-    case RC_WHY_TIMEOUT:
-    case RC_WHY_CONNECTION:
-    case RC_WHY_CRASH:
-    case RC_WHY_REQUIRE:
-    case RC_WHY_EXPRESSION:
-    case RC_WHY_RETRIES:
-    case RC_WHY_NO_CHECK:
-    case RC_WHY_CHECK_FAILED:
-    case RC_WHY_CRASH_LOOP:
-    case RC_WHY_NEEDS:
-    case RC_WHY_DID_NOT_HAPPEN:
-    case RC_WHY_INCONCLUSIVE:
-    case RC_WHY_PERSON:
-    case RC_WHY_KEY_EXPIRED:
-    case RC_WHY_HISTORY_FULL:
-    case RC_WHY_NO_DEPENDENCY:
-    case RC_WHY_NO_UNDO:
-    case RC_WHYS: break;
-    }
-    return c->data[at].status ? RC_RECEIVED_YES : RC_RECEIVED_MAYBE;
+    if (node->phase == RC_PHASE_OPEN) return RC_RECEIVED_MAYBE;
+    if (data->status) return RC_RECEIVED_YES;
+    bool never_left =
+        data->why == RC_WHY_NOT_SENT || data->why == RC_WHY_ADDRESS || data->why == RC_WHY_CONFIGURATION;
+    return never_left && !node->doubt ? RC_RECEIVED_NO : RC_RECEIVED_MAYBE;
 }
 
 static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_explanation *ret)
@@ -76,6 +52,13 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     } else if (node->state == side->unknown) {
         ret->retry_is_safe = false;
         ret->retry_reason = "it may have happened: repeating it could do it twice";
+    } else if (node->state == RC_STEP_UNDO_FAILED && !action->present) {
+        ret->retry_is_safe = false;
+        ret->retry_reason = "there is nothing to try: the flow declares no undo for this step";
+    } else if (side->undo) {
+        ret->retry_reason = "it is known that the undo did not happen";
+    } else if (node->why == RC_WHY_REQUIRE) {
+        ret->retry_reason = "nothing was sent: what the step requires did not hold; it is looked at again";
     } else if (node->state == RC_STEP_REJECTED) {
         ret->retry_reason =
             "the other side refused it, so it did not happen; the same request will be refused again "
@@ -103,6 +86,8 @@ static const char *next_of_node(const struct rc_command *c, uint32_t at)
     if (node->why == RC_WHY_CONFIGURATION) return "somebody mends the credentials or the address, then retry";
     if (rc_command_allows(c, RC_ACTION_CHECK).allowed)
         return "check it now, or say with resolve what happened";
+    if (node->state == RC_STEP_UNDO_FAILED)
+        return "undo it by hand and say so with resolve; or retry, where the flow declares an undo";
     if (rc_is_stuck(node)) return "find out at the other side what happened, then say so with resolve";
     if (node->state == RC_STEP_REJECTED)
         return "change what the other side refused, then retry; or cancel, or roll back";
@@ -111,13 +96,12 @@ static const char *next_of_node(const struct rc_command *c, uint32_t at)
 
 void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
 {
-    *ret = (struct rc_explanation){
-        .node = deciding_node(c), .retry_is_safe = true, .retry_reason = "nothing is left to retry"};
+    *ret = (struct rc_explanation){.node = deciding_node(c), .retry_reason = "nothing is left to retry"};
     for (unsigned i = 0; i < RC_ACTIONS; i++) ret->allowed[i] = rc_command_allows(c, (enum rc_action)i);
     ret->next = rc_state_ended(c->state) ? "nothing: it has ended" : "the engine goes on by itself";
     if (ret->node == UINT32_MAX) return;
     ret->received = received(c, ret->node);
-    explain_retry(c, ret->node, ret);
+    if (!rc_state_ended(c->state) || ret->allowed[RC_ACTION_RETRY].allowed) explain_retry(c, ret->node, ret);
     if (rc_state_ended(c->state)) return;
     ret->next = next_of_node(c, ret->node);
     if (c->node[ret->node].phase == RC_PHASE_DELAYED || c->node[ret->node].phase == RC_PHASE_OPEN)

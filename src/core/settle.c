@@ -18,6 +18,7 @@ void rc_step_happened(struct rc_draft *draft, uint32_t at, struct cel_value outp
     const struct rc_side *side = rc_node_side(&draft->c.node[at]);
     struct rc_data *data = &draft->c.data[at];
     rc_step_end(draft, at, side->succeeded, why);
+    draft->c.node[at].doubt = 0;
     data->times = (struct rc_times){0};
     if (!side->undo) {
         data->outputs = outputs;
@@ -69,6 +70,28 @@ static bool may_try(const struct rc_draft *draft, const struct rc_side *side)
     return side->undo || draft->c.mode == RC_MODE_FORWARD;
 }
 
+/* The attempts of this side are over and none is known to have worked. While one is in doubt, "did not happen" would be a guess: a check
+ * is asked, or a person. */
+static void end_without(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
+{
+    struct rc_node *node = &draft->c.node[at];
+    const struct rc_side *side = rc_node_side(node);
+    if (!node->doubt) {
+        rc_step_end(draft, at, state, why);
+        return;
+    }
+    rc_step_end(draft, at, side->unknown, why);
+    node->asks = 0;
+    draft->c.data[at].times.since = draft->ask->now;
+    if (rc_side_action(&draft->c, at)->check.present) rc_step_want(draft, at);
+}
+
+void rc_step_give_up(struct rc_draft *draft, uint32_t at)
+{
+    const struct rc_node *node = &draft->c.node[at];
+    end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, RC_WHY_PERSON);
+}
+
 void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us retry_after)
 {
     struct rc_node *node = &draft->c.node[at];
@@ -77,13 +100,19 @@ void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us r
     struct rc_times *times = &draft->c.data[at].times;
     node->state = side->active;
     node->asks = 0;
-    times->since = 0;
     if (needs_a_person(why) || !may_try(draft, side))
-        rc_step_end(draft, at, side->failed, why);
+        end_without(draft, at, side->failed, why);
     else if (schedule(draft, at, &action->retry, node->tries, times->first, retry_after))
         node->why = (uint8_t)why;
     else
-        rc_step_end(draft, at, side->failed, RC_WHY_RETRIES);
+        end_without(draft, at, side->failed, RC_WHY_RETRIES);
+}
+
+void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why)
+{
+    draft->c.node[at].doubt = 0;
+    draft->c.data[at].times.since = 0;
+    rc_step_again(draft, at, why, 0);
 }
 
 /* ---- unknown -------------------------------------------------------------------------------------------------------- */
@@ -110,6 +139,7 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
         rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);
     } else {
         node->state = side->active;
+        node->doubt = 1;
         if (schedule(draft, at, &action->retry, node->tries, draft->c.data[at].times.first, 0)) return;
         rc_step_end(draft, at, side->unknown, RC_WHY_RETRIES);
     }
@@ -147,20 +177,24 @@ static bool outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, cons
     *ret = cel_null();
     if (!site) return true;
     if (rc_site_eval(draft, at, site, result, ret, err) != RC_OK) return false;
-    if (cel_size_bytes(*ret) <= RC_MAX_OUTPUTS) return true;
-    enum rc_status status = rc_fail(err, RC_LIMIT, "the outputs take more than %d bytes", RC_MAX_OUTPUTS);
+    const char *kind = cel_not_json(*ret);
+    enum rc_status status = RC_OK;
+    if (kind) status = rc_fail(err, RC_EVAL, "outputs are stored as JSON, which has no %s: convert it", kind);
+    if (cel_size_bytes(*ret) > RC_MAX_OUTPUTS)
+        status = rc_fail(err, RC_LIMIT, "the outputs take more than %d bytes", RC_MAX_OUTPUTS);
     return status == RC_OK;
 }
 
 /* The words of what went wrong: the executor's, or the status with the beginning of the answer. */
-static void remember_fault(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+static void remember_fault(struct rc_draft *draft, uint32_t at, enum rc_why why,
+                           const struct rc_result *result)
 {
     struct rc_sv text = result->error;
     if (result->reach == RC_ANSWERED)
         text = result->excerpt.n
                    ? rc_text(draft->arena, "HTTP %u: %.*s", result->status, RC_SV_ARG(result->excerpt))
                    : rc_text(draft->arena, "HTTP %u", result->status);
-    rc_draft_fault(draft, at, result->status, text);
+    rc_draft_fault(draft, at, why, result->status, text);
 }
 
 static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
@@ -173,15 +207,15 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     if (finding.outcome == RC_OUT_SUCCEEDED &&
         !outputs_of(draft, at, action->outputs, result, &outputs, &error)) {
         finding = (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_BAD_ANSWER};
-        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+        rc_draft_fault(draft, at, finding.why, result->status, rc_sv_of(error.text));
     } else if (finding.outcome != RC_OUT_SUCCEEDED) {
-        remember_fault(draft, at, result);
+        remember_fault(draft, at, finding.why, result);
     }
     switch (finding.outcome) {
     case RC_OUT_SUCCEEDED:
         rc_step_happened(draft, at, outputs, external_id_of(draft, at, outputs), RC_WHY_NONE);
         break;
-    case RC_OUT_REJECTED: rc_step_end(draft, at, side->rejected, finding.why); break;
+    case RC_OUT_REJECTED: end_without(draft, at, side->rejected, finding.why); break;
     case RC_OUT_FAILED: rc_step_again(draft, at, finding.why, result->retry_after); break;
     case RC_OUT_UNKNOWN:
     case RC_OUT_NONE:
@@ -193,31 +227,30 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
 
 enum check_answer { HAPPENED, DID_NOT, INCONCLUSIVE, CONTRADICTORY };
 
-/* An expression that fails has no answer: inconclusive. */
-static bool says(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result)
+/* One condition over the answer. False, and the reason is kept, where it cannot be evaluated: then the answer says nothing. */
+static bool says(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result,
+                 bool *ret)
 {
     struct rc_error error;
-    bool holds = false;
-    if (site && rc_site_holds(draft, at, site, result, &holds, &error) != RC_OK)
-        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
-    return holds;
+    *ret = false;
+    if (!site || rc_site_holds(draft, at, site, result, ret, &error) == RC_OK) return true;
+    rc_draft_fault(draft, at, RC_WHY_EXPRESSION, result->status, rc_sv_of(error.text));
+    return false;
 }
 
-static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
+                                        struct rc_finding finding)
 {
     const struct flow_check *check = &rc_side_action(&draft->c, at)->check;
-    struct rc_error error;
-    bool happened;
+    bool contradictory, inconclusive, happened;
     if (!rc_result_answers(result)) {
-        remember_fault(draft, at, result);
+        remember_fault(draft, at, finding.why, result);
         return INCONCLUSIVE;
     }
-    if (says(draft, at, check->contradictory, result)) return CONTRADICTORY;
-    if (says(draft, at, check->inconclusive, result)) return INCONCLUSIVE;
-    if (rc_site_holds(draft, at, check->happened, result, &happened, &error) != RC_OK) {
-        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
-        return INCONCLUSIVE;
-    }
+    if (!says(draft, at, check->contradictory, result, &contradictory)) return INCONCLUSIVE;
+    if (contradictory) return CONTRADICTORY;
+    if (!says(draft, at, check->inconclusive, result, &inconclusive) || inconclusive) return INCONCLUSIVE;
+    if (!says(draft, at, check->happened, result, &happened)) return INCONCLUSIVE;
     return happened ? HAPPENED : DID_NOT;
 }
 
@@ -229,16 +262,17 @@ static void ask_again(struct rc_draft *draft, uint32_t at, rc_us at_least)
     repeat_or_stop(draft, at, RC_WHY_CHECK_FAILED);
 }
 
-static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
+                         struct rc_finding finding)
 {
     const struct flow_action *action = rc_side_action(&draft->c, at);
     struct rc_times *times = &draft->c.data[at].times;
     rc_us asked = times->due - action->check.timeout, settled = times->since + action->check.settle;
-    enum check_answer answer = ask_the_answer(draft, at, result);
+    enum check_answer answer = ask_the_answer(draft, at, result, finding);
     struct cel_value outputs = cel_null();
     struct rc_error error;
     if (answer == HAPPENED && !outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
-        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+        rc_draft_fault(draft, at, RC_WHY_EXPRESSION, result->status, rc_sv_of(error.text));
         answer = INCONCLUSIVE;
     }
     switch (answer) {
@@ -249,7 +283,7 @@ static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_re
     case INCONCLUSIVE: ask_again(draft, at, result->retry_after); break;
     case DID_NOT:
         if (asked >= settled)
-            rc_step_again(draft, at, RC_WHY_DID_NOT_HAPPEN, 0);
+            rc_step_did_not_happen(draft, at, RC_WHY_DID_NOT_HAPPEN);
         else /* too early to believe it */
             ask_again(draft, at, settled > draft->ask->now ? settled - draft->ask->now : 0);
         break;
@@ -268,12 +302,12 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
     if (!may_try(draft, rc_node_side(node))) {
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
     } else if (!rc_result_answers(result)) {
-        remember_fault(draft, at, result);
+        remember_fault(draft, at, finding.why, result);
         bool again = finding.outcome != RC_OUT_REJECTED && !needs_a_person(finding.why) &&
                      schedule(draft, at, &call->act.retry, node->asks, 0, result->retry_after);
         if (!again) rc_step_end(draft, at, RC_STEP_FAILED, finding.why);
     } else if (rc_site_holds(draft, at, call->require.condition, result, &holds, &error) != RC_OK) {
-        rc_draft_fault(draft, at, result->status, rc_sv_of(error.text));
+        rc_draft_fault(draft, at, RC_WHY_EXPRESSION, result->status, rc_sv_of(error.text));
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
     } else if (!holds) {
         rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
@@ -294,9 +328,12 @@ static void settle(struct rc_draft *draft, uint32_t at, const struct rc_result *
     struct rc_finding finding = rc_outcome_of_result(result, dependency, rc_side_action(c, at)->accepted);
     switch (rc_node_purpose(c, at)) {
     case RC_ACT:
+        draft->c.node[at].cleared = 0; /* what is required is asked before every attempt */
+        action_result(draft, at, result, finding);
+        break;
     case RC_UNDO: action_result(draft, at, result, finding); break;
     case RC_CHECK:
-    case RC_UNDO_CHECK: check_result(draft, at, result); break;
+    case RC_UNDO_CHECK: check_result(draft, at, result, finding); break;
     case RC_REQUIRE: require_result(draft, at, result, finding); break;
     case RC_PURPOSES: break;
     }

@@ -1,0 +1,310 @@
+/* Golden traces: a story is a text file with definitions, events and what they lead to. Usage: golden [--update] STORY...
+ *
+ * Lines before "=== definitions" say what the story is about. After "=== story", a line "> EVENT" is done, and the lines behind it are what
+ * must come of it, to the letter. --update writes them anew; read the difference before you commit it.
+ *
+ *   submit KEY JSON                          wait SPAN (what becomes due is delivered)
+ *   answer STEP STATUS [after=SPAN] [JSON]   a complete answer; text that is no JSON makes it an unusable one
+ *   lost STEP WHY                            sent, no answer: timeout, connection_lost …; not_sent and address_refused: never sent
+ *   late STEP ATTEMPT STATUS                 an answer to an older attempt
+ *   crash                                    the process dies and starts again
+ *   occupy N                                 N places of the gate are taken by others
+ *   retry | check [STEP] | cancel | rollback | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
+ *   explain                                  what a person would be told */
+#include "base/num.h"
+#include "codec/json.h"
+#include "defs/defs.h"
+#include "engine/prepare.h"
+#include "tell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FILE_MAX = 256 << 10, MEMORY = 512 << 20 };
+
+static struct rc_sv word(struct rc_sv *line)
+{
+    uint32_t from = 0, to;
+    while (from < line->n && line->p[from] == ' ') from++;
+    for (to = from; to < line->n && line->p[to] != ' ';) to++;
+    struct rc_sv word = {line->p + from, to - from};
+    while (to < line->n && line->p[to] == ' ') to++;
+    *line = (struct rc_sv){line->p + to, line->n - to};
+    return word;
+}
+
+static struct rc_sv next_line(struct rc_sv *text)
+{
+    const char *end = memchr(text->p, '\n', text->n);
+    uint32_t n = end ? (uint32_t)(end - text->p) : text->n, eaten = n + (end != NULL);
+    struct rc_sv line = {text->p, n};
+    *text = (struct rc_sv){text->p + eaten, text->n - eaten};
+    return line;
+}
+
+static uint32_t step_at(const struct world *world, struct rc_sv id)
+{
+    flow_node node = world->command.flow ? flow_find(world->command.flow, id) : FLOW_NONE;
+    return node == FLOW_NONE ? UINT32_MAX : node;
+}
+
+static int why_of(struct rc_sv slug)
+{
+    for (int i = 0; i < RC_WHYS; i++)
+        if (rc_sv_is(slug, rc_why_word((unsigned)i).slug)) return i;
+    return -1;
+}
+
+/* ---- events --------------------------------------------------------------------------------------------------------- */
+
+static enum rc_status do_submit(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    struct rc_submission in = {.ns = RC_SV("default"), .actor = RC_SV("anna"), .key = word(&args)};
+    uint32_t n;
+    in.type = world->set->active[0]->name;
+    enum rc_status status = rc_json_parse(args, world->arena, &in.payload, err);
+    if (status == RC_OK)
+        status = rc_prepare_submit(world->set, &in, world->arena, &world->identity, err, 1, &n);
+    if (status != RC_OK) return status;
+    world->identity.seq = 1;
+    world->identity.nonce = 7; /* stories are the same every time */
+    world->identity.created = world->now;
+    world->command.flow = world->set->active[0];
+    struct rc_ask ask = world_ask(world, RC_MSG_SUBMIT, 0);
+    ask.u.submit = &world->identity;
+    return world_deliver(world, ask, err);
+}
+
+static enum rc_status do_result(struct world *world, uint32_t at, uint16_t attempt,
+                                const struct rc_result *result, struct rc_error *err)
+{
+    struct rc_ask ask = world_ask(world, RC_MSG_RESULT, at);
+    ask.attempt = attempt;
+    ask.u.result = result;
+    return world_deliver(world, ask, err);
+}
+
+static enum rc_status bad_event(struct rc_error *err)
+{
+    return rc_fail(err, RC_SYNTAX, "this is no event of a story");
+}
+
+static enum rc_status do_answer(struct world *world, struct rc_sv args, bool late, struct rc_error *err)
+{
+    uint32_t at = step_at(world, word(&args));
+    uint64_t status = 0, attempt = at < world->command.nnodes ? world->command.node[at].attempt : 0;
+    if (at == UINT32_MAX || (late && !rc_parse_u64(word(&args), &attempt)) ||
+        !rc_parse_u64(word(&args), &status))
+        return bad_event(err);
+    struct rc_result result = {
+        .reach = RC_ANSWERED, .usable = true, .status = (uint16_t)status, .headers = {.kind = CEL_MAP}};
+    if (rc_sv_starts(args, RC_SV("after="))) {
+        struct rc_sv span = word(&args);
+        if (!rc_parse_span((struct rc_sv){span.p + 6, span.n - 6}, &result.retry_after))
+            return bad_event(err);
+    }
+    if (args.n) result.usable = rc_json_parse(args, world->arena, &result.body, NULL) == RC_OK;
+    if (args.n && (status >= 300 || !result.usable)) result.excerpt = args;
+    return do_result(world, at, (uint16_t)attempt, &result, err);
+}
+
+static enum rc_status do_lost(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint32_t at = step_at(world, word(&args));
+    int why = why_of(word(&args));
+    if (at == UINT32_MAX || why < 0) return bad_event(err);
+    bool sent = why != RC_WHY_NOT_SENT && why != RC_WHY_ADDRESS && why != RC_WHY_CONFIGURATION;
+    struct rc_result result = {.reach = sent ? RC_SENT : RC_NOT_SENT,
+                               .why = (uint8_t)why,
+                               .error = rc_sv_of(rc_why_word((unsigned)why).text)};
+    return do_result(world, at, world->command.node[at].attempt, &result, err);
+}
+
+static enum rc_status do_wait(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    rc_us span;
+    enum rc_status status = RC_OK;
+    if (!rc_parse_span(word(&args), &span)) return bad_event(err);
+    world->now += span;
+    for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++)
+        if (world->command.node[i].phase == RC_PHASE_DELAYED)
+            status = world_deliver(world, world_ask(world, RC_MSG_DUE, i), err);
+    return status == RC_OK ? world_offer(world, err) : status;
+}
+
+static enum rc_status do_crash(struct world *world, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    world->gate.in_use = 0;
+    for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++) {
+        if (world->command.node[i].phase != RC_PHASE_OPEN) continue;
+        struct rc_ask ask = world_ask(world, RC_MSG_LOST, i);
+        ask.attempt = world->command.node[i].attempt;
+        status = world_deliver(world, ask, err);
+    }
+    return status;
+}
+
+static enum rc_status do_action(struct world *world, enum rc_action action, struct rc_sv args,
+                                struct rc_error *err)
+{
+    static const char *const verdicts[] = {"", "happened", "did_not_happen", "accepted_as_is"};
+    struct rc_act act = {.action = (uint8_t)action, .actor = RC_SV("olga"), .reason = RC_SV("a story")};
+    if (action == RC_ACTION_RESOLVE) {
+        struct rc_sv verdict = word(&args);
+        for (unsigned i = 1; i < sizeof verdicts / sizeof *verdicts; i++)
+            if (rc_sv_is(verdict, verdicts[i])) act.verdict = (uint8_t)i;
+    }
+    act.step = word(&args);
+    act.external_id = word(&args);
+    struct rc_ask ask = world_ask(world, RC_MSG_ACTION, 0);
+    ask.u.act = &act;
+    return world_deliver(world, ask, err);
+}
+
+static enum rc_status do_occupy(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint64_t n;
+    if (!rc_parse_u64(word(&args), &n)) return bad_event(err);
+    world->gate.in_use = (uint32_t)n;
+    world->neffects = 0;
+    return RC_OK;
+}
+
+static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc_buf *out,
+                               struct rc_error *err)
+{
+    struct rc_sv event = word(&line);
+    if (rc_sv_is(event, "submit")) return do_submit(world, line, err);
+    if (rc_sv_is(event, "answer")) return do_answer(world, line, false, err);
+    if (rc_sv_is(event, "late")) return do_answer(world, line, true, err);
+    if (rc_sv_is(event, "lost")) return do_lost(world, line, err);
+    if (rc_sv_is(event, "wait")) return do_wait(world, line, err);
+    if (rc_sv_is(event, "crash")) return do_crash(world, err);
+    if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
+    if (rc_sv_is(event, "retry")) return do_action(world, RC_ACTION_RETRY, line, err);
+    if (rc_sv_is(event, "check")) return do_action(world, RC_ACTION_CHECK, line, err);
+    if (rc_sv_is(event, "cancel")) return do_action(world, RC_ACTION_CANCEL, line, err);
+    if (rc_sv_is(event, "rollback")) return do_action(world, RC_ACTION_ROLL_BACK, line, err);
+    if (rc_sv_is(event, "resolve")) return do_action(world, RC_ACTION_RESOLVE, line, err);
+    if (!rc_sv_is(event, "explain")) return bad_event(err);
+    tell_explanation(out, &world->command);
+    return RC_OK;
+}
+
+/* ---- stories -------------------------------------------------------------------------------------------------------- */
+
+static void play(struct world *world, struct rc_sv story, struct rc_buf *out)
+{
+    while (story.n) {
+        struct rc_sv line = next_line(&story);
+        if (!rc_sv_starts(line, RC_SV("> "))) {
+            if (rc_sv_starts(line, RC_SV("#"))) rc_put_format(out, "%.*s\n", RC_SV_ARG(line));
+            continue;
+        }
+        struct rc_error error = {0};
+        uint32_t from = world->nhistory;
+        world->neffects = 0;
+        rc_put_format(out, "%.*s\n", RC_SV_ARG(line));
+        enum rc_status status = do_event(world, (struct rc_sv){line.p + 2, line.n - 2}, out, &error);
+        if (status != RC_OK) rc_put_format(out, "  refused, %s: %s\n", rc_status_slug(status), error.text);
+        for (uint32_t i = from; i < world->nhistory; i++)
+            tell_record(out, &world->history[i], &world->command);
+        for (uint32_t i = 0; i < world->neffects; i++) tell_effect(out, &world->effects[i], &world->command);
+        if (status == RC_OK && from == world->nhistory && !rc_sv_starts(line, RC_SV("> explain")))
+            rc_put_text(out, "  nothing changes\n");
+        if (world->broken) rc_put_format(out, "  BROKEN: %s\n", world->broken);
+    }
+}
+
+static const struct flow_set *read_definitions(struct rc_sv text, struct rc_arena *arena)
+{
+    struct defs_file file = {.source = RC_SV("story"), .text = text};
+    static struct defs_errors errors;
+    struct defs_one *found;
+    uint32_t n;
+    const struct flow_set *set;
+    if (defs_load(&file, 1, arena, &found, &n, &errors) != RC_OK) {
+        for (uint32_t i = 0; i < errors.n; i++)
+            printf("  %u:%u: %s\n", errors.error[i].line, errors.error[i].column, errors.error[i].text);
+        return NULL;
+    }
+    struct rc_new_definition *list = RC_NEW_ARRAY(arena, struct rc_new_definition, n);
+    for (uint32_t i = 0; i < n; i++) {
+        list[i] = (struct rc_new_definition){.row = {.id = i + 1,
+                                                     .kind = (uint8_t)found[i].kind,
+                                                     .active = true,
+                                                     .version = 1,
+                                                     .name = found[i].name},
+                                             .flow = found[i].flow,
+                                             .dependency = found[i].dependency};
+    }
+    return rc_set_make(list, n, arena, &set) == RC_OK ? set : NULL;
+}
+
+static bool write_file(const char *path, struct rc_sv text)
+{
+    FILE *file = fopen(path, "wb");
+    bool fine = file && fwrite(text.p, 1, text.n, file) == text.n;
+    return (file && fclose(file) == 0) && fine;
+}
+
+static void show_difference(struct rc_sv want, struct rc_sv got)
+{
+    for (unsigned line = 1; want.n || got.n; line++) {
+        struct rc_sv a = next_line(&want), b = next_line(&got);
+        if (rc_sv_eq(a, b)) continue;
+        printf("  line %u\n  - %.*s\n  + %.*s\n", line, RC_SV_ARG(a), RC_SV_ARG(b));
+        return;
+    }
+}
+
+/* Everything up to and with a heading line; *rest is what stands behind it. */
+static struct rc_sv up_to(struct rc_sv text, const char *heading, struct rc_sv *rest)
+{
+    *rest = text;
+    while (rest->n)
+        if (rc_sv_is(next_line(rest), heading)) break;
+    return (struct rc_sv){text.p, text.n - rest->n};
+}
+
+static bool run_story(const char *path, bool update)
+{
+    static char bytes[FILE_MAX];
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    if (file) fclose(file);
+    struct rc_arena *arena = rc_arena_new(1 << 20, MEMORY);
+    struct rc_sv text = {bytes, (uint32_t)n}, rest, story;
+    struct rc_sv head = up_to(text, "=== definitions", &rest), definitions = up_to(rest, "=== story", &story);
+    uint32_t heading = (uint32_t)strlen("=== story\n");
+    bool fine = arena && story.n && definitions.n > heading;
+    const struct flow_set *set =
+        fine ? read_definitions((struct rc_sv){definitions.p, definitions.n - heading}, arena) : NULL;
+    if (set) {
+        struct world world;
+        struct rc_buf out = rc_buf_in(arena, FILE_MAX);
+        world_begin(&world, arena, set);
+        rc_put(&out, head);
+        rc_put(&out, definitions);
+        play(&world, story, &out);
+        bool same = rc_sv_eq(rc_buf_sv(&out), text);
+        if (!same && !update) show_difference(text, rc_buf_sv(&out));
+        fine =
+            out.status == RC_OK && !world.broken && (same || (update && write_file(path, rc_buf_sv(&out))));
+        if (world.broken) fwrite(out.p, 1, out.n, stdout);
+        if (world.broken) printf("  a law is broken: %s\n", world.broken);
+    }
+    printf("%s %s\n", set && fine ? "ok" : "FAIL", path);
+    rc_arena_free(arena);
+    return set && fine;
+}
+
+int main(int argc, char **argv)
+{
+    bool update = argc > 1 && strcmp(argv[1], "--update") == 0;
+    unsigned passed = 0, failed = 0;
+    for (int i = 1 + update; i < argc; i++) *(run_story(argv[i], update) ? &passed : &failed) += 1;
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed || !passed;
+}

@@ -1,0 +1,122 @@
+/* What happened, as a story that a person reads. */
+#include "tell.h"
+
+static void put_from_now(struct rc_buf *out, const char *word, rc_us at, rc_us now)
+{
+    char span[RC_SPAN_TEXT];
+    rc_format_span(at > now ? at - now : now - at, span);
+    rc_put_format(out, ", %s %s%s", word, at >= now ? "+" : "-", span);
+}
+
+static const char *name_of(const struct rc_command *c, uint32_t at)
+{
+    struct rc_sv id = c->flow->steps[at].id;
+    return id.n ? id.p : "flow"; /* ids of definitions are terminated */
+}
+
+static void put_edge(struct rc_buf *out, const char *from, const char *to)
+{
+    if (from == to)
+        rc_put_format(out, " %s", to);
+    else
+        rc_put_format(out, " %s -> %s", from, to);
+}
+
+static void tell_node(struct rc_buf *out, const struct world_record *record, const struct rc_command *c,
+                      const struct rc_change *change)
+{
+    const struct rc_node *old = &record->before.node[change->at], *new = &change->u.node.node;
+    const struct rc_times *times = &change->u.node.times, *before = &record->before.data[change->at].times;
+    static const struct rc_node fresh;
+    static const struct rc_times never;
+    if (!record->before.nnodes) {
+        old = &fresh;
+        before = &never;
+    }
+    rc_put_format(out, "    %s:", name_of(c, change->at));
+    put_edge(out, rc_step_word(old->state).slug, rc_step_word(new->state).slug);
+    if (new->why != old->why &&new->why) rc_put_format(out, " (%s)", rc_why_word(new->why).slug);
+    if (new->phase != old->phase || new->phase != RC_PHASE_NONE)
+        rc_put_format(out, ", %s", rc_phase_word(new->phase).slug);
+    if (new->attempt != old->attempt) rc_put_format(out, ", attempt %u", new->attempt);
+    if (new->tries != old->tries) rc_put_format(out, ", try %u", new->tries);
+    if (new->asks != old->asks) rc_put_format(out, ", question %u", new->asks);
+    if (new->round != old->round) rc_put_format(out, ", round %u", new->round);
+    if (new->undo_round != old->undo_round) rc_put_format(out, ", undo round %u", new->undo_round);
+    if (new->lost != old->lost) rc_put_format(out, ", lost %u", new->lost);
+    if (new->cleared != old->cleared) rc_put_text(out, new->cleared ? ", cleared" : ", no longer cleared");
+    if (times->due != before->due && times->due && new->phase == RC_PHASE_DELAYED)
+        put_from_now(out, "until", times->due, record->at);
+    if (new->phase == RC_PHASE_OPEN && times->due != before->due)
+        put_from_now(out, "times out", times->due, record->at);
+    if (times->since != before->since && times->since) rc_put_text(out, ", unknown from now on");
+    rc_put_char(out, '\n');
+}
+
+static void tell_change(struct rc_buf *out, const struct world_record *record, const struct rc_command *c,
+                        const struct rc_change *change)
+{
+    switch ((enum rc_change_kind)change->kind) {
+    case RC_CHANGE_CREATE:
+        rc_put_format(out, "    new command '%.*s'\n", RC_SV_ARG(change->u.create->key));
+        break;
+    case RC_CHANGE_NODE: tell_node(out, record, c, change); break;
+    case RC_CHANGE_OUTPUTS:
+        rc_put_format(out, "    %s: outputs ", name_of(c, change->at));
+        cel_put_json(out, change->u.outputs.outputs);
+        if (change->u.outputs.external_id.n)
+            rc_put_format(out, ", external id %.*s", RC_SV_ARG(change->u.outputs.external_id));
+        rc_put_char(out, '\n');
+        break;
+    case RC_CHANGE_REQUEST:
+        rc_put_format(out, "    %s: request of this round %s\n", name_of(c, change->at),
+                      rc_h128_is_zero(change->u.request) ? "is forgotten" : "is fixed");
+        break;
+    case RC_CHANGE_FAULT:
+        rc_put_format(out, "    %s: fault \"%.*s\"\n", name_of(c, change->at),
+                      RC_SV_ARG(change->u.fault.text));
+        break;
+    case RC_CHANGE_MODE:
+        rc_put_format(out, "    heading: %s (%s)\n", rc_mode_word(change->u.mode.mode).text,
+                      rc_why_word(change->u.mode.why).slug);
+        break;
+    case RC_CHANGE_STATE:
+        rc_put_text(out, "    command:");
+        put_edge(out, rc_state_word(record->before.state).slug, rc_state_word(change->u.state).slug);
+        rc_put_char(out, '\n');
+        break;
+    case RC_CHANGE_GATE: break;
+    }
+}
+
+void tell_record(struct rc_buf *out, const struct world_record *record, const struct rc_command *c)
+{
+    rc_put_format(out, "  [%s]\n", rc_cause_word(record->cause.kind).slug);
+    for (uint32_t i = 0; i < record->nchanges; i++) tell_change(out, record, c, &record->changes[i]);
+}
+
+void tell_effect(struct rc_buf *out, const struct rc_effect *effect, const struct rc_command *c)
+{
+    char key[32];
+    rc_h128_hex(effect->idempotency_key, key);
+    rc_put_format(out, "  ! %s %s #%u leaves, key %.6s: ", rc_purpose_word(effect->purpose).slug,
+                  name_of(c, effect->node), effect->attempt, key);
+    cel_put_json(out, effect->request);
+    rc_put_char(out, '\n');
+}
+
+void tell_explanation(struct rc_buf *out, const struct rc_command *c)
+{
+    static const char *const received[] = {"no", "yes", "maybe"};
+    struct rc_explanation e;
+    rc_command_explain(c, &e);
+    rc_put_format(out, "  state: %s\n", rc_state_word(c->state).text);
+    if (e.node != UINT32_MAX)
+        rc_put_format(out, "  because of %s (%s), received there: %s\n", name_of(c, e.node),
+                      rc_why_word(c->node[e.node].why).slug, received[e.received]);
+    rc_put_format(out, "  safe to retry: %s, %s\n  next: %s\n", e.retry_is_safe ? "yes" : "no",
+                  e.retry_reason, e.next);
+    for (unsigned i = 0; i < RC_ACTIONS; i++)
+        rc_put_format(out, "  %s: %s\n", rc_action_word(i).slug,
+                      e.allowed[i].allowed ? "allowed" : e.allowed[i].why_not);
+}

@@ -1,0 +1,113 @@
+#include "world.h"
+
+#include "base/random.h"
+
+#include <string.h>
+
+void world_begin(struct world *world, struct rc_arena *arena, const struct flow_set *set)
+{
+    *world = (struct world){.arena = arena, .set = set, .now = RC_SECONDS(1800000000), .seed = 1};
+    world->history = RC_NEW_ARRAY(arena, struct world_record, WORLD_RECORDS);
+    world->effects = RC_NEW_ARRAY(arena, struct rc_effect, WORLD_EFFECTS);
+    world->gate.id = set->ndependencies ? flow_gate_id(set->dependencies[0]->name) : 0;
+}
+
+struct rc_ask world_ask(struct world *world, enum rc_message_kind kind, uint32_t node)
+{
+    return (struct rc_ask){.kind = (uint8_t)kind,
+                           .to = {.agg = RC_AGG_COMMAND, .id = world->identity.seq},
+                           .from = {.agg = RC_AGG_COMMAND, .id = world->identity.seq},
+                           .node = node,
+                           .now = world->now,
+                           .seed = rc_mix(&world->seed)};
+}
+
+static struct rc_command photograph(struct world *world)
+{
+    struct rc_command c = world->command;
+    c.node = rc_copy(world->arena, c.node, c.nnodes * sizeof *c.node);
+    c.data = rc_copy(world->arena, c.data, c.nnodes * sizeof *c.data);
+    return c;
+}
+
+/* Taking a change back and doing it again leaves no trace. */
+static void check_inverse(struct world *world, const struct rc_change *change)
+{
+    struct rc_command *c = &world->command;
+    struct rc_change inverse = rc_command_inverse(c, change);
+    struct rc_h128 before = rc_command_control_hash(c);
+    uint8_t state = c->state;
+    if (rc_command_apply(c, change, world->arena, NULL) != RC_OK)
+        world->broken = "a change of a step cannot be applied";
+    rc_command_restore(c, &inverse);
+    if (!rc_h128_eq(before, rc_command_control_hash(c)) || state != c->state)
+        world->broken = "an inverse does not take its change back";
+}
+
+static void check_fold(struct world *world)
+{
+    struct rc_command folded = {.flow = world->command.flow};
+    for (uint32_t i = 0; i < world->nhistory; i++)
+        for (uint32_t k = 0; k < world->history[i].nchanges; k++)
+            if (rc_command_apply(&folded, &world->history[i].changes[k], world->arena, NULL) != RC_OK)
+                world->broken = "the history does not fold";
+    if (!rc_h128_eq(rc_command_control_hash(&folded), rc_command_control_hash(&world->command)) ||
+        folded.state != world->command.state)
+        world->broken = "the fold of the history is not the state";
+    if (rc_command_derive(&world->command) != (enum rc_state)world->command.state)
+        world->broken = "the state is not the one that its steps say";
+}
+
+static enum rc_status take(struct world *world, const struct rc_ask *ask, struct rc_out *out,
+                           struct rc_error *err)
+{
+    struct rc_command *c = &world->command;
+    enum rc_status status = rc_command_step(c, ask, world->set, world->arena, out, err);
+    if (status != RC_OK || out->nchange == 0) return status;
+    struct world_record *record = &world->history[world->nhistory++];
+    *record = (struct world_record){*ask, world->now, out->change, out->nchange, photograph(world)};
+    for (uint32_t i = 0; status == RC_OK && i < out->nchange; i++) {
+        if (out->change[i].kind != RC_CHANGE_CREATE) check_inverse(world, &out->change[i]);
+        status = rc_command_apply(c, &out->change[i], world->arena, err);
+    }
+    c->rev++;
+    for (uint32_t i = 0; i < out->neffect; i++) world->effects[world->neffects++] = out->effect[i];
+    check_fold(world);
+    return status;
+}
+
+static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_error *err)
+{
+    struct rc_ask queue[RC_MAX_MESSAGES] = {first};
+    uint32_t n = 1;
+    for (uint32_t at = 0; at < n; at++) {
+        struct rc_out out = {0};
+        enum rc_status status =
+            queue[at].to.agg == RC_AGG_GATE
+                ? rc_gate_step(&world->gate, &queue[at], world->set, world->arena, &out, err)
+                : take(world, &queue[at], &out, err);
+        if (status != RC_OK) return status;
+        if (queue[at].to.agg == RC_AGG_GATE) rc_gate_apply(&world->gate, out.change);
+        for (uint32_t i = 0; i < out.nmessage && n < RC_MAX_MESSAGES; i++) queue[n++] = out.message[i];
+    }
+    return RC_OK;
+}
+
+enum rc_status world_deliver(struct world *world, struct rc_ask ask, struct rc_error *err)
+{
+    enum rc_status status = unit(world, ask, err);
+    return status == RC_OK ? world_offer(world, err) : status;
+}
+
+enum rc_status world_offer(struct world *world, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++) {
+        if (world->command.node[i].phase != RC_PHASE_READY || !rc_gate_free(&world->gate, world->set))
+            continue;
+        struct rc_ask offer = world_ask(world, RC_MSG_OFFER, i);
+        offer.to = (struct rc_addr){.agg = RC_AGG_GATE, .id = world->gate.id};
+        status = unit(world, offer, err);
+    }
+    return status;
+}

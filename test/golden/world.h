@@ -1,0 +1,39 @@
+#pragma once
+/* The smallest world around the core: one command, the gate of one dependency, a clock that the story sets. It delivers messages like the
+ * engine (first in, first out), and checks on the way what must hold for every step: inverses take changes back, and folding the history
+ * gives the state. */
+#include "core/core.h"
+#include "core/explain.h"
+#include "base/limits.h"
+
+struct world_record {
+    struct rc_ask cause;
+    rc_us at;
+    struct rc_change *changes;
+    uint32_t nchanges;
+    struct rc_command before; /* shallow copy with its own nodes, to tell what changed */
+};
+
+struct world {
+    struct rc_arena *arena; /* of the whole story */
+    const struct flow_set *set;
+    struct rc_identity identity;
+    struct rc_command command;
+    struct rc_gate gate;
+    rc_us now;
+    uint64_t seed;
+    struct world_record *history;
+    uint32_t nhistory;
+    struct rc_effect *effects; /* of the last event */
+    uint32_t neffects;
+    const char *broken; /* a law of the core that did not hold; NULL: all do */
+};
+
+enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64 };
+
+void world_begin(struct world *, struct rc_arena *, const struct flow_set *);
+/* Offers free places to ready steps. */
+enum rc_status world_offer(struct world *, struct rc_error *);
+/* Delivers one message and what follows, then offers. */
+enum rc_status world_deliver(struct world *, struct rc_ask, struct rc_error *);
+struct rc_ask world_ask(struct world *, enum rc_message_kind, uint32_t node);
