@@ -59,3 +59,33 @@ uint32_t rc_store_ended_states(void);
 int rc_work_cmp(const struct rc_work *, const struct rc_work *);
 /* Whether a phase has rows of work. */
 bool rc_work_phase(uint8_t phase);
+
+/* ---- what both implementations keep as text (stored.c) --------------------------------------------------------------- */
+
+/* A history record as it is kept: its columns, and two texts in the format of codec/record.h. */
+struct rc_stored {
+    uint64_t change;
+    uint32_t rev;
+    rc_us at;
+    uint8_t cause, purpose;
+    uint32_t node;
+    uint16_t attempt;
+    struct rc_sv body, changes;
+};
+/* Texts are in the arena. RC_LIMIT: larger than RC_MAX_RECORD. */
+RC_MUST
+enum rc_status rc_store_encode(const struct rc_record *, struct rc_arena *, struct rc_stored *ret,
+                               struct rc_error *);
+/* The record of the command `identity`, which lives in the arena too; fills in its payload when it is the first one. */
+RC_MUST
+enum rc_status rc_store_decode(const struct rc_stored *, struct rc_identity *identity, struct rc_arena *,
+                               struct rc_record *ret, struct rc_error *);
+/* Refs as text; empty where there are none. */
+RC_MUST
+enum rc_status rc_store_encode_refs(struct cel_value refs, struct rc_arena *, struct rc_sv *ret,
+                                    struct rc_error *);
+RC_MUST
+enum rc_status rc_store_decode_refs(struct rc_sv text, struct rc_arena *, struct cel_value *ret,
+                                    struct rc_error *);
+/* Whether the refs have this one. */
+bool rc_store_has_ref(struct cel_value refs, struct rc_sv name, struct rc_sv value);

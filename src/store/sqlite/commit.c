@@ -24,8 +24,6 @@
  * that the file system has given already, which makes fdatasync twice as fast. */
 #include "store/sqlite/db.h"
 
-#include "codec/record.h"
-
 #include <stdlib.h>
 
 enum {
@@ -180,30 +178,23 @@ static enum rc_status write_record(struct writing *writing, const struct rc_reco
     if (!slot) return contradicts(writing, record->seq, "a record of a command that is not touched", err);
     if (record->rev != slot->rev + 1) return contradicts(writing, record->seq, "its revs have a gap", err);
 
-    struct rc_arena *arena = writing->store->text;
-    rc_arena_reset(arena);
-    struct rc_buf body = rc_buf_in(arena, RC_MAX_RECORD), changes = rc_buf_in(arena, RC_MAX_RECORD);
-    rc_put_cause(&body, record->cause);
-    rc_put_changes(&changes, record->changes, record->nchanges, record->at);
-    enum rc_status status = body.status != RC_OK ? body.status : changes.status;
-    if (status != RC_OK)
-        return rc_fail(err, status, "command %llu: a record cannot be kept: %s",
-                       (unsigned long long)record->seq,
-                       status == RC_LIMIT ? "it is too large" : "out of memory");
-
+    rc_arena_reset(writing->store->text);
+    struct rc_stored stored = {0};
+    enum rc_status status = rc_store_encode(record, writing->store->text, &stored, err);
+    if (status != RC_OK) return status;
     uint64_t change = ++writing->high.change;
     struct sq run = sq_start(writing->conn, SQ_RECORD_ADD);
     sq_u64(&run, change);
     sq_u64(&run, record->seq);
     sq_u64(&run, slot->last);
     sq_u64(&run, record->rev);
-    sq_u64(&run, record->at);
-    sq_u64(&run, record->cause->kind);
-    sq_u64(&run, record->cause->node);
-    sq_u64(&run, record->cause->attempt);
-    sq_u64(&run, record->cause->purpose);
-    sq_sv_or_null(&run, rc_buf_sv(&body));
-    sq_sv(&run, rc_buf_sv(&changes));
+    sq_u64(&run, stored.at);
+    sq_u64(&run, stored.cause);
+    sq_u64(&run, stored.node);
+    sq_u64(&run, stored.attempt);
+    sq_u64(&run, stored.purpose);
+    sq_sv_or_null(&run, stored.body);
+    sq_sv(&run, stored.changes);
     if (!slot->first) slot->first = change;
     slot->last = change;
     slot->rev = record->rev;
@@ -220,9 +211,9 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
     if (status != RC_OK) return status;
 
     rc_arena_reset(writing->store->text);
-    struct rc_buf refs = rc_buf_in(writing->store->text, RC_MAX_RECORD);
-    if (id->refs.kind == CEL_MAP && id->refs.n) cel_put_json(&refs, id->refs);
-    if (refs.status != RC_OK) return rc_fail(err, refs.status, "the refs cannot be kept");
+    struct rc_sv refs = {0};
+    status = rc_store_encode_refs(id->refs, writing->store->text, &refs, err);
+    if (status != RC_OK) return status;
     unsigned char hash[16];
     sq_put_h128(id->payload_hash, hash);
 
@@ -243,7 +234,7 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
     sq_sv(&run, id->subject);
     sq_sv(&run, id->actor);
     sq_blob(&run, hash, sizeof hash);
-    sq_sv_or_null(&run, rc_buf_sv(&refs));
+    sq_sv_or_null(&run, refs);
     if (id->seq > writing->high.seq) writing->high.seq = id->seq;
     return sq_done(&run, "cannot write a command", err);
 }
@@ -286,8 +277,6 @@ static enum rc_status write_refs(struct writing *writing, const struct rc_identi
     if (id->refs.kind != CEL_MAP) return RC_OK;
     for (uint32_t i = 0; i < id->refs.n; i++) {
         const struct cel_value *pair = &id->refs.v.items[2 * (size_t)i];
-        if (pair[0].kind != CEL_STRING || pair[1].kind != CEL_STRING)
-            return contradicts(writing, id->seq, "a ref is no text", err);
         struct sq run = sq_start(writing->conn, SQ_REF_ADD);
         sq_u64(&run, sq_ref_place(sq_ref_hash(cel_text(pair[0]), cel_text(pair[1])), id->seq));
         enum rc_status status = sq_done(&run, "cannot write a ref", err);

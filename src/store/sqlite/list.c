@@ -5,8 +5,6 @@
  * may well offer too much (hashes collide, names differ). */
 #include "store/sqlite/db.h"
 
-#include "codec/json.h"
-
 #include <stdlib.h>
 
 enum { RANGE = 256 }; /* candidates taken from one range of the open index */
@@ -27,15 +25,10 @@ struct listing {
 
 static enum rc_status has_ref(const struct listing *list, struct rc_sv text, bool *ret, struct rc_error *err)
 {
-    *ret = false;
-    if (!text.n) return RC_OK;
     struct cel_value refs = cel_null();
-    enum rc_status status = rc_json_parse(text, list->arena, &refs, err);
-    if (status != RC_OK)
-        return status == RC_SYNTAX ? rc_fail(err, RC_DAMAGED, "refs are not readable") : status;
-    const struct cel_value *value = cel_map_find(&refs, cel_string(list->filter->ref));
-    *ret = value && value->kind == CEL_STRING && rc_sv_eq(cel_text(*value), list->filter->value);
-    return RC_OK;
+    enum rc_status status = rc_store_decode_refs(text, list->arena, &refs, err);
+    *ret = status == RC_OK && rc_store_has_ref(refs, list->filter->ref, list->filter->value);
+    return status;
 }
 
 static enum rc_status fill_row(struct listing *list, const struct sq *run, struct rc_row *row,

@@ -1,9 +1,6 @@
 /* What the engine reads: keys, histories, work. Each is a few rows found by number. */
 #include "store/sqlite/db.h"
 
-#include "codec/json.h"
-#include "codec/record.h"
-
 static enum rc_status damaged(struct sq_conn *conn, uint64_t seq, const char *what, struct rc_error *err)
 {
     return rc_fail(err, RC_DAMAGED, "%s: command %llu: %s", conn->path, (unsigned long long)seq, what);
@@ -98,10 +95,8 @@ static enum rc_status identity_of(struct history *history, struct sq *run, struc
     if (status == RC_OK) status = copy_sv(arena, sq_get_sv(run, 5), &id->key, err);
     if (status == RC_OK) status = copy_sv(arena, sq_get_sv(run, 6), &id->subject, err);
     if (status == RC_OK) status = copy_sv(arena, sq_get_sv(run, 7), &id->actor, err);
-    struct rc_sv refs = sq_get_sv(run, 9);
-    if (status == RC_OK && refs.n) status = rc_json_parse(refs, arena, &id->refs, err);
-    return status == RC_SYNTAX ? damaged(history->conn, history->seq, "its refs are not readable", err)
-                               : status;
+    if (status == RC_OK) status = rc_store_decode_refs(sq_get_sv(run, 9), arena, &id->refs, err);
+    return status;
 }
 
 static enum rc_status read_identity(struct history *history, struct rc_error *err)
@@ -121,36 +116,16 @@ static enum rc_status read_identity(struct history *history, struct rc_error *er
 static enum rc_status record_of(struct history *history, const struct sq *run, uint64_t change,
                                 struct rc_record *record, struct rc_error *err)
 {
-    struct rc_arena *arena = history->arena;
-    struct rc_ask *cause = RC_NEW(arena, struct rc_ask);
-    if (!cause) return rc_fail_arena(err, arena);
-    rc_us at = sq_get_u64(run, 2);
-    *cause = (struct rc_ask){.kind = (uint8_t)sq_get_u64(run, 3),
-                             .to = {.agg = RC_AGG_COMMAND, .id = history->seq},
-                             .node = (uint32_t)sq_get_u64(run, 4),
-                             .attempt = (uint16_t)sq_get_u64(run, 5),
-                             .purpose = (uint8_t)sq_get_u64(run, 6),
-                             .now = at};
-    enum rc_status status = rc_get_cause(sq_get_sv(run, 7), arena, cause, err);
-    struct rc_change *changes = NULL;
-    uint32_t n = 0;
-    if (status == RC_OK) status = rc_get_changes(sq_get_sv(run, 8), at, arena, &changes, &n, err);
-    if (status != RC_OK) return status;
-
-    if (cause->kind == RC_MSG_SUBMIT) {
-        history->identity->payload = cause->u.submit->payload;
-        cause->u.submit = history->identity;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        if (changes[i].kind == RC_CHANGE_CREATE) changes[i].u.create = history->identity;
-    *record = (struct rc_record){.seq = history->seq,
-                                 .rev = (uint32_t)sq_get_u64(run, 0),
-                                 .change = change,
-                                 .at = at,
-                                 .cause = cause,
-                                 .changes = changes,
-                                 .nchanges = n};
-    return RC_OK;
+    struct rc_stored stored = {.change = change,
+                               .rev = (uint32_t)sq_get_u64(run, 0),
+                               .at = sq_get_u64(run, 2),
+                               .cause = (uint8_t)sq_get_u64(run, 3),
+                               .node = (uint32_t)sq_get_u64(run, 4),
+                               .attempt = (uint16_t)sq_get_u64(run, 5),
+                               .purpose = (uint8_t)sq_get_u64(run, 6),
+                               .body = sq_get_sv(run, 7),
+                               .changes = sq_get_sv(run, 8)};
+    return rc_store_decode(&stored, history->identity, history->arena, record, err);
 }
 
 /* Reads the row of one change, whole (record not NULL) or only its links, and checks that it is the record `rev`. */

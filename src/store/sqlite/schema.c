@@ -100,51 +100,119 @@ static const char views[] =
                                 "CREATE VIEW records AS SELECT change, command, rev, " TIME_OF(
                                     "at") " AS at,"
                                           " " WORD_OF("cause", "cause") " AS cause, node, attempt, " WORD_OF(
-                                              "purpose",
-                                              "purpose") " AS purpose,"
-                                                         " CASE cause WHEN 5 THEN " WORD_OF(
-                                                             "action",
-                                                             "json_extract(body, '$.action')") " END AS "
-                                                                                               "action,"
-                                                                                               " CASE cause "
-                                                                                               "WHEN 5 THEN "
-                                                                                               "json_extract("
-                                                                                               "body, "
-                                                                                               "'$.actor') "
-                                                                                               "END AS "
-                                                                                               "actor, body, "
-                                                                                               "changes FROM "
-                                                                                               "history;"
+                                              "purpose", "purpose") " AS purpose,"
+                                                                    " CASE cause WHEN 5 THEN " WORD_OF(
+                                                                        "action",
+                                                                        "json_extract(body, '$.action')") " E"
+                                                                                                          "ND"
+                                                                                                          " A"
+                                                                                                          "S "
+                                                                                                          "ac"
+                                                                                                          "ti"
+                                                                                                          "on"
+                                                                                                          ","
+                                                                                                          " C"
+                                                                                                          "AS"
+                                                                                                          "E "
+                                                                                                          "ca"
+                                                                                                          "us"
+                                                                                                          "e "
+                                                                                                          "WH"
+                                                                                                          "EN"
+                                                                                                          " 5"
+                                                                                                          " T"
+                                                                                                          "HE"
+                                                                                                          "N "
+                                                                                                          "js"
+                                                                                                          "on"
+                                                                                                          "_e"
+                                                                                                          "xt"
+                                                                                                          "ra"
+                                                                                                          "ct"
+                                                                                                          "("
+                                                                                                          "bo"
+                                                                                                          "dy"
+                                                                                                          ", "
+                                                                                                          "'$"
+                                                                                                          ".a"
+                                                                                                          "ct"
+                                                                                                          "or"
+                                                                                                          "')"
+                                                                                                          " "
+                                                                                                          "EN"
+                                                                                                          "D "
+                                                                                                          "AS"
+                                                                                                          " "
+                                                                                                          "ac"
+                                                                                                          "to"
+                                                                                                          "r,"
+                                                                                                          " b"
+                                                                                                          "od"
+                                                                                                          "y,"
+                                                                                                          " "
+                                                                                                          "ch"
+                                                                                                          "an"
+                                                                                                          "ge"
+                                                                                                          "s "
+                                                                                                          "FR"
+                                                                                                          "OM"
+                                                                                                          " "
+                                                                                                          "hi"
+                                                                                                          "st"
+                                                                                                          "or"
+                                                                                                          "y;"
 
-                                                                                               /* every change of every record, taken apart; value: what the kind's remaining places hold */
-                                                                                               "CREATE VIEW "
-                                                                                               "changes AS "
-                                                                                               "SELECT "
-                                                                                               "change, "
-                                                                                               "command, "
-                                                                                               "rev,"
-                                                                                               " " TIME_OF("a"
-                                                                                                           "t") " AS at, c.key AS place,"
-                                                                                                                " " WORD_OF("change", "c.value ->> 0") " AS kind,"
-                                                                                                                                                       " CASE WHEN c.value ->> 0 BETWEEN 2 AND 5 THEN coalesce(c.value ->> 1, 0) END AS node,"
-                                                                                                                                                       " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("step", "coalesce(c.value ->> 2, 0)") "  WHEN 6 THEN " WORD_OF("mode", "coalesce(c.value ->> 1, 0)") "  WHEN 7 THEN " WORD_OF("state", "coalesce(c.value ->> 1, 0)") " END AS state,"
-                                                                                                                                                                                                                                                                                                                                                                       " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF(
-                                                                                                                                                                                                                                                                                                                                                                           "phase",
-                                                                                                                                                                                                                                                                                                                                                                           "coalesce(c.value ->> 3, 0)") " END AS phase,"
-                                                                                                                                                                                                                                                                                                                                                                                                         " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("why", "coalesce(c.value ->> 4, 0)") "  WHEN 6 THEN " WORD_OF(
-                                                                                                                                                                                                                                                                                                                                                                                                             "why", "coalesce(c.value ->> 2, 0)") " END AS why,"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                  " c.value AS value FROM history, json_each(history.changes) AS c;"
+                                                                                                          /* every change of every record, taken apart; value: what the kind's remaining places hold */
+                                                                                                          "CR"
+                                                                                                          "EA"
+                                                                                                          "TE"
+                                                                                                          " V"
+                                                                                                          "IE"
+                                                                                                          "W "
+                                                                                                          "ch"
+                                                                                                          "an"
+                                                                                                          "ge"
+                                                                                                          "s "
+                                                                                                          "AS"
+                                                                                                          " "
+                                                                                                          "SE"
+                                                                                                          "LE"
+                                                                                                          "CT"
+                                                                                                          " "
+                                                                                                          "ch"
+                                                                                                          "an"
+                                                                                                          "ge"
+                                                                                                          ", "
+                                                                                                          "co"
+                                                                                                          "mm"
+                                                                                                          "an"
+                                                                                                          "d,"
+                                                                                                          " "
+                                                                                                          "re"
+                                                                                                          "v,"
+                                                                                                          " " TIME_OF(
+                                                                                                              "a"
+                                                                                                              "t") " AS at, c.key AS place,"
+                                                                                                                   " " WORD_OF("change", "c.value ->> 0") " AS kind,"
+                                                                                                                                                          " CASE WHEN c.value ->> 0 BETWEEN 2 AND 5 THEN coalesce(c.value ->> 1, 0) END AS node,"
+                                                                                                                                                          " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("step",
+                                                                                                                                                                                                     "coalesce(c.value ->> 2, 0)") "  WHEN 6 THEN " WORD_OF("mode", "coalesce(c.value ->> 1, 0)") "  WHEN 7 THEN " WORD_OF("state", "coalesce(c.value ->> 1, 0)") " END AS state,"
+                                                                                                                                                                                                                                                                                                                                                                  " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("phase",
+                                                                                                                                                                                                                                                                                                                                                                                                             "coalesce(c.value ->> 3, 0)") " END AS phase,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                           " CASE c.value ->> 0 WHEN 2 THEN " WORD_OF("why",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "coalesce(c.value ->> 4, 0)") "  WHEN 6 THEN " WORD_OF("why",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "coalesce(c.value ->> 2, 0)") " END AS why,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           " c.value AS value FROM history, json_each(history.changes) AS c;"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                  "CREATE VIEW refs AS SELECT seq, r.key AS name, r.value AS value FROM command, json_each(command.refs) AS r;"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "CREATE VIEW refs AS SELECT seq, r.key AS name, r.value AS value FROM command, json_each(command.refs) AS r;"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                  "CREATE VIEW waiting AS SELECT " WORD_OF(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                      "phase",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                      "phase") " AS phase, gate, ord, " TIME_OF("ord") " AS at,"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       " seq, node FROM work;"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "CREATE VIEW waiting AS SELECT " WORD_OF(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "phase", "phase") " AS phase, gate, ord, " TIME_OF("ord") " AS at,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         " seq, node FROM work;"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       "CREATE VIEW definitions AS SELECT id, CASE kind WHEN 1 THEN 'flow' WHEN 2 THEN 'dependency' END AS kind, name,"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       " version, active, source, " TIME_OF(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "at") " AS at, lower(hex(digest)) AS digest, text FROM definition;";
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "CREATE VIEW definitions AS SELECT id, CASE kind WHEN 1 THEN 'flow' WHEN 2 THEN 'dependency' END AS kind, name,"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         " version, active, source, " TIME_OF(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "at") " AS at, lower(hex(digest)) AS digest, text FROM definition;";
 _Static_assert(RC_CAUSE_ACTION == 5 && RC_CHANGE_NODE == 2 && RC_CHANGE_FAULT == 5 && RC_CHANGE_MODE == 6 &&
                    RC_CHANGE_STATE == 7 && RC_DEF_FLOW == 1 && RC_DEF_DEPENDENCY == 2,
                "numbers in the views");

@@ -1,0 +1,95 @@
+/* What storage alone can do: batches of one-unit submissions (300 bytes of payload, 3 refs, an attempt that leaves at
+ * once), and of their results, through rc_store_commit and nothing else. Prints commands per second and the batch times.
+ *
+ *   store_floor PATH [BATCH [COMMANDS [key]]]      key: also ask for the key before each submission, as the engine does */
+#include "made.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static rc_us *times;
+static uint32_t ntimes;
+
+static int by_value(const void *a, const void *b)
+{
+    rc_us x = *(const rc_us *)a, y = *(const rc_us *)b;
+    return (x > y) - (x < y);
+}
+
+static void report(const char *what, uint64_t commands, rc_us took)
+{
+    qsort(times, ntimes, sizeof *times, by_value);
+    printf("%-8s %8.0f/s   batch p50 %5.2f ms  p99 %6.2f ms  max %6.2f ms\n", what,
+           (double)commands * 1e6 / (double)took, (double)times[ntimes / 2] / 1e3,
+           (double)times[ntimes - 1 - ntimes / 100] / 1e3, (double)times[ntimes - 1] / 1e3);
+    ntimes = 0;
+}
+
+static void must(enum rc_status status, const struct rc_error *err)
+{
+    if (status == RC_OK) return;
+    fprintf(stderr, "%s: %s\n", rc_status_slug(status), err->text);
+    exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) return fputs("store_floor PATH [BATCH [COMMANDS [key]]]\n", stderr), 2;
+    uint32_t size = argc > 2 ? (uint32_t)atoi(argv[2]) : 64;
+    uint64_t total = argc > 3 ? (uint64_t)atoll(argv[3]) : 200000;
+    bool ask_key = argc > 4 && strcmp(argv[4], "key") == 0;
+    if (size == 0 || size > MADE_MAX) return fputs("BATCH is 1 to 2048\n", stderr), 2;
+
+    struct rc_store *store;
+    struct rc_error err = {0};
+    struct rc_high high;
+    must(rc_sqlite_open(&(struct rc_sqlite_options){.path = argv[1]}, &store, &err), &err);
+    must(rc_read_high(rc_store_self(store), &high, &err), &err);
+    times = calloc(total / size + 1, sizeof *times);
+    struct rc_arena *arena = rc_arena_new(16 << 20, SIZE_MAX);
+    struct made **commands = calloc(size, sizeof(struct made *));
+
+    rc_us spent[2] = {0},
+          *kept[2] = {calloc(total / size + 1, sizeof *times), calloc(total / size + 1, sizeof *times)};
+    uint32_t n = 0;
+    for (uint64_t seq = high.seq + 1; seq + size <= high.seq + 1 + total; seq += size, n++) {
+        rc_arena_reset(arena);
+        for (int phase = 0; phase < 2; phase++) {
+            struct made_batch batch = made_begin(arena, rc_clock_wall());
+            for (uint32_t i = 0; i < size; i++) {
+                if (phase == 0) {
+                    char key[40];
+                    snprintf(key, sizeof key, "project-%llu/create_pr", (unsigned long long)(seq + i));
+                    commands[i] = made_new(arena, seq + i, key, batch.batch.high_water);
+                    made_submit(&batch, commands[i], RC_RUNNING, true, NULL);
+                } else {
+                    made_result(&batch, commands[i], RC_COMPLETED, false, NULL);
+                }
+            }
+            rc_us begin = rc_clock_monotonic();
+            for (uint32_t i = 0; phase == 0 && ask_key && i < size; i++) {
+                const struct rc_identity *id = &commands[i]->command.id;
+                struct rc_key_match match;
+                if (rc_read_key(rc_store_self(store), id->ns, id->type, id->key, &match, &err) !=
+                    RC_NOT_FOUND)
+                    abort();
+            }
+            must(rc_store_commit(store, &batch.batch, &err), &err);
+            rc_us took = rc_clock_monotonic() - begin;
+            spent[phase] += took;
+            kept[phase][n] = took;
+        }
+    }
+    for (int phase = 0; phase < 2; phase++) {
+        times = kept[phase];
+        ntimes = n;
+        report(phase ? "results" : "submit", (uint64_t)n * size, spent[phase]);
+    }
+    rc_us begin = rc_clock_monotonic();
+    rc_store_close(store);
+    printf("close    %8.2f ms\n", (double)(rc_clock_monotonic() - begin) / 1e3);
+    return 0;
+}

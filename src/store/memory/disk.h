@@ -1,0 +1,117 @@
+#pragma once
+/* The memory store: for the simulator and for tests. "The disk" outlives the handle, so that a crash is: forget the
+ * handle, open another one on the disk. Texts are kept as the SQLite store keeps them, so that what comes back is a
+ * deep copy that went through the codec. Everything is found by walking or by a map; one mutex guards it all. */
+#include "base/map.h"
+#include "store/driver.h"
+
+#include <pthread.h>
+
+struct mem_record {
+    struct rc_stored stored; /* texts stand behind the struct */
+    char text[];
+};
+
+struct mem_command {
+    uint64_t seq, nonce, flow;
+    uint8_t state;
+    bool in_flight;
+    uint32_t rev;
+    rc_us created, changed;
+    struct rc_h128 payload_hash;
+    struct rc_sv ns, type, key, subject, actor, refs; /* texts stand behind the struct; refs as JSON */
+    uint64_t key_hash;
+    struct mem_command *same_key; /* others with this key_hash */
+    struct mem_record **records;  /* [rev - 1] */
+    uint32_t cap;
+    uint32_t staged; /* records of the batch in hand */
+    char text[];
+};
+
+/* A row of work in a treap: a search tree by rc_work_cmp that is a heap by random priority (Seidel, Aragon, 1996).
+ * Nodes are made before, so that putting one in cannot fail. */
+struct mem_work {
+    struct rc_work row;
+    uint64_t priority;
+    struct mem_work *left, *right;
+};
+
+struct mem_definition {
+    struct rc_definition def;
+    char text[];
+};
+
+struct rc_memory_disk {
+    pthread_mutex_t lock;
+    bool in_use; /* by a handle */
+    struct rc_map by_seq, by_key;
+    struct mem_command **commands; /* ascending by seq */
+    uint32_t ncommands, cap;
+    struct mem_work *work;
+    uint64_t seed;                /* of the priorities: the same run gives the same tree */
+    struct mem_definition **defs; /* [id - 1] */
+    uint32_t ndefs;
+    struct rc_high high;
+};
+
+struct mem_store {
+    struct rc_store base;
+    struct rc_reader self;
+    struct rc_memory_disk *disk;
+    enum rc_status fail; /* the next commit's; RC_OK: none */
+    bool kept;
+};
+
+static inline struct mem_store *mem_store_of(struct rc_store *store)
+{
+    return (struct mem_store *)(void *)store;
+}
+
+static inline struct rc_memory_disk *mem_disk_of(struct rc_reader *reader)
+{
+    return mem_store_of(reader->store)->disk;
+}
+
+/* ---- work.c --------------------------------------------------------------------------------------------------------- */
+
+void mem_work_put(struct mem_work **root, struct mem_work *);
+/* Takes the row out; NULL where it is not there. */
+struct mem_work *mem_work_take(struct mem_work **root, const struct rc_work *);
+/* The first row behind `after` (or_equal: or the row itself); NULL. */
+const struct mem_work *mem_work_next(const struct mem_work *root, const struct rc_work *after, bool or_equal);
+void mem_work_free(struct mem_work *root);
+
+/* ---- read.c --------------------------------------------------------------------------------------------------------- */
+
+uint64_t mem_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);
+/* NULL where no command has the key. */
+struct mem_command *mem_find_key(const struct rc_memory_disk *, uint64_t hash, struct rc_sv ns,
+                                 struct rc_sv type, struct rc_sv key);
+/* Commands of any version of a flow that have not ended. */
+uint64_t mem_held(const struct rc_memory_disk *, struct rc_sv name);
+
+enum rc_status mem_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
+                            struct rc_key_match *, struct rc_error *);
+enum rc_status mem_read_history(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
+                                struct rc_arena *, struct rc_identity *, struct rc_record **, uint32_t *,
+                                struct rc_error *);
+enum rc_status mem_read_work(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
+                             rc_us up_to, struct rc_work *, uint32_t cap, uint32_t *, struct rc_error *);
+enum rc_status mem_read_gates(struct rc_reader *, uint64_t after, uint64_t *, uint32_t cap, uint32_t *,
+                              struct rc_error *);
+enum rc_status mem_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *, uint32_t cap, uint32_t *,
+                                  struct rc_error *);
+enum rc_status mem_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
+                             struct rc_row **, uint32_t *, uint64_t *, struct rc_error *);
+enum rc_status mem_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);
+enum rc_status mem_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **,
+                                    uint32_t *, struct rc_error *);
+enum rc_status mem_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_definition *,
+                                   struct rc_error *);
+enum rc_status mem_read_high(struct rc_reader *, struct rc_high *, struct rc_error *);
+
+/* ---- commit.c ------------------------------------------------------------------------------------------------------- */
+
+enum rc_status mem_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
+enum rc_status mem_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
+                          uint32_t, rc_us, struct rc_error *);

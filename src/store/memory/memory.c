@@ -1,0 +1,113 @@
+/* Life of the memory store: the disk and its handles. */
+#include "store/memory/disk.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static enum rc_status always_room(struct rc_store *base, struct rc_error *err)
+{
+    (void)base;
+    (void)err;
+    return RC_OK;
+}
+
+static enum rc_status open_reader(struct rc_store *base, struct rc_reader **ret, struct rc_error *err)
+{
+    struct rc_reader *reader = malloc(sizeof *reader);
+    if (!reader) return rc_fail(err, RC_NOMEM, "out of memory");
+    *reader = (struct rc_reader){.driver = base->driver, .store = base};
+    *ret = reader;
+    return RC_OK;
+}
+
+static void close_reader(struct rc_reader *reader)
+{
+    free(reader);
+}
+
+static void close_store(struct rc_store *base)
+{
+    struct mem_store *store = mem_store_of(base);
+    pthread_mutex_lock(&store->disk->lock);
+    store->disk->in_use = false;
+    pthread_mutex_unlock(&store->disk->lock);
+    free(store);
+}
+
+static const struct rc_driver driver = {
+    .commit = mem_commit,
+    .room = always_room,
+    .idle = always_room,
+    .define = mem_define,
+    .reader_open = open_reader,
+    .reader_close = close_reader,
+    .close = close_store,
+    .key = mem_read_key,
+    .history = mem_read_history,
+    .work = mem_read_work,
+    .gates = mem_read_gates,
+    .in_flight = mem_read_in_flight,
+    .list = mem_read_list,
+    .counts = mem_read_counts,
+    .definitions = mem_read_definitions,
+    .definition = mem_read_definition,
+    .high = mem_read_high,
+};
+
+struct rc_memory_disk *rc_memory_disk_new(void)
+{
+    struct rc_memory_disk *disk = calloc(1, sizeof *disk);
+    if (disk && pthread_mutex_init(&disk->lock, NULL) != 0) {
+        free(disk);
+        disk = NULL;
+    }
+    return disk;
+}
+
+void rc_memory_disk_free(struct rc_memory_disk *disk)
+{
+    if (!disk) return;
+    assert(!disk->in_use);
+    for (uint32_t i = 0; i < disk->ncommands; i++) {
+        struct mem_command *command = disk->commands[i];
+        for (uint32_t j = 0; j < command->rev; j++) free(command->records[j]);
+        free(command->records);
+        free(command);
+    }
+    for (uint32_t i = 0; i < disk->ndefs; i++) free(disk->defs[i]);
+    mem_work_free(disk->work);
+    rc_map_free(&disk->by_seq);
+    rc_map_free(&disk->by_key);
+    free(disk->commands);
+    free(disk->defs);
+    pthread_mutex_destroy(&disk->lock);
+    free(disk);
+}
+
+enum rc_status rc_memory_open(struct rc_memory_disk *disk, struct rc_store **ret, struct rc_error *err)
+{
+    struct mem_store *store = calloc(1, sizeof *store);
+    if (!store) return rc_fail(err, RC_NOMEM, "out of memory");
+    store->base.driver = store->self.driver = &driver;
+    store->base.self = &store->self;
+    store->self.store = &store->base;
+    store->disk = disk;
+    pthread_mutex_lock(&disk->lock);
+    bool taken = disk->in_use;
+    disk->in_use = true;
+    pthread_mutex_unlock(&disk->lock);
+    if (taken) {
+        free(store);
+        return rc_fail(err, RC_LOCKED, "the memory store is in use by another handle");
+    }
+    *ret = &store->base;
+    return RC_OK;
+}
+
+void rc_memory_fail_next(struct rc_store *base, enum rc_status status, bool kept)
+{
+    assert(base->driver == &driver);
+    struct mem_store *store = mem_store_of(base);
+    store->fail = status;
+    store->kept = kept;
+}
