@@ -1,0 +1,269 @@
+"""Runs the families of tests, each in its own time box, and ends with "N passed, N failed[, N skipped]".
+
+families.py [--ci] [--only WORD]…   started by scripts/test.sh from the root of the tree
+
+The table at the end says what runs. A family is a build, a lint or one suite of Meson tests of one build. A build that fails,
+a family that runs out of its time, and a family without any test are failures.
+"""
+import argparse
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from counting import Count, count_log
+
+ROOT = Path(__file__).resolve().parent.parent
+SUITES = ("unit", "golden", "contract", "conformance", "e2e", "structure")
+JOBS = os.cpu_count() or 1
+TAIL = 60
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build folder: build-NAME."""
+    name: str
+    cc: str
+    options: tuple
+    sanitizer: str = ""  # what it finds in any process is a failure
+    patience: int = 1    # how much longer a test may take than in a release build
+
+    @property
+    def folder(self):
+        return ROOT / f"build-{self.name}"
+
+    @property
+    def reports(self):
+        return self.folder / "sanitizer-reports"
+
+    def environment(self):
+        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_BUILD=str(self.folder))
+        log = f"log_path={self.reports}/report"
+        if "address" in self.sanitizer:
+            env["ASAN_OPTIONS"] = f"{log}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+            env["UBSAN_OPTIONS"] = f"{log}:halt_on_error=1:print_stacktrace=1"
+        if "thread" in self.sanitizer:
+            env["TSAN_OPTIONS"] = f"{log}:second_deadlock_stack=1"
+        return env
+
+
+GCC = Build("gcc", "gcc", ("--buildtype=release",))
+CLANG = Build("clang", "clang", ("--buildtype=release",))
+ASAN = Build("asan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"), "address", 4)
+TSAN = Build("tsan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"), "thread", 10)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(command, box, log, env=None):
+    """Runs a command in a process group of its own for at most `box` seconds: its exit code, or None where time ran out."""
+    with open(log, "w") as out:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                   env=env, start_new_session=True)
+        try:
+            return process.wait(box)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                pass
+            return None
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # whatever it left behind
+            except ProcessLookupError:
+                pass
+
+
+def one(name, good, seconds, why="", output=()):
+    """A family that is one case."""
+    count = Count(passed=1) if good else Count(failed=1, failures=[name])
+    say(f"{'ok  ' if good else 'FAIL'} {name} ({seconds:.1f} s)" + (f": {why}" if why and not good else ""))
+    if not good:
+        for line in list(output)[-TAIL:]:
+            say(f"     | {line}")
+    return count
+
+
+def build(which, box):
+    """Sets up and builds with -Werror."""
+    start, log = time.monotonic(), ROOT / f"build-{which.name}.log"
+    code = 0
+    if not (which.folder / "build.ninja").exists():
+        env = dict(os.environ, CC=which.cc)
+        code = run(["meson", "setup", str(which.folder), "-Dwerror=true", "-Dtests=enabled", *which.options], box, log, env)
+    if code == 0:
+        left = max(1, box - (time.monotonic() - start))
+        code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), "all", "meson-test-prereq"], left, log)
+    why = "out of time" if code is None else f"code {code}"
+    return one(f"build with {which.cc} ({' '.join(which.options)})", code == 0, time.monotonic() - start, why,
+               log.read_text(errors="replace").splitlines())
+
+
+def tests_of(which):
+    return json.loads((which.folder / "meson-info" / "intro-tests.json").read_text())
+
+
+def names_of(which, suite):
+    return [t["name"] for t in tests_of(which) if any(s.split(":")[-1] == suite for s in t["suite"])]
+
+
+def suite(which, name, box):
+    """One suite of Meson tests of a build."""
+    if not (which.folder / "build.ninja").exists():
+        return one(f"{name} tests of {which.name}", False, 0, "there is no build")
+    expected = names_of(which, name)
+    log = which.folder / "meson-logs" / f"{name}.json"
+    which.reports.mkdir(exist_ok=True)
+    for old in [log, *which.reports.iterdir()]:
+        old.unlink(missing_ok=True)
+    code = 0
+    if expected:
+        code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", name,
+                    "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience)], box, which.folder / f"{name}.log", which.environment())
+    count = count_log(log, expected, say)
+    if code and not count.failed:
+        count.fail("meson")
+        say(f"FAIL {name} tests of {which.name}: meson test ended with code {code}, see {which.folder}/{name}.log")
+    for report in sorted(which.reports.iterdir()):
+        count.fail(report.name)
+        say(f"FAIL {name} tests of {which.name}: a sanitizer reports")
+        for line in report.read_text(errors="replace").splitlines()[:TAIL]:
+            say(f"     | {line}")
+    return count
+
+
+def suites_are_known(which):
+    """Every test belongs to a suite that is run; one that does not would never be."""
+    stray = [t["name"] for t in tests_of(which) if not any(s.split(":")[-1] in SUITES for s in t["suite"])]
+    return one("every test is in a suite that is run", not stray, 0, ", ".join(stray))
+
+
+def sources(*tops):
+    found = []
+    for top in tops:
+        found += sorted(p for p in (ROOT / top).rglob("*") if p.suffix in (".c", ".h"))
+    return found
+
+
+def formatted(box):
+    start, log = time.monotonic(), ROOT / "build-format.log"
+    files = [str(p) for p in sources("src", "test", "examples", "bench")]
+    code = run(["clang-format", "--dry-run", "-Werror", *files], box, log)
+    bad = sorted({l.split(":")[0] for l in log.read_text(errors="replace").splitlines() if "error:" in l})
+    return one("clang-format", code == 0, time.monotonic() - start, "clang-format -i these", bad)
+
+
+def dependencies(which):
+    """What every object was made from, as ninja knows it: {source: [files]}."""
+    listing = subprocess.run(["ninja", "-C", str(which.folder), "-t", "deps"], capture_output=True, text=True, check=True)
+    found = {}
+    for block in listing.stdout.split("\n\n"):
+        files = [(which.folder / line.strip()).resolve() for line in block.splitlines()[1:]]
+        if files:
+            found[files[0]] = files
+    return found
+
+
+def tidy(which, box):
+    """clang-tidy over every source that the build compiles. A file that was clean and has not changed is not looked at again."""
+    start, done = time.monotonic(), which.folder / "tidy"
+    done.mkdir(exist_ok=True)
+    rules = (ROOT / ".clang-tidy").read_bytes() + subprocess.run(["clang-tidy", "--version"], capture_output=True).stdout
+    hashes, made_from = {}, dependencies(which)
+
+    def digest(path):
+        if path not in hashes:
+            hashes[path] = hashlib.sha256(path.read_bytes()).digest()
+        return hashes[path]
+
+    def look(source):
+        key = hashlib.sha256(rules + b"".join(digest(p) for p in made_from.get(source, [source]))).hexdigest()
+        stamp = done / f"{source.relative_to(ROOT).as_posix().replace('/', '-')}.{key[:32]}"
+        if stamp.exists():
+            return None
+        left = box - (time.monotonic() - start)
+        if left <= 0:
+            return [f"{source}: no time was left"]
+        try:
+            result = subprocess.run(["clang-tidy", "-p", str(which.folder), "--quiet", str(source)], cwd=ROOT, text=True,
+                                    capture_output=True, timeout=left)
+        except subprocess.TimeoutExpired:
+            return [f"{source}: no time was left"]
+        if result.returncode == 0 and "warning:" not in result.stdout:
+            for old in done.glob(stamp.name.rpartition(".")[0] + ".*"):
+                old.unlink()
+            stamp.touch()
+            return []
+        return result.stdout.splitlines() or result.stderr.splitlines()
+
+    compiled = json.loads((which.folder / "compile_commands.json").read_text())
+    files = sorted({(which.folder / c["file"]).resolve() for c in compiled})
+    with ThreadPoolExecutor(JOBS) as pool:
+        results = list(pool.map(look, files))
+    problems = [line for result in results if result for line in result]
+    fresh = sum(result is not None for result in results)
+    return one(f"clang-tidy ({len(files)} files, {fresh} of them new or changed)", bool(files) and not problems,
+               time.monotonic() - start, f"{sum('warning:' in p for p in problems)} warnings", problems)
+
+
+# (name, larger tier only, what runs)
+MINUTE = 60
+FAMILIES = [
+    ("build gcc", False, lambda: build(GCC, 8 * MINUTE)),
+    ("suites", False, lambda: suites_are_known(GCC)),
+    ("format", False, lambda: formatted(MINUTE)),
+    *((f"gcc {s}", False, lambda s=s: suite(GCC, s, 5 * MINUTE)) for s in SUITES),
+    ("build asan", False, lambda: build(ASAN, 8 * MINUTE)),
+    *((f"asan {s}", s == "e2e", lambda s=s: suite(ASAN, s, 8 * MINUTE)) for s in SUITES if s != "structure"),
+    ("tidy", False, lambda: tidy(ASAN, 12 * MINUTE)),
+    ("build clang", True, lambda: build(CLANG, 8 * MINUTE)),
+    *((f"clang {s}", True, lambda s=s: suite(CLANG, s, 5 * MINUTE)) for s in SUITES),
+    ("build tsan", True, lambda: build(TSAN, 8 * MINUTE)),
+    *((f"tsan {s}", True, lambda s=s: suite(TSAN, s, 8 * MINUTE)) for s in ("unit", "contract", "e2e")),
+]
+
+
+def run_families(families):
+    total = Count()
+    for name, work in families:
+        say(f"== {name}")
+        try:
+            count = work()
+        except Exception as problem:  # whatever it is: this family has not passed, the others still run
+            count = Count(failed=1, failures=[name])
+            say(f"FAIL {name}: {type(problem).__name__}: {problem}")
+        if not count.total:
+            count.fail(name)
+            say(f"FAIL {name}: ran nothing")
+        total.add(count)
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run the tests of Recourse.")
+    parser.add_argument("--ci", action="store_true", help="the larger tier")
+    parser.add_argument("--only", action="append", metavar="WORD", help="only families with this word in their name")
+    options = parser.parse_args()
+    start = time.monotonic()
+    chosen = [(name, work) for name, larger, work in FAMILIES
+              if (options.ci or not larger or options.only) and (not options.only or any(w in name.split() for w in options.only))]
+    total = run_families(chosen)
+    say(f"== {time.monotonic() - start:.0f} s")
+    for why in total.failures if total.failed else ():
+        say(f"failed: {why}" if why else "failed")
+    say(str(total) if total.total else "0 passed, 1 failed")
+    return 0 if total.passed and not total.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The lists of spec/ in themselves: states that can be reached and left, words that are unique, numbers that stay."""
+import re
+from collections import Counter
+
+from tree import spec_rows
+
+# list, its edges, where everything begins
+MACHINES = (
+    ("RC_COMMAND_STATE", "RC_COMMAND_EDGE", "RC_ABSENT"),
+    ("RC_STEP_STATE", "RC_STEP_EDGE", "RC_STEP_IDLE"),
+    ("RC_PHASE", "RC_PHASE_EDGE", "RC_PHASE_NONE"),
+)
+# enums outside spec/ whose numbers are stored
+STORED_ENUMS = (
+    ("src/core/change.h", "rc_change_kind"),
+    ("src/core/message.h", "rc_verdict"),
+    ("src/flow/flow.h", "flow_kind"),
+    ("src/store/store.h", "rc_def_kind"),
+    ("src/defs/defs.h", "defs_kind"),
+)
+
+
+def lists(tree, *files):
+    """{macro: [(arguments, line)]} in order."""
+    found = {}
+    for name in files or ("states.def", "words.def", "status.def"):
+        for macro, arguments, line in spec_rows(tree, name):
+            found.setdefault(macro, []).append((arguments, f"spec/{name}:{line}"))
+    return found
+
+
+def edges(rows, edge):
+    return [(a[0], a[1], where) for a, where in rows.get(edge, [])]
+
+
+def reach(edges_, start):
+    seen, todo = {start}, [start]
+    while todo:
+        at = todo.pop()
+        for a, b, _ in edges_:
+            if a == at and b not in seen:
+                seen.add(b)
+                todo.append(b)
+    return seen
+
+
+def check_edges(tree):
+    """every edge joins two states that are there, once"""
+    rows = lists(tree, "states.def")
+    for states, edge, _ in MACHINES + (("RC_STEP_STATE", "RC_BLOCK_EDGE", ""),):
+        names = {a[0] for a, _ in rows[states]}
+        seen = set()
+        for a, b, where in edges(rows, edge):
+            for name in (a, b):
+                if name not in names:
+                    yield f"{where}: {name} is not in the list of {states}"
+            if (a, b) in seen or a == b:
+                yield f"{where}: {a} to {b} stands there twice or leads nowhere"
+            seen.add((a, b))
+
+
+def check_reachable(tree):
+    """every state can be reached from the first one"""
+    rows = lists(tree, "states.def")
+    for states, edge, start in MACHINES:
+        seen = reach(edges(rows, edge), start)
+        for a, where in rows[states]:
+            if a[0] not in seen:
+                yield f"{where}: {a[0]} cannot be reached from {start}"
+    block = edges(rows, "RC_BLOCK_EDGE")
+    for a, _, where in block:
+        if a not in reach(block, "RC_STEP_IDLE"):
+            yield f"{where}: no block ever is in {a}"
+
+
+def check_ways_out(tree):
+    """every state of a command that has not ended can be left, and an end can be reached from it"""
+    rows = lists(tree, "states.def")
+    ended = {a[0] for a, _ in rows["RC_COMMAND_STATE"] if a[2] == "1"}
+    ways = edges(rows, "RC_COMMAND_EDGE")
+    for a, where in rows["RC_COMMAND_STATE"]:
+        if a[0] not in ended and not reach(ways, a[0]) & ended:
+            yield f"{where}: no way leads from {a[0]} to an end"
+
+
+def check_unique(tree):
+    """codes and words are unique within their list"""
+    for macro, rows in lists(tree).items():
+        if macro.endswith("_EDGE"):
+            continue
+        for column in (0, 1):
+            for word, n in Counter(a[column] for a, _ in rows).items():
+                if n > 1:
+                    yield f"spec: {word} stands {n} times in the list of {macro}"
+
+
+def check_statuses(tree):
+    """errors have an HTTP status that fits and a text"""
+    for a, where in lists(tree, "status.def")["RC_STATUS"]:
+        code, _, http, retryable, text = a
+        if code != "RC_OK" and not 400 <= int(http) <= 599:
+            yield f"{where}: {code} is answered with {http}"
+        if retryable == "1" and http not in ("429", "502", "503", "504", "507"):
+            yield f"{where}: {code} may be repeated but is answered with {http}"
+        if not text:
+            yield f"{where}: {code} has no text"
+
+
+def enum_numbers(tree, path, name):
+    match = re.search(r"enum " + name + r"\s*\{([^}]*)\}", tree.code(path))
+    if not match:
+        return
+    value = -1
+    for member in filter(None, (m.strip() for m in match.group(1).split(","))):
+        code, _, number = member.partition("=")
+        value = int(number, 0) if number else value + 1
+        yield code.strip(), value
+
+
+def numbers(tree):
+    """Every number or word that is in somebody's store or script: {name: number}."""
+    found = {}
+    for macro, rows in lists(tree).items():
+        if macro == "RC_STATUS":  # its words are promised, its numbers are not stored
+            found.update({f"status {a[1]}": int(a[2]) for a, _ in rows})
+        elif not macro.endswith("_EDGE"):
+            found.update({f"{a[0]} {a[1]}": number for number, (a, _) in enumerate(rows)})
+    for path, name in STORED_ENUMS:
+        found.update(dict(enum_numbers(tree, path, name)))
+    return found
+
+
+def check_stored(tree):
+    """numbers and words that are stored have not changed (stored-numbers.txt)"""
+    now, promised = numbers(tree), {}
+    for number, line in tree.table("stored-numbers.txt"):
+        name, _, value = line.partition("=")
+        promised[name.strip()] = int(value)
+    for name, value in promised.items():
+        if name not in now:
+            yield f"stored-numbers.txt: {name} = {value} is not there any more, and stores may hold it"
+        elif now[name] != value:
+            yield f"stored-numbers.txt: {name} was {value} and is {now[name]} now"
+    for name in now.keys() - promised.keys():
+        yield f"stored-numbers.txt: add the line '{name} = {now[name]}'"

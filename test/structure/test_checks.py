@@ -1,0 +1,414 @@
+"""Negative controls: every check is shown a small tree with the fault that it is there for, and must find it. Prints TAP."""
+import contextlib
+import io
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import counting
+import docs
+import families
+import house
+import includes
+import purity
+import sizes
+import spec
+import words
+from tree import Tree, blank_comments
+
+
+class Planted(unittest.TestCase):
+    """A tree of a few files in a temporary folder, with the real data files beside them."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="recourse-checks-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        for table in HERE.glob("*.txt"):
+            self.put(f"test/structure/{table.name}", table.read_text())
+        for table in (ROOT / "spec").glob("*.def"):
+            self.put(f"spec/{table.name}", table.read_text())
+
+    def put(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def edit(self, name, old, new):
+        text = (self.folder / name).read_text()
+        self.assertIn(old, text, "the control itself is out of date")
+        self.put(name, text.replace(old, new, 1))
+
+    def tree(self):
+        return Tree(self.folder, self.folder / "out")
+
+    def finds(self, check, *parts):
+        problems = list(check(self.tree()))
+        for part in parts:
+            self.assertTrue(any(part in p for p in problems), f"{part!r} not found in {problems}")
+
+    def accepts(self, check):
+        self.assertEqual(list(check(self.tree())), [])
+
+
+class Includes(Planted):
+    def test_upward_arrow(self):
+        self.put("src/base/a.h", "#pragma once\n")
+        self.put("src/core/b.h", "#pragma once\n")
+        self.put("src/core/b.c", '#include "base/a.h"\n')
+        self.accepts(includes.check_arrows)
+        self.put("src/base/a.c", '#include "core/b.h"\n')
+        self.finds(includes.check_arrows, 'src/base/a.c:1: base/ may not include "core/b.h"')
+
+    def test_single_header_of_a_folder(self):
+        self.put("src/store/store.h", "#pragma once\n")
+        self.put("src/store/driver.h", "#pragma once\n")
+        self.put("src/engine/a.c", '#include "store/store.h"\n')
+        self.accepts(includes.check_arrows)
+        self.put("src/engine/b.c", '\n#  include "store/driver.h"\n')
+        self.finds(includes.check_arrows, 'src/engine/b.c:2: engine/ may not include "store/driver.h"')
+
+    def test_include_in_a_comment_is_none(self):
+        self.put("src/core/b.h", "#pragma once\n")
+        self.put("src/base/a.c", '/*\n#include "core/b.h"\n*/\n')
+        self.accepts(includes.check_arrows)
+
+    def test_relative_and_missing(self):
+        self.put("src/base/a.c", '#include "a.h"\n#include "base/none.h"\n')
+        self.finds(includes.check_arrows, '"a.h" is not a header named from src/', "there is no src/base/none.h")
+
+    def test_private_header(self):
+        self.put("src/core/draft.h", "#pragma once\n/* Drafts (private to core/). */\n")
+        self.put("src/core/a.c", '#include "core/draft.h"\n')
+        self.accepts(includes.check_private)
+        self.put("src/engine/a.c", '#include "core/draft.h"\n')
+        self.finds(includes.check_private, 'src/engine/a.c:1: "core/draft.h" is private to core/')
+
+    def test_library_in_the_wrong_folder(self):
+        self.put("src/codec/a.c", "#include <jansson.h>\n")
+        self.put("src/store/sqlite/a.c", "#include <sqlite3.h>\n")
+        self.put("examples/github/a.c", "#include <event2/http.h>\n")
+        self.accepts(includes.check_libraries)
+        self.put("src/engine/a.c", "#include <jansson.h>\n")
+        self.put("src/store/a.c", "#include <sqlite3.h>\n")
+        self.put("src/base/a.c", "#include <zlib.h>\n")
+        self.put("src/api/a.c", '#include "states.def"\n')
+        self.finds(includes.check_libraries, "src/engine/a.c:1", "src/store/a.c:1", "src/base/a.c:1", "src/api/a.c:1")
+
+    def test_folder_without_a_row(self):
+        self.put("src/novel/a.c", "")
+        self.finds(includes.check_folders_have_a_row, "src/novel")
+
+    def test_guard(self):
+        self.put("src/base/a.h", "#ifndef A\n#endif\n")
+        self.finds(includes.check_guards, "src/base/a.h:1")
+
+
+class Purity(Planted):
+    def library(self, folder, source):
+        self.put(f"out/src/{folder}/{folder}.c", source)
+        place = self.folder / "out" / "src" / folder
+        subprocess.run(["gcc", "-O1", "-fPIE", "-c", f"{folder}.c"], cwd=place, check=True)
+        subprocess.run(["ar", "rcs", f"librc_{folder}.a", f"{folder}.o"], cwd=place, check=True)
+
+    def libraries(self, core):
+        self.library("base", "void rc_put(void){} void rc_log(void){} int rc_unused;")
+        self.library("cel", "int cel_a(void){return 1;}")
+        self.library("flow", "int cel_a(void); int flow_a(void){return cel_a();}")
+        self.library("core", core)
+
+    def test_pure(self):
+        self.libraries("void rc_put(void); static const char *const t[] = {\"a\", \"b\"};"
+                       "const char *f(int i) {rc_put(); return t[i & 1];}")
+        self.accepts(purity.check_symbols)
+        self.accepts(purity.check_data)
+        self.accepts(purity.check_indirect_calls)
+
+    def test_forbidden_symbols(self):
+        self.libraries("#include <stdlib.h>\n#include <time.h>\nvoid rc_log(void); void *f(void)"
+                       "{rc_log(); return malloc((unsigned long)time(0));}")
+        self.finds(purity.check_symbols, "core.o uses malloc", "core.o uses time", "core.o uses rc_log")
+
+    def test_upward_symbol(self):
+        self.libraries("int core_a(void){return 1;}")
+        self.library("cel", "int flow_a(void); int cel_a(void){return flow_a();}")
+        self.finds(purity.check_symbols, "src/cel: cel.o uses flow_a")
+
+    def test_writable_data(self):
+        self.libraries("int counter = 1; static int zero; int f(void){static int calls; return ++calls + zero++;}")
+        self.finds(purity.check_data, "bytes in .data", "bytes in .bss")
+
+    def test_thread_local_data(self):
+        self.libraries("_Thread_local int last; int f(void){return last++;}")
+        self.finds(purity.check_data, "bytes in .tbss")
+
+    def test_function_pointers(self):
+        self.put("src/core/a.c", "int x = (*p) + (*q);\nint f(int (*compare)(int));\n")
+        self.finds(purity.check_function_pointers, "src/core/a.c:2")
+        self.assertEqual(len(list(purity.check_function_pointers(self.tree()))), 1)
+
+    def test_indirect_call(self):
+        self.libraries("typedef int fn(int); int f(fn *g) {return g(1) + 1;}")
+        if platform.machine() != "x86_64":
+            self.skipTest("not x86-64")
+        self.finds(purity.check_indirect_calls, "f calls through a pointer")
+
+
+class Sizes(Planted):
+    def test_file(self):
+        self.put("src/base/a.c", "\n" * 501)
+        self.put("src/base/b.c", "\n" * 801)
+        self.finds(sizes.check_files, "src/base/a.c: 501 lines, more than 500", "src/base/b.c: 801 lines, more than 800")
+
+    def test_function(self):
+        self.put("src/base/a.c", "int f(void)\n{\n" + "\n" * 68 + "}\n")
+        self.finds(sizes.check_functions, "src/base/a.c f: 71 lines, more than 70")
+        self.put("test/structure/sizes-allowed.txt", "src/base/a.c f: a table\n")
+        self.accepts(sizes.check_functions)
+        self.put("src/base/a.c", "int f(void)\n{\n" + "\n" * 118 + "}\n")
+        self.finds(sizes.check_functions, "more than 120")
+
+    def test_exceptions_do_not_outlive_what_they_except(self):
+        self.put("src/base/a.c", "int f(void)\n{\n}\n")
+        self.put("test/structure/sizes-allowed.txt", "src/base/a.c f: a table\nsrc/base/gone.c: a table\n")
+        self.finds(sizes.check_functions, "need no exception")
+        self.finds(sizes.check_exceptions, "there is no src/base/gone.c")
+
+    def test_exception_without_reason(self):
+        self.put("test/structure/sizes-allowed.txt", "src/base/a.c f\n")
+        with self.assertRaises(ValueError):
+            list(sizes.check_files(self.tree()))
+
+
+class Words(Planted):
+    def test_state_spelled_out(self):
+        self.put("src/api/a.c", '/* "rolled_back" */\nconst char *s = "rolled_back";\n')
+        self.finds(words.check_states, 'src/api/a.c:2: "rolled_back" is defined in spec/states.def')
+
+    def test_error_spelled_out(self):
+        self.put("src/api/a.c", 'const char *s = "key-conflict";\n')
+        self.finds(words.check_statuses, "src/api/a.c:1")
+
+
+class Spec(Planted):
+    def test_as_it_is(self):
+        for check in (spec.check_edges, spec.check_reachable, spec.check_ways_out, spec.check_unique, spec.check_statuses):
+            self.accepts(check)
+
+    def test_unreachable(self):
+        self.edit("spec/states.def", "RC_COMMAND_STATE(RC_RESOLVED", 'RC_COMMAND_STATE(RC_LONELY, "lonely", 0, "x")\nRC_COMMAND_STATE(RC_RESOLVED')
+        self.finds(spec.check_reachable, "RC_LONELY cannot be reached")
+        self.finds(spec.check_ways_out, "no way leads from RC_LONELY")
+
+    def test_unknown_state_in_edge(self):
+        self.edit("spec/states.def", "RC_COMMAND_EDGE(RC_ABSENT, RC_PENDING)", "RC_COMMAND_EDGE(RC_ABSENT, RC_PENDNG)")
+        self.finds(spec.check_edges, "RC_PENDNG is not in the list")
+
+    def test_edge_twice(self):
+        edge = "RC_COMMAND_EDGE(RC_ABSENT, RC_PENDING)"
+        self.edit("spec/states.def", edge, edge + "\n" + edge)
+        self.finds(spec.check_edges, "stands there twice")
+
+    def test_slug_twice(self):
+        self.edit("spec/status.def", '"storage-full"', '"busy"')
+        self.finds(spec.check_unique, "busy stands 2 times")
+
+    def test_error_answered_as_fine(self):
+        self.edit("spec/status.def", '"storage-full", 507', '"storage-full", 200')
+        self.finds(spec.check_statuses, "RC_FULL is answered with 200")
+
+    def test_stored_numbers(self):
+        for path, _ in spec.STORED_ENUMS:
+            self.put(path, (ROOT / path).read_text())
+        self.accepts(spec.check_stored)
+        self.edit("spec/states.def", "RC_COMMAND_STATE(RC_RUNNING", 'RC_COMMAND_STATE(RC_NOVEL, "novel", 0, "x")\nRC_COMMAND_STATE(RC_RUNNING')
+        self.finds(spec.check_stored, "RC_RUNNING running was 2 and is 3 now", "add the line 'RC_NOVEL novel = 2'")
+        self.edit("src/core/change.h", "RC_CHANGE_NODE = 2", "RC_CHANGE_NODE = 9")
+        self.finds(spec.check_stored, "RC_CHANGE_NODE was 2 and is 9 now")
+
+    def test_stored_word_removed(self):
+        for path, _ in spec.STORED_ENUMS:
+            self.put(path, (ROOT / path).read_text())
+        self.edit("spec/status.def", '"storage-full"', '"disk-full"')
+        self.finds(spec.check_stored, "status storage-full = 507 is not there any more", "add the line 'status disk-full = 507'")
+
+
+class House(Planted):
+    def test_unfinished(self):
+        self.put("src/base/a.c", "/* TO" "DO: all of it */\n")
+        self.finds(house.check_unfinished, "src/base/a.c:1")
+
+    def test_binary_and_foreign(self):
+        self.put("lib/x.c", "\0")
+        self.put("vendor/y.c", "/* Copyright somebody */\n")
+        self.finds(house.check_own, "lib/x.c: a binary file", "vendor/y.c: a folder", "vendor/y.c: says that")
+
+    def test_head(self):
+        self.put("src/base/a.h", "#pragma once\n/* What it is. */\nint a;\n")
+        self.put("src/base/a.c", '#include "base/a.h"\n\n/* What it is. */\nint a;\n')
+        self.accepts(house.check_heads)
+        self.put("src/base/b.h", "#pragma once\nint a; /* late */\n")
+        self.finds(house.check_heads, "src/base/b.h:1")
+
+    def test_not_built(self):
+        self.put("src/base/meson.build", "base_lib = static_library('rc_base', 'a.c')\n")
+        self.put("test/base/meson.build", "foreach name : ['arena']\nendforeach\n")
+        self.put("src/base/a.c", "")
+        self.put("test/base/test_arena.c", "")
+        self.accepts(house.check_built)
+        self.put("test/base/test_forgotten.c", "")
+        self.finds(house.check_built, "test/base/test_forgotten.c: no meson.build names it")
+
+    def test_folder_not_entered(self):
+        self.put("test/meson.build", "subdir('cel')\n")
+        self.put("test/cel/meson.build", "")
+        self.put("test/exec/meson.build", "")
+        self.finds(house.check_folders_built, "test/meson.build does not enter exec")
+
+    def test_lines(self):
+        self.put("src/base/a.c", "int a; \nint b;")
+        self.finds(house.check_lines, "src/base/a.c:1", "does not end with a line feed")
+
+
+class Docs(Planted):
+    def test_links(self):
+        self.put("docs/a.md", "# A Heading!\n[x](../README.md) [y](#a-heading) `[z](no)` <https://x.org> [w](https://x.org/)\n")
+        self.put("README.md", "")
+        self.accepts(docs.check_links)
+        self.put("docs/b.md", "[x](gone.md)\n[y](a.md#b-heading) [z](../../etc)\n")
+        self.finds(docs.check_links, "docs/b.md:1: gone.md is not there", "no heading #b-heading", "../../etc is not there")
+
+    def test_paths(self):
+        self.put("src/base/a.c", "")
+        self.put("README.md", "`src/base/a.c` `src/base/b.c`\n")
+        self.finds(docs.check_paths, "README.md:1: there is no src/base/b.c")
+        self.assertEqual(len(list(docs.check_paths(self.tree()))), 1)
+
+    def test_commands(self):
+        self.put("out/recourse", "#!/bin/sh\necho '  submit TYPE   submit one'\n")
+        (self.folder / "out/recourse").chmod(0o755)
+        self.put("README.md", "`recourse submit`\n\n```\n$ recourse --json submit x\n$ build/recourse conjure\n```\n")
+        self.finds(docs.check_commands, "'recourse conjure'")
+        self.assertEqual(len(list(docs.check_commands(self.tree()))), 1)
+
+
+class Counting(Planted):
+    """The counts at the end of scripts/test.sh: nothing that failed may be lost."""
+
+    def entry(self, stdout="", code=0, result=None, name="t"):
+        return {"name": name, "stdout": stdout, "stderr": None, "returncode": code, "duration": 0.1,
+                "result": result or ("OK" if code == 0 else "FAIL")}
+
+    def counted(self, *args, **kw):
+        count = counting.count_test(self.entry(*args, **kw))
+        return count.passed, count.failed, count.skipped
+
+    def test_tap(self):
+        self.assertEqual(self.counted("1..3\nok 1 - a\nok 2 - b\nnot ok 3 # SKIP c\n"), (2, 0, 1))
+        self.assertEqual(self.counted("1..1\nok 1 - a\n1..2\nok 1 - b\nok 2 - c\n"), (3, 0, 0))
+        self.assertEqual(self.counted("1..2\nok 1 - a\nnot ok 2 - b\n# x.c:7: error\n# not ok - t\n", 1), (1, 1, 0))
+
+    def test_tap_that_failed_but_exit_code_is_fine(self):
+        self.assertEqual(self.counted("1..1\nnot ok 1 - a\n", 0), (0, 1, 0))
+
+    def test_tap_that_is_fine_but_exit_code_is_not(self):
+        self.assertEqual(self.counted("1..1\nok 1 - a\n", 23), (1, 1, 0))
+        self.assertEqual(self.counted("1..1\nok 1 - a\n", -9, "TIMEOUT"), (1, 1, 0))
+
+    def test_tap_that_stops_early(self):
+        self.assertEqual(self.counted("1..3\nok 1 - a\n", 0), (1, 1, 0))
+        self.assertEqual(self.counted("1..3\n", 0), (0, 1, 0))
+        self.assertEqual(self.counted("1..0\n", 0), (0, 1, 0))
+
+    def test_counts(self):
+        self.assertEqual(self.counted("x\n704 passed, 0 failed, 14 skipped\n\n"), (704, 0, 14))
+        self.assertEqual(self.counted("3 passed, 2 failed\n", 1), (3, 2, 0))
+        self.assertEqual(self.counted("3 passed, 0 failed\n", 1), (3, 1, 0))
+        self.assertEqual(self.counted("0 passed, 0 failed\n", 0), (0, 1, 0))
+
+    def test_exit_code(self):
+        self.assertEqual(self.counted("words\n", 0), (1, 0, 0))
+        self.assertEqual(self.counted("words\n", 1), (0, 1, 0))
+        self.assertEqual(self.counted("words\n", 77, "SKIP"), (0, 0, 1))
+
+    def log(self, *entries):
+        self.put("log.json", "".join(json.dumps(e) + "\n" for e in entries))
+        return self.folder / "log.json"
+
+    def quiet(self, text):
+        pass
+
+    def test_test_that_did_not_end(self):
+        count = counting.count_log(self.log(self.entry(name="a")), ["a", "b"], self.quiet)
+        self.assertEqual((count.passed, count.failed), (1, 1))
+
+    def test_family_without_tests(self):
+        self.assertEqual(counting.count_log(self.log(), [], self.quiet).failed, 1)
+        self.assertEqual(counting.count_log(self.folder / "none.json", [], self.quiet).failed, 1)
+
+    def families(self, *table):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return families.run_families(table)
+
+    def test_family_that_does_nothing_or_breaks(self):
+        def broken():
+            raise RuntimeError("x")
+        self.assertEqual(self.families(("a", lambda: counting.Count())).failed, 1)
+        self.assertEqual(self.families(("a", broken), ("b", lambda: counting.Count(passed=2))).failed, 1)
+
+    def test_time_box(self):
+        self.assertIsNone(families.run(["sleep", "30"], 0.2, "/dev/null"))
+        self.assertEqual(families.run(["sh", "-c", "exit 3"], 10, "/dev/null"), 3)
+
+    def test_exit_code_of_the_script(self):
+        """The whole program, with a table of one family."""
+        program = ("import sys; sys.path.insert(0, sys.argv[1]); import families, counting\n"
+                   "c = counting.Count(passed=int(sys.argv[2]), failed=int(sys.argv[3]))\n"
+                   "families.FAMILIES[:] = [('a', False, lambda: c)]; sys.argv[1:] = []; sys.exit(families.main())")
+        for passed, failed, code, words_ in ((3, 0, 0, "3 passed, 0 failed"), (3, 1, 1, "3 passed, 1 failed"),
+                                             (0, 0, 1, "0 passed, 1 failed")):
+            done = subprocess.run([sys.executable, "-B", "-c", program, str(HERE.parent), str(passed), str(failed)],
+                                  capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (code, words_), done.stderr)
+
+
+class Comments(unittest.TestCase):
+    def test_blank_comments(self):
+        text = 'a /* "b"\n c */ "/* d */" // e\n\'"\' f'
+        self.assertEqual(blank_comments(text), 'a       \n      "/* d */"     \n\'"\' f')
+
+
+class Tap(unittest.TextTestResult):
+    def startTestRun(self):
+        self.number = 0
+
+    def line(self, test, good, words_=""):
+        self.number += 1
+        print(f"{'ok' if good else 'not ok'} {self.number} - {test.id().partition('.')[2]}{words_}", flush=True)
+
+    def addSuccess(self, test):
+        self.line(test, True)
+
+    def addSkip(self, test, reason):
+        self.line(test, True, f" # SKIP {reason}")
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self.line(test, False)
+
+    addError = addFailure
+
+
+if __name__ == "__main__":
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    print(f"1..{suite.countTestCases()}", flush=True)
+    runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Tap, verbosity=0)
+    sys.exit(0 if runner.run(suite).wasSuccessful() else 1)
