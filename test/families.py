@@ -163,6 +163,13 @@ def formatted(box):
     return one("clang-format", code == 0, time.monotonic() - start, "clang-format -i these", bad)
 
 
+def shell(box):
+    start, log = time.monotonic(), ROOT / "build-shell.log"
+    files = [str(p) for top in ("scripts", "test", "examples", "bench") for p in sorted((ROOT / top).rglob("*.sh"))]
+    code = run(["shellcheck", *files, str(ROOT / ".ci/run")], box, log)
+    return one("shellcheck", code == 0, time.monotonic() - start, "", log.read_text(errors="replace").splitlines())
+
+
 def dependencies(which):
     """What every object was made from, as ninja knows it: {source: [files]}."""
     listing = subprocess.run(["ninja", "-C", str(which.folder), "-t", "deps"], capture_output=True, text=True, check=True)
@@ -222,6 +229,7 @@ FAMILIES = [
     ("build gcc", False, lambda: build(GCC, 8 * MINUTE)),
     ("suites", False, lambda: suites_are_known(GCC)),
     ("format", False, lambda: formatted(MINUTE)),
+    ("shell", False, lambda: shell(MINUTE)),
     *((f"gcc {s}", False, lambda s=s: suite(GCC, s, 5 * MINUTE)) for s in SUITES),
     ("build asan", False, lambda: build(ASAN, 8 * MINUTE)),
     *((f"asan {s}", s == "e2e", lambda s=s: suite(ASAN, s, 8 * MINUTE)) for s in SUITES if s != "structure"),
