@@ -29,6 +29,8 @@ static void end_attempt(struct rc_view_attempt *attempt, const struct rc_command
     attempt->lost = record->cause->kind == RC_MSG_LOST;
     attempt->result = record->cause->kind == RC_MSG_RESULT ? record->cause->u.result : NULL;
     attempt->state = command->node[attempt->node].state;
+    attempt->doubt = command->node[attempt->node].doubt;
+    attempt->outcome = command->data[attempt->node].outcome;
     attempt->why = command->node[attempt->node].why;
 }
 
@@ -84,24 +86,47 @@ enum rc_status rc_view_attempts_of(const struct rc_command *command, const struc
     return RC_OK;
 }
 
-/* Read from the state that the step was left in: the core decided it, nobody judges the result again. */
+/* Read from what the core decided at the time: nobody judges the result again. */
 static enum rc_outcome outcome_of(const struct rc_view_attempt *attempt)
 {
+    bool undo = attempt->purpose == RC_UNDO;
     switch ((enum rc_step_state)attempt->state) {
     case RC_STEP_SUCCEEDED:
     case RC_STEP_UNDONE: return RC_OUT_SUCCEEDED;
-    case RC_STEP_UNKNOWN:
-    case RC_STEP_UNDO_UNKNOWN: return RC_OUT_UNKNOWN;
-    case RC_STEP_REJECTED: return RC_OUT_REJECTED;
+    case RC_STEP_UNDOING: /* what happened is undone at once where a roll back has waited for it */
+        return undo ? (enum rc_outcome)attempt->outcome : RC_OUT_SUCCEEDED;
     case RC_STEP_IDLE:
     case RC_STEP_ACTIVE:
+    case RC_STEP_UNKNOWN:
+    case RC_STEP_REJECTED:
     case RC_STEP_FAILED:
     case RC_STEP_SKIPPED:
-    case RC_STEP_UNDOING:
-    case RC_STEP_UNDO_FAILED: return RC_OUT_FAILED;
+    case RC_STEP_UNDO_UNKNOWN:
+    case RC_STEP_UNDO_FAILED: return (enum rc_outcome)attempt->outcome;
     case RC_STEP_STATES: break;
     }
     return RC_OUT_NONE;
+}
+
+/* What a check found out shows in where the step went. */
+static enum rc_why answer_of(const struct rc_view_attempt *attempt)
+{
+    switch ((enum rc_step_state)attempt->state) {
+    case RC_STEP_UNKNOWN:
+    case RC_STEP_UNDO_UNKNOWN:
+        return attempt->why == RC_WHY_CONTRADICTORY ? RC_WHY_CONTRADICTORY : RC_WHY_INCONCLUSIVE;
+    case RC_STEP_SUCCEEDED:
+    case RC_STEP_UNDONE: return RC_WHY_HAPPENED;
+    case RC_STEP_UNDOING: return attempt->purpose == RC_CHECK ? RC_WHY_HAPPENED : RC_WHY_DID_NOT_HAPPEN;
+    case RC_STEP_ACTIVE: return attempt->doubt ? RC_WHY_INCONCLUSIVE : RC_WHY_DID_NOT_HAPPEN;
+    case RC_STEP_IDLE:
+    case RC_STEP_REJECTED:
+    case RC_STEP_FAILED:
+    case RC_STEP_SKIPPED:
+    case RC_STEP_UNDO_FAILED:
+    case RC_STEP_STATES: break;
+    }
+    return RC_WHY_DID_NOT_HAPPEN;
 }
 
 struct rc_word rc_view_outcome(const struct rc_view_attempt *attempt)
@@ -113,9 +138,7 @@ struct rc_word rc_view_outcome(const struct rc_view_attempt *attempt)
     case RC_ACT:
     case RC_UNDO: return rc_outcome_word(outcome);
     case RC_CHECK:
-    case RC_UNDO_CHECK:
-        if (outcome == RC_OUT_UNKNOWN) return rc_why_word(RC_WHY_INCONCLUSIVE);
-        return rc_why_word(outcome == RC_OUT_SUCCEEDED ? RC_WHY_HAPPENED : RC_WHY_DID_NOT_HAPPEN);
+    case RC_UNDO_CHECK: return rc_why_word(answer_of(attempt));
     case RC_REQUIRE:
         if (outcome == RC_OUT_REJECTED) return rc_why_word(RC_WHY_REQUIRE);
         return (struct rc_word){"asked", "it asked whether the step may be done"};

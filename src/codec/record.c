@@ -102,6 +102,8 @@ static void put_fault(struct rc_buf *buf, const struct rc_change *change)
     rc_put_u64(buf, change->u.fault.status);
     rc_put_char(buf, ',');
     rc_put_u64(buf, change->u.fault.why);
+    rc_put_char(buf, ',');
+    rc_put_u64(buf, change->u.fault.outcome);
     rc_put_char(buf, ']');
 }
 
@@ -281,7 +283,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_NODE: return ROW_MAX;
     case RC_CHANGE_REQUEST: return 3;
     case RC_CHANGE_OUTPUTS: return 4;
-    case RC_CHANGE_FAULT: return 5;
+    case RC_CHANGE_FAULT: return 6;
     case RC_CHANGE_MODE: return 3;
     case RC_CHANGE_STATE: return 2;
     case RC_CHANGE_GATE: break;
@@ -307,6 +309,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
         change.u.fault.text = text(&in, item(&in, 2));
         change.u.fault.status = (uint16_t)number(&in, item(&in, 3), UINT16_MAX);
         change.u.fault.why = byte(&in, 4, RC_WHYS);
+        change.u.fault.outcome = byte(&in, 5, RC_OUTCOMES);
         break;
     case RC_CHANGE_MODE:
         change.u.mode.mode = byte(&in, 1, RC_MODES);

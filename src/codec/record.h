@@ -11,7 +11,7 @@
  *                         relative to the record's: 0 is none, else t - at, plus 1 where that is >= 0
  *   [3, node, outputs, external id]
  *   [4, node, hash in hex]
- *   [5, node, text, status, why]
+ *   [5, node, text, status, why, outcome]
  *   [6, mode, why]
  *   [7, state]
  * A cause's body is what people or outside systems wrote: the payload of a submission as canonical JSON; of a result

@@ -32,7 +32,8 @@ struct rc_view_attempt {
     uint16_t attempt;
     uint8_t purpose;
     bool lost;                      /* ended by a crash of the server */
-    uint8_t state, why;             /* of the step, after the attempt ended */
+    uint8_t state, why, doubt;      /* of the step, after the attempt ended */
+    uint8_t outcome;                /* enum rc_outcome: of an action that did not succeed */
     rc_us began, ended;             /* ended 0: in flight */
     const struct rc_result *result; /* NULL: none came, or lost */
 };

@@ -104,6 +104,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
         data->fault = change->u.fault.text;
         data->status = change->u.fault.status;
         data->why = change->u.fault.why;
+        data->outcome = change->u.fault.outcome;
         break;
     case RC_CHANGE_MODE:
         command->mode = change->u.mode.mode;
@@ -150,6 +151,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
         inverse.u.fault.text = data->fault;
         inverse.u.fault.status = data->status;
         inverse.u.fault.why = data->why;
+        inverse.u.fault.outcome = data->outcome;
         break;
     case RC_CHANGE_MODE:
         inverse.u.mode.mode = command->mode;

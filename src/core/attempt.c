@@ -55,7 +55,7 @@ static struct order order_of(const struct rc_command *command, uint32_t at, enum
 static void cannot_leave(struct rc_draft *draft, uint32_t at, enum rc_why why, const struct rc_error *error)
 {
     const struct rc_side *side = rc_node_side(&draft->c.node[at]);
-    if (error) rc_draft_fault(draft, at, why, 0, rc_sv_of(error->text));
+    if (error) rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, why}, 0, rc_sv_of(error->text));
     bool asking = draft->c.node[at].state == side->unknown;
     rc_step_end(draft, at, asking ? side->unknown : side->failed, why);
 }

@@ -32,7 +32,7 @@ struct rc_change {
         struct {
             struct rc_sv text;
             uint16_t status;
-            uint8_t why;
+            uint8_t why, outcome;
         } fault;
         struct {
             uint8_t mode, why;

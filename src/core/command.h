@@ -42,7 +42,8 @@ struct rc_data {
     struct rc_sv external_id;
     struct rc_sv fault; /* last error in words, at most RC_MAX_FAULT bytes */
     uint16_t status;    /* last HTTP status, 0: none */
-    uint8_t why;        /* enum rc_why: of the last attempt that did not succeed */
+    uint8_t why;        /* enum rc_why: of the last attempt that did not succeed, or that could not leave */
+    uint8_t outcome;    /* enum rc_outcome: the same */
 };
 
 /* What is fixed when the command is created. */

@@ -71,7 +71,8 @@ void rc_draft_effect(struct rc_draft *draft, struct rc_effect effect)
     out->effect[out->neffect++] = effect;
 }
 
-void rc_draft_fault(struct rc_draft *draft, uint32_t at, enum rc_why why, uint16_t status, struct rc_sv text)
+void rc_draft_fault(struct rc_draft *draft, uint32_t at, struct rc_finding finding, uint16_t status,
+                    struct rc_sv text)
 {
     uint32_t n = 0;
     for (uint32_t step;
@@ -81,7 +82,8 @@ void rc_draft_fault(struct rc_draft *draft, uint32_t at, enum rc_why why, uint16
     if (!copy.p) rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
     draft->c.data[at].fault = copy;
     draft->c.data[at].status = status;
-    draft->c.data[at].why = (uint8_t)why;
+    draft->c.data[at].why = (uint8_t)finding.why;
+    draft->c.data[at].outcome = (uint8_t)finding.outcome;
 }
 
 /* ---- differences ---------------------------------------------------------------------------------------------------- */
@@ -115,9 +117,11 @@ static void compare_node(struct differences *list, const struct rc_command *old,
                       .kind = RC_CHANGE_OUTPUTS, .at = i, .u.outputs = {b->outputs, b->external_id}});
     if (!rc_h128_eq(a->request, b->request))
         add(list, (struct rc_change){.kind = RC_CHANGE_REQUEST, .at = i, .u.request = b->request});
-    if (a->status != b->status || a->why != b->why || !rc_sv_eq(a->fault, b->fault))
-        add(list,
-            (struct rc_change){.kind = RC_CHANGE_FAULT, .at = i, .u.fault = {b->fault, b->status, b->why}});
+    if (a->status != b->status || a->why != b->why || a->outcome != b->outcome ||
+        !rc_sv_eq(a->fault, b->fault))
+        add(list, (struct rc_change){.kind = RC_CHANGE_FAULT,
+                                     .at = i,
+                                     .u.fault = {b->fault, b->status, b->why, b->outcome}});
 }
 
 static void compare(struct rc_draft *draft, const struct rc_command *old, struct differences *list)

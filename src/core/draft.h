@@ -31,8 +31,12 @@ RC_MUST enum rc_status rc_draft_finish(struct rc_draft *);
 void rc_draft_fail(struct rc_draft *, enum rc_status);
 void rc_draft_message(struct rc_draft *, struct rc_ask);
 void rc_draft_effect(struct rc_draft *, struct rc_effect);
+struct rc_finding { /* what an attempt came to, and why */
+    enum rc_outcome outcome;
+    enum rc_why why;
+};
 /* The last error of a step; the text is cut to its bound. */
-void rc_draft_fault(struct rc_draft *, uint32_t at, enum rc_why, uint16_t status, struct rc_sv text);
+void rc_draft_fault(struct rc_draft *, uint32_t at, struct rc_finding, uint16_t status, struct rc_sv text);
 
 /* ---- side.c: doing and undoing are one mechanism -------------------------------------------------------------------- */
 
@@ -57,10 +61,6 @@ RC_MUST enum rc_status rc_site_holds(struct rc_draft *, uint32_t at, flow_site,
 
 /* ---- outcome.c ------------------------------------------------------------------------------------------------------ */
 
-struct rc_finding {
-    enum rc_outcome outcome;
-    enum rc_why why;
-};
 /* The general rule of HTTP with the dependency's refinements. Pure function of its arguments. */
 struct rc_finding rc_outcome_of_result(const struct rc_result *, const struct flow_dependency *,
                                        bool accepted_is_done);

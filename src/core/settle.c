@@ -186,7 +186,7 @@ static bool outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, cons
 }
 
 /* The words of what went wrong: the executor's, or the status with the beginning of the answer. */
-static void remember_fault(struct rc_draft *draft, uint32_t at, enum rc_why why,
+static void remember_fault(struct rc_draft *draft, uint32_t at, struct rc_finding finding,
                            const struct rc_result *result)
 {
     struct rc_sv text = result->error;
@@ -194,7 +194,7 @@ static void remember_fault(struct rc_draft *draft, uint32_t at, enum rc_why why,
         text = result->excerpt.n
                    ? rc_text(draft->arena, "HTTP %u: %.*s", result->status, RC_SV_ARG(result->excerpt))
                    : rc_text(draft->arena, "HTTP %u", result->status);
-    rc_draft_fault(draft, at, why, result->status, text);
+    rc_draft_fault(draft, at, finding, result->status, text);
 }
 
 static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
@@ -207,9 +207,9 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     if (finding.outcome == RC_OUT_SUCCEEDED &&
         !outputs_of(draft, at, action->outputs, result, &outputs, &error)) {
         finding = (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_BAD_ANSWER};
-        rc_draft_fault(draft, at, finding.why, result->status, rc_sv_of(error.text));
+        rc_draft_fault(draft, at, finding, result->status, rc_sv_of(error.text));
     } else if (finding.outcome != RC_OUT_SUCCEEDED) {
-        remember_fault(draft, at, finding.why, result);
+        remember_fault(draft, at, finding, result);
     }
     switch (finding.outcome) {
     case RC_OUT_SUCCEEDED:
@@ -223,6 +223,9 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     }
 }
 
+/* The answer is there, and an expression of the flow can make nothing of it. */
+static const struct rc_finding no_sense = {RC_OUT_NONE, RC_WHY_EXPRESSION};
+
 /* ---- answers to a check --------------------------------------------------------------------------------------------- */
 
 enum check_answer { HAPPENED, DID_NOT, INCONCLUSIVE, CONTRADICTORY };
@@ -234,7 +237,7 @@ static bool says(struct rc_draft *draft, uint32_t at, flow_site site, const stru
     struct rc_error error;
     *ret = false;
     if (!site || rc_site_holds(draft, at, site, result, ret, &error) == RC_OK) return true;
-    rc_draft_fault(draft, at, RC_WHY_EXPRESSION, result->status, rc_sv_of(error.text));
+    rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
     return false;
 }
 
@@ -244,7 +247,7 @@ static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, con
     const struct flow_check *check = &rc_side_action(&draft->c, at)->check;
     bool contradictory, inconclusive, happened;
     if (!rc_result_answers(result)) {
-        remember_fault(draft, at, finding.why, result);
+        remember_fault(draft, at, finding, result);
         return INCONCLUSIVE;
     }
     if (!says(draft, at, check->contradictory, result, &contradictory)) return INCONCLUSIVE;
@@ -272,7 +275,7 @@ static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_re
     struct cel_value outputs = cel_null();
     struct rc_error error;
     if (answer == HAPPENED && !outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
-        rc_draft_fault(draft, at, RC_WHY_EXPRESSION, result->status, rc_sv_of(error.text));
+        rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
         answer = INCONCLUSIVE;
     }
     switch (answer) {
@@ -302,12 +305,12 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
     if (!may_try(draft, rc_node_side(node))) {
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
     } else if (!rc_result_answers(result)) {
-        remember_fault(draft, at, finding.why, result);
+        remember_fault(draft, at, finding, result);
         bool again = finding.outcome != RC_OUT_REJECTED && !needs_a_person(finding.why) &&
                      schedule(draft, at, &call->act.retry, node->asks, 0, result->retry_after);
         if (!again) rc_step_end(draft, at, RC_STEP_FAILED, finding.why);
     } else if (rc_site_holds(draft, at, call->require.condition, result, &holds, &error) != RC_OK) {
-        rc_draft_fault(draft, at, RC_WHY_EXPRESSION, result->status, rc_sv_of(error.text));
+        rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
     } else if (!holds) {
         rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);

@@ -87,16 +87,32 @@ static enum rc_status apply_one(struct rc_engine *engine, struct rc_hot *hot, co
     return status == RC_OK ? rc_command_apply(c, change, hot->arena, err) : status;
 }
 
-enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, const struct rc_ask *cause,
-                                const struct rc_out *out, struct rc_error *err)
+/* What follows from a message within its unit (a place that was free at once) is part of the same event: one record. */
+static struct rc_record *same_event(struct rc_turn *turn, uint64_t seq)
+{
+    struct rc_record *records = turn->records.items;
+    for (uint32_t i = turn->records.n; i-- > turn->unit_records;)
+        if (records[i].seq == seq) return &records[i];
+    return NULL;
+}
+
+static enum rc_status extend_record(struct rc_engine *engine, struct rc_record *record,
+                                    const struct rc_out *out, struct rc_error *err)
+{
+    uint32_t n = record->nchanges + out->nchange;
+    struct rc_change *all = rc_alloc(engine->turn.arena, n * sizeof *all);
+    if (!all) return nomem(engine, err);
+    memcpy(all, record->changes, record->nchanges * sizeof *all);
+    memcpy(all + record->nchanges, out->change, out->nchange * sizeof *all);
+    record->changes = all;
+    record->nchanges = n;
+    return RC_OK;
+}
+
+static enum rc_status add_record(struct rc_engine *engine, struct rc_command *c, const struct rc_ask *cause,
+                                 const struct rc_out *out, struct rc_error *err)
 {
     struct rc_turn *turn = &engine->turn;
-    struct rc_command *c = &hot->command;
-    if (out->nchange == 0) return RC_OK;
-    enum rc_status status = touch(engine, hot, out->change[0].kind == RC_CHANGE_CREATE, err);
-    for (uint32_t i = 0; status == RC_OK && i < out->nchange; i++)
-        status = apply_one(engine, hot, &out->change[i], err);
-    if (status != RC_OK) return status;
     struct rc_record *record = rc_list_add(&turn->records, turn->arena, sizeof *record);
     struct rc_ask *own = rc_copy(turn->arena, cause, sizeof *cause);
     if (!record || !own) return nomem(engine, err);
@@ -109,6 +125,19 @@ enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, co
                                  .changes = out->change,
                                  .nchanges = out->nchange};
     return RC_OK;
+}
+
+enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, const struct rc_ask *cause,
+                                const struct rc_out *out, struct rc_error *err)
+{
+    if (out->nchange == 0) return RC_OK;
+    enum rc_status status = touch(engine, hot, out->change[0].kind == RC_CHANGE_CREATE, err);
+    for (uint32_t i = 0; status == RC_OK && i < out->nchange; i++)
+        status = apply_one(engine, hot, &out->change[i], err);
+    if (status != RC_OK) return status;
+    struct rc_record *record = same_event(&engine->turn, hot->command.id.seq);
+    return record ? extend_record(engine, record, out, err)
+                  : add_record(engine, &hot->command, cause, out, err);
 }
 
 enum rc_status rc_overlay_gate(struct rc_engine *engine, struct rc_door *door, const struct rc_change *change,

@@ -96,6 +96,7 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
 enum rc_status rc_unit_run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
 {
     struct rc_mark mark = rc_overlay_mark(engine);
+    engine->turn.unit_records = mark.records;
     struct rc_ask *queue = rc_alloc(engine->turn.arena, RC_MAX_MESSAGES * sizeof *queue);
     uint32_t at = 0, n = 1;
     enum rc_status status = queue ? RC_OK : rc_fail_arena(err, engine->turn.arena);
