@@ -115,6 +115,8 @@ static enum rc_status stage_commands(struct staging *staging, struct rc_error *e
         if (!touched->created && !command) return contradicts(id->seq, "it is not there", err);
         enum rc_status status = touched->created ? stage_created(staging, id, &command, err) : RC_OK;
         if (status != RC_OK) return status;
+        if (command->touched) return contradicts(id->seq, "it is touched twice", err);
+        command->touched = true;
         staging->commands[staging->ncommands] = command;
     }
     return RC_OK;
@@ -151,7 +153,8 @@ static enum rc_status stage_records(struct staging *staging, struct rc_error *er
     for (; staging->nrecords < batch->nrecords; staging->nrecords++) {
         const struct rc_record *record = &batch->records[staging->nrecords];
         struct mem_command *command = rc_map_get(&staging->disk->by_seq, record->seq);
-        if (!command) return contradicts(record->seq, "a record of a command that is not touched", err);
+        if (!command || !command->touched)
+            return contradicts(record->seq, "a record of a command that is not touched", err);
         if (record->rev != command->rev + command->staged + 1)
             return contradicts(record->seq, "its revs have a gap", err);
         rc_arena_reset(staging->arena);
@@ -255,6 +258,7 @@ static void take_back(struct staging *staging)
     for (uint32_t i = 0; i < staging->nrecords; i++) free(staging->records[i]);
     for (uint32_t i = staging->ncommands; i > 0; i--) {
         staging->commands[i - 1]->staged = 0;
+        staging->commands[i - 1]->touched = false;
         if (staging->batch->touched[i - 1].created)
             unregister_command(staging->disk, staging->commands[i - 1]);
     }
@@ -282,6 +286,7 @@ static void publish(struct staging *staging)
         struct mem_command *command = staging->commands[i];
         command->rev = touched->command->rev;
         command->staged = 0;
+        command->touched = false;
         command->state = touched->command->state;
         command->changed = touched->command->changed;
         command->in_flight = touched->in_flight;

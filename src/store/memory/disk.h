@@ -24,7 +24,8 @@ struct mem_command {
     struct mem_command *same_key; /* others with this key_hash */
     struct mem_record **records;  /* [rev - 1] */
     uint32_t cap;
-    uint32_t staged; /* records of the batch in hand */
+    bool touched;    /* by the batch in hand */
+    uint32_t staged; /* its records */
     char text[];
 };
 
