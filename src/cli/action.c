@@ -64,7 +64,13 @@ static int show_target(struct cli *cli, const struct action *action, struct rc_s
     struct cel_value what = cli_member(body, "what");
     screen_item(&cli->screen, action->command, 2 + 10, cli_text(&one, "text"));
     if (cli_text(&what, "step").n) screen_item(&cli->screen, "step", 2 + 10, cli_text(&what, "text"));
-    return CLI_OK;
+    /* a repeat with its own key may be allowed although a new action would not be */
+    if (cli_bool(&one, "allowed") || cli_has(cli->args, "key")) return CLI_OK;
+    fflush(cli->screen.out);
+    fputs("recourse: not possible now: ", stderr);
+    screen_sv(&(struct screen){.out = stderr}, cli_text(&one, "why_not"));
+    fputc('\n', stderr);
+    return CLI_REFUSED;
 }
 
 static const char *verdict(const struct cli_args *args)
@@ -113,13 +119,8 @@ static void put_result(struct cli *cli, const struct action *action, const struc
         fputc('\n', screen->out);
         return;
     }
-    fprintf(screen->out, "%s: ", reply->answer.replayed ? "was done already" : action->done);
-    screen_tint(screen, screen_state_tint(cli_text(body, "state")));
-    screen_sv(screen, cli_text(body, "state"));
-    screen_tint(screen, TINT_NONE);
-    fputs(", ", screen->out);
-    screen_sv(screen, cli_text(body, "display"));
-    fputc('\n', screen->out);
+    fprintf(screen->out, "%s; now ", reply->answer.replayed ? "was done already" : action->done);
+    cli_put_state(cli, body);
 }
 
 int cli_run_action(struct cli *cli, const struct cli_args *args)

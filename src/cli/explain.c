@@ -1,7 +1,7 @@
 /* recourse explain: for a person who was just woken up. */
 #include "cli/run.h"
 
-enum { INDENT = 14 };
+enum { INDENT = 18 };
 
 static struct rc_sv attempt_text(struct cli *cli, const struct cel_value *attempt)
 {
@@ -22,7 +22,8 @@ static void put_what(struct cli *cli, const struct cel_value *body)
 {
     struct cel_value what = cli_member(body, "what");
     struct rc_sv error = cli_text(&what, "error");
-    screen_item(&cli->screen, "What", INDENT, cli_text(&what, "text"));
+    if (!cli_bool(body, "ended") || cli_text(&what, "step").n)
+        screen_item(&cli->screen, "What happened", INDENT, cli_text(&what, "text"));
     if (error.n) screen_item(&cli->screen, "Error", INDENT, error);
 }
 
@@ -42,7 +43,7 @@ static void put_affected(struct cli *cli, const struct cel_value *body)
         rc_put(&buf, cli_text(&done.v.items[i], "step"));
         if (id.n) rc_put_format(&buf, " (%.*s)", RC_SV_ARG(id));
     }
-    screen_item(&cli->screen, "Done so far", INDENT, rc_buf_sv(&buf));
+    screen_item(&cli->screen, "Already done", INDENT, rc_buf_sv(&buf));
 }
 
 static void put_answers(struct cli *cli, const struct cel_value *body)
@@ -50,12 +51,13 @@ static void put_answers(struct cli *cli, const struct cel_value *body)
     struct cel_value received = cli_member(body, "received"), last = cli_member(body, "last_attempt");
     struct cel_value retry = cli_member(body, "retry"), next = cli_member(body, "next");
     struct rc_sv at = screen_ago(&cli->screen, cli->arena, cli_text(&next, "at"));
-    if (received.kind == CEL_MAP) screen_item(&cli->screen, "Received", INDENT, cli_text(&received, "text"));
+    if (received.kind == CEL_MAP)
+        screen_item(&cli->screen, "Did it arrive?", INDENT, cli_text(&received, "text"));
     put_affected(cli, body);
-    if (last.kind == CEL_MAP) screen_item(&cli->screen, "Last time", INDENT, attempt_text(cli, &last));
+    if (last.kind == CEL_MAP) screen_item(&cli->screen, "Last attempt", INDENT, attempt_text(cli, &last));
     if (!cli_bool(body, "ended"))
-        screen_item(&cli->screen, "Retry", INDENT,
-                    rc_text(cli->arena, "%s: %.*s", cli_bool(&retry, "safe") ? "safe" : "NOT safe",
+        screen_item(&cli->screen, "Safe to retry?", INDENT,
+                    rc_text(cli->arena, "%s: %.*s", cli_bool(&retry, "safe") ? "Yes" : "NO",
                             RC_SV_ARG(cli_text(&retry, "text"))));
     screen_item(&cli->screen, "Next", INDENT,
                 rc_text(cli->arena, "%.*s%s%.*s%s", RC_SV_ARG(cli_text(&next, "text")), at.n ? " (" : "",

@@ -75,7 +75,8 @@ void cli_put_command_help(struct cli *, const struct cli_command *);
 
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);
-struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */
+void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
+struct rc_sv cli_refs_text(struct cli *, struct cel_value refs);   /* "customer=7 project=42" */
 /* Writes a member whose value is given as JSON, @FILE or "-" by an option; nothing where the option is not there. */
 RC_MUST
 int cli_put_json_option(struct cli *, struct rc_json *, const char *option, const char *name);

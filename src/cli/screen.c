@@ -165,7 +165,7 @@ struct rc_sv screen_clock(const struct screen *screen, struct rc_arena *arena, s
     rc_us at;
     if (!rc_parse_time(rfc3339, &at) || rfc3339.n < 19) return (struct rc_sv){0};
     rc_format_time(screen->now, today);
-    if (memcmp(today, rfc3339.p, 10) == 0) return (struct rc_sv){rfc3339.p + 11, 8};
+    if (memcmp(today, rfc3339.p, 10) == 0) return (struct rc_sv){rfc3339.p + 11, rfc3339.n < 23 ? 8 : 12};
     return rc_text(arena, "%.10s %.5s", rfc3339.p, rfc3339.p + 11);
 }
 

@@ -31,7 +31,7 @@ void screen_wrap(struct screen *, unsigned indent, unsigned at, struct rc_sv tex
 unsigned screen_columns(struct rc_sv);
 /* "3 minutes ago", "in 12 seconds", "now"; empty text for what is no time. */
 struct rc_sv screen_ago(const struct screen *, struct rc_arena *, struct rc_sv rfc3339);
-/* "14:03:22" of today, "2026-11-20 14:03" otherwise, in UTC. */
+/* "14:03:22.120" of today, "2026-11-20 14:03" otherwise, in UTC. */
 struct rc_sv screen_clock(const struct screen *, struct rc_arena *, struct rc_sv rfc3339);
 /* Tint of a command's or step's state. */
 enum tint screen_state_tint(struct rc_sv state);

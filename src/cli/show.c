@@ -1,7 +1,7 @@
 /* recourse list, recourse show, recourse history */
 #include "cli/run.h"
 
-enum { INDENT = 14, LIST_COLUMNS = 6, STEP_COLUMNS = 5, CHANGE_INDENT = 22 };
+enum { INDENT = 14, LIST_COLUMNS = 6, STEP_COLUMNS = 5, CHANGE_INDENT = 24 };
 
 /* ---- shared -------------------------------------------------------------------------------------------- */
 
@@ -19,10 +19,30 @@ static void put_time_line(struct cli *cli, const struct cel_value *command)
     screen_tint(screen, TINT_NONE);
 }
 
+/* "rolling_back" and "rolling back" are the same words. */
+static bool says_the_same(struct rc_sv state, struct rc_sv display)
+{
+    if (state.n != display.n) return false;
+    for (uint32_t i = 0; i < state.n; i++)
+        if (state.p[i] != display.p[i] && !(state.p[i] == '_' && display.p[i] == ' ')) return false;
+    return true;
+}
+
+void cli_put_state(struct cli *cli, const struct cel_value *command)
+{
+    struct screen *screen = &cli->screen;
+    struct rc_sv state = cli_text(command, "state"), display = cli_text(command, "display");
+    bool same = says_the_same(state, display);
+    screen_tint(screen, screen_state_tint(state));
+    screen_sv(screen, same ? display : state);
+    screen_tint(screen, TINT_NONE);
+    fputs(same ? "" : ": ", screen->out);
+    screen_wrap(screen, 0, state.n + 2, same ? (struct rc_sv){0} : display);
+}
+
 void cli_put_head(struct cli *cli, const struct cel_value *command)
 {
     struct screen *screen = &cli->screen;
-    struct rc_sv state = cli_text(command, "state");
     screen_tint(screen, TINT_BOLD);
     screen_sv(screen, cli_text(command, "type"));
     fputs("  ", screen->out);
@@ -31,11 +51,7 @@ void cli_put_head(struct cli *cli, const struct cel_value *command)
     fputs("  ", screen->out);
     screen_sv(screen, cli_text(command, "id"));
     fputc('\n', screen->out);
-    screen_tint(screen, screen_state_tint(state));
-    screen_sv(screen, state);
-    screen_tint(screen, TINT_NONE);
-    fputs(": ", screen->out);
-    screen_wrap(screen, 0, state.n + 2, cli_text(command, "display"));
+    cli_put_state(cli, command);
     put_time_line(cli, command);
 }
 
@@ -231,7 +247,8 @@ static struct rc_sv cause_text(struct cli *cli, const struct cel_value *cause)
     return rc_buf_sv(&buf);
 }
 
-static void put_change(struct cli *cli, const struct cel_value *change)
+/* `io_why` is the reason that was last told: it is not repeated while it stays. */
+static void put_change(struct cli *cli, const struct cel_value *change, struct rc_sv *io_why)
 {
     struct rc_sv kind = cli_text(change, "kind"), step = cli_text(change, "step");
     struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
@@ -242,7 +259,8 @@ static void put_change(struct cli *cli, const struct cel_value *change)
     } else if (rc_sv_is(kind, "step") && step.n) {
         struct rc_sv phase = cli_text(change, "phase"), why = cli_text(change, "why_text");
         rc_put_format(&buf, "%.*s %.*s", RC_SV_ARG(step), RC_SV_ARG(cli_text(change, "state")));
-        if (why.n) rc_put_format(&buf, ": %.*s", RC_SV_ARG(why));
+        if (why.n && !rc_sv_eq(why, *io_why)) rc_put_format(&buf, ": %.*s", RC_SV_ARG(why));
+        *io_why = why;
         if (rc_sv_is(phase, "open"))
             rc_put_format(&buf, "; attempt %llu leaves", (unsigned long long)cli_number(change, "attempt"));
         if (rc_sv_is(phase, "ready")) rc_put_text(&buf, "; waits for a free place");
@@ -260,14 +278,15 @@ static void put_change(struct cli *cli, const struct cel_value *change)
     screen_tint(&cli->screen, TINT_NONE);
 }
 
-static void put_record(struct cli *cli, const struct cel_value *record)
+static void put_record(struct cli *cli, const struct cel_value *record, struct rc_sv *io_why)
 {
     struct cel_value cause = cli_member(record, "cause"), changes = cli_member(record, "changes");
     struct rc_sv at = screen_clock(&cli->screen, cli->arena, cli_text(record, "at"));
     fprintf(cli->screen.out, "%4llu  ", (unsigned long long)cli_number(record, "revision"));
     screen_cell(&cli->screen, at, CHANGE_INDENT - 6, true);
     screen_wrap(&cli->screen, CHANGE_INDENT, CHANGE_INDENT, cause_text(cli, &cause));
-    for (uint32_t i = 0; changes.kind == CEL_LIST && i < changes.n; i++) put_change(cli, &changes.v.items[i]);
+    for (uint32_t i = 0; changes.kind == CEL_LIST && i < changes.n; i++)
+        put_change(cli, &changes.v.items[i], io_why);
 }
 
 int cli_run_history(struct cli *cli, const struct cli_args *args)
@@ -275,6 +294,7 @@ int cli_run_history(struct cli *cli, const struct cli_args *args)
     struct cli_reply reply;
     struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
     const char *after = cli_value(args, "after");
+    struct rc_sv why = {0};
     struct rc_sv from = rc_client_escape(cli->arena, rc_sv_of(after ? after : "0"));
     for (;;) {
         int fault = cli_get(cli, &reply, "/v1/commands/%.*s/history?limit=200&after=%.*s", RC_SV_ARG(id),
@@ -283,7 +303,7 @@ int cli_run_history(struct cli *cli, const struct cli_args *args)
         struct cel_value records = cli_member(&reply.answer.body, "records");
         if (cli->json) cli_put_raw(cli, &reply);
         for (uint32_t i = 0; !cli->json && records.kind == CEL_LIST && i < records.n; i++)
-            put_record(cli, &records.v.items[i]);
+            put_record(cli, &records.v.items[i], &why);
         uint64_t next = cli_number(&reply.answer.body, "next");
         if (next == 0 || cli->json) return CLI_OK;
         from = rc_text(cli->arena, "%llu", (unsigned long long)next);

@@ -28,23 +28,44 @@ static struct rc_sv dependency_of(const struct rc_command *command, uint32_t nod
     return command->flow->dependencies[step->call.dependency];
 }
 
-/* "create may have happened: no complete answer came in time" */
+/* A sentence from a text that begins small and has no full stop. */
+static void put_sentence(struct rc_buf *buf, const char *text)
+{
+    char first = *text;
+    rc_put_char(buf, (char)(first >= 'a' && first <= 'z' ? first - 'a' + 'A' : first));
+    rc_put_text(buf, text + 1);
+    rc_put_char(buf, '.');
+}
+
+/* "Step "create" may have happened. No complete answer came in time." */
 static void put_what(const struct telling *tell, struct rc_buf *buf)
 {
+    static const char *const verb[] = {[RC_STEP_IDLE] = "has not begun",
+                                       [RC_STEP_ACTIVE] = "is being done",
+                                       [RC_STEP_UNKNOWN] = "may have happened",
+                                       [RC_STEP_SUCCEEDED] = "is done",
+                                       [RC_STEP_REJECTED] = "was refused",
+                                       [RC_STEP_FAILED] = "did not happen",
+                                       [RC_STEP_SKIPPED] = "was left out",
+                                       [RC_STEP_UNDOING] = "is being undone",
+                                       [RC_STEP_UNDO_UNKNOWN] = "may have been undone",
+                                       [RC_STEP_UNDO_FAILED] = "could not be undone",
+                                       [RC_STEP_UNDONE] = "was undone"};
     const struct rc_command *command = tell->command;
     uint32_t at = tell->facts->node;
     if (at == UINT32_MAX || at == 0) {
-        rc_put_text(buf, rc_state_word(command->state).text);
+        put_sentence(buf, rc_state_word(command->state).text);
         return;
     }
     const struct rc_node *node = &command->node[at];
-    rc_put_char(buf, '"');
+    rc_put_text(buf, "Step \"");
     rc_put(buf, rc_view_step_name(command, at));
     rc_put_text(buf, "\" ");
-    rc_put_text(buf, rc_step_word(node->state).text);
+    rc_put_text(buf, node->state < RC_STEP_STATES ? verb[node->state] : "?");
+    rc_put_char(buf, '.');
     if (node->why == RC_WHY_NONE) return;
-    rc_put_text(buf, ": ");
-    rc_put_text(buf, rc_why_word(node->why).text);
+    rc_put_char(buf, ' ');
+    put_sentence(buf, rc_why_word(node->why).text);
 }
 
 static void put_problem(const struct telling *tell)
