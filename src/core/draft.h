@@ -79,7 +79,8 @@ void rc_step_admit(struct rc_draft *, uint32_t at);
 /* ---- settle.c: what an ended attempt means ---------------------------------------------------------------------------- */
 
 void rc_step_result(struct rc_draft *, uint32_t at, const struct rc_result *);
-void rc_step_lost(struct rc_draft *, uint32_t at);
+/* set_aside: it is not tried again before a person has looked, whatever it was doing. */
+void rc_step_lost(struct rc_draft *, uint32_t at, bool set_aside);
 /* The step ends: phase none. */
 void rc_step_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 /* It happened (found by its answer, a check or a person): outputs of the action, null for an undo. */

@@ -70,6 +70,8 @@ struct rc_ask {
     uint32_t node;    /* which step instance */
     uint16_t attempt; /* result, lost: which */
     uint8_t purpose;  /* result, lost */
+    bool
+        set_aside; /* lost: this step was at work in several crashes: it waits for a person, whatever its phase */
     rc_us now;
     rc_us order;   /* want, offer: place in the queue */
     uint64_t seed; /* random numbers come from here */

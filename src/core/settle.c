@@ -348,16 +348,20 @@ void rc_step_result(struct rc_draft *draft, uint32_t at, const struct rc_result 
     settle(draft, at, result);
 }
 
-void rc_step_lost(struct rc_draft *draft, uint32_t at)
+void rc_step_lost(struct rc_draft *draft, uint32_t at, bool set_aside)
 {
+    static const char text[] = "the server stopped while the request was out";
     static const struct rc_result gone = {
-        .reach = RC_SENT, .why = RC_WHY_CRASH, .error = {"the server stopped while the request was out", 44}};
+        .reach = RC_SENT, .why = RC_WHY_CRASH, .error = {text, sizeof text - 1}};
     struct rc_node *node = &draft->c.node[at];
     const struct rc_side *side = rc_node_side(node);
-    node->lost++;
-    if (node->lost < RC_MAX_LOST)
+    bool open = node->phase == RC_PHASE_OPEN, acts = node->state == side->active;
+    if (open && node->lost < UINT8_MAX) node->lost++;
+    if (!set_aside && node->lost < RC_MAX_LOST) {
         settle(draft, at, &gone);
-    else /* whatever it is that kills the server: it is not tried again before somebody has looked */
-        rc_step_end(draft, at, rc_node_purpose(&draft->c, at) == RC_REQUIRE ? side->failed : side->unknown,
-                    RC_WHY_CRASH_LOOP);
+        return;
+    }
+    if (acts && open && rc_node_purpose(&draft->c, at) != RC_REQUIRE) node->doubt = 1;
+    bool may_have_happened = !acts || node->doubt;
+    rc_step_end(draft, at, may_have_happened ? side->unknown : side->failed, RC_WHY_CRASH_LOOP);
 }

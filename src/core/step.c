@@ -8,8 +8,10 @@ static bool is_current(const struct rc_draft *draft)
     if (ask->node >= draft->c.nnodes || !rc_is_leaf(&draft->c, ask->node)) return false;
     const struct rc_node *node = &draft->c.node[ask->node];
     switch ((enum rc_message_kind)ask->kind) {
-    case RC_MSG_RESULT:
-    case RC_MSG_LOST: return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
+    case RC_MSG_LOST:
+        if (ask->set_aside) return node->phase != RC_PHASE_NONE;
+        return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
+    case RC_MSG_RESULT: return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
     case RC_MSG_DUE: return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
     case RC_MSG_ADMIT: return true; /* the place must be given back where it is not needed */
     case RC_MSG_SUBMIT:
@@ -40,7 +42,7 @@ static void fact(struct rc_draft *draft)
         give_place_back(draft);
         rc_step_result(draft, ask->node, ask->u.result);
     } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
-        rc_step_lost(draft, ask->node);
+        rc_step_lost(draft, ask->node, ask->set_aside);
     } else if (ask->kind == RC_MSG_DUE) {
         rc_step_want(draft, ask->node);
     } else {

@@ -35,6 +35,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     engine->seed = tick.seed;
     engine->inbox_last = &engine->inbox;
     engine->room = true;
+    rc_suspects_start(ports->suspects);
     rc_facts_init(&engine->facts);
     rc_facts_init(&engine->answers);
     atomic_init(&engine->set, set);

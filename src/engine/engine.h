@@ -12,6 +12,7 @@
  * store is opened again and read anew; facts stay queued Starting is recovering: rc_engine_new takes over
  * what the store says was in flight. There is no other recovery code. */
 #include "engine/request.h"
+#include "engine/suspects.h"
 
 struct rc_engine;
 
@@ -26,6 +27,8 @@ struct rc_ports {
                   struct rc_request *); /* on the engine's thread; the request is the receiver's again */
     void (*wake)(void *context);        /* any thread: there is something to do: run a turn soon */
     void *context;
+    struct rc_suspects
+        *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
 };
 
 struct rc_tick {

@@ -115,7 +115,7 @@ struct rc_turn {
     rc_us now;
     struct rc_list undo;                      /* struct rc_undo */
     struct rc_list records;                   /* struct rc_record */
-    uint32_t unit_records;  /* where those of the unit that is running begin */
+    uint32_t unit_records;                    /* where those of the unit that is running begin */
     struct rc_list touched;                   /* struct rc_touch */
     struct rc_list effects;                   /* struct rc_effect */
     struct rc_facts taken;                    /* facts in this turn */

@@ -59,6 +59,36 @@ static bool passes(const struct rc_engine *engine, enum rc_status status)
            (status == RC_LIMIT && engine->turn.nunits > 0);
 }
 
+/* What is done for a step: the same work, whoever starts it. */
+static uint64_t step_unit(uint64_t seq, uint32_t node)
+{
+    uint64_t state = rc_attempt_key(seq, node, 0);
+    return rc_mix(&state) | 1;
+}
+
+/* The step was at work each time the server died. */
+static enum rc_status set_aside(struct rc_engine *engine, uint64_t seq, uint32_t node, struct rc_error *err)
+{
+    struct rc_ask ask =
+        rc_engine_ask(engine, RC_MSG_LOST, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = seq});
+    ask.node = node;
+    ask.set_aside = true;
+    return rc_unit_run(engine, &ask, err);
+}
+
+/* A unit about a step, under suspicion while it runs. */
+static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask *ask, uint64_t seq,
+                                   struct rc_error *err)
+{
+    struct rc_suspects *suspects = engine->ports.suspects;
+    uint64_t unit = step_unit(seq, ask->node);
+    if (rc_suspects_is_poison(suspects, unit)) return set_aside(engine, seq, ask->node, err);
+    rc_suspects_enter(suspects, unit);
+    enum rc_status status = rc_unit_run(engine, ask, err);
+    rc_suspects_leave(suspects);
+    return status;
+}
+
 static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *fact, struct rc_error *err)
 {
     struct rc_ask ask = rc_engine_ask(engine, fact->lost ? RC_MSG_LOST : RC_MSG_RESULT, fact->answer.of);
@@ -67,7 +97,7 @@ static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *f
     ask.purpose = fact->answer.purpose;
     if (!fact->lost) ask.u.result = &fact->answer.result;
     atomic_fetch_add(fact->lost ? &engine->stats.lost : &engine->stats.results, 1);
-    return rc_unit_run(engine, &ask, err);
+    return run_for_step(engine, &ask, fact->answer.of.id, err);
 }
 
 static void remember_fault(struct rc_engine *engine, const struct rc_error *error)
@@ -104,7 +134,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
             rc_engine_ask(engine, RC_MSG_DUE, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq});
         struct rc_error error;
         ask.node = first->node;
-        status = rc_unit_run(engine, &ask, &error);
+        status = run_for_step(engine, &ask, first->seq, &error);
         if (passes(engine, status)) {
             if (err) *err = error;
             return status;
@@ -162,7 +192,7 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
         ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq};
         ask.node = first->node;
         ask.order = first->order;
-        enum rc_status status = rc_unit_run(engine, &ask, &error);
+        enum rc_status status = run_for_step(engine, &ask, first->seq, &error);
         if (passes(engine, status)) {
             if (err) *err = error;
             return status;
@@ -184,9 +214,27 @@ static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)
 
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
 
+static uint64_t request_unit(const struct rc_request *request)
+{
+    if (request->kind == RC_REQUEST_SUBMIT) {
+        const struct rc_identity *id = &request->u.submit;
+        return rc_key_hash(id->ns, id->type, id->key) | 1;
+    }
+    return step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
+}
+
 static void run_request(struct rc_engine *engine, struct rc_request *request)
 {
+    struct rc_suspects *suspects = request->kind == RC_REQUEST_DEFINE ? NULL : engine->ports.suspects;
+    uint64_t unit = suspects ? request_unit(request) : 0;
     request->status = RC_OK;
+    if (rc_suspects_is_poison(suspects, unit)) {
+        request->status =
+            rc_fail(&request->error, RC_SET_ASIDE,
+                    "the server crashed %d times while it took this in; it is not tried again", RC_MAX_LOST);
+        return;
+    }
+    rc_suspects_enter(suspects, unit);
     switch (request->kind) {
     case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
     case RC_REQUEST_ACT: rc_request_act(engine, request); break;
@@ -195,6 +243,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
         if (request->status == RC_COMMIT_UNKNOWN) engine->booted = false; /* the handle is poisoned */
         break;
     }
+    rc_suspects_leave(suspects);
 }
 
 static void run_requests(struct rc_engine *engine, struct rc_request **requests)
@@ -293,6 +342,7 @@ static void publish(struct rc_engine *engine, const struct rc_batch *batch)
 {
     enum { HOT_BYTES = 48 << 20 };
     const struct rc_effect *effects = engine->turn.effects.items;
+    rc_suspects_committed(engine->ports.suspects);
     for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
     release_facts(engine);
     for (uint32_t i = 0; i < engine->turn.effects.n; i++) start_effect(engine, &effects[i]);

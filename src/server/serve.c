@@ -80,6 +80,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
     enum rc_status status = open_store(server, &store, err);
     if (status != RC_OK) return status;
     status = definitions_load(rc_store_self(store), server->definitions, &set, err);
+    if (status == RC_OK) status = page_open(server->options.store, &server->suspects, err);
     if (status == RC_OK) status = open_exec(server, err);
     if (status != RC_OK) {
         rc_store_close(store);
@@ -90,6 +91,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
                                    .exec = {server->http},
                                    .reply = on_reply,
                                    .wake = loop_wake,
+                                   .suspects = server->suspects,
                                    .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
         status = rc_fail(err, RC_IO, "the kernel gives no random numbers");
@@ -200,6 +202,7 @@ static void close_all(struct server *server, bool looping)
     if (server->http) rc_exec_close(server->http);
     shelf_clear(&server->shelf, true);
     if (server->engine) rc_engine_free(server->engine);
+    page_close(server->suspects);
     rc_api_close(atomic_load(&server->api));
     rc_secrets_close(server->secrets);
     rc_arena_free(server->definitions);

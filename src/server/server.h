@@ -41,6 +41,7 @@ struct server {
     struct rc_secrets *secrets;
     struct rc_exec *http;
     struct rc_arena *definitions; /* the set that the engine began with */
+    struct rc_suspects *suspects;
     struct rc_engine *engine;
     _Atomic(struct rc_api *) api;
     pthread_t engine_thread, api_thread;
@@ -66,6 +67,11 @@ enum rc_status definitions_load(struct rc_reader *, struct rc_arena *, const str
  * error. RC_OK also where nothing changed. */
 RC_MUST
 enum rc_status definitions_apply(struct server *);
+
+/* ---- page.c */
+/* The page beside the store, made where it is not there. */
+RC_MUST enum rc_status page_open(const char *store, struct rc_suspects **ret, struct rc_error *);
+void page_close(struct rc_suspects *);
 
 /* ---- serve.c */
 /* Runs until a signal says stop; returns the exit code. */
