@@ -83,7 +83,7 @@ static enum rc_status check_index(struct cel_checker *checker, const struct cel_
                                   const struct cel_type *const args[], const struct cel_type **ret)
 {
     const struct cel_type *from = args[0], *index = args[1];
-    const struct cel_node *key = node->first->next;
+    const struct cel_node *key = node->first ? node->first->next : NULL;
     *ret = cel_type_item(from);
     if (from->kind == CEL_T_DYN) return RC_OK;
     if (from->kind == CEL_T_LIST && (index->kind == CEL_T_INT || index->kind == CEL_T_DYN)) return RC_OK;
@@ -92,7 +92,7 @@ static enum rc_status check_index(struct cel_checker *checker, const struct cel_
         return RC_OK;
     if (from->kind != CEL_T_OBJECT || !cel_type_fits(index, cel_type_of(CEL_T_STRING)))
         return no_overload(checker, node, args, 2, ret);
-    if (key->op == CEL_OP_CONST) return cel_check_field(checker, key, from, cel_text(key->value), ret);
+    if (key && key->op == CEL_OP_CONST) return cel_check_field(checker, key, from, cel_text(key->value), ret);
     *ret = &cel_dyn;
     return RC_OK;
 }
@@ -117,8 +117,8 @@ static enum rc_status check_secret(struct cel_checker *checker, struct cel_node 
     if (!checker->scope->secrets)
         return cel_fail_at(checker->err, checker->source, node->at, RC_INVALID,
                            "secret(…) may only stand where a value leaves: in headers");
-    if (node->n != 1 || name->op != CEL_OP_CONST || name->value.kind != CEL_STRING || name->value.n == 0 ||
-        name->value.n > RC_MAX_NAME)
+    if (node->n != 1 || !name || name->op != CEL_OP_CONST || name->value.kind != CEL_STRING ||
+        name->value.n == 0 || name->value.n > RC_MAX_NAME)
         return cel_fail_at(checker->err, checker->source, node->at, RC_INVALID,
                            "secret takes one name in quotes, as in secret('github_token')");
     node->op = CEL_OP_CONST;
@@ -133,9 +133,9 @@ static enum rc_status check_secret(struct cel_checker *checker, struct cel_node 
 static enum rc_status check_zone(struct cel_checker *checker, const struct cel_node *node)
 {
     if (node->fn < CEL_FN_YEAR || node->fn > CEL_FN_MILLISECONDS || node->n != 2) return RC_OK;
-    const struct cel_node *zone = node->first->next;
+    const struct cel_node *zone = node->first ? node->first->next : NULL;
     int32_t offset;
-    if (zone->op != CEL_OP_CONST || zone->value.kind != CEL_STRING) return RC_OK;
+    if (!zone || zone->op != CEL_OP_CONST || zone->value.kind != CEL_STRING) return RC_OK;
     if (cel_parse_offset(cel_text(zone->value), &offset)) return RC_OK;
     return cel_fail_at(checker->err, checker->source, zone->at, RC_UNSUPPORTED,
                        "named time zones are not supported in this version; write an offset like '+02:00'");
@@ -187,11 +187,11 @@ static bool takes(enum cel_fn fn, uint32_t n)
 
 enum rc_status cel_check_call(struct cel_checker *checker, struct cel_node *node, const struct cel_type **ret)
 {
-    const struct cel_type *args[ARGS_MAX];
+    const struct cel_type *args[ARGS_MAX] = {&cel_dyn, &cel_dyn};
     uint32_t n = 0;
     TRY(find_function(checker, node, ret));
     for (struct cel_node *kid = node->first; kid; kid = kid->next, n++) {
-        const struct cel_type *type;
+        const struct cel_type *type = &cel_dyn;
         TRY(cel_check_node(checker, kid, &type));
         if (n < ARGS_MAX) args[n] = type;
     }

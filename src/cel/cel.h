@@ -1,7 +1,8 @@
 #pragma once
 /* A subset of CEL, the Common Expression Language (https://github.com/google/cel-spec, langdef.md): typed, no
- * loops, always ends. Pure: no I/O, no clock, no globals that change; any number of threads may evaluate one
- * program at a time, each with an arena of its own.
+ * loops, always ends. Left out: messages, optional values, regular expressions (matches), named time zones.
+ * Pure: no I/O, no clock, no globals that change; any number of threads may evaluate one program at a time,
+ * each with an arena of its own.
  *
  * The life of an expression: cel_compile (lexer → parser → type checker) once, when a definition is loaded;
  * cel_eval many times, each with the values of its roots. */

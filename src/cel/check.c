@@ -19,7 +19,7 @@ enum rc_status cel_mismatch(struct cel_checker *checker, const struct cel_node *
     char text[RC_ERROR_TEXT];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return cel_fail_at(checker->err, checker->source, node->at, RC_INVALID, "%s", text);
 }
@@ -232,7 +232,7 @@ enum rc_status cel_check(struct cel_prog *prog, struct cel_node *root, const str
     if (!reads) return rc_fail_arena(err, arena);
     struct cel_checker checker = {
         .scope = scope, .source = prog->source, .arena = arena, .err = err, .reads = reads};
-    const struct cel_type *type;
+    const struct cel_type *type = &cel_dyn;
     TRY(cel_check_node(&checker, root, &type));
     prog->root = root;
     prog->type = scope->unchecked ? &cel_dyn : type;

@@ -23,7 +23,8 @@ static bool starts_name(char c)
 static char peek(const struct cel_lexer *lex, uint32_t offset)
 {
     size_t at = (size_t)lex->at + offset;
-    return at < lex->source.n ? lex->source.p[at] : 0;
+    if (at >= lex->source.n) return 0;
+    return lex->source.p[at];
 }
 
 static void skip_blanks(struct cel_lexer *lex)

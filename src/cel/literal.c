@@ -28,7 +28,8 @@ static bool read_code(struct rc_sv text, uint32_t at, uint32_t count, int base, 
 static bool unescape_one(struct rc_sv text, uint32_t *io_at, bool bytes, char **io_out)
 {
     static const char name[] = "abfnrtv\\?\"'`", meaning[] = "\a\b\f\n\r\t\v\\?\"'`";
-    char c = *io_at < text.n ? text.p[*io_at] : 0;
+    if (*io_at >= text.n) return false;
+    char c = text.p[*io_at];
     const char *found = c ? strchr(name, c) : NULL;
     if (found) {
         *(*io_out)++ = meaning[found - name];

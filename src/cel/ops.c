@@ -75,7 +75,7 @@ static bool join_texts(struct cel_run *run, const struct cel_node *node, struct 
     /* a + b + c … grows its own end; the text it starts with stays as it is */
     if (rc_arena_extend(run->arena, a.v.text, a.n, n)) {
         if (!cel_within_memory(run, node)) return false;
-        memcpy((char *)(uintptr_t)a.v.text + a.n, b.v.text, b.n);
+        memcpy((char *)a.v.text + a.n, b.v.text, b.n);
         *ret = a;
     } else {
         char *text = cel_take_text(run, node, n);

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -70,11 +71,17 @@ static enum rc_status expect(struct parser *parser, const char *mark, const char
 
 static enum rc_status make(struct parser *parser, enum cel_op op, uint32_t at, struct cel_node **ret)
 {
-    if (++parser->nodes > RC_MAX_EXPR_NODES)
-        return cel_fail_at(parser->err, parser->lex.source, at, RC_LIMIT,
-                           "the expression has more than %d parts", RC_MAX_EXPR_NODES);
+    if (++parser->nodes > RC_MAX_EXPR_NODES) {
+        (void)cel_fail_at(parser->err, parser->lex.source, at, RC_LIMIT,
+                          "the expression has more than %d parts", RC_MAX_EXPR_NODES);
+        return RC_LIMIT;
+    }
     struct cel_node *node = RC_NEW(parser->arena, struct cel_node);
-    if (!node) return rc_fail_arena(parser->err, parser->arena);
+    if (!node) {
+        enum rc_status status = rc_fail_arena(parser->err, parser->arena);
+        assert(status != RC_OK); /* callers rely on a node */
+        return status;
+    }
     node->op = (uint8_t)op;
     node->at = at;
     node->depth = 1;
@@ -84,8 +91,9 @@ static enum rc_status make(struct parser *parser, enum cel_op op, uint32_t at, s
 
 static enum rc_status too_deep(struct parser *parser, uint32_t at)
 {
-    return cel_fail_at(parser->err, parser->lex.source, at, RC_LIMIT,
-                       "the expression is nested deeper than %d", RC_MAX_EXPR_DEPTH);
+    (void)cel_fail_at(parser->err, parser->lex.source, at, RC_LIMIT,
+                      "the expression is nested deeper than %d", RC_MAX_EXPR_DEPTH);
+    return RC_LIMIT;
 }
 
 /* Hangs a child behind the last one. Walking there is quadratic only in calls, which have few arguments;
@@ -479,7 +487,7 @@ enum rc_status cel_fail_at(struct rc_error *err, struct rc_sv source, uint32_t a
     unsigned line, column;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     cel_position(source, at, &line, &column);
     rc_fail(err, status, "%s", text);

@@ -16,7 +16,8 @@ static void put_base64(struct rc_buf *buf, struct rc_sv bytes)
         for (uint32_t i = 0; i < 3; i++)
             bits = bits << 8 | (i < n ? (uint32_t)(unsigned char)bytes.p[at + i] : 0);
         char quad[4];
-        for (uint32_t i = 0; i < 4; i++) quad[i] = i <= n ? digits[bits >> (18 - 6 * i) & 63] : '=';
+        memset(quad, '=', sizeof quad);
+        for (uint32_t i = 0; i <= n; i++) quad[i] = digits[bits >> (18 - 6 * i) & 63];
         rc_put(buf, (struct rc_sv){quad, sizeof quad});
     }
     rc_put_char(buf, '"');
@@ -142,7 +143,7 @@ const char *cel_not_json(struct cel_value value)
         break;
     case CEL_MAP:
         for (uint32_t i = 0; !found && i < value.n; i++) {
-            const struct cel_value *key = &value.v.items[2 * i];
+            const struct cel_value *key = &value.v.items[(size_t)2 * i];
             found = key->kind == CEL_STRING ? cel_not_json(key[1]) : "map with such keys";
         }
         break;

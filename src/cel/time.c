@@ -59,7 +59,11 @@ bool cel_time_add(struct cel_value a, struct cel_value b, int sign, struct cel_v
         *ret = cel_duration(x);
         return true;
     }
-    if (a.kind == CEL_DURATION && b.kind == CEL_TIMESTAMP) return cel_time_add(b, a, sign, ret);
+    if (a.kind == CEL_DURATION && b.kind == CEL_TIMESTAMP) {
+        struct cel_value span = a;
+        a = b;
+        b = span;
+    }
     if (!cel_nanoseconds(b, &y) || (sign < 0 && __builtin_sub_overflow(0, y, &y))) return false;
     if (a.kind == CEL_TIMESTAMP) return add_to_timestamp(a, y, ret);
     if (!cel_nanoseconds(a, &x) || __builtin_add_overflow(x, y, &x)) return false;

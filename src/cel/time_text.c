@@ -191,7 +191,7 @@ bool cel_parse_timestamp(struct rc_sv text, struct cel_value *ret)
     if (zone.n == 0 || is_digit(zone, 0) || zone.p[0] == 'U' || !cel_parse_offset(zone, &offset))
         return false;
     int64_t seconds =
-        rc_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+        rc_days_from_date(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - offset;
     if (!cel_timestamp(seconds, ret)) return false;
     ret->n = fraction;
     return true;

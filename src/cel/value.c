@@ -131,18 +131,29 @@ static struct cel_value canonical_number(struct cel_value value)
     return value;
 }
 
+/* A tag and a number of so many bytes, least first: short, because every submission is hashed. */
+static void add_head(struct rc_sha256 *hash, uint8_t tag, uint64_t number, unsigned bytes)
+{
+    unsigned char head[9] = {tag};
+    for (unsigned i = 0; i < bytes; i++) head[1 + i] = (unsigned char)(number >> 8 * i);
+    rc_sha256_add(hash, head, 1 + bytes);
+}
+
+/* Every value starts with its kind, and what has a length says it: so no two trees give the same bytes. */
 void cel_hash(struct cel_value value, struct rc_sha256 *hash)
 {
     if (value.kind == CEL_DOUBLE && isnan(value.v.d)) value.v.d = (double)NAN;
     value = canonical_number(value);
-    rc_sha256_add_u64(hash, value.kind);
     if (has_text(value)) {
-        rc_sha256_add_sv(hash, cel_text(value));
+        add_head(hash, value.kind, value.n, 4);
+        rc_sha256_add(hash, value.v.text, value.n);
     } else if (value.kind == CEL_LIST || value.kind == CEL_MAP) {
-        rc_sha256_add_u64(hash, value.n);
+        add_head(hash, value.kind, value.n, 4);
         for (uint32_t i = 0; i < cells(value); i++) cel_hash(value.v.items[i], hash);
-    } else if (value.kind != CEL_NULL) {
-        rc_sha256_add_u64(hash, value.kind == CEL_BOOL ? value.v.b : value.v.u);
-        if (value.kind == CEL_DURATION || value.kind == CEL_TIMESTAMP) rc_sha256_add_u64(hash, value.n);
+    } else if (value.kind == CEL_NULL || value.kind == CEL_BOOL) {
+        add_head(hash, value.kind, value.kind == CEL_BOOL && value.v.b, 1);
+    } else {
+        add_head(hash, value.kind, value.v.u, 8);
+        if (value.kind == CEL_DURATION || value.kind == CEL_TIMESTAMP) add_head(hash, 0, value.n, 4);
     }
 }

@@ -76,7 +76,7 @@ static enum rc_status read_value(struct reader *reader, const json_t *json, unsi
     case JSON_ARRAY: return depth == 0 ? RC_LIMIT : read_array(reader, json, depth - 1, ret);
     case JSON_OBJECT:
         /* the iterators want a pointer that may be written through, and write nothing */
-        return depth == 0 ? RC_LIMIT : read_object(reader, (json_t *)(uintptr_t)json, depth - 1, ret);
+        return depth == 0 ? RC_LIMIT : read_object(reader, (json_t *)json, depth - 1, ret);
     }
     return RC_BUG;
 }
@@ -103,8 +103,8 @@ static bool is_too_wide(struct rc_sv text, uint32_t from, uint32_t at)
     int64_t number;
     if (at - from <= FITS || (at < text.n && (text.p[at] == '.' || (text.p[at] | 0x20) == 'e'))) return false;
     if (from > 0 && text.p[from - 1] == '-') from--;
-    char before = from > 0 ? text.p[from - 1] : 0; /* a fraction's or an exponent's digits? */
-    if (before == '.' || before == '+' || (before | 0x20) == 'e') return false;
+    /* a fraction's or an exponent's digits are none */
+    if (from > 0 && strchr(".+eE", text.p[from - 1])) return false;
     return !rc_parse_i64((struct rc_sv){text.p + from, at - from}, &number);
 }
 
@@ -112,7 +112,7 @@ static bool is_too_wide(struct rc_sv text, uint32_t from, uint32_t at)
 static struct rc_sv widen_numbers(struct rc_sv text, struct rc_arena *arena)
 {
     enum { APART = 20 }; /* nineteen digits and a comma for each two bytes that are put in */
-    char *wide = rc_alloc_text(arena, (size_t)text.n + text.n / APART * 2 + 2);
+    char *wide = rc_alloc_text(arena, (size_t)text.n + (size_t)text.n / APART * 2 + 2);
     uint32_t n = 0, at = 0;
     if (!wide) return (struct rc_sv){0};
     while (at < text.n) {

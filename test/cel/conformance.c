@@ -17,15 +17,21 @@
 
 enum { LINE_MAX_BYTES = 1 << 20, ARENA_BYTES = 64 << 20, EXIT_MALFORMED = 2, EXIT_SKIPPED = 77 };
 
+#define NO_ZONES "named time zones need a database of zones, which is I/O"
+
 /* What is left out on purpose: an expression with this in it counts as skipped when compiling it answers "not
  * supported"; if it works it is judged like any other. */
 static const struct {
     const char *part, *reason;
 } exclusion[] = {
-    {".matches(", "regular expressions are not part of the subset"},
-    {"('Australia/Sydney')", "named time zones need a database of zones, which is I/O"},
-    {"('US/Central')", "named time zones need a database of zones, which is I/O"},
-    {"('America/St_Johns')", "named time zones need a database of zones, which is I/O"},
+    {"matches(", "regular expressions are not part of the subset"},
+    {"('Africa/", NO_ZONES},
+    {"('America/", NO_ZONES},
+    {"('Asia/", NO_ZONES},
+    {"('Australia/", NO_ZONES},
+    {"('Europe/", NO_ZONES},
+    {"('Pacific/", NO_ZONES},
+    {"('US/", NO_ZONES},
 };
 
 struct case_ {
@@ -63,7 +69,7 @@ static bool read_hex(struct rc_arena *arena, struct rc_sv hex, struct cel_value 
     char *bytes = rc_alloc_text(arena, hex.n / 2 + 1);
     if (!bytes || hex.n % 2) return false;
     for (uint32_t i = 0; i < hex.n / 2; i++) {
-        char pair[3] = {hex.p[2 * i], hex.p[2 * i + 1], 0}, *end;
+        char pair[3] = {hex.p[(size_t)2 * i], hex.p[(size_t)2 * i + 1], 0}, *end;
         bytes[i] = (char)strtoul(pair, &end, 16);
         if (*end) return false;
     }
@@ -84,13 +90,14 @@ static bool read_items(struct rc_arena *arena, const struct cel_value *list, str
 
 static bool read_pairs(struct rc_arena *arena, const struct cel_value *list, struct cel_value *ret)
 {
-    struct cel_value *pairs = RC_NEW_ARRAY(arena, struct cel_value, 2 * (list->n + 1u));
+    struct cel_value *pairs = RC_NEW_ARRAY(arena, struct cel_value, (size_t)2 * (list->n + 1u));
     uint32_t bad;
     if (!pairs) return false;
     for (uint32_t i = 0; i < list->n; i++) {
         const struct cel_value *pair = &list->v.items[i];
-        if (pair->kind != CEL_LIST || pair->n != 2 || !read_tagged(arena, &pair->v.items[0], &pairs[2 * i]) ||
-            !read_tagged(arena, &pair->v.items[1], &pairs[2 * i + 1]))
+        if (pair->kind != CEL_LIST || pair->n != 2 ||
+            !read_tagged(arena, &pair->v.items[0], &pairs[(size_t)2 * i]) ||
+            !read_tagged(arena, &pair->v.items[1], &pairs[(size_t)2 * i + 1]))
             return false;
     }
     if (!cel_map_sort(pairs, list->n, &bad)) return false;
@@ -172,8 +179,8 @@ static bool read_case(struct case_ *c, struct rc_sv line, struct rc_error *err)
     c->nroots = bindings && bindings->kind == CEL_MAP ? bindings->n : 0;
     if (c->nroots > RC_MAX_REFS) return false;
     for (uint32_t i = 0; i < c->nroots; i++) {
-        c->roots[i] = (struct cel_field){cel_text(bindings->v.items[2 * i]), &cel_dyn};
-        if (!read_tagged(c->arena, &bindings->v.items[2 * i + 1], &c->values[i])) return false;
+        c->roots[i] = (struct cel_field){cel_text(bindings->v.items[(size_t)2 * i]), &cel_dyn};
+        if (!read_tagged(c->arena, &bindings->v.items[(size_t)2 * i + 1], &c->values[i])) return false;
     }
     return cel_map_get(&c->json, "value") || cel_map_get(&c->json, "error");
 }
@@ -256,7 +263,7 @@ static int run_file(FILE *file, struct rc_arena *arena, struct totals *totals)
         rc_arena_reset(arena);
         struct case_ c = {.arena = arena};
         if (read_case(&c, text, &err) && judge(&c, totals, &err)) continue;
-        fprintf(stderr, "line %u: %s\n", number, err.text);
+        (void)fprintf(stderr, "line %u: %s\n", number, err.text);
         exit_code = EXIT_MALFORMED;
     }
     free(line);
@@ -267,7 +274,7 @@ int main(int argc, char **argv)
 {
     struct totals totals = {0};
     if (argc != 2) {
-        fprintf(stderr, "usage: %s FILE\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s FILE\n", argv[0]);
         return EXIT_MALFORMED;
     }
     FILE *file = fopen(argv[1], "r");
@@ -278,7 +285,7 @@ int main(int argc, char **argv)
     struct rc_arena *arena = rc_arena_new(1 << 20, ARENA_BYTES);
     int exit_code = arena ? run_file(file, arena, &totals) : EXIT_MALFORMED;
     rc_arena_free(arena);
-    fclose(file);
+    (void)fclose(file);
     printf("%u passed, %u failed", totals.passed, totals.failed);
     if (totals.skipped) printf(", %u skipped", totals.skipped);
     printf("\n");

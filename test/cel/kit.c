@@ -46,7 +46,7 @@ const char *kit_json(struct kit *kit, struct cel_value value)
 
 void kit_gives(struct kit *kit, const char *source, const char *json)
 {
-    struct cel_value value;
+    struct cel_value value = cel_null();
     enum rc_status status = kit_run(kit, source, &value);
     if (status != RC_OK)
         print_error("%s\n%u:%u: %s\n", source, kit->err.line, kit->err.column, kit->err.text);

@@ -289,36 +289,40 @@ static void test_unknown(void **state)
 struct share {
     const struct cel_prog *prog;
     const struct cel_env *env;
+    unsigned right; /* how often the answer was right */
 };
 
 static void *evaluate_often(void *argument)
 {
-    const struct share *share = argument;
+    struct share *share = argument;
     struct rc_arena *arena = rc_arena_new(0, 1 << 20);
     if (!arena) return NULL;
-    size_t right = 0;
     for (int i = 0; i < 2000; i++) {
         struct cel_value value;
         rc_arena_reset(arena);
         if (cel_eval(share->prog, share->env, arena, &value, NULL) == RC_OK && value.kind == CEL_INT)
-            right += value.v.i == 6;
+            share->right += value.v.i == 6;
     }
     rc_arena_free(arena);
-    return (void *)(uintptr_t)right;
+    return NULL;
 }
 
 static void test_threads(void **state)
 {
+    enum { THREADS = 4 };
     struct kit *kit = *state;
+    const struct cel_prog *prog;
+    struct share share[THREADS];
+    pthread_t thread[THREADS];
     bind(kit, "[1,2,3]");
-    struct share share = {.env = &kit->env};
-    pthread_t thread[4];
-    assert_int_equal(kit_compile(kit, "x.map(i, i * 2).filter(i, i > 4)[0]", &share.prog), RC_OK);
-    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&thread[i], NULL, evaluate_often, &share), 0);
-    for (int i = 0; i < 4; i++) {
-        void *right;
-        assert_int_equal(pthread_join(thread[i], &right), 0);
-        assert_int_equal((uintptr_t)right, 2000);
+    assert_int_equal(kit_compile(kit, "x.map(i, i * 2).filter(i, i > 4)[0]", &prog), RC_OK);
+    for (int i = 0; i < THREADS; i++) {
+        share[i] = (struct share){.prog = prog, .env = &kit->env};
+        assert_int_equal(pthread_create(&thread[i], NULL, evaluate_often, &share[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(share[i].right, 2000);
     }
 }
 

@@ -142,7 +142,7 @@ static void test_depth(void **state)
         assert_int_equal(parse(kit, json, n, &value), depth > RC_MAX_JSON_DEPTH ? RC_LIMIT : RC_OK);
         n = 0;
         for (unsigned i = 0; i < depth; i++) {
-            memcpy(json + n, "{\"\":", 4);
+            memcpy(json + n, (const char[]){'{', '"', '"', ':'}, 4);
             n += 4;
         }
         json[n++] = '0';

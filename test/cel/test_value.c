@@ -51,17 +51,17 @@ static void test_sort_and_find(void **state)
 {
     struct kit *kit = *state;
     for (uint32_t n = 0; n < 200; n++) {
-        struct cel_value *pairs = RC_NEW_ARRAY(kit->arena, struct cel_value, 2 * n + 1);
+        struct cel_value *pairs = RC_NEW_ARRAY(kit->arena, struct cel_value, (size_t)2 * n + 1);
         uint32_t bad;
         assert_non_null(pairs);
         for (uint32_t i = 0; i < n; i++) {
-            pairs[2 * i] = cel_int((int64_t)i * 7919 % n); /* prime: every key once */
-            pairs[2 * i + 1] = cel_int((int64_t)i * 7919 % n + 1000);
+            pairs[(size_t)2 * i] = cel_int((int64_t)i * 7919 % n); /* prime: every key once */
+            pairs[(size_t)2 * i + 1] = cel_int((int64_t)i * 7919 % n + 1000);
         }
         assert_true(cel_map_sort(pairs, n, &bad));
         struct cel_value map = {.kind = CEL_MAP, .n = n, .v.items = pairs};
         for (uint32_t i = 0; i < n; i++) {
-            assert_int_equal(pairs[2 * i].v.i, i);
+            assert_int_equal(pairs[(size_t)2 * i].v.i, i);
             const struct cel_value *found = cel_map_find(&map, cel_double(i));
             assert_non_null(found);
             assert_int_equal(found->v.i, i + 1000);
@@ -79,7 +79,7 @@ static void test_sort_refuses(void **state)
     uint32_t bad = 99;
     struct cel_value same[] = {cel_int(1), cel_null(), cel_int(2), cel_null(), uint_value(1), cel_null()};
     assert_false(cel_map_sort(same, 3, &bad));
-    assert_int_equal(same[2 * bad].v.i, 1);
+    assert_int_equal(same[(size_t)2 * bad].v.i, 1);
     struct cel_value number[] = {cel_int(1), cel_null(), cel_double(2), cel_null()};
     assert_false(cel_map_sort(number, 2, &bad));
     assert_int_equal(bad, 1);
