@@ -37,40 +37,24 @@ uint64_t cli_number(const struct cel_value *object, const char *name)
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
-/* Scripts look at these; `recourse help` lists them. */
+/* Scripts look at these; `recourse help` lists them. They follow from the HTTP status of the code. */
 int cli_exit_of(enum rc_status status)
 {
-    switch (status) {
-    case RC_OK: return CLI_OK;
-    case RC_NOT_FOUND: return CLI_NOT_FOUND;
-    case RC_UNREACHABLE:
-    case RC_COMMIT_UNKNOWN:
-    case RC_BUSY:
-    case RC_STOPPING:
-    case RC_FULL:
-    case RC_IO: return CLI_UNREACHABLE;
-    case RC_LIMIT:
-    case RC_SYNTAX:
-    case RC_INVALID:
-    case RC_UNSUPPORTED:
-    case RC_EVAL:
-    case RC_UNAUTHENTICATED:
-    case RC_FORBIDDEN:
-    case RC_KEY_CONFLICT:
-    case RC_REFUSED:
-    case RC_STALE:
-    case RC_IN_USE: return CLI_REFUSED;
-    case RC_NOMEM:
-    case RC_LOCKED:
-    case RC_DAMAGED:
-    case RC_NEWER:
-    case RC_METHOD:
-    case RC_MEDIA:
-    case RC_MISDIRECTED:
-    case RC_BUG:
-    case RC_STATUS_COUNT: break;
+    if (status == RC_OK) return CLI_OK;
+    switch (rc_status_http(status)) {
+    case 400:
+    case 401:
+    case 403:
+    case 409:
+    case 412:
+    case 413:
+    case 422: return CLI_REFUSED;
+    case 404: return CLI_NOT_FOUND;
+    case 502:
+    case 503:
+    case 507: return CLI_UNREACHABLE;
+    default: return CLI_ERROR; /* neither the person nor time can mend it */
     }
-    return CLI_ERROR;
 }
 
 static void put_errors(struct screen *screen, const struct cel_value *problem)
