@@ -112,16 +112,14 @@ static bool put_entries(struct defs_reader *r, struct rc_buf *code, const struct
     return ok;
 }
 
-/* One that is exactly one ${…} may be a list: the sender repeats the name then. */
+/* A list repeats the name. */
 static bool put_query_value(struct defs_reader *r, struct rc_buf *code, const struct defs_node *map,
                             const struct defs_node *key)
 {
     (void)map;
     const struct defs_node *node = key->value;
     struct defs_reach reach = {.roots = r->roots};
-    struct rc_sv text = node->text;
-    bool whole = rc_sv_starts(text, RC_SV("${")) && defs_insertion_end(text, 2) == text.n - 1;
-    if (node->kind != DEFS_LIST) return defs_put_scalar(r, code, node, whole ? DEFS_VALUE : DEFS_TEXT, reach);
+    if (node->kind != DEFS_LIST) return defs_put_scalar(r, code, node, DEFS_QUERY, reach);
     bool ok = true;
     rc_put_char(code, '[');
     for (const struct defs_node *item = node->first; item; item = item->next) {

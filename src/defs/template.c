@@ -186,11 +186,9 @@ bool defs_add_site(struct defs_reader *r, const struct defs_node *node, const st
 
 /* ---- scalars and trees */
 
-/* What text can be made of. */
-static bool check_textual(struct defs_reader *r, const struct defs_node *node, const struct part *part,
-                          const struct cel_type *type)
+static bool is_textual(enum cel_type_kind kind)
 {
-    switch (type->kind) {
+    switch (kind) {
     case CEL_T_DYN:
     case CEL_T_BOOL:
     case CEL_T_INT:
@@ -207,22 +205,33 @@ static bool check_textual(struct defs_reader *r, const struct defs_node *node, c
     case CEL_T_MAP:
     case CEL_T_OBJECT: break;
     }
-    struct rc_sv name = cel_type_text(type, r->scratch);
-    return defs_fail_byte(r, defs_node_byte(r->source, node, part->at), RC_INVALID,
-                          "this is of type %.*s, and text cannot be made of that", RC_SV_ARG(name));
+    return false;
 }
 
+/* Whether the scalar is one insertion that keeps its type. */
+static bool is_whole(const struct parts *parts, enum defs_use use)
+{
+    return parts->n == 1 && parts->part->insertion && (use == DEFS_VALUE || use == DEFS_QUERY);
+}
+
+/* What a known type cannot become is found now; dyn is looked at when it is evaluated. */
 static bool check_parts(struct defs_reader *r, const struct defs_node *node, const struct parts *parts,
                         enum defs_use use, struct defs_reach reach)
 {
-    bool ok = true;
+    bool ok = true, whole = is_whole(parts, use);
     for (uint32_t i = 0; i < parts->n; i++) {
         const struct part *part = &parts->part[i];
         const struct cel_type *type = NULL;
         if (!part->insertion) continue;
-        bool compiled = check_piece(r, node, part->text, part->at, reach, &type);
-        bool whole = use == DEFS_VALUE && parts->n == 1;
-        ok &= compiled && (whole || check_textual(r, node, part, type));
+        if (!check_piece(r, node, part->text, part->at, reach, &type)) {
+            ok = false;
+            continue;
+        }
+        bool list = whole && use == DEFS_QUERY && type->kind == CEL_T_LIST;
+        if (is_textual(type->kind) || list || (whole && use == DEFS_VALUE)) continue;
+        struct rc_sv name = cel_type_text(type, r->scratch);
+        ok = defs_fail_byte(r, defs_node_byte(r->source, node, part->at), RC_INVALID,
+                            "this is of type %.*s, and text cannot be made of that", RC_SV_ARG(name));
     }
     return ok;
 }
@@ -258,11 +267,11 @@ static bool put_text(struct defs_reader *r, struct rc_buf *code, const struct de
 {
     struct parts parts = {0};
     if (!split(r, node, &parts) || !check_parts(r, node, &parts, use, reach)) return false;
-    bool whole = use == DEFS_VALUE && parts.n == 1;
+    const char *function = is_whole(&parts, use) ? "" : use == DEFS_PATH ? "_segment" : "_text";
     if (parts.n == 0)
         rc_put_text(code, "\"\"");
     else
-        put_sum(code, parts.part, parts.n, whole ? "" : use == DEFS_PATH ? "_segment" : "_text");
+        put_sum(code, parts.part, parts.n, function);
     return true;
 }
 

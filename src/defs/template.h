@@ -10,6 +10,7 @@
 enum defs_use {
     DEFS_VALUE, /* one that is exactly one ${…} keeps the value's type; plain scalars are JSON values */
     DEFS_TEXT,  /* text always */
+    DEFS_QUERY, /* text; one that is exactly one ${…} keeps its type, and may be a list */
     DEFS_PATH   /* text; what is inserted is one percent-encoded segment */
 };
 

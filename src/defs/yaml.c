@@ -211,21 +211,29 @@ static bool take(struct builder *b, const yaml_event_t *event)
     return true;
 }
 
-/* The library's own complaint, with a hint where a tab is to blame. */
+/* How to mend what people trip over most. */
+static const char *hint(struct rc_sv text, uint32_t at, const char *problem)
+{
+    if (at < text.n && text.p[at] == '\t') return " (a tab cannot indent; use spaces)";
+    if (at > 0 && at < text.n && text.p[at - 1] == '$' && text.p[at] == '{')
+        return " (quote a text that has '${' in it when it stands within braces)";
+    if (strstr(problem, "mapping values are not allowed")) return " (quote a text that has ': ' in it)";
+    return "";
+}
+
 static bool complain_parser(struct builder *b)
 {
     const yaml_parser_t *p = &b->parser;
     if (p->error == YAML_MEMORY_ERROR)
         return defs_complain_at(b->errors, b->source, 0, RC_NOMEM, "out of memory");
     uint32_t at = byte_of(b, p->problem_mark);
-    bool tab = at < b->source->text.n && b->source->text.p[at] == '\t';
     const char *problem = p->problem ? p->problem : "cannot be read";
+    const char *mend = hint(b->source->text, at, problem);
     if (!p->context)
-        return defs_complain_at(b->errors, b->source, at, RC_SYNTAX, "not YAML: %s%s", problem,
-                                tab ? " (a tab cannot indent; use spaces)" : "");
-    return defs_complain_at(b->errors, b->source, at, RC_SYNTAX, "not YAML: %s, %s that began in line %zu%s",
-                            problem, p->context, p->context_mark.line + 1,
-                            tab ? " (a tab cannot indent; use spaces)" : "");
+        return defs_complain_at(b->errors, b->source, at, RC_SYNTAX, "not YAML: %s%s", problem, mend);
+    struct defs_position begun = defs_source_position(b->source, byte_of(b, p->context_mark));
+    return defs_complain_at(b->errors, b->source, at, RC_SYNTAX, "not YAML: %s, %s that began in line %u%s",
+                            problem, p->context, begun.line, mend);
 }
 
 static bool build(struct builder *b)
