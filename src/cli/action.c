@@ -11,9 +11,9 @@ struct action {
 };
 
 static const struct action actions[] = {
-    {"retry", "retry", false, "tried again"}, {"check", "check", false, "being checked"},
-    {"cancel", "cancel", true, "cancelled"},  {"rollback", "roll_back", true, "being rolled back"},
-    {"resolve", "resolve", true, "resolved"},
+    {"retry", "retry", false, "asked to try again"}, {"check", "check", false, "asked to check"},
+    {"cancel", "cancel", true, "asked to cancel"},   {"rollback", "roll_back", true, "asked to roll back"},
+    {"resolve", "resolve", true, "recorded"},
 };
 
 static const struct action *find_action(const char *command)

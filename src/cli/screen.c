@@ -36,18 +36,11 @@ void screen_tint(struct screen *screen, enum tint tint)
     if (screen->colour) fprintf(screen->out, "\033[%sm", code[tint]);
 }
 
-enum tint screen_state_tint(struct rc_sv state)
+enum tint screen_tone(struct rc_sv tone)
 {
-    static const struct {
-        const char *state;
-        enum tint tint;
-    } row[] = {{"completed", TINT_GOOD},    {"succeeded", TINT_GOOD},  {"failed", TINT_BAD},
-               {"rejected", TINT_BAD},      {"review", TINT_BAD},      {"unknown", TINT_WARN},
-               {"undo_failed", TINT_BAD},   {"partial", TINT_WARN},    {"waiting", TINT_WARN},
-               {"rolling_back", TINT_WARN}, {"cancelling", TINT_WARN}, {"undo_unknown", TINT_WARN}};
-    for (unsigned i = 0; i < sizeof row / sizeof *row; i++)
-        if (rc_sv_is(state, row[i].state)) return row[i].tint;
-    return TINT_NONE;
+    if (rc_sv_is(tone, "good")) return TINT_GOOD;
+    if (rc_sv_is(tone, "warn")) return TINT_WARN;
+    return rc_sv_is(tone, "bad") ? TINT_BAD : TINT_NONE;
 }
 
 /* ---- text ---------------------------------------------------------------------------------------------- */
@@ -197,7 +190,7 @@ static void fit(const struct screen *screen, const struct screen_column *column,
 }
 
 void screen_table(struct screen *screen, const struct screen_column *column, unsigned ncolumns,
-                  const struct rc_sv *cells, unsigned nrows, unsigned state_column)
+                  const struct rc_sv *cells, unsigned nrows, unsigned tinted, const enum tint *tint)
 {
     unsigned width[TABLE_COLUMNS];
     if (ncolumns == 0 || ncolumns > TABLE_COLUMNS) return;
@@ -212,9 +205,9 @@ void screen_table(struct screen *screen, const struct screen_column *column, uns
     for (unsigned r = 0; r < nrows; r++) {
         for (unsigned c = 0; c < ncolumns; c++) {
             struct rc_sv cell = cells[r * ncolumns + c];
-            if (c == state_column) screen_tint(screen, screen_state_tint(cell));
+            if (c == tinted) screen_tint(screen, tint[r]);
             screen_cell(screen, cell, width[c], c + 1 < ncolumns);
-            if (c == state_column) screen_tint(screen, TINT_NONE);
+            if (c == tinted) screen_tint(screen, TINT_NONE);
             if (c + 1 < ncolumns) spaces(screen, 2);
         }
         fputc('\n', screen->out);

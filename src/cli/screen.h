@@ -33,14 +33,14 @@ unsigned screen_columns(struct rc_sv);
 struct rc_sv screen_ago(const struct screen *, struct rc_arena *, struct rc_sv rfc3339);
 /* "14:03:22.120" of today, "2026-11-20 14:03" otherwise, in UTC. */
 struct rc_sv screen_clock(const struct screen *, struct rc_arena *, struct rc_sv rfc3339);
-/* Tint of a command's or step's state. */
-enum tint screen_state_tint(struct rc_sv state);
+/* Tint of the "tone" that the API gives with a state. */
+enum tint screen_tone(struct rc_sv tone);
 
 struct screen_column {
     const char *title;
     unsigned least; /* columns that it keeps when the terminal is narrow */
     bool grows;     /* takes what is left, and gives first */
 };
-/* rows × columns cells, row by row. */
+/* rows × columns cells, row by row; the column `tinted` in the tint of its row. */
 void screen_table(struct screen *, const struct screen_column *, unsigned ncolumns, const struct rc_sv *cells,
-                  unsigned nrows, unsigned state_column);
+                  unsigned nrows, unsigned tinted, const enum tint *tint);

@@ -33,7 +33,7 @@ void cli_put_state(struct cli *cli, const struct cel_value *command)
     struct screen *screen = &cli->screen;
     struct rc_sv state = cli_text(command, "state"), display = cli_text(command, "display");
     bool same = says_the_same(state, display);
-    screen_tint(screen, screen_state_tint(state));
+    screen_tint(screen, screen_tone(cli_text(command, "tone")));
     screen_sv(screen, same ? display : state);
     screen_tint(screen, TINT_NONE);
     fputs(same ? "" : ": ", screen->out);
@@ -94,18 +94,20 @@ static void put_rows(struct cli *cli, struct cel_value rows)
                                                               {"TYPE", 10, true},    {"KEY", 10, true},
                                                               {"CHANGED", 8, false}, {"ACTOR", 5, true}};
     struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)rows.n * LIST_COLUMNS);
-    if (!cells) return;
+    enum tint *tint = RC_NEW_ARRAY(cli->arena, enum tint, rows.n);
+    if (!cells || !tint) return;
     for (uint32_t i = 0; i < rows.n; i++) {
         const struct cel_value *row = &rows.v.items[i];
         struct rc_sv *cell = &cells[i * LIST_COLUMNS];
         cell[0] = cli_text(row, "id");
         cell[1] = cli_text(row, "state");
+        tint[i] = screen_tone(cli_text(row, "tone"));
         cell[2] = cli_text(row, "type");
         cell[3] = cli_text(row, "key");
         cell[4] = screen_ago(&cli->screen, cli->arena, cli_text(row, "changed"));
         cell[5] = cli_text(row, "actor");
     }
-    screen_table(&cli->screen, column, LIST_COLUMNS, cells, rows.n, 1);
+    screen_table(&cli->screen, column, LIST_COLUMNS, cells, rows.n, 1, tint);
 }
 
 int cli_run_list(struct cli *cli, const struct cli_args *args)
@@ -160,26 +162,20 @@ static void put_steps(struct cli *cli, struct cel_value steps)
     static const struct screen_column column[STEP_COLUMNS] = {
         {"STEP", 8, true}, {"STATE", 8, false}, {"TRIES", 5, false}, {"AT", 6, true}, {"NOTE", 10, true}};
     struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)steps.n * STEP_COLUMNS);
-    if (!cells || steps.n == 0) return;
+    enum tint *tint = RC_NEW_ARRAY(cli->arena, enum tint, steps.n);
+    if (!cells || !tint || steps.n == 0) return;
     for (uint32_t i = 0; i < steps.n; i++) {
         const struct cel_value *step = &steps.v.items[i];
         struct rc_sv *cell = &cells[i * STEP_COLUMNS];
         cell[0] = cli_text(step, "id");
         cell[1] = cli_text(step, "state");
+        tint[i] = screen_tone(cli_text(step, "tone"));
         cell[2] = rc_text(cli->arena, "%llu", (unsigned long long)cli_number(step, "attempts"));
         cell[3] = cli_text(step, "dependency");
         cell[4] = step_note(cli, step);
     }
     fputc('\n', cli->screen.out);
-    screen_table(&cli->screen, column, STEP_COLUMNS, cells, steps.n, 1);
-}
-
-static bool wants_attention(struct rc_sv state)
-{
-    static const char *const one[] = {"review", "failed", "rejected", "waiting", "partial"};
-    for (unsigned i = 0; i < sizeof one / sizeof *one; i++)
-        if (rc_sv_is(state, one[i])) return true;
-    return false;
+    screen_table(&cli->screen, column, STEP_COLUMNS, cells, steps.n, 1, tint);
 }
 
 int cli_run_show(struct cli *cli, const struct cli_args *args)
@@ -206,7 +202,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
         put_steps(cli, cli_member(body, "steps"));
-        if (wants_attention(state))
+        if (screen_tone(cli_text(body, "tone")) > TINT_GOOD)
             fprintf(cli->screen.out, "\nrecourse explain %.*s says what can be done\n",
                     RC_SV_ARG(cli_text(body, "id")));
     }
@@ -257,15 +253,13 @@ static void put_change(struct cli *cli, const struct cel_value *change, struct r
     } else if (rc_sv_is(kind, "mode")) {
         rc_put_format(&buf, "heading: %.*s", RC_SV_ARG(cli_text(change, "mode")));
     } else if (rc_sv_is(kind, "step") && step.n) {
-        struct rc_sv phase = cli_text(change, "phase"), why = cli_text(change, "why_text");
+        struct rc_sv phase = cli_text(change, "phase_text"), why = cli_text(change, "why_text");
         rc_put_format(&buf, "%.*s %.*s", RC_SV_ARG(step), RC_SV_ARG(cli_text(change, "state")));
         if (why.n && !rc_sv_eq(why, *io_why)) rc_put_format(&buf, ": %.*s", RC_SV_ARG(why));
         *io_why = why;
-        if (rc_sv_is(phase, "open"))
-            rc_put_format(&buf, "; attempt %llu leaves", (unsigned long long)cli_number(change, "attempt"));
-        if (rc_sv_is(phase, "ready")) rc_put_text(&buf, "; waits for a free place");
+        if (phase.n) rc_put_format(&buf, "; %.*s", RC_SV_ARG(phase));
         struct rc_sv due = screen_clock(&cli->screen, cli->arena, cli_text(change, "due"));
-        if (due.n) rc_put_format(&buf, "; next at %.*s", RC_SV_ARG(due));
+        if (due.n) rc_put_format(&buf, ": %.*s", RC_SV_ARG(due));
     } else if (rc_sv_is(kind, "outputs")) {
         struct cel_value outputs = cli_member(change, "outputs");
         rc_put_format(&buf, "%.*s gave ", RC_SV_ARG(step));

@@ -26,6 +26,50 @@ void rc_view_why(struct rc_json *json, unsigned why)
     rc_json_text(json, "why_text", rc_why_word(why).text);
 }
 
+/* How urgent a state is for a person, so that a program need not know the states to show them. */
+void rc_view_tone(struct rc_json *json, unsigned state)
+{
+    const char *tone = "plain";
+    switch ((enum rc_state)state) {
+    case RC_REVIEW:
+    case RC_FAILED:
+    case RC_REJECTED: tone = "bad"; break;
+    case RC_WAITING:
+    case RC_ROLLING_BACK:
+    case RC_CANCELLING:
+    case RC_PARTIAL: tone = "warn"; break;
+    case RC_COMPLETED: tone = "good"; break;
+    case RC_ABSENT:
+    case RC_PENDING:
+    case RC_RUNNING:
+    case RC_ROLLED_BACK:
+    case RC_CANCELLED:
+    case RC_RESOLVED:
+    case RC_STATES: break;
+    }
+    rc_json_text(json, "tone", tone);
+}
+
+void rc_view_step_tone(struct rc_json *json, unsigned state)
+{
+    const char *tone = "plain";
+    switch ((enum rc_step_state)state) {
+    case RC_STEP_REJECTED:
+    case RC_STEP_FAILED:
+    case RC_STEP_UNDO_FAILED: tone = "bad"; break;
+    case RC_STEP_UNKNOWN:
+    case RC_STEP_UNDO_UNKNOWN: tone = "warn"; break;
+    case RC_STEP_SUCCEEDED: tone = "good"; break;
+    case RC_STEP_IDLE:
+    case RC_STEP_ACTIVE:
+    case RC_STEP_SKIPPED:
+    case RC_STEP_UNDOING:
+    case RC_STEP_UNDONE:
+    case RC_STEP_STATES: break;
+    }
+    rc_json_text(json, "tone", tone);
+}
+
 void rc_view_row(struct rc_json *json, const struct rc_view_row *row)
 {
     rc_json_object(json, NULL);
@@ -35,6 +79,7 @@ void rc_view_row(struct rc_json *json, const struct rc_view_row *row)
     rc_json_maybe(json, "key", row->key);
     rc_json_text(json, "state", rc_state_word(row->state).slug);
     rc_json_text(json, "display", rc_state_word(row->state).text);
+    rc_view_tone(json, row->state);
     rc_json_bool(json, "ended", rc_state_ended(row->state));
     if (row->in_flight) rc_json_bool(json, "in_flight", true);
     rc_json_maybe(json, "actor", row->actor);
@@ -90,6 +135,7 @@ static void put_step(struct rc_json *json, const struct rc_command *command, uin
     rc_json_text(json, "kind", kind_name(step->kind));
     rc_json_text(json, "state", rc_step_word(node->state).slug);
     rc_json_text(json, "display", rc_step_word(node->state).text);
+    rc_view_step_tone(json, node->state);
     rc_view_why(json, node->why);
     rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
     if (node->phase != RC_PHASE_NONE)
@@ -120,6 +166,7 @@ void rc_view_head(struct rc_json *json, const struct rc_command *command)
     struct rc_buf display = rc_buf_in(json->buf->arena, DISPLAY_BYTES);
     rc_view_display(&display, command);
     rc_json_sv(json, "display", rc_buf_sv(&display));
+    rc_view_tone(json, command->state);
     rc_json_bool(json, "ended", rc_state_ended(command->state));
     rc_json_sv(json, "actor", id->actor);
     rc_json_u64(json, "revision", command->rev);

@@ -66,6 +66,7 @@ static void put_node_change(struct rc_json *json, const struct rc_command *comma
     rc_view_step(json, command, change->at);
     rc_json_text(json, "state", rc_step_word(node->state).slug);
     rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
+    if (node->phase != RC_PHASE_NONE) rc_json_text(json, "phase_text", rc_phase_word(node->phase).text);
     rc_view_why(json, node->why);
     rc_json_u64(json, "attempt", node->attempt);
     rc_json_u64(json, "tries", node->tries);
