@@ -117,6 +117,7 @@ def count_log(path, expected, say):
     if path.exists():
         for line in path.read_text(errors="replace").splitlines():
             entry = json.loads(line)
+            entry["name"] = entry["name"].rpartition(" / ")[2]  # without project and suites
             seen.add(entry["name"])
             count = count_test(entry)
             report(entry, count, say)

@@ -15,11 +15,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from counting import Count, count_log
 
 ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build-logs"
 SUITES = ("unit", "golden", "contract", "conformance", "e2e", "structure")
 JOBS = os.cpu_count() or 1
 TAIL = 60
@@ -94,9 +96,14 @@ def one(name, good, seconds, why="", output=()):
     return count
 
 
+BUILT = {}  # what was built in this run: {Build: whether it worked}
+
+
 def build(which, box):
-    """Sets up and builds with -Werror."""
-    start, log = time.monotonic(), ROOT / f"build-{which.name}.log"
+    """Sets up and builds with -Werror, once."""
+    if which in BUILT:
+        return Count()
+    start, log = time.monotonic(), LOGS / f"build-{which.name}.log"
     code = 0
     if not (which.folder / "build.ninja").exists():
         env = dict(os.environ, CC=which.cc)
@@ -104,6 +111,7 @@ def build(which, box):
     if code == 0:
         left = max(1, box - (time.monotonic() - start))
         code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), "all", "meson-test-prereq"], left, log)
+    BUILT[which] = code == 0
     why = "out of time" if code is None else f"code {code}"
     return one(f"build with {which.cc} ({' '.join(which.options)})", code == 0, time.monotonic() - start, why,
                log.read_text(errors="replace").splitlines())
@@ -119,8 +127,6 @@ def names_of(which, suite):
 
 def suite(which, name, box):
     """One suite of Meson tests of a build."""
-    if not (which.folder / "build.ninja").exists():
-        return one(f"{name} tests of {which.name}", False, 0, "there is no build")
     expected = names_of(which, name)
     log = which.folder / "meson-logs" / f"{name}.json"
     which.reports.mkdir(exist_ok=True)
@@ -129,11 +135,12 @@ def suite(which, name, box):
     code = 0
     if expected:
         code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", name,
-                    "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience)], box, which.folder / f"{name}.log", which.environment())
+                    "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience)],
+                   box, LOGS / f"{which.name}-{name}.log", which.environment())
     count = count_log(log, expected, say)
     if code and not count.failed:
         count.fail("meson")
-        say(f"FAIL {name} tests of {which.name}: meson test ended with code {code}, see {which.folder}/{name}.log")
+        say(f"FAIL {name} tests of {which.name}: meson test ended with code {code}, see {LOGS}/{which.name}-{name}.log")
     for report in sorted(which.reports.iterdir()):
         count.fail(report.name)
         say(f"FAIL {name} tests of {which.name}: a sanitizer reports")
@@ -156,7 +163,7 @@ def sources(*tops):
 
 
 def formatted(box):
-    start, log = time.monotonic(), ROOT / "build-format.log"
+    start, log = time.monotonic(), LOGS / "format.log"
     files = [str(p) for p in sources("src", "test", "examples", "bench")]
     code = run(["clang-format", "--dry-run", "-Werror", *files], box, log)
     bad = sorted({l.split(":")[0] for l in log.read_text(errors="replace").splitlines() if "error:" in l})
@@ -164,7 +171,7 @@ def formatted(box):
 
 
 def shell(box):
-    start, log = time.monotonic(), ROOT / "build-shell.log"
+    start, log = time.monotonic(), LOGS / "shell.log"
     files = [str(p) for top in ("scripts", "test", "examples", "bench") for p in sorted((ROOT / top).rglob("*.sh"))]
     code = run(["shellcheck", *files, str(ROOT / ".ci/run")], box, log)
     return one("shellcheck", code == 0, time.monotonic() - start, "", log.read_text(errors="replace").splitlines())
@@ -223,37 +230,56 @@ def tidy(which, box):
                time.monotonic() - start, f"{sum('warning:' in p for p in problems)} warnings", problems)
 
 
-# (name, larger tier only, what runs)
+@dataclass(frozen=True)
+class Family:
+    name: str
+    box: int  # seconds
+    work: object  # (box) -> Count
+    of: Build = None  # what it works on; it is built first
+    larger: bool = False  # with --ci only
+
+
+def suites(of, names, box, larger=False):
+    return [Family(f"{of.name} {name}", box, partial(suite, of, name), of, larger) for name in names]
+
+
 MINUTE = 60
+BUILD_BOX = 8 * MINUTE
 FAMILIES = [
-    ("build gcc", False, lambda: build(GCC, 8 * MINUTE)),
-    ("suites", False, lambda: suites_are_known(GCC)),
-    ("format", False, lambda: formatted(MINUTE)),
-    ("shell", False, lambda: shell(MINUTE)),
-    *((f"gcc {s}", False, lambda s=s: suite(GCC, s, 5 * MINUTE)) for s in SUITES),
-    ("build asan", False, lambda: build(ASAN, 8 * MINUTE)),
-    *((f"asan {s}", s == "e2e", lambda s=s: suite(ASAN, s, 8 * MINUTE)) for s in SUITES if s != "structure"),
-    ("tidy", False, lambda: tidy(ASAN, 12 * MINUTE)),
-    ("build clang", True, lambda: build(CLANG, 8 * MINUTE)),
-    *((f"clang {s}", True, lambda s=s: suite(CLANG, s, 5 * MINUTE)) for s in SUITES),
-    ("build tsan", True, lambda: build(TSAN, 8 * MINUTE)),
-    *((f"tsan {s}", True, lambda s=s: suite(TSAN, s, 8 * MINUTE)) for s in ("unit", "contract", "e2e")),
+    Family("suites", MINUTE, lambda box: suites_are_known(GCC), GCC),
+    Family("format", MINUTE, formatted),
+    Family("shell", MINUTE, shell),
+    *suites(GCC, SUITES, 5 * MINUTE),
+    *suites(ASAN, ("unit", "golden", "contract", "conformance"), 8 * MINUTE),
+    *suites(ASAN, ("e2e",), 8 * MINUTE, larger=True),
+    Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
+    *suites(CLANG, SUITES, 5 * MINUTE, larger=True),
+    *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),
 ]
+
+
+def run_one(family):
+    count = Count()
+    if family.of:
+        count.add(build(family.of, BUILD_BOX))
+        if not BUILT[family.of]:
+            count.add(one(family.name, False, 0, "there is no build to work on"))
+            return count
+    try:
+        found = family.work(family.box)
+    except Exception as problem:  # whatever it is: this family has not passed, the others still run
+        found = one(family.name, False, 0, f"{type(problem).__name__}: {problem}")
+    if not found.total:
+        found = one(family.name, False, 0, "ran nothing")
+    count.add(found)
+    return count
 
 
 def run_families(families):
     total = Count()
-    for name, work in families:
-        say(f"== {name}")
-        try:
-            count = work()
-        except Exception as problem:  # whatever it is: this family has not passed, the others still run
-            count = Count(failed=1, failures=[name])
-            say(f"FAIL {name}: {type(problem).__name__}: {problem}")
-        if not count.total:
-            count.fail(name)
-            say(f"FAIL {name}: ran nothing")
-        total.add(count)
+    for family in families:
+        say(f"== {family.name}")
+        total.add(run_one(family))
     return total
 
 
@@ -263,8 +289,8 @@ def main():
     parser.add_argument("--only", action="append", metavar="WORD", help="only families with this word in their name")
     options = parser.parse_args()
     start = time.monotonic()
-    chosen = [(name, work) for name, larger, work in FAMILIES
-              if (options.ci or not larger or options.only) and (not options.only or any(w in name.split() for w in options.only))]
+    LOGS.mkdir(exist_ok=True)
+    chosen = [f for f in FAMILIES if (any(w in f.name.split() for w in options.only) if options.only else options.ci or not f.larger)]
     total = run_families(chosen)
     say(f"== {time.monotonic() - start:.0f} s")
     for why in total.failures if total.failed else ():

@@ -225,9 +225,14 @@ class Spec(Planted):
         self.edit("spec/status.def", '"storage-full", 507', '"storage-full", 200')
         self.finds(spec.check_statuses, "RC_FULL is answered with 200")
 
-    def test_stored_numbers(self):
+    def promise(self):
+        """Writes down what is there now."""
         for path, _ in spec.STORED_ENUMS:
             self.put(path, (ROOT / path).read_text())
+        self.put("test/structure/stored-numbers.txt", "".join(f"{k} = {v}\n" for k, v in spec.numbers(self.tree()).items()))
+
+    def test_stored_numbers(self):
+        self.promise()
         self.accepts(spec.check_stored)
         self.edit("spec/states.def", "RC_COMMAND_STATE(RC_RUNNING", 'RC_COMMAND_STATE(RC_NOVEL, "novel", 0, "x")\nRC_COMMAND_STATE(RC_RUNNING')
         self.finds(spec.check_stored, "RC_RUNNING running was 2 and is 3 now", "add the line 'RC_NOVEL novel = 2'")
@@ -235,8 +240,7 @@ class Spec(Planted):
         self.finds(spec.check_stored, "RC_CHANGE_NODE was 2 and is 9 now")
 
     def test_stored_word_removed(self):
-        for path, _ in spec.STORED_ENUMS:
-            self.put(path, (ROOT / path).read_text())
+        self.promise()
         self.edit("spec/status.def", '"storage-full"', '"disk-full"')
         self.finds(spec.check_stored, "status storage-full = 507 is not there any more", "add the line 'status disk-full = 507'")
 
@@ -356,13 +360,20 @@ class Counting(Planted):
 
     def families(self, *table):
         with contextlib.redirect_stdout(io.StringIO()):
-            return families.run_families(table)
+            return families.run_families([families.Family(name, 9, work) for name, work in table])
 
     def test_family_that_does_nothing_or_breaks(self):
-        def broken():
+        def broken(box):
             raise RuntimeError("x")
-        self.assertEqual(self.families(("a", lambda: counting.Count())).failed, 1)
-        self.assertEqual(self.families(("a", broken), ("b", lambda: counting.Count(passed=2))).failed, 1)
+        self.assertEqual(self.families(("a", lambda box: counting.Count())).failed, 1)
+        self.assertEqual(self.families(("a", broken), ("b", lambda box: counting.Count(passed=2))).failed, 1)
+
+    def test_family_whose_build_fails(self):
+        build = families.Build("none", "false", ())
+        families.BUILT[build] = False
+        with contextlib.redirect_stdout(io.StringIO()):
+            count = families.run_families([families.Family("a", 9, lambda box: counting.Count(passed=2), build)])
+        self.assertEqual((count.passed, count.failed), (0, 1))
 
     def test_time_box(self):
         self.assertIsNone(families.run(["sleep", "30"], 0.2, "/dev/null"))
@@ -372,7 +383,7 @@ class Counting(Planted):
         """The whole program, with a table of one family."""
         program = ("import sys; sys.path.insert(0, sys.argv[1]); import families, counting\n"
                    "c = counting.Count(passed=int(sys.argv[2]), failed=int(sys.argv[3]))\n"
-                   "families.FAMILIES[:] = [('a', False, lambda: c)]; sys.argv[1:] = []; sys.exit(families.main())")
+                   "families.FAMILIES[:] = [families.Family('a', 9, lambda box: c)]; sys.argv[1:] = []; sys.exit(families.main())")
         for passed, failed, code, words_ in ((3, 0, 0, "3 passed, 0 failed"), (3, 1, 1, "3 passed, 1 failed"),
                                              (0, 0, 1, "0 passed, 1 failed")):
             done = subprocess.run([sys.executable, "-B", "-c", program, str(HERE.parent), str(passed), str(failed)],
