@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,10 @@ int kit_teardown(void **state)
 {
     struct kit *kit = *state;
     kit_close(kit);
+    if (kit->small[0]) {
+        umount(kit->small);
+        rmdir(kit->small);
+    }
     rc_memory_disk_free(kit->disk);
     if (kit->dir[0]) {
         empty(kit->dir);
@@ -51,6 +56,19 @@ int kit_teardown(void **state)
     rc_arena_free(kit->arena);
     free(kit);
     return 0;
+}
+
+void kit_small_disk(struct kit *kit, uint64_t reserve)
+{
+    if (geteuid() != 0) skip();
+    char dir[48];
+    snprintf(dir, sizeof dir, "%s/small", kit->dir);
+    if (mkdir(dir, 0700) != 0 || mount("tmpfs", dir, "tmpfs", 0, "size=24m") != 0) skip();
+    memcpy(kit->small, dir, sizeof dir);
+    kit_close(kit);
+    snprintf(kit->path, sizeof kit->path, "%s/store.db", dir);
+    kit->options.reserve = reserve;
+    kit_open(kit);
 }
 
 void kit_close(struct kit *kit)

@@ -12,13 +12,17 @@
 struct kit {
     bool memory; /* else SQLite */
     struct rc_memory_disk *disk;
-    char dir[64], path[96];
+    char dir[32], path[64];
+    char small[48]; /* a small disk of its own, mounted here; empty: none */
     struct rc_sqlite_options options;
     struct rc_store *store;
     struct rc_arena *arena; /* for as long as the test */
     struct rc_error err;
     rc_us now; /* goes on with every batch */
 };
+
+/* Mounts a disk of 24 MiB and moves the store to it, or skips the test where that is not allowed. */
+void kit_small_disk(struct kit *, uint64_t reserve);
 
 /* cmocka's setup and teardown. A prestate (struct kit_kind *) says which kind. */
 struct kit_kind {
