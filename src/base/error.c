@@ -26,8 +26,11 @@ enum rc_status rc_fail_prefix(struct rc_error *err, enum rc_status otherwise, co
     va_start(args, format);
     int n = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old);
+    if (n < 0 || (size_t)n + 2 >= sizeof err->text) return err->status;
+    size_t room = sizeof err->text - (size_t)n - 3, tail = strnlen(old, room);
+    memcpy(err->text + n, ": ", 2);
+    memcpy(err->text + n + 2, old, tail);
+    err->text[(size_t)n + 2 + tail] = 0;
     return err->status;
 }
 

@@ -225,6 +225,9 @@ void rc_request_define(struct rc_engine *,
                        struct rc_request *); /* commits by itself: not within a turn's batch */
 void rc_outline_of(const struct rc_command *, struct rc_outline *ret);
 
+/* turn.c: the name of what is done for a step, whoever starts it, on the page of suspects. */
+uint64_t rc_step_unit(uint64_t seq, uint32_t node);
+
 /* engine.c: whether another thread has left something. */
 bool rc_engine_queued(struct rc_engine *);
 

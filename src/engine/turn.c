@@ -59,8 +59,7 @@ static bool passes(const struct rc_engine *engine, enum rc_status status)
            (status == RC_LIMIT && engine->turn.nunits > 0);
 }
 
-/* What is done for a step: the same work, whoever starts it. */
-static uint64_t step_unit(uint64_t seq, uint32_t node)
+uint64_t rc_step_unit(uint64_t seq, uint32_t node)
 {
     uint64_t state = rc_attempt_key(seq, node, 0);
     return rc_mix(&state) | 1;
@@ -81,7 +80,7 @@ static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask
                                    struct rc_error *err)
 {
     struct rc_suspects *suspects = engine->ports.suspects;
-    uint64_t unit = step_unit(seq, ask->node);
+    uint64_t unit = rc_step_unit(seq, ask->node);
     if (rc_suspects_is_poison(suspects, unit)) return set_aside(engine, seq, ask->node, err);
     rc_suspects_enter(suspects, unit);
     enum rc_status status = rc_unit_run(engine, ask, err);
@@ -220,7 +219,7 @@ static uint64_t request_unit(const struct rc_request *request)
         const struct rc_identity *id = &request->u.submit;
         return rc_key_hash(id->ns, id->type, id->key) | 1;
     }
-    return step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
+    return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
 }
 
 static void run_request(struct rc_engine *engine, struct rc_request *request)

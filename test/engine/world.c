@@ -1,0 +1,330 @@
+#include "world.h"
+
+#include "base/limits.h"
+#include "codec/json.h"
+#include "defs/defs.h"
+#include "exec/kind.h"
+
+#include <stdlib.h>
+
+static const char definitions[] =
+    "dependency: out\n"
+    "kind: http\n"
+    "base: http://127.0.0.1:1\n"
+    "limits: {concurrent: 2}\n"
+    "---\n"
+    "flow: one\n"
+    "refs: {customer: \"${payload.customer}\"}\n"
+    "steps:\n"
+    "  - id: create\n"
+    "    call: out\n"
+    "    with: {method: POST, path: /things, body: {customer: \"${payload.customer}\"}}\n"
+    "    timeout: 10s\n"
+    "    retry: {delay: 1s, backoff: constant, jitter: none, limit: {attempts: 5}}\n"
+    "    check:\n"
+    "      with: {method: GET, path: /things}\n"
+    "      settle: 0s\n"
+    "      happened: response.body.there\n"
+    "---\n"
+    "flow: plain\n"
+    "steps:\n"
+    "  - id: create\n"
+    "    call: out\n"
+    "    with: {method: POST, path: /things}\n"
+    "    retry: {delay: 1s, backoff: constant, jitter: none, limit: {attempts: 5}}\n"
+    "---\n"
+    "flow: two\n"
+    "steps:\n"
+    "  - id: first\n"
+    "    call: out\n"
+    "    with: {method: POST, path: /first}\n"
+    "    outputs: {id: \"${response.body.id}\"}\n"
+    "  - id: second\n"
+    "    call: out\n"
+    "    with: {method: POST, path: \"/second/${steps.first.outputs.id}\"}\n";
+
+/* ---- executor ------------------------------------------------------------------------------------------------------- */
+
+struct notes {
+    struct rc_exec exec;
+    struct world *world;
+};
+
+static enum rc_status note_start(struct rc_exec *exec, const struct rc_start *start)
+{
+    struct world *world = ((struct notes *)exec)->world;
+    if (world->refuse_start) return RC_NOMEM;
+    assert_true(world->nleft < WORLD_EFFECTS);
+    world->left[world->nleft] = start->effect;
+    world->left[world->nleft++].request = cel_null();
+    rc_arena_free(start->arena);
+    return RC_OK;
+}
+
+static void note_close(struct rc_exec *exec)
+{
+    free(exec);
+}
+
+static const struct rc_exec_kind note_kind = {note_start, note_close};
+
+/* ---- ports ---------------------------------------------------------------------------------------------------------- */
+
+static void on_reply(void *context, struct rc_request *request)
+{
+    struct world *world = context;
+    world->replies++;
+    *(bool *)request->owner = true;
+}
+
+static void on_wake(void *context)
+{
+    (void)context;
+}
+
+static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_store **ret,
+                                struct rc_error *err)
+{
+    struct world *world = context;
+    if (old) rc_store_close(old);
+    enum rc_status status = rc_memory_open(world->disk, ret, err);
+    world->store = status == RC_OK ? *ret : NULL;
+    return status;
+}
+
+static struct rc_tick tick(const struct world *world)
+{
+    return (struct rc_tick){
+        .monotonic = world->now, .wall = RC_SECONDS(1800000000) + world->now, .seed = world->now};
+}
+
+static void start(struct world *world)
+{
+    struct notes *notes = calloc(1, sizeof *notes);
+    assert_non_null(notes);
+    notes->exec.kind = &note_kind;
+    notes->world = world;
+    world->exec = &notes->exec;
+    assert_int_equal(rc_memory_open(world->disk, &world->store, &world->err), RC_OK);
+    const struct rc_ports ports = {.store = world->store,
+                                   .reopen = on_reopen,
+                                   .exec = {world->exec},
+                                   .reply = on_reply,
+                                   .wake = on_wake,
+                                   .context = world,
+                                   .suspects = world->suspects};
+    enum rc_status status = rc_engine_new(&ports, world->set, tick(world), &world->engine, &world->err);
+    if (status != RC_OK) print_error("%s\n", world->err.text);
+    assert_int_equal(status, RC_OK);
+}
+
+static void stop(struct world *world)
+{
+    rc_exec_close(world->exec);
+    rc_engine_free(world->engine);
+}
+
+void world_crash(struct world *world)
+{
+    stop(world);
+    start(world);
+}
+
+/* ---- definitions ---------------------------------------------------------------------------------------------------- */
+
+static void define(struct world *world)
+{
+    static struct defs_errors errors;
+    struct defs_file file = {.source = RC_SV("test"), .text = rc_sv_of(definitions)};
+    struct defs_one *found;
+    uint32_t n;
+    enum rc_status status = defs_load(&file, 1, world->arena, &found, &n, &errors);
+    if (status != RC_OK) print_error("%u: %s\n", errors.error[0].line, errors.error[0].text);
+    assert_int_equal(status, RC_OK);
+    struct rc_definition *rows = RC_NEW_ARRAY(world->arena, struct rc_definition, n);
+    struct rc_new_definition *list = RC_NEW_ARRAY(world->arena, struct rc_new_definition, n);
+    for (uint32_t i = 0; i < n; i++)
+        rows[i] = (struct rc_definition){
+            .kind = (uint8_t)found[i].kind, .active = true, .name = found[i].name, .text = found[i].text};
+    struct rc_store *store;
+    assert_int_equal(rc_memory_open(world->disk, &store, &world->err), RC_OK);
+    assert_int_equal(rc_store_define(store, rows, n, NULL, 0, 1, &world->err), RC_OK);
+    rc_store_close(store);
+    for (uint32_t i = 0; i < n; i++)
+        list[i] = (struct rc_new_definition){rows[i], found[i].flow, found[i].dependency};
+    assert_int_equal(rc_set_make(list, n, world->arena, &world->set), RC_OK);
+}
+
+int world_setup(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    world->disk = rc_memory_disk_new();
+    world->arena = rc_arena_new(0, 256 << 20);
+    world->suspects = calloc(1, sizeof *world->suspects);
+    assert_true(world->disk && world->arena && world->suspects);
+    define(world);
+    start(world);
+    *state = world;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    struct world *world = *state;
+    stop(world);
+    rc_memory_disk_free(world->disk);
+    rc_arena_free(world->arena);
+    free(world->suspects);
+    free(world);
+    return 0;
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------------------------- */
+
+enum rc_status world_turn(struct world *world)
+{
+    rc_us sleep;
+    return rc_engine_turn(world->engine, tick(world), &sleep, &world->err);
+}
+
+enum rc_status world_run(struct world *world)
+{
+    enum { ENOUGH = 10000 };
+    rc_us sleep = 0;
+    enum rc_status status = RC_OK;
+    for (unsigned i = 0; sleep == 0 && i < ENOUGH; i++)
+        status = rc_engine_turn(world->engine, tick(world), &sleep, &world->err);
+    assert_true(sleep > 0); /* else it turns for ever */
+    return status;
+}
+
+void world_later(struct world *world, rc_us span)
+{
+    world->now += span;
+    (void)!world_run(world);
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------- */
+
+struct answered {
+    struct rc_request request;
+    bool answered;
+};
+
+static struct rc_request *new_request(enum rc_request_kind kind)
+{
+    struct answered *made = calloc(1, sizeof *made);
+    assert_non_null(made);
+    made->request.kind = kind;
+    made->request.owner = &made->answered;
+    made->request.arena = rc_arena_new(0, 4 << 20);
+    assert_non_null(made->request.arena);
+    return &made->request;
+}
+
+struct rc_request *world_submission(struct world *world, const char *type, const char *key,
+                                    const char *payload)
+{
+    struct rc_request *request = new_request(RC_REQUEST_SUBMIT);
+    struct rc_submission in = {.ns = RC_SV("default"), .subject = RC_SV("test"), .actor = RC_SV("test")};
+    uint32_t n;
+    in.type = rc_copy_sv(request->arena, rc_sv_of(type));
+    in.key = rc_copy_sv(request->arena, rc_sv_of(key));
+    assert_int_equal(rc_json_parse(rc_sv_of(payload), request->arena, &in.payload, &world->err), RC_OK);
+    assert_int_equal(rc_prepare_submit(rc_engine_definitions(world->engine), &in, request->arena,
+                                       &request->u.submit, &world->err, 1, &n),
+                     RC_OK);
+    return request;
+}
+
+struct rc_request *world_action(struct world *world, uint64_t seq, enum rc_action action, const char *key)
+{
+    struct rc_request *request = new_request(RC_REQUEST_ACT);
+    request->u.act.seq = seq;
+    request->u.act.check = (uint32_t)world_read(world, seq).id.nonce;
+    request->u.act.act = (struct rc_act){
+        .action = (uint8_t)action, .actor = RC_SV("olga"), .reason = RC_SV("test"), .key = rc_sv_of(key)};
+    return request;
+}
+
+void world_ask(struct world *world, struct rc_request *request)
+{
+    assert_int_equal(rc_engine_post(world->engine, request), RC_OK);
+    assert_false(*(bool *)request->owner);
+    (void)!world_turn(world);
+    assert_true(*(bool *)request->owner);
+}
+
+void world_free_request(struct rc_request *request)
+{
+    rc_arena_free(request->arena);
+    free(request); /* the first member of struct answered */
+}
+
+uint64_t world_submit(struct world *world, const char *type, const char *key)
+{
+    struct rc_request *request = world_submission(world, type, key, "{\"customer\": 7}");
+    world_ask(world, request);
+    if (request->status != RC_OK) print_error("%s\n", request->error.text);
+    assert_int_equal(request->status, RC_OK);
+    uint64_t seq = request->command.seq;
+    world_free_request(request);
+    return seq;
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------------------- */
+
+static void give(struct world *world, uint32_t i, struct rc_result result, struct rc_arena *arena)
+{
+    assert_true(i < world->nleft);
+    const struct rc_effect *effect = &world->left[i];
+    struct rc_answer answer = {.arena = arena,
+                               .of = effect->of,
+                               .node = effect->node,
+                               .attempt = effect->attempt,
+                               .purpose = effect->purpose,
+                               .result = result};
+    rc_engine_answer(world->engine, &answer);
+}
+
+void world_answer(struct world *world, uint32_t i, unsigned status, const char *body)
+{
+    struct rc_arena *arena = rc_arena_new(0, 1 << 20);
+    struct rc_result result = {
+        .reach = RC_ANSWERED, .usable = true, .status = (uint16_t)status, .headers = {.kind = CEL_MAP}};
+    assert_non_null(arena);
+    assert_int_equal(rc_json_parse(rc_sv_of(body), arena, &result.body, &world->err), RC_OK);
+    give(world, i, result, arena);
+}
+
+void world_lose(struct world *world, uint32_t i, enum rc_why why)
+{
+    struct rc_arena *arena = rc_arena_new(0, 1 << 20);
+    assert_non_null(arena);
+    give(world, i,
+         (struct rc_result){.reach = why == RC_WHY_NOT_SENT ? RC_NOT_SENT : RC_SENT,
+                            .why = (uint8_t)why,
+                            .error = RC_SV("lost")},
+         arena);
+}
+
+/* ---- looking -------------------------------------------------------------------------------------------------------- */
+
+struct rc_command world_read(struct world *world, uint64_t seq)
+{
+    struct rc_command command;
+    struct rc_reader *reader;
+    assert_int_equal(rc_reader_open(world->store, &reader, &world->err), RC_OK);
+    enum rc_status status = rc_load_command(reader, rc_engine_definitions(world->engine), seq, world->arena,
+                                            &command, NULL, NULL, &world->err);
+    rc_reader_close(reader);
+    if (status != RC_OK) print_error("%s\n", world->err.text);
+    assert_int_equal(status, RC_OK);
+    assert_int_equal(rc_command_derive(&command), command.state);
+    return command;
+}
+
+enum rc_state world_state(struct world *world, uint64_t seq)
+{
+    return (enum rc_state)world_read(world, seq).state;
+}

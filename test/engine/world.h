@@ -1,0 +1,58 @@
+#pragma once
+/* An engine with a store on a "disk" in memory, an executor that only notes what would have left, and a clock that the test moves. */
+#include "engine/engine.h"
+#include "engine/load.h"
+#include "engine/prepare.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+enum { WORLD_EFFECTS = 8192 };
+
+struct world {
+    struct rc_memory_disk *disk;
+    struct rc_store *store; /* the engine's, for failures */
+    struct rc_engine *engine;
+    struct rc_exec *exec;
+    struct rc_arena *arena; /* for as long as the test */
+    const struct flow_set *set;
+    struct rc_suspects *suspects;
+    rc_us now;
+    struct rc_effect left[WORLD_EFFECTS]; /* what has left, in order */
+    uint32_t nleft;
+    uint32_t replies;
+    bool refuse_start; /* the executor has no memory */
+    struct rc_error err;
+};
+
+/* cmocka's setup and teardown. The flow is "one": create (a POST with a check) at dependency "out", two at a time; "plain": without a check; "two":
+ * two steps. */
+int world_setup(void **state);
+int world_teardown(void **state);
+
+/* The process dies and starts again on the same disk. */
+void world_crash(struct world *);
+/* Turns until nothing is to be done at this time; the last one's status. */
+enum rc_status world_run(struct world *);
+/* One turn. */
+enum rc_status world_turn(struct world *);
+void world_later(struct world *, rc_us span);
+
+struct rc_request *world_submission(struct world *, const char *type, const char *key, const char *payload);
+struct rc_request *world_action(struct world *, uint64_t seq, enum rc_action, const char *key);
+/* Posts, runs one turn, and checks that it was answered. */
+void world_ask(struct world *, struct rc_request *);
+void world_free_request(struct rc_request *);
+/* Submits and returns the seq; fails the test where it is not accepted. */
+uint64_t world_submit(struct world *, const char *type, const char *key);
+
+/* The i-th effect that has left is answered. */
+void world_answer(struct world *, uint32_t i, unsigned status, const char *body);
+void world_lose(struct world *, uint32_t i, enum rc_why);
+
+/* The command as the disk has it. */
+struct rc_command world_read(struct world *, uint64_t seq);
+enum rc_state world_state(struct world *, uint64_t seq);
