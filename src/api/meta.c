@@ -28,6 +28,9 @@ enum rc_status api_index(struct api_call *call, struct rc_error *err)
         rc_json_text(json, "method", route->method == HTTP_GET ? "GET" : "POST");
         rc_json_text(json, "path", route->path);
         rc_json_text(json, "role", role_name(route->role));
+        rc_json_array(json, "query");
+        for (unsigned q = 0; q < API_QUERY && route->query[q]; q++) rc_json_text(json, NULL, route->query[q]);
+        rc_json_end_array(json);
         rc_json_text(json, "text", route->text);
         rc_json_end_object(json);
     }
