@@ -307,15 +307,12 @@ static void start_effect(struct rc_engine *engine, const struct rc_effect *effec
     did_not_start(engine, effect);
 }
 
+/* What is ready went into its gate's window when it was told to queue. */
 static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
 {
-    for (uint32_t i = 0; i < touched->nmoves; i++) {
-        const struct rc_work *row = &touched->moves[i].after;
-        if (row->phase == RC_PHASE_DELAYED) rc_window_add(&engine->due, row);
-        if (row->phase != RC_PHASE_READY) continue;
-        struct rc_door *door = rc_engine_door(engine, row->gate);
-        if (door) rc_window_add(&door->waiting, row);
-    }
+    for (uint32_t i = 0; i < touched->nmoves; i++)
+        if (touched->moves[i].after.phase == RC_PHASE_DELAYED)
+            rc_window_add(&engine->due, &touched->moves[i].after);
 }
 
 static void release_touched(struct rc_engine *engine)

@@ -58,7 +58,15 @@ static enum rc_status step_gate(struct rc_engine *engine, const struct rc_ask *a
     if (!door) return rc_fail(err, RC_NOMEM, "out of memory");
     enum rc_status status =
         rc_gate_step(&door->gate, ask, rc_engine_set(engine), engine->turn.arena, out, err);
-    return status == RC_OK ? rc_overlay_gate(engine, door, out->change, err) : status;
+    if (status == RC_OK) status = rc_overlay_gate(engine, door, out->change, err);
+    if (status != RC_OK || ask->kind != RC_MSG_WANT || out->nmessage) return status;
+    /* it queues, at once, so that it is not passed by. Should the turn be dropped, so is the window */
+    rc_window_add(&door->waiting, &(struct rc_work){.phase = RC_PHASE_READY,
+                                                    .gate = ask->to.id,
+                                                    .order = ask->order,
+                                                    .seq = ask->from.id,
+                                                    .node = ask->node});
+    return RC_OK;
 }
 
 static enum rc_status keep_effects(struct rc_engine *engine, const struct rc_out *out, struct rc_error *err)
