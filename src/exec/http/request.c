@@ -6,6 +6,7 @@
 #include "exec/http/request.h"
 
 #include "base/limits.h"
+#include "base/random.h"
 #include "cel/cel.h"
 #include "cel/secret.h"
 #include "exec/http/url.h"
@@ -231,12 +232,8 @@ static void traceparent(const struct rc_effect *effect, char ret_line[69 + 1])
     rc_sha256_add_u64(&hash, effect->of.shard);
     rc_sha256_add_u64(&hash, effect->of.id);
     struct rc_h128 trace = rc_sha256_h128(&hash);
-    rc_sha256_init(&hash);
-    rc_sha256_add_sv(&hash, RC_SV("recourse span"));
-    rc_sha256_add_u64(&hash, effect->idempotency_key.hi);
-    rc_sha256_add_u64(&hash, effect->idempotency_key.lo);
-    rc_sha256_add_u64(&hash, effect->attempt);
-    struct rc_h128 span = rc_sha256_h128(&hash);
+    uint64_t state = effect->idempotency_key.hi ^ effect->idempotency_key.lo ^ effect->attempt;
+    struct rc_h128 span = {.hi = rc_mix(&state)}; /* the key is a hash already */
     char digits[32];
     memcpy(ret_line, "traceparent: 00-", 16);
     rc_h128_hex(trace, ret_line + 16);
