@@ -160,26 +160,32 @@ static void check_length(struct report *report, const struct place *place, const
         complain(report, place, "must have at most %u %s, and has %u", schema->max_length, unit, length);
 }
 
-/* Names the choices as far as they are short. */
-static void check_choice(struct report *report, const struct place *place, const struct flow_schema *schema,
-                         const struct cel_value *value)
+/* "a", "b", 3: false where they are not all short texts and integers. */
+static bool list_choices(const struct flow_schema *schema, char *text, size_t size)
 {
-    if (!schema->nchoices) return;
-    char list[RC_ERROR_TEXT / 2];
     size_t n = 0;
     for (uint32_t i = 0; i < schema->nchoices; i++) {
         struct cel_value choice = schema->choices[i];
-        if (cel_equal(choice, *value)) return;
+        const char *comma = i ? ", " : "";
         int more = -1;
         if (choice.kind == CEL_STRING)
-            more =
-                snprintf(list + n, sizeof list - n, "%s\"%.*s\"", n ? ", " : "", RC_SV_ARG(cel_text(choice)));
+            more = snprintf(text + n, size - n, "%s\"%.*s\"", comma, RC_SV_ARG(cel_text(choice)));
         else if (choice.kind == CEL_INT)
-            more = snprintf(list + n, sizeof list - n, "%s%lld", n ? ", " : "", (long long)choice.v.i);
-        n = more < 0 || (size_t)more >= sizeof list - n ? sizeof list : n + (size_t)more;
-        if (n == sizeof list) break;
+            more = snprintf(text + n, size - n, "%s%lld", comma, (long long)choice.v.i);
+        if (more < 0 || (size_t)more >= size - n) return false;
+        n += (size_t)more;
     }
-    if (n < sizeof list)
+    return true;
+}
+
+static void check_choice(struct report *report, const struct place *place, const struct flow_schema *schema,
+                         const struct cel_value *value)
+{
+    char list[RC_ERROR_TEXT / 2];
+    for (uint32_t i = 0; i < schema->nchoices; i++)
+        if (cel_equal(schema->choices[i], *value)) return;
+    if (!schema->nchoices) return;
+    if (list_choices(schema, list, sizeof list))
         complain(report, place, "must be %s%s", schema->nchoices == 1 ? "" : "one of ", list);
     else
         complain(report, place, "must be one of the %u values that the schema lists", schema->nchoices);
