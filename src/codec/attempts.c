@@ -54,10 +54,12 @@ static void begin_attempts(const struct rc_command *command, const struct rc_vie
         const struct rc_change *change = &record->changes[i];
         if (change->kind != RC_CHANGE_NODE || change->u.node.node.phase != RC_PHASE_OPEN) continue;
         if (find_open(attempts, *io_n, change->at, change->u.node.node.attempt)) continue;
+        enum rc_purpose purpose = rc_node_purpose(command, change->at);
         attempts[(*io_n)++] =
             (struct rc_view_attempt){.node = change->at,
                                      .attempt = change->u.node.node.attempt,
-                                     .purpose = (uint8_t)rc_node_purpose(command, change->at),
+                                     .purpose = (uint8_t)purpose,
+                                     .key = rc_idempotency_key(command, change->at, purpose),
                                      .began = record->at};
     }
 }

@@ -32,6 +32,7 @@ struct rc_view_attempt {
     uint16_t attempt;
     uint8_t purpose;
     bool lost;                      /* ended by a crash of the server */
+    struct rc_h128 key;             /* the Idempotency-Key that went out with it */
     uint8_t state, why, doubt;      /* of the step, after the attempt ended */
     uint8_t outcome;                /* enum rc_outcome: of an action that did not succeed */
     rc_us began, ended;             /* ended 0: in flight */

@@ -132,12 +132,16 @@ void rc_view_attempt_members(struct rc_json *json, const struct rc_command *comm
     rc_view_step(json, command, attempt->node);
     rc_json_u64(json, "attempt", attempt->attempt);
     rc_json_text(json, "purpose", rc_purpose_word(attempt->purpose).slug);
+    char key[32];
+    rc_h128_hex(attempt->key, key);
+    rc_json_sv(json, "idempotency_key", (struct rc_sv){key, sizeof key}); /* what the other side's log has */
     rc_json_time(json, "began", attempt->began);
     rc_json_time(json, "ended", attempt->ended);
     struct rc_word outcome = rc_view_outcome(attempt);
     rc_json_text(json, "outcome", outcome.slug);
     rc_json_text(json, "outcome_text", outcome.text);
     if (attempt->result) rc_view_result(json, attempt->result);
+    if (attempt->lost) rc_view_why(json, RC_WHY_CRASH);
 }
 
 void rc_view_attempt(struct rc_json *json, const struct rc_command *command,
