@@ -33,7 +33,7 @@ static bool can_be_resolved(const struct rc_command *c, uint32_t at)
 static bool cannot_be_undone(const struct rc_command *c, uint32_t at)
 {
     const struct flow_call *call = &rc_node_step(c, at)->call;
-    return c->node[at].state == RC_STEP_SUCCEEDED && !call->undo.present && !call->act.reads_only;
+    return c->node[at].state == RC_STEP_SUCCEEDED && !call->undo.present && !flow_nothing_to_undo(call);
 }
 
 static bool can_be_undone(const struct rc_command *c, uint32_t at)

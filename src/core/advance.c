@@ -117,7 +117,7 @@ static void undo_line(struct rc_draft *draft, uint32_t block)
     for (uint32_t i = end; i-- > block + 1u;) {
         const struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
-        if (node->state == RC_STEP_SUCCEEDED && !rc_node_step(c, i)->call.act.reads_only) {
+        if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, i)->call)) {
             start_undo(draft, i);
             return;
         }

@@ -245,6 +245,10 @@ static bool read_undo(struct defs_reader *r, const struct defs_node *node, void 
 {
     (void)arg;
     struct flow_action *undo = target;
+    if (node->kind == DEFS_SCALAR && rc_sv_is(node->text, "none")) {
+        undo->none = true;
+        return true;
+    }
     *undo = action_default;
     unsigned roots = r->roots;
     r->roots |= DEFS_ROOT(OUTPUTS);
@@ -360,10 +364,10 @@ static const struct defs_node *value_of(const struct defs_node *map, const char 
 static bool check_step(struct defs_reader *r, const struct defs_node *node, const struct flow_step *step)
 {
     const struct flow_call *call = &step->call;
-    if (call->irreversible && call->undo.present)
+    if (call->irreversible && (call->undo.present || call->undo.none))
         return defs_fail(r, value_of(node, "irreversible"), RC_INVALID,
                          "a step that has an undo is not irreversible");
-    if (call->act.reads_only && call->undo.present)
+    if (call->act.reads_only && (call->undo.present || call->undo.none))
         return defs_fail(r, value_of(node, "undo"), RC_INVALID,
                          "the step only reads (GET or HEAD): there is nothing to undo");
     if (call->act.outputs && call->act.check.present && !call->act.check.outputs)
@@ -403,7 +407,7 @@ static bool check_roll_back(struct defs_reader *r, const struct defs_node *list,
     uint32_t at = 1;
     for (const struct defs_node *node = list->first; node && node->next; node = node->next, at++) {
         const struct flow_call *call = &flow->steps[at].call;
-        if (flow->on_failure != FLOW_ROLL_BACK || call->act.reads_only || call->undo.present) continue;
+        if (flow->on_failure != FLOW_ROLL_BACK || flow_nothing_to_undo(call) || call->undo.present) continue;
         struct defs_place place = {.up = r->place, .item = true, .index = at - 1};
         r->place = &place;
         ok = defs_fail(r, node, RC_INVALID,

@@ -57,6 +57,7 @@ struct flow_action {
     flow_site outputs; /* a map; 0: none */
     bool repeatable;   /* may be sent again with the same key while the outcome is unknown */
     bool reads_only;   /* GET or HEAD: nothing to undo */
+    bool none;         /* of an undo, not present: the flow says that nothing has to be taken back */
     bool accepted;     /* 202 counts as done */
     rc_us timeout;
     struct flow_retry retry;
@@ -77,6 +78,12 @@ struct flow_call {
     struct rc_sv external_id; /* name of the output that is the id outside; empty: none */
     bool irreversible;
 };
+
+/* Whether a roll back has nothing to do for a step that happened. */
+static inline bool flow_nothing_to_undo(const struct flow_call *call)
+{
+    return call->act.reads_only || call->undo.none;
+}
 
 struct flow_step {
     struct rc_sv id; /* unique in the flow; empty for the root */
