@@ -95,15 +95,18 @@ static void put_request(struct rc_buf *buf, const struct rc_change *change)
 
 static void put_fault(struct rc_buf *buf, const struct rc_change *change)
 {
+    const uint64_t row[] = {change->u.fault.status, change->u.fault.why, change->u.fault.outcome};
+    uint32_t n = 3;
+    while (n > 0 && row[n - 1] == 0) n--;
     put_head(buf, change);
-    rc_put_char(buf, ',');
-    rc_put_json(buf, change->u.fault.text);
-    rc_put_char(buf, ',');
-    rc_put_u64(buf, change->u.fault.status);
-    rc_put_char(buf, ',');
-    rc_put_u64(buf, change->u.fault.why);
-    rc_put_char(buf, ',');
-    rc_put_u64(buf, change->u.fault.outcome);
+    if (n || change->u.fault.text.n) {
+        rc_put_char(buf, ',');
+        rc_put_json(buf, change->u.fault.text);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        rc_put_char(buf, ',');
+        rc_put_u64(buf, row[i]);
+    }
     rc_put_char(buf, ']');
 }
 
@@ -296,7 +299,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
     struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_GATE)};
-    if (in.bad || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
+    if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
     case RC_CHANGE_NODE: get_node(&in, &change); break;

@@ -243,6 +243,9 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
 {
     enum rc_status status = resolve(options->path, &store->path, err);
     if (status != RC_OK) return status;
+    struct stat st;
+    if (stat(store->path, &st) == 0 && !S_ISREG(st.st_mode))
+        return rc_fail(err, RC_IO, "%s: is no regular file", store->path);
     bool clean = false;
     status = sq_lock(store->path, &store->lock, &clean, err);
     if (status != RC_OK) return status;

@@ -95,8 +95,10 @@ static enum rc_status identity_of(struct history *history, struct sq *run, struc
     if (status == RC_OK) status = copy_sv(arena, sq_get_sv(run, 5), &id->key, err);
     if (status == RC_OK) status = copy_sv(arena, sq_get_sv(run, 6), &id->subject, err);
     if (status == RC_OK) status = copy_sv(arena, sq_get_sv(run, 7), &id->actor, err);
-    if (status == RC_OK) status = rc_store_decode_refs(sq_get_sv(run, 9), arena, &id->refs, err);
-    return status;
+    if (status != RC_OK) return status;
+    status = rc_store_decode_refs(sq_get_sv(run, 9), arena, &id->refs, err);
+    return status == RC_DAMAGED ? damaged(history->conn, history->seq, "its refs are not readable", err)
+                                : status;
 }
 
 static enum rc_status read_identity(struct history *history, struct rc_error *err)

@@ -1,0 +1,559 @@
+/* What only the SQLite store promises: which files it opens and what it says of the others, one process at a time, what
+ * a killed process leaves behind, and that any sqlite3 shell can read it. */
+#include "kit.h"
+
+#include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *beside(const struct kit *kit, const char *suffix)
+{
+    static char name[128];
+    snprintf(name, sizeof name, "%s%s", kit->path, suffix);
+    return name;
+}
+
+static bool exists(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+/* The closed store must not open: this status, and these words in the message. */
+static void refused(struct kit *kit, enum rc_status expected, const char *words)
+{
+    kit->err = (struct rc_error){0};
+    struct rc_store *store = NULL;
+    enum rc_status status = rc_sqlite_open(&kit->options, &store, &kit->err);
+    if (status != expected || !strstr(kit->err.text, words))
+        fail_msg("%s: %s; expected %s: %s", rc_status_slug(status), kit->err.text, rc_status_slug(expected),
+                 words);
+    assert_null(store);
+}
+
+static void shell(struct kit *kit, const char *sql)
+{
+    sqlite3 *db;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(kit->path, &db), SQLITE_OK);
+    int code = sqlite3_exec(db, sql, NULL, NULL, &message);
+    if (code != SQLITE_OK) fail_msg("%s: %s", sql, message);
+    sqlite3_close(db);
+}
+
+/* First column of the first row, as text. */
+static const char *ask(struct kit *kit, const char *sql)
+{
+    static char answer[1024];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_open_v2(kit->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    int code = sqlite3_step(stmt);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    const char *text = code == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    snprintf(answer, sizeof answer, "%s", text ? text : "NULL");
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return answer;
+}
+
+static void write_file(const char *name, const void *bytes, size_t n)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0 && write(fd, bytes, n) == (ssize_t)n);
+    close(fd);
+}
+
+/* ---- which files open --------------------------------------------------------------------------------------------- */
+
+static void a_new_store_is_whole(void **state)
+{
+    struct kit *kit = *state;
+    assert_string_equal(ask(kit, "PRAGMA journal_mode"), "wal");
+    assert_string_equal(ask(kit, "PRAGMA user_version"), "1");
+    assert_string_equal(ask(kit, "PRAGMA application_id"), "1382241140");
+    assert_string_equal(ask(kit, "PRAGMA integrity_check"), "ok");
+    assert_false(exists(beside(kit, ".new")));
+    assert_true(exists(beside(kit, ".reserve")));
+    kit_submit(kit, 1, "a", RC_RUNNING, false);
+    kit_close(kit);
+    assert_false(exists(beside(kit, "-wal"))); /* closed: one file, and nothing beside it that matters */
+    assert_false(exists(beside(kit, "-shm")));
+    struct stat st;
+    assert_true(stat(beside(kit, ".lock"), &st) == 0 && st.st_size == 0);
+    kit_open(kit);
+}
+
+static void a_half_made_store_is_made_anew(void **state)
+{
+    struct kit *kit = *state;
+    kit_close(kit);
+    assert_int_equal(remove(kit->path), 0);
+    write_file(beside(kit, ".new"), "half", 4); /* killed while it was created */
+    write_file(beside(kit, ".new-journal"), "half", 4);
+    kit_open(kit);
+    kit_submit(kit, 1, "a", RC_RUNNING, false);
+    assert_false(exists(beside(kit, ".new")));
+}
+
+static void files_that_are_no_store_are_refused(void **state)
+{
+    struct kit *kit = *state;
+    kit_submit(kit, 1, "a", RC_RUNNING, false);
+    kit_close(kit);
+    char page[4096] = "SQLite format 3";
+    struct stat st;
+    assert_int_equal(stat(kit->path, &st), 0);
+
+    assert_int_equal(truncate(kit->path, st.st_size - 4096), 0);
+    refused(kit, RC_DAMAGED, "is cut short");
+    assert_int_equal(truncate(kit->path, 4096), 0);
+    refused(kit, RC_DAMAGED, "is cut short");
+    assert_int_equal(truncate(kit->path, 50), 0);
+    refused(kit, RC_DAMAGED, "no SQLite database");
+    assert_int_equal(truncate(kit->path, 0), 0);
+    refused(kit, RC_DAMAGED, "is empty");
+    write_file(kit->path, "hello, world", 12);
+    refused(kit, RC_DAMAGED, "no SQLite database");
+    write_file(kit->path, page, sizeof page);
+    refused(kit, RC_DAMAGED, "not a store of Recourse");
+    remove(kit->path);
+    shell(kit, "CREATE TABLE theirs (x)");
+    refused(kit, RC_DAMAGED, "an SQLite database, but not a store");
+    assert_string_equal(ask(kit, "SELECT count(*) FROM sqlite_schema"),
+                        "1"); /* and nothing was written to it */
+    remove(kit->path);
+    write_file(beside(kit, "-wal"), "somebody's log", 14);
+    refused(kit, RC_DAMAGED, "its log");
+    remove(beside(kit, "-wal"));
+    kit_open(kit);
+}
+
+static void damage_is_found_after_a_crash(void **state)
+{
+    struct kit *kit = *state;
+    for (uint64_t seq = 1; seq <= 300; seq++) {
+        char key[16];
+        snprintf(key, sizeof key, "%llu", (unsigned long long)seq);
+        kit_submit(kit, seq, key, RC_RUNNING, false);
+    }
+    kit_close(kit);
+    int root = atoi(ask(kit, "SELECT rootpage FROM sqlite_schema WHERE name = 'history'"));
+    int fd = open(kit->path, O_RDWR);
+    char noise[600];
+    memset(noise, 0xa5, sizeof noise);
+    assert_int_equal(pwrite(fd, noise, sizeof noise, (root - 1) * 4096L), sizeof noise);
+    close(fd);
+    write_file(beside(kit, ".lock"), "12345\n", 6); /* as a killed process leaves it */
+    refused(kit, RC_DAMAGED, "is damaged");
+    /* after a clean close it is not read through: the damage shows where it is met */
+    write_file(beside(kit, ".lock"), "", 0);
+    kit_open(kit);
+    struct kit_history got;
+    assert_int_equal(kit_history(kit, rc_store_self(kit->store), 5, 0, 10, &got), RC_DAMAGED);
+    assert_non_null(strstr(kit->err.text, "store.db"));
+    struct made_batch batch = kit_begin(kit);
+    made_submit(&batch, kit_new(kit, 301, "x"), RC_RUNNING, false, NULL);
+    kit_commit(kit, &batch, RC_DAMAGED);
+}
+
+/* Rows that no version of ours has written. */
+static void rows_that_do_not_fit_are_damage(void **state)
+{
+    struct kit *kit = *state;
+    static const char *const faults[] = {
+        "UPDATE history SET changes = 'x' WHERE change = 1",
+        "UPDATE history SET changes = '[[7,99]]' WHERE change = 1",
+        "UPDATE history SET body = NULL WHERE change = 1",
+        "UPDATE history SET rev = 7 WHERE change = 2",
+        "UPDATE history SET prev = 0 WHERE change = 2",
+        "UPDATE history SET prev = 2 WHERE change = 2",
+        "DELETE FROM history WHERE change = 1",
+        "UPDATE command SET last = 99",
+        "UPDATE command SET refs = '{' WHERE seq = 1",
+        "DELETE FROM name",
+    };
+    struct made *made = kit_submit(kit, 1, "a", RC_RUNNING, false);
+    kit_result(kit, made, RC_COMPLETED, false);
+    kit_close(kit);
+    char sql[160], copy[160];
+    snprintf(sql, sizeof sql, "VACUUM INTO '%s/keep.db'", kit->dir);
+    snprintf(copy, sizeof copy, "cp %s/keep.db %s", kit->dir, kit->path);
+    shell(kit, sql);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        assert_int_equal(system(copy), 0);
+        shell(kit, faults[i]);
+        kit_open(kit);
+        struct kit_history got;
+        enum rc_status status = kit_history(kit, rc_store_self(kit->store), 1, 0, 10, &got);
+        if (status != RC_DAMAGED) fail_msg("%s: %s", faults[i], rc_status_slug(status));
+        assert_true(strstr(kit->err.text, "command 1") || strstr(kit->err.text, "store.db"));
+        kit_close(kit);
+    }
+    assert_int_equal(system(copy), 0);
+    kit_open(kit);
+}
+
+static void a_newer_store_is_refused(void **state)
+{
+    struct kit *kit = *state;
+    kit_close(kit);
+    shell(kit, "PRAGMA user_version = 2");
+    refused(kit, RC_NEWER, "schema 2; this one knows up to 1");
+    shell(kit, "PRAGMA user_version = 1");
+    kit_open(kit);
+}
+
+static void places_that_cannot_be_opened_say_why(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_sqlite_options options = kit->options;
+    char name[128], longest[5000];
+    kit_close(kit);
+
+    kit->options.path = "/nowhere/at/all/store.db";
+    refused(kit, RC_IO, "its directory does not exist");
+    kit->options.path = kit->dir;
+    refused(kit, RC_IO, "is no regular file");
+    snprintf(name, sizeof name, "%s/", kit->dir);
+    kit->options.path = name;
+    refused(kit, RC_IO, "is no regular file");
+    snprintf(name, sizeof name, "%s/missing/", kit->dir);
+    kit->options.path = name;
+    refused(kit, RC_IO, "does not exist");
+    kit->options.path = "";
+    refused(kit, RC_INVALID, "needs a path");
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = 0;
+    kit->options.path = longest;
+    refused(kit, RC_INVALID, "too long");
+    kit->options = options;
+    kit_open(kit);
+}
+
+/* Root may do everything: look at it with another user's eyes. */
+static void no_permission_is_said(void **state)
+{
+    struct kit *kit = *state;
+    kit_close(kit);
+    if (geteuid() != 0) skip();
+    assert_int_equal(chmod(kit->dir, 0755), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct rc_error err = {0};
+        struct rc_store *store;
+        bool right = seteuid(65534) == 0 && rc_sqlite_open(&kit->options, &store, &err) == RC_IO &&
+                     strstr(err.text, "ermission");
+        _exit(right ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    kit_open(kit);
+}
+
+static void readers_cannot_write(void **state)
+{
+    struct kit *kit = *state;
+    kit_submit(kit, 1, "a", RC_RUNNING, false);
+    struct rc_reader *reader;
+    assert_ok(kit, rc_reader_open(kit->store, &reader, &kit->err));
+    assert_int_equal(kit_key(kit, reader, "a"), 1);
+    rc_reader_close(reader);
+}
+
+/* ---- one process -------------------------------------------------------------------------------------------------- */
+
+/* Starts a child that opens the store, says so, and then runs `work` until it is killed. */
+static pid_t start(struct kit *kit, int *ret_pipe, void (*work)(struct kit *, int))
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        if (rc_sqlite_open(&kit->options, &kit->store, &kit->err) != RC_OK) _exit(1);
+        uint64_t zero = 0;
+        if (write(ends[1], &zero, sizeof zero) != sizeof zero) _exit(2);
+        work(kit, ends[1]);
+        _exit(3);
+    }
+    close(ends[1]);
+    uint64_t ready = 1;
+    assert_int_equal(read(ends[0], &ready, sizeof ready), sizeof ready);
+    *ret_pipe = ends[0];
+    return child;
+}
+
+static void wait_for_end(struct kit *kit, int out)
+{
+    (void)kit;
+    (void)out;
+    for (;;) pause();
+}
+
+static void kill_child(pid_t child)
+{
+    int status;
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void a_second_process_is_kept_out(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_store *second;
+    assert_int_equal(rc_sqlite_open(&kit->options, &second, &kit->err), RC_LOCKED); /* the same process too */
+    kit_close(kit);
+    int out;
+    char pid[32], link_name[64];
+    pid_t child = start(kit, &out, wait_for_end);
+    snprintf(pid, sizeof pid, "process %ld", (long)child);
+    refused(kit, RC_LOCKED, pid);
+    snprintf(link_name, sizeof link_name, "%s/link", kit->dir); /* by whatever name */
+    assert_int_equal(symlink(kit->path, link_name), 0);
+    struct rc_sqlite_options options = kit->options;
+    kit->options.path = link_name;
+    refused(kit, RC_LOCKED, pid);
+    kit->options = options;
+    kill_child(child); /* and nobody has to remove anything by hand */
+    close(out);
+    kit_open(kit);
+}
+
+/* A program that the server has started lives on: it must not keep the store. */
+static void a_program_that_lives_on_does_not_hold_the_lock(void **state)
+{
+    struct kit *kit = *state;
+    pid_t program = fork();
+    if (program == 0) {
+        execl("/bin/sleep", "sleep", "100", (char *)NULL);
+        _exit(1);
+    }
+    char path[64], exe[64] = "";
+    snprintf(path, sizeof path, "/proc/%ld/exe", (long)program);
+    for (int i = 0; i < 1000 && !strstr(exe, "sleep") && !strstr(exe, "busybox") && !strstr(exe, "coreutils");
+         i++) {
+        ssize_t n = readlink(path, exe, sizeof exe - 1);
+        exe[n > 0 ? n : 0] = 0;
+        usleep(2000);
+    }
+    kit_reopen(kit);
+    kill(program, SIGKILL);
+    waitpid(program, NULL, 0);
+}
+
+/* ---- killed ------------------------------------------------------------------------------------------------------- */
+
+/* Commits batches of eight for ever, each of new commands and of results for the batch before, and reports the highest
+ * number that was acknowledged. */
+static void commit_for_ever(struct kit *kit, int out)
+{
+    struct made *last[8] = {0};
+    uint64_t seq = kit_high(kit).seq;
+    struct rc_arena *arenas[2] = {kit->arena, rc_arena_new(1 << 20, SIZE_MAX)};
+    for (int turn = 0;; turn ^= 1) {
+        kit->arena = arenas[turn];
+        rc_arena_reset(kit->arena);
+        struct made_batch batch = kit_begin(kit);
+        for (int i = 0; i < 8; i++)
+            if (last[i]) made_result(&batch, last[i], RC_COMPLETED, false, NULL);
+        for (int i = 0; i < 8; i++) {
+            char key[32];
+            snprintf(key, sizeof key, "key %llu", (unsigned long long)++seq);
+            last[i] = kit_new(kit, seq, key);
+            made_submit(&batch, last[i], RC_RUNNING, true, NULL);
+        }
+        if (rc_store_commit(kit->store, &batch.batch, &kit->err) != RC_OK) _exit(4);
+        if (write(out, &seq, sizeof seq) != sizeof seq) _exit(5);
+        if (turn) {
+            enum rc_status status = rc_store_idle(kit->store, &kit->err);
+            if (status != RC_OK) _exit(6);
+        }
+    }
+}
+
+/* Everything that the child was told is kept, is; and what else is there is whole batches. (This shows that the order is
+ * right: acknowledged after commit. That a commit is on the disk and not only in the kernel's memory a kill cannot show;
+ * it passes with unsafe_no_sync too. Only taking the power away, or the simulator's disk, can.) */
+static void what_was_acknowledged_survives_a_kill(void **state)
+{
+    struct kit *kit = *state;
+    kit_close(kit);
+    uint64_t random = 99, acknowledged = 0;
+    for (int round = 0; round < 12; round++) {
+        int out;
+        uint64_t seq;
+        pid_t child = start(kit, &out, commit_for_ever);
+        usleep((useconds_t)(rc_mix(&random) % 60000));
+        kill_child(child);
+        while (read(out, &seq, sizeof seq) == sizeof seq) acknowledged = seq;
+        close(out);
+        assert_true(exists(beside(kit, "-wal")) || round == 0);
+        kit_open(kit);
+        uint64_t high = kit_high(kit).seq;
+        assert_true(high >= acknowledged);
+        assert_int_equal(high % 8, 0);
+        for (uint64_t i = 1; i <= high; i++) {
+            char key[32];
+            struct kit_history got;
+            snprintf(key, sizeof key, "key %llu", (unsigned long long)i);
+            assert_int_equal(kit_key(kit, rc_store_self(kit->store), key), i);
+            assert_ok(kit, kit_history(kit, rc_store_self(kit->store), i, 0, 10, &got));
+            if (i <= acknowledged - acknowledged % 8 && i + 8 <= high) assert_true(got.n >= 1);
+        }
+        kit_close(kit);
+        rc_arena_reset(kit->arena);
+    }
+    assert_true(acknowledged > 200);
+    assert_string_equal(ask(kit, "PRAGMA integrity_check"), "ok");
+    assert_string_equal(ask(kit, "SELECT count(*) FROM command WHERE state NOT IN (2, 11)"), "0");
+    assert_string_equal(ask(kit, "SELECT sum(commands) = (SELECT count(*) FROM command) FROM tally"), "1");
+    kit_open(kit);
+}
+
+/* ---- inside ------------------------------------------------------------------------------------------------------- */
+
+static void two_keys_may_share_a_hash(void **state)
+{
+    struct kit *kit = *state;
+    kit_submit(kit, 1, "one", RC_RUNNING, false);
+    kit_submit(kit, 2, "two", RC_RUNNING, false);
+    kit_submit(kit, 3, "three", RC_RUNNING, false);
+    kit_close(kit);
+    char sql[200], hash[32];
+    snprintf(hash, sizeof hash, "%s", ask(kit, "SELECT hash FROM command_key WHERE seq = 2"));
+    /* 3 now stands where "two" would, and "two" is not there yet */
+    snprintf(sql, sizeof sql,
+             "DELETE FROM command_key WHERE seq IN (2, 3); DELETE FROM command WHERE seq = 2;"
+             "INSERT INTO command_key VALUES (%s, 3)",
+             hash);
+    shell(kit, sql);
+    kit_open(kit);
+    struct rc_reader *self = rc_store_self(kit->store);
+    assert_int_equal(kit_key(kit, self, "two"), 0);
+    kit_submit(kit, 4, "two", RC_RUNNING, false);
+    assert_int_equal(kit_key(kit, self, "two"), 4);
+    assert_int_equal(kit_key(kit, self, "one"), 1);
+    snprintf(sql, sizeof sql, "SELECT seq FROM command_key WHERE hash = (%s + 1) & 0x7fffffffffffffff", hash);
+    assert_string_equal(ask(kit, sql), "4");
+}
+
+static void the_log_is_folded_when_idle_and_when_large(void **state)
+{
+    struct kit *kit = *state;
+    struct stat log;
+    uint64_t seq = 0;
+    off_t largest = 0;
+    for (int i = 0; i < 60; i++) {
+        struct made_batch batch = kit_begin(kit);
+        for (int j = 0; j < 1000; j++) {
+            char key[32];
+            snprintf(key, sizeof key, "key %llu", (unsigned long long)++seq);
+            made_submit(&batch, kit_new(kit, seq, key), RC_COMPLETED, false, NULL);
+        }
+        kit_commit(kit, &batch, RC_OK);
+        rc_arena_reset(kit->arena);
+        assert_int_equal(stat(beside(kit, "-wal"), &log), 0);
+        if (log.st_size > largest) largest = log.st_size;
+    }
+    assert_true(largest > 60 << 20 && largest < 90 << 20); /* folded within a commit, and then written over */
+    assert_ok(kit, rc_store_idle(kit->store, &kit->err));
+    struct stat file;
+    assert_int_equal(stat(kit->path, &file), 0);
+    assert_true((uint64_t)file.st_size > seq * 400);
+    kit_submit(kit, seq + 1, "last", RC_RUNNING, false);
+    assert_int_equal(kit_key(kit, rc_store_self(kit->store), "key 17"), 17);
+}
+
+static void a_shell_can_read_everything(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_definition def = {
+        .kind = RC_DEF_FLOW, .name = RC_SV("github.create_pr"), .text = RC_SV("flow: …")};
+    assert_ok(kit, rc_store_define(kit->store, &def, 1, NULL, 0, kit->now, &kit->err));
+    struct made_batch batch = kit_begin(kit);
+    struct made *made = kit_new(kit, 7, "seven"), *waits = kit_new(kit, 8, "eight");
+    made_submit(&batch, made, RC_RUNNING, true, NULL);
+    made_submit(&batch, waits, RC_PENDING, false, &(struct rc_work){RC_PHASE_DELAYED, 0, kit->now, 8, 1});
+    kit_commit(kit, &batch, RC_OK);
+    kit_result(kit, made, RC_FAILED, false);
+    batch = kit_begin(kit);
+    made_action(&batch, made, RC_RUNNING, false, NULL);
+    kit_commit(kit, &batch, RC_OK);
+
+    assert_string_equal(
+        ask(kit, "SELECT type || ' ' || namespace || ' ' || key || ' ' || state || ' ' || flow FROM commands"
+                 " WHERE seq = 7"),
+        "github.create_pr default seven running github.create_pr 1");
+    assert_string_equal(ask(kit, "SELECT payload ->> '$.repo' FROM commands WHERE seq = 7"),
+                        "recourse/project-0");
+    assert_string_equal(ask(kit, "SELECT created FROM commands WHERE seq = 8"), "2026-09-21T14:13:20.010Z");
+    assert_string_equal(ask(kit, "SELECT group_concat(cause) FROM records WHERE command = 7"),
+                        "submitted,result,action");
+    assert_string_equal(ask(kit, "SELECT action || ' ' || actor FROM records WHERE action IS NOT NULL"),
+                        "retry bo");
+    assert_string_equal(ask(kit, "SELECT group_concat(kind) FROM changes WHERE command = 7"),
+                        "create,node,state,node,outputs,state,state");
+    assert_string_equal(
+        ask(kit, "SELECT state || ' ' || phase || ' ' || why FROM changes WHERE command = 7 AND node = 1"),
+        "active open none");
+    assert_string_equal(
+        ask(kit, "SELECT state FROM changes WHERE command = 7 AND kind = 'state' ORDER BY change DESC"),
+        "running");
+    assert_string_equal(ask(kit, "SELECT value FROM refs WHERE seq = 7 AND name = 'origin'"), "test");
+    assert_string_equal(ask(kit, "SELECT phase || ' ' || seq FROM waiting"), "delayed 8");
+    assert_string_equal(
+        ask(kit, "SELECT kind || ' ' || name || ' ' || version || ' ' || active FROM definitions"),
+        "flow github.create_pr 1 1");
+    assert_string_equal(ask(kit, "SELECT count(*) FROM word WHERE list = 'state'"), "14");
+}
+
+/* A newer version knows more words: they are there after it has opened the store. */
+static void words_are_kept_up_to_date(void **state)
+{
+    struct kit *kit = *state;
+    kit_close(kit);
+    shell(kit, "UPDATE word SET text = 'old' WHERE list = 'state' AND code = 3; DELETE FROM word WHERE list "
+               "= 'why'");
+    kit_open(kit);
+    assert_string_equal(ask(kit, "SELECT text FROM word WHERE list = 'state' AND code = 3"),
+                        "waiting for its next try");
+    assert_string_equal(ask(kit, "SELECT slug FROM word WHERE list = 'why' AND code = 2"), "timeout");
+}
+
+#define RUN(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN(a_new_store_is_whole),
+        RUN(a_half_made_store_is_made_anew),
+        RUN(files_that_are_no_store_are_refused),
+        RUN(damage_is_found_after_a_crash),
+        RUN(rows_that_do_not_fit_are_damage),
+        RUN(a_newer_store_is_refused),
+        RUN(places_that_cannot_be_opened_say_why),
+        RUN(no_permission_is_said),
+        RUN(readers_cannot_write),
+        RUN(a_second_process_is_kept_out),
+        RUN(a_program_that_lives_on_does_not_hold_the_lock),
+        RUN(what_was_acknowledged_survives_a_kill),
+        RUN(two_keys_may_share_a_hash),
+        RUN(the_log_is_folded_when_idle_and_when_large),
+        RUN(a_shell_can_read_everything),
+        RUN(words_are_kept_up_to_date),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
