@@ -1,0 +1,41 @@
+#pragma once
+/* A server of api/http.h in a thread, and clients that send bytes. */
+#include "api/http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { KIT_ANSWER = 64 << 10, KIT_BODY = 1000, KIT_HEADERS = 2000, KIT_PARKED = 16 };
+
+/* The handler answers "METHOD PATH?QUERY body=N"; /park parks, /drop parks and is dropped at the next wake. */
+struct kit {
+    struct http_server *server;
+    pthread_t thread;
+    uint16_t port;
+    struct http_exchange *parked[KIT_PARKED];
+    bool drop[KIT_PARKED];
+    _Atomic unsigned nparked, answered, handled, woken;
+};
+
+int kit_open(void **state);  /* cmocka's setup */
+int kit_close(void **state); /* and teardown */
+struct kit *kit_start(uint32_t max_connections);
+
+int kit_connect(const struct kit *);
+void kit_write(int fd, const char *bytes, size_t n);
+/* Reads until the peer closes, or until `answers` answers with their bodies are there, or for `ms`. Terminated. */
+struct kit_answer {
+    char text[KIT_ANSWER];
+    bool closed;
+    unsigned n; /* answers */
+};
+void kit_read(int fd, unsigned answers, int ms, struct kit_answer *);
+/* One connection: sends the text, reads as kit_read, closes. */
+void kit_send(const struct kit *, const char *text, unsigned answers, struct kit_answer *);
+/* Until the counter is at least this, or the test fails. */
+void kit_until(_Atomic unsigned *, unsigned least);

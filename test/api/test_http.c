@@ -1,0 +1,214 @@
+/* The HTTP server behind api/http.h: framing that must be refused, bounds, parking, dropping, many connections. */
+#include "kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define HOST "Host: localhost\r\n"
+
+static void expect(const struct kit *kit, const char *request, const char *status, const char *contains,
+                   bool closed)
+{
+    struct kit_answer answer;
+    kit_send(kit, request, closed ? 0 : 1, &answer);
+    if (strncmp(answer.text, "HTTP/1.1 ", 9) != 0 || strncmp(answer.text + 9, status, 3) != 0)
+        fail_msg("%.60s: wanted %s, got %.100s", request, status, answer.text);
+    if (contains && !strstr(answer.text, contains)) fail_msg("no \"%s\" in %s", contains, answer.text);
+    if (answer.closed != closed)
+        fail_msg("%.60s: the connection %s", request, closed ? "stayed open" : "was closed");
+}
+
+static void test_plain(void **state)
+{
+    expect(*state, "GET /a/b%20c?x=1&y HTTP/1.1\r\n" HOST "\r\n", "200",
+           "GET /a/b%20c?x=1&y host=localhost body=0", false);
+    expect(*state, "POST /p HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc", "200",
+           "POST /p? host=localhost body=3", false);
+    expect(*state,
+           "POST /p HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+           "200", "body=3", false);
+    expect(*state, "GET http://other:9/x HTTP/1.1\r\n" HOST "\r\n", "200", "GET /x? host=other", true);
+    expect(*state, "GET /last HTTP/1.1\r\n" HOST "\r\n", "200", "Connection: close", true);
+}
+
+/* Everything that lets two readers see different requests in the same bytes. */
+static void test_framing(void **state)
+{
+    static const char *const bad[] = {
+        "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+        "POST / HTTP/1.1\r\n" HOST
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Content-Length : 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\n" HOST "Content-Length: +3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\n" HOST "Content-Length: 0x3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\n" HOST "Content-Length: -3\r\n\r\nabc",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\n" HOST HOST "\r\n",
+        "GET / HTTP/1.1\r\n" HOST "A(b): c\r\n\r\n",
+        "GET x HTTP/1.1\r\n" HOST "\r\n",
+        "nonsense\r\n\r\n",
+    };
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) expect(*state, bad[i], "400", NULL, true);
+    const struct kit *kit = *state;
+    assert_int_equal(kit->handled, 0); /* none reached the handler */
+}
+
+static void test_head(void **state)
+{
+    struct kit_answer answer;
+    kit_send(*state, "HEAD /h HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", 0, &answer);
+    assert_true(strncmp(answer.text, "HTTP/1.1 200", 12) == 0);
+    assert_non_null(strstr(answer.text, "Content-Length: 30\r\n"));
+    assert_string_equal(strstr(answer.text, "\r\n\r\n"), "\r\n\r\n");
+}
+
+static void test_unknown_method(void **state)
+{
+    expect(*state, "BREW /pot HTTP/1.1\r\n" HOST "\r\n", "501", NULL, true);
+    expect(*state, "DELETE /x HTTP/1.1\r\n" HOST "\r\n", "200", "DELETE /x", false);
+}
+
+static void test_body_bound(void **state)
+{
+    char text[KIT_BODY + 256];
+    for (int over = 0; over <= 1; over++) {
+        int n = snprintf(text, sizeof text, "POST / HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n",
+                         KIT_BODY + over);
+        memset(text + n, 'x', (size_t)KIT_BODY + (size_t)over);
+        text[n + KIT_BODY + over] = 0;
+        expect(*state, text, over ? "413" : "200", over ? NULL : "body=1000", over);
+    }
+}
+
+static void test_header_bound(void **state)
+{
+    char text[2 * KIT_HEADERS];
+    const int fits = KIT_HEADERS - 200;
+    for (int over = 0; over <= 1; over++) {
+        int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" HOST "X-Long: %0*d\r\n\r\n",
+                         over ? KIT_HEADERS : fits, 0);
+        assert_true(n > 0);
+        expect(*state, text, over ? "400" : "200", NULL, over);
+    }
+}
+
+static void test_pipelined(void **state)
+{
+    struct kit_answer answer;
+    kit_send(*state,
+             "GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\nPOST /3 HTTP/1.1\r\n" HOST
+             "Content-Length: 1\r\n\r\nx",
+             3, &answer);
+    assert_int_equal(answer.n, 3);
+    const char *first = strstr(answer.text, "GET /1"), *second = strstr(answer.text, "GET /2");
+    assert_true(first && second && first < second && second < strstr(answer.text, "POST /3"));
+}
+
+static void test_parked(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_answer answer;
+    static const char request[] = "GET /park HTTP/1.1\r\n" HOST "\r\n";
+    int fd[4];
+    for (unsigned i = 0; i < 4; i++) {
+        fd[i] = kit_connect(kit);
+        kit_write(fd[i], request, sizeof request - 1);
+    }
+    kit_until(&kit->nparked, 4);
+    expect(kit, "GET /other HTTP/1.1\r\n" HOST "\r\n", "200", "GET /other", false); /* nobody else waits */
+    close(fd[3]);                                                                   /* one goes away */
+    http_wake(kit->server);
+    for (unsigned i = 0; i < 3; i++) {
+        kit_read(fd[i], 1, 5000, &answer);
+        assert_int_equal(answer.n, 1);
+        assert_non_null(strstr(answer.text, "unparked"));
+        close(fd[i]);
+    }
+    assert_int_equal(kit->answered, 4);
+}
+
+/* What might be wrong is not said: the connection just ends. */
+static void test_dropped(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_answer answer;
+    int fd = kit_connect(kit), gone = kit_connect(kit);
+    static const char request[] = "POST /drop HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n";
+    kit_write(fd, request, sizeof request - 1);
+    kit_write(gone, request, sizeof request - 1);
+    kit_until(&kit->nparked, 2);
+    close(gone);
+    http_wake(kit->server);
+    kit_read(fd, 1, 5000, &answer);
+    assert_true(answer.closed);
+    assert_string_equal(answer.text, "");
+    close(fd);
+    expect(kit, "GET /after HTTP/1.1\r\n" HOST "\r\n", "200", "GET /after", false);
+}
+
+/* Many wakes before the loop looks are one. */
+static void test_wakes(void **state)
+{
+    struct kit *kit = *state;
+    for (unsigned i = 0; i < 1000; i++) http_wake(kit->server);
+    kit_until(&kit->woken, 1);
+    assert_true(kit->woken < 1000);
+}
+
+/* At the bound a newcomer waits in the kernel's queue until somebody leaves. */
+static void test_connection_bound(void **state)
+{
+    (void)state;
+    struct kit *kit = kit_start(4);
+    struct kit_answer answer;
+    static const char request[] = "GET /x HTTP/1.1\r\n" HOST "\r\n";
+    int fd[5];
+    for (unsigned i = 0; i < 4; i++) {
+        fd[i] = kit_connect(kit);
+        kit_write(fd[i], request, sizeof request - 1);
+        kit_read(fd[i], 1, 5000, &answer);
+        assert_int_equal(answer.n, 1);
+    }
+    fd[4] = kit_connect(kit);
+    kit_write(fd[4], request, sizeof request - 1);
+    kit_read(fd[4], 1, 400, &answer);
+    assert_int_equal(answer.n, 0);
+    assert_false(answer.closed);
+    close(fd[0]);
+    kit_read(fd[4], 1, 5000, &answer);
+    assert_int_equal(answer.n, 1);
+    for (unsigned i = 1; i < 5; i++) close(fd[i]);
+    void *again = kit;
+    kit_close(&again);
+}
+
+static void test_addresses(void **state)
+{
+    const struct kit *kit = *state;
+    struct http_server *server = NULL;
+    struct rc_error err;
+    struct http_options options = {
+        .address = "localhost", .max_connections = 1, .max_body = 1, .max_headers = 1};
+    assert_int_equal(http_open(&options, &server, &err), RC_INVALID);
+    options.address = "127.0.0.1";
+    options.port = kit->port; /* somebody listens there */
+    assert_int_equal(http_open(&options, &server, &err), RC_IO);
+    assert_null(server);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, kit_open, kit_close)
+    const struct CMUnitTest tests[] = {
+        CASE(test_plain),          CASE(test_framing),    CASE(test_head),
+        CASE(test_unknown_method), CASE(test_body_bound), CASE(test_header_bound),
+        CASE(test_pipelined),      CASE(test_parked),     CASE(test_dropped),
+        CASE(test_wakes),          CASE(test_addresses),  cmocka_unit_test(test_connection_bound),
+    };
+    return cmocka_run_group_tests_name("api http", tests, NULL, NULL);
+}
