@@ -22,6 +22,8 @@ static struct rc_view_attempt *find_open(struct rc_view_attempt *attempts, uint3
     return NULL;
 }
 
+static enum rc_outcome outcome_of(const struct rc_view_attempt *attempt);
+
 static void end_attempt(struct rc_view_attempt *attempt, const struct rc_command *command,
                         const struct rc_view_record *record)
 {
@@ -31,6 +33,7 @@ static void end_attempt(struct rc_view_attempt *attempt, const struct rc_command
     attempt->state = command->node[attempt->node].state;
     attempt->doubt = command->node[attempt->node].doubt;
     attempt->outcome = command->data[attempt->node].outcome;
+    attempt->fault = outcome_of(attempt) == RC_OUT_SUCCEEDED ? RC_WHY_NONE : command->data[attempt->node].why;
     attempt->why = command->node[attempt->node].why;
 }
 

@@ -34,7 +34,7 @@ struct rc_view_attempt {
     bool lost;                      /* ended by a crash of the server */
     struct rc_h128 key;             /* the Idempotency-Key that went out with it */
     uint8_t state, why, doubt;      /* of the step, after the attempt ended */
-    uint8_t outcome;                /* enum rc_outcome: of an action that did not succeed */
+    uint8_t outcome, fault;         /* enum rc_outcome, enum rc_why: of an action that did not succeed */
     rc_us began, ended;             /* ended 0: in flight */
     const struct rc_result *result; /* NULL: none came, or lost */
 };

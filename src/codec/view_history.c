@@ -141,6 +141,8 @@ void rc_view_attempt_members(struct rc_json *json, const struct rc_command *comm
     rc_json_text(json, "outcome", outcome.slug);
     rc_json_text(json, "outcome_text", outcome.text);
     if (attempt->result) rc_view_result(json, attempt->result);
+    bool does = attempt->purpose == RC_ACT || attempt->purpose == RC_UNDO;
+    if (does && attempt->result && attempt->result->reach == RC_ANSWERED) rc_view_why(json, attempt->fault);
     if (attempt->lost) rc_view_why(json, RC_WHY_CRASH);
 }
 
