@@ -217,13 +217,13 @@ def submit(stage, asked, trials):
         say(f"  {branch:<13} {done_to_it}")
 
 
-def kill_in_the_middle(stage):
+def kill_in_the_middle(stage, asked):
     """kill -9 while the answers to DURING_KILL are awaited. Returns how many attempts were out, as the new server counts them."""
-    def are_out():
-        slow = [e for e in stage.journal() if e["fault"] == DURING_KILL[0][1]]
-        return len(slow) == len(DURING_KILL)
-
-    wait_for(are_out, "the slow requests are out")
+    # those that wait for a timeout come first, so that it is the timeout that they meet
+    wait_for(lambda: not any(r.get("in_flight") for r in stage.rows()), "the first requests have come to something")
+    submit(stage, asked, DURING_KILL)
+    slow = {fault for _, fault, _ in DURING_KILL}
+    wait_for(lambda: sum(e["fault"] in slow for e in stage.journal()) == len(DURING_KILL), "the slow requests are out")
     waiting = [r for r in stage.rows() if r.get("in_flight")]
     stage.server.send_signal(signal.SIGKILL)
     stage.server.wait()
@@ -232,7 +232,7 @@ def kill_in_the_middle(stage):
     stage.start_server()
     say(f"  started again as {stage.server.pid}: starting is recovering")
     lost = stage.metric("attempts_lost_total")
-    say(f"  the store knew of {lost} attempts that may have reached GitHub; each is asked about, none is blindly repeated")
+    say(f"  {lost} attempts may have reached GitHub, says the store: each is asked about, none is blindly repeated")
     return lost
 
 
@@ -253,14 +253,26 @@ def settle(stage):
         time.sleep(0.1)
 
 
-PURPOSE = {"act": "did it", "check": "asked what happened", "undo": "took it back", "undo_check": "asked whether it was taken back",
-           "require": "asked whether it may"}
+PURPOSE = {"act": "sent", "check": "asked", "undo": "sent the undo", "undo_check": "asked about the undo", "require": "asked first"}
 
 
 def attempt_words(attempt):
-    why = attempt.get("why_text") or (f"answered with {attempt['status']}" if "status" in attempt else "")
-    extra = f" ({why})" if why and why not in attempt["outcome_text"] else ""
-    return f"{attempt['step']}: {PURPOSE[attempt['purpose']]}: {attempt['outcome_text']}{extra}"
+    """"create  sent: it may have happened (the connection broke before the answer was complete)"."""
+    why = attempt.get("why_text", "")
+    if attempt.get("status", 200) >= 300:
+        why = f"HTTP {attempt['status']}"
+    return f"{attempt['step']:<7} {PURPOSE[attempt['purpose']]}: {attempt['outcome_text']}" + (f" ({why})" if why else "")
+
+
+def attempt_lines(attempts):
+    """One line per attempt; equal ones that follow each other are one, with their number."""
+    lines = []
+    for words in map(attempt_words, attempts):
+        if lines and lines[-1][0] == words:
+            lines[-1][1] += 1
+        else:
+            lines.append([words, 1])
+    return [words + (f", {n} times" if n > 1 else "") for words, n in lines]
 
 
 def tell(stage, asked):
@@ -272,8 +284,8 @@ def tell(stage, asked):
         good = told["state"] in ("completed", "partial")
         say(f"\n  {coloured('1', one.branch)}  {coloured('32' if good else '33', told['display'])}   {one.id}")
         wrapped("    done to it  ", one.done_to_it)
-        for i, attempt in enumerate(told["attempts"]):
-            wrapped("    attempts    " if i == 0 else "                ", attempt_words(attempt))
+        for i, line in enumerate(attempt_lines(told["attempts"])):
+            wrapped("    attempts    " if i == 0 else "                ", line)
         if not good:
             wrapped("    next        ", told["next"]["text"])
 
@@ -390,14 +402,19 @@ def show(stage):
     head("Users ask for pull requests, and this is what happens to each")
     submit(stage, asked, TRIALS)
     head("In the middle of it the server is killed")
-    submit(stage, asked, DURING_KILL)
-    lost_attempts = kill_in_the_middle(stage)
-    submit(stage, asked, LAST)
+    lost_attempts = kill_in_the_middle(stage, asked)
     head("It goes on by itself")
+    settle(stage)
+    head("And while GitHub is not there at all?")
+    submit(stage, asked, LAST)
     settle(stage)
     head("What Recourse says about each of them (recourse list, recourse explain)")
     say("\n" + textwrap.indent(stage.recourse("list")[1].rstrip(), "  "))
     tell(stage, asked)
+    for one in asked:
+        if one.told and one.told["state"] in ("rejected", "failed", "review"):
+            head(f"What a person sees who asks about one that needs one: recourse explain {one.id}")
+            say("\n" + textwrap.indent(stage.recourse("explain", one.id)[1].rstrip(), "  "))
     head(f"The count, after {time.monotonic() - start:.0f} seconds, from the stand-in's own journal")
     return count(stage, asked, lost_attempts), asked
 
