@@ -228,10 +228,10 @@ int main(int argc, char **argv)
     const char *journal = NULL;
     bool quiet = false;
     if (!read_options(argc, argv, &standin, &journal, &quiet)) {
-        fputs(usage, stderr);
+        (void)fputs(usage, stderr);
         return 2;
     }
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     if (!journal_open(&standin.journal, journal, !quiet) || !start(&standin)) {
         perror("github-standin: cannot start");
         stop(&standin);
@@ -241,8 +241,8 @@ int main(int argc, char **argv)
     struct event *interrupt = evsignal_new(standin.base, SIGINT, on_signal, standin.base);
     if (term) event_add(term, NULL);
     if (interrupt) event_add(interrupt, NULL);
-    printf("github-standin listens on http://127.0.0.1:%u\n", standin.port);
-    fflush(stdout);
+    (void)printf("github-standin listens on http://127.0.0.1:%u\n", standin.port);
+    (void)fflush(stdout);
     event_base_dispatch(standin.base);
     if (term) event_free(term);
     if (interrupt) event_free(interrupt);

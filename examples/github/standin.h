@@ -158,4 +158,5 @@ void reply_deliver(struct standin *, struct evhttp_request *, const struct reply
 void reply_hang_up(struct evhttp_request *);
 void reply_release_held(struct standin *);
 bool standin_listen(struct standin *);
-void standin_up_again(evutil_socket_t, short, void *standin); /* a timer: the time of being down is over */
+/* A timer: the time of being down is over. The context is the stand-in. */
+void standin_up_again(evutil_socket_t unused, short what, void *context);

@@ -67,12 +67,12 @@ void journal_add(struct journal *journal, struct rc_arena *scratch, const struct
     rc_put_i64(&line, entry->status);
     rc_put_text(&line, "}\n");
     if (line.status != RC_OK) {
-        fprintf(stderr, "github-standin: a request was too long for the journal\n");
+        (void)fprintf(stderr, "github-standin: a request was too long for the journal\n");
         return;
     }
     store(journal, rc_buf_sv(&line));
     if (!journal->loud) return;
-    printf("%.8s  %-5s %s -> %d%s%s%s\n", time + 11, entry->method, entry->path, entry->status,
-           entry->acted ? ", acted" : "", entry->fault->text[0] ? ", fault " : "", entry->fault->text);
-    fflush(stdout);
+    (void)printf("%.8s  %-5s %s -> %d%s%s%s\n", time + 11, entry->method, entry->path, entry->status,
+                 entry->acted ? ", acted" : "", entry->fault->text[0] ? ", fault " : "", entry->fault->text);
+    (void)fflush(stdout);
 }

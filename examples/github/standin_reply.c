@@ -12,7 +12,7 @@ struct held {
     struct evbuffer *body;
     struct event *timer; /* NULL: for ever */
     int status;
-    struct held *next, **self;
+    struct held *next;
 };
 
 static void send_reply(struct evhttp_request *request, int status, uint32_t retry_after,
@@ -64,8 +64,9 @@ static void send_half(struct evhttp_request *request, const struct reply *reply)
 
 static void let_go(struct held *held)
 {
-    *held->self = held->next;
-    if (held->next) held->next->self = held->self;
+    struct held **at = &held->standin->held;
+    while (*at && *at != held) at = &(*at)->next;
+    if (*at) *at = held->next;
     if (held->timer) event_free(held->timer);
     evbuffer_free(held->body);
     free(held);
@@ -108,8 +109,6 @@ static void hold(struct standin *standin, struct evhttp_request *request, const 
     held->status = reply->status;
     (void)evbuffer_add(held->body, reply->body.p, reply->body.n);
     held->next = standin->held;
-    if (held->next) held->next->self = &held->next;
-    held->self = &standin->held;
     standin->held = held;
     const struct timeval span = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
     if (held->timer) evtimer_add(held->timer, &span);
@@ -117,10 +116,11 @@ static void hold(struct standin *standin, struct evhttp_request *request, const 
 
 void reply_release_held(struct standin *standin)
 {
-    while (standin->held) {
-        struct evhttp_request *request = standin->held->request;
-        if (!evhttp_request_get_connection(request)) evhttp_request_free(request); /* else evhttp_free does */
-        let_go(standin->held);
+    for (struct held *held = standin->held, *next; held; held = next) {
+        next = held->next;
+        if (!evhttp_request_get_connection(held->request))
+            evhttp_request_free(held->request); /* else evhttp_free */
+        let_go(held);
     }
 }
 
@@ -132,9 +132,9 @@ bool standin_listen(struct standin *standin)
     return standin->listener != NULL;
 }
 
-void standin_up_again(evutil_socket_t fd, short what, void *context)
+void standin_up_again(evutil_socket_t unused, short what, void *context)
 {
-    (void)fd, (void)what;
+    (void)unused, (void)what;
     struct standin *standin = context;
     const struct timeval soon = {.tv_usec = 50000};
     if (!standin_listen(standin))

@@ -165,7 +165,7 @@ static size_t whole_length(const char *text)
     const char *end = strstr(text, "\r\n\r\n");
     if (!end) return 0;
     const char *length = strcasestr(text, "\r\nContent-Length:");
-    size_t body = length && length < end ? (size_t)atol(length + 17) : 0;
+    size_t body = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
     return (size_t)(end - text) + 4 + body;
 }
 

@@ -224,7 +224,7 @@ static void length_of_the_address(void **state)
         int fill = RC_MAX_URL - (int)f->dependency.base.n - 1 + over;
         int at = sprintf(json, "{\"method\":\"GET\",\"path\":\"/");
         memset(json + at, 'a', (size_t)fill);
-        strcpy(json + at + fill, "\"}");
+        sprintf(json + at + fill, "\"}");
         if (over)
             assert_non_null(strstr(refused(f, json), "longer"));
         else
@@ -294,14 +294,14 @@ static void limits_of_headers(void **state)
         int at = sprintf(json, "{\"method\":\"GET\",\"path\":\"/\",\"headers\":{");
         for (int i = 0; i < RC_MAX_OUT_HEADERS + over; i++)
             at += sprintf(json + at, "%s\"X%d\":%d", i ? "," : "", i, i);
-        strcpy(json + at, "}}");
+        sprintf(json + at, "}}");
         if (over)
             assert_non_null(strstr(refused(f, json), "more than"));
         else
             assert_true(has(sent(f, json), "\r\nX63: 63\r\n"));
         at = sprintf(json, "{\"method\":\"GET\",\"path\":\"/\",\"headers\":{\"X\":\"");
         memset(json + at, 'v', RC_MAX_OUT_HEADER + (size_t)over);
-        strcpy(json + at + RC_MAX_OUT_HEADER + over, "\"}}");
+        sprintf(json + at + RC_MAX_OUT_HEADER + over, "\"}}");
         if (over)
             assert_non_null(strstr(refused(f, json), "longer"));
         else
@@ -319,7 +319,7 @@ static void size_of_the_body(void **state)
             int fill = RC_MAX_BODY - 4 * list + over;
             int at = sprintf(json, "{\"method\":\"POST\",\"path\":\"/\",\"body\":%s", list ? "[\"" : "\"");
             memset(json + at, 'b', (size_t)fill);
-            strcpy(json + at + fill, list ? "\"]}" : "\"}");
+            sprintf(json + at + fill, list ? "\"]}" : "\"}");
             if (over)
                 assert_non_null(strstr(refused(f, json), "body"));
             else

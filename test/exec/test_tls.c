@@ -119,6 +119,17 @@ static void serve_end_after_handshake(struct server *server, int fd, int nth)
     SSL_free(ssl);
 }
 
+static void serve_one_each(struct server *server, int fd, int nth)
+{
+    (void)server;
+    SSL *ssl = shake_hands(fd);
+    if (ssl && read_request(ssl) && SSL_write(ssl, ANSWER, (int)strlen(ANSWER)) > 0 && nth % 2 == 0) {
+        usleep(20000);
+        SSL_shutdown(ssl);
+    }
+    SSL_free(ssl);
+}
+
 struct world {
     struct kit kit;
     struct server *server;
@@ -179,6 +190,19 @@ static void not_trusted(void **state)
     }
 }
 
+static void closed_while_idle(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, serve_one_each, "127.0.0.1", ca_file);
+    for (int i = 0; i < 6; i++) {
+        expect(&world, "answered 200");
+        usleep(50000);
+    }
+    assert_int_equal(server_connections(world.server), 6);
+    close_world(&world);
+}
+
 static void never_sent_twice(void **state)
 {
     (void)state;
@@ -193,7 +217,7 @@ static void never_sent_twice(void **state)
     close_world(&world);
 }
 
-/* The handshake was complete, so a request may have left; and writing to what has gone raises no SIGPIPE. */
+/* Writing to what has gone ends no process with SIGPIPE. */
 static void ended_after_handshake(void **state)
 {
     (void)state;
@@ -209,8 +233,8 @@ static void ended_after_handshake(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(trusted), cmocka_unit_test(not_trusted),
-                                       cmocka_unit_test(never_sent_twice),
-                                       cmocka_unit_test(ended_after_handshake)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trusted), cmocka_unit_test(not_trusted), cmocka_unit_test(closed_while_idle),
+        cmocka_unit_test(never_sent_twice), cmocka_unit_test(ended_after_handshake)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

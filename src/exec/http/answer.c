@@ -19,6 +19,7 @@ void http_intake_begin(struct http_intake *in, struct rc_arena *arena)
                                .body = rc_buf_in(arena, RC_MAX_ANSWER)};
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 size_t http_intake_header(char *p, size_t size, size_t n, void *context)
 {
     struct http_intake *in = context;
@@ -39,6 +40,7 @@ size_t http_intake_header(char *p, size_t size, size_t n, void *context)
     return in->head_full ? 0 : line.n;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 size_t http_intake_body(char *p, size_t size, size_t n, void *context)
 {
     struct http_intake *in = context;

@@ -14,8 +14,8 @@ struct http_intake {
 /* Everything is kept in `arena`, that of the answer. */
 void http_intake_begin(struct http_intake *, struct rc_arena *);
 /* CURLOPT_HEADERFUNCTION and CURLOPT_WRITEFUNCTION; the context is the intake. */
-size_t http_intake_header(char *, size_t size, size_t n, void *intake);
-size_t http_intake_body(char *, size_t size, size_t n, void *intake);
+size_t http_intake_header(char *p, size_t size, size_t n, void *context);
+size_t http_intake_body(char *p, size_t size, size_t n, void *context);
 
 /* Makes the result of a final answer (status 200 or above, head done or too large). `cut` says why the body is
  * not whole; NULL when it is. Never fails: what cannot be read makes it not usable. */

@@ -8,7 +8,13 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { CONNECTIONS = 256, ANSWER_FIRST = 2048, ANSWER_LIMIT = 8 * RC_MAX_ANSWER };
+enum {
+    CONNECTIONS = 256,
+    ANSWER_FIRST = 2048,
+    ANSWER_LIMIT = 8 * RC_MAX_ANSWER,
+    EXPIRE_MS = 200,
+    IDLE_MS = 60000
+};
 
 struct job_list {
     struct http_job *first, **end; /* end: where the next one goes */
@@ -30,6 +36,7 @@ struct http {
     uint32_t ntransfer;
     struct http_transfer *free;
     struct job_list queue; /* wait for a transfer */
+    rc_us expire_at;       /* when to look for those that have waited too long */
 };
 
 static void append(struct job_list *list, struct http_job *job)
@@ -126,18 +133,33 @@ static void give_back(struct http *http, struct http_transfer *t)
     http->free = t;
 }
 
-static void start_queued(struct http *http)
+static bool waited_too_long(const struct http_job *job, rc_us now)
+{
+    return now > job->accepted && now - job->accepted > job->start.effect.timeout;
+}
+
+/* Walks the whole queue, and therefore only now and then. */
+static void expire_queued(struct http *http)
 {
     rc_us now = rc_clock_monotonic();
+    if (!http->queue.first || now < http->expire_at) return;
+    http->expire_at = now + RC_MS(EXPIRE_MS);
+    struct job_list all = http->queue;
+    http->queue.first = NULL;
+    for (struct http_job *job; (job = take_first(&all));) {
+        if (waited_too_long(job, now))
+            answer_unsent(http, job, "no connection became free in time");
+        else
+            append(&http->queue, job);
+    }
+}
+
+static void start_queued(struct http *http)
+{
     while (http->queue.first) {
-        struct http_job *job = http->queue.first;
-        if (now > job->accepted && now - job->accepted > job->start.effect.timeout) {
-            answer_unsent(http, take_first(&http->queue), "no connection became free in time");
-            continue;
-        }
         struct http_transfer *t = free_transfer(http);
         if (!t && http->ntransfer > 0) return; /* one that is in flight will end */
-        (void)take_first(&http->queue);
+        struct http_job *job = take_first(&http->queue);
         if (!t) {
             answer_unsent(http, job, rc_status_text(RC_NOMEM));
         } else if (!http_transfer_begin(t, job)) {
@@ -166,8 +188,9 @@ static void *run(void *context)
 {
     struct http *http = context;
     while (take_inbox(http)) {
+        expire_queued(http);
         start_queued(http);
-        http_sockets_turn(&http->sockets);
+        http_sockets_turn(&http->sockets, http->queue.first ? EXPIRE_MS : IDLE_MS);
         reap(http);
     }
     for (uint32_t i = 0; i < http->ntransfer; i++)
@@ -175,7 +198,6 @@ static void *run(void *context)
     for (struct http_job *job; (job = take_first(&http->queue));)
         answer_unsent(http, job, rc_status_text(RC_STOPPING));
     for (uint32_t i = 0; i < http->ntransfer; i++) http_transfer_free(http->transfer[i]);
-    http_sockets_hang_up(&http->sockets); /* here, where SIGPIPE is blocked: TLS says good-bye */
     return NULL;
 }
 
@@ -183,7 +205,7 @@ static void *run(void *context)
 
 static const struct rc_exec_kind kind; /* below: start and close */
 
-/* No signal is for this thread; SIGPIPE comes from OpenSSL, which writes without MSG_NOSIGNAL. */
+/* No signal is for this thread. */
 static int start_thread(struct http *http)
 {
     sigset_t all, before;

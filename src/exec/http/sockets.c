@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 128, WAIT_MAX_MS = 60000 };
+enum { EVENTS = 128 };
 
 static bool has_room(struct http_sockets *s, int fd)
 {
@@ -52,7 +52,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
 {
     (void)easy, (void)unused;
     struct http_sockets *s = context;
-    if (!has_room(s, fd)) return -1; /* curl gives all transfers up */
+    if (!has_room(s, fd)) return 0; /* what cannot be watched ends by its timeout; -1 would end everything */
     if (what == CURL_POLL_REMOVE) {
         put_aside(s, fd);
         return 0;
@@ -60,7 +60,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
     bool known = s->at[fd].idle && s->at[fd].events == events; /* an idle one that epoll is known to watch */
     s->at[fd].idle = false;
-    return known || watch(s, fd, events) ? 0 : -1;
+    if (!known) (void)watch(s, fd, events);
+    return 0;
 }
 
 static int on_timer(CURLM *multi, long ms, void *context)
@@ -127,15 +128,9 @@ enum rc_status http_sockets_open(struct http_sockets *s, uint32_t max_connection
     return rc_fail(err, RC_NOMEM, "http: no epoll, event or socket descriptor: %s", strerror(errno));
 }
 
-void http_sockets_hang_up(struct http_sockets *s)
-{
-    if (s->multi) curl_multi_cleanup(s->multi);
-    s->multi = NULL;
-}
-
 void http_sockets_close(struct http_sockets *s)
 {
-    http_sockets_hang_up(s);
+    if (s->multi) curl_multi_cleanup(s->multi);
     const int own[3] = {s->epoll, s->wake, s->dead};
     for (unsigned i = 0; i < 3; i++)
         if (own[i] >= 0) close(own[i]);
@@ -148,11 +143,11 @@ void http_sockets_wake(const struct http_sockets *s)
     (void)!write(s->wake, &one, sizeof one); /* full means: will wake */
 }
 
-static int wait_ms(const struct http_sockets *s)
+static int wait_ms(const struct http_sockets *s, int most)
 {
-    if (s->due == HTTP_NEVER) return WAIT_MAX_MS;
+    if (s->due == HTTP_NEVER) return most;
     rc_us now = rc_clock_monotonic(), left = s->due > now ? s->due - now : 0;
-    return left >= RC_MS(WAIT_MAX_MS) ? WAIT_MAX_MS : (int)((left + 999) / 1000);
+    return left >= RC_MS(most) ? most : (int)((left + 999) / 1000);
 }
 
 static bool run_due(struct http_sockets *s)
@@ -195,12 +190,12 @@ static void handle(struct http_sockets *s, const struct epoll_event *event)
     curl_multi_socket_action(s->multi, fd, what, &running);
 }
 
-void http_sockets_turn(struct http_sockets *s)
+void http_sockets_turn(struct http_sockets *s, int most_ms)
 {
     struct epoll_event event[EVENTS];
     bool ran =
         run_due(s) || s->stalled; /* may have ended transfers: then there is something to do before waiting */
-    int n = epoll_wait(s->epoll, event, EVENTS, ran ? 0 : wait_ms(s));
+    int n = epoll_wait(s->epoll, event, EVENTS, ran ? 0 : wait_ms(s, most_ms));
     for (int i = 0; i < n; i++) handle(s, &event[i]);
     if (!ran) (void)run_due(s);
     if (s->stalled) go_on(s);

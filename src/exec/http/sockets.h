@@ -30,17 +30,15 @@ struct http_sockets {
 
 RC_MUST
 enum rc_status http_sockets_open(struct http_sockets *, uint32_t max_connections, struct rc_error *);
-/* Closes all connections; no easy handle may be left in the multi. On the thread of the turns. */
-void http_sockets_hang_up(struct http_sockets *);
-/* Frees the rest, when nobody wakes it any more. */
+/* Closes the connections too. No easy handle may be left in the multi, and nobody may wake it any more. */
 void http_sockets_close(struct http_sockets *);
 
 /* Lets a turn that waits end now. Any thread. */
 void http_sockets_wake(const struct http_sockets *);
-/* Waits until something happens, and lets curl work on it. */
-void http_sockets_turn(struct http_sockets *);
+/* Waits until something happens, at most so many milliseconds, and lets curl work on it. */
+void http_sockets_turn(struct http_sockets *, int most_ms);
 
 /* A new socket for curl (CURLOPT_OPENSOCKETFUNCTION), or CURL_SOCKET_BAD; and its end
  * (CURLOPT_CLOSESOCKETFUNCTION, the context is the http_sockets). */
 curl_socket_t http_sockets_make(struct http_sockets *, const struct curl_sockaddr *);
-int http_sockets_drop(void *sockets, curl_socket_t);
+int http_sockets_drop(void *context, curl_socket_t fd);

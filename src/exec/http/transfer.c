@@ -63,6 +63,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 }
 
 /* And here again, because a connection that is reused may have been opened for a dependency with other rules. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int before_request(void *context, char *address, char *local, int port, int local_port)
 {
     (void)local, (void)port, (void)local_port;
