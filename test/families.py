@@ -213,7 +213,7 @@ def tidy(which, box):
                                     capture_output=True, timeout=left)
         except subprocess.TimeoutExpired:
             return [f"{source}: no time was left"]
-        if result.returncode == 0 and "warning:" not in result.stdout:
+        if result.returncode == 0:
             for old in done.glob(stamp.name.rpartition(".")[0] + ".*"):
                 old.unlink()
             stamp.touch()
@@ -225,9 +225,11 @@ def tidy(which, box):
     with ThreadPoolExecutor(JOBS) as pool:
         results = list(pool.map(look, files))
     problems = [line for result in results if result for line in result]
+    (LOGS / "tidy.log").write_text("\n".join(problems) + "\n")
+    found = [line for line in problems if " error: " in line] or problems
     fresh = sum(result is not None for result in results)
     return one(f"clang-tidy ({len(files)} files, {fresh} of them new or changed)", bool(files) and not problems,
-               time.monotonic() - start, f"{sum('warning:' in p for p in problems)} warnings", problems)
+               time.monotonic() - start, f"{len(found)} warnings, see {LOGS}/tidy.log", found)
 
 
 @dataclass(frozen=True)

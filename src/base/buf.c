@@ -29,7 +29,7 @@ static char *room(struct rc_buf *buf, size_t n)
             buf->status = rc_arena_status(buf->arena);
             return NULL;
         }
-        if (buf->n) memcpy(p, buf->p, buf->n);
+        if (buf->p) memcpy(p, buf->p, buf->n);
         buf->p = p;
     }
     buf->cap = (uint32_t)cap;

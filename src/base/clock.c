@@ -65,7 +65,7 @@ static bool parse_offset(struct rc_sv text, uint32_t at, int64_t *ret_seconds)
     if (at + 6 != text.n || !digits(text, at + 1, 2, &hour) || !mark(text, at + 3, ':') ||
         !digits(text, at + 4, 2, &minute) || hour > 23 || minute > 59)
         return false;
-    *ret_seconds = (int64_t)(hour * 3600 + minute * 60);
+    *ret_seconds = (int64_t)hour * 3600 + (int64_t)minute * 60;
     if (text.p[at] == '-') *ret_seconds = -*ret_seconds;
     return text.p[at] == '-' || text.p[at] == '+';
 }
@@ -95,7 +95,8 @@ bool rc_parse_time(struct rc_sv text, rc_us *ret)
     }
     int64_t offset;
     if (!parse_offset(text, at, &offset)) return false;
-    int64_t seconds = rc_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    int64_t seconds =
+        rc_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
     if (seconds < 0) return false;
     *ret = (rc_us)seconds * 1000000 + micros;
     return true;

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum rc_status rc_fail(struct rc_error *err, enum rc_status status, const char *format, ...)
+enum rc_status(rc_fail)(struct rc_error *err, enum rc_status status, const char *format, ...)
 {
     if (!err) return status;
     va_list args;
@@ -41,7 +41,7 @@ void rc_error_at(struct rc_error *err, unsigned line, unsigned column)
     err->column = column;
 }
 
-enum rc_status rc_fail_arena(struct rc_error *err, const struct rc_arena *arena)
+enum rc_status(rc_fail_arena)(struct rc_error *err, const struct rc_arena *arena)
 {
     if (rc_arena_status(arena) == RC_LIMIT)
         return rc_fail(err, RC_LIMIT, "needs more than the %zu bytes it may use", rc_arena_limit(arena));

@@ -31,3 +31,8 @@ void rc_error_at(struct rc_error *err, unsigned line, unsigned column);
 /* The error "out of memory" or "limit exceeded" of an arena that refused (see arena.h). */
 struct rc_arena;
 enum rc_status rc_fail_arena(struct rc_error *err, const struct rc_arena *);
+
+#ifdef __clang_analyzer__ /* it sees one file at a time: tell it what these give back */
+#define rc_fail(err, status, ...) (rc_fail(err, status, __VA_ARGS__), (status))
+#define rc_fail_arena(err, arena) (rc_fail_arena(err, arena), RC_NOMEM)
+#endif

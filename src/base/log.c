@@ -1,3 +1,4 @@
+/* The log: a line is made whole and then leaves in one write, so that lines of several threads do not mix. */
 #include "base/log.h"
 
 #include "base/buf.h"

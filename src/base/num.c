@@ -105,7 +105,7 @@ static uint32_t shortest_digits(double number, char *ret_digits, int *ret_point)
     for (const char *p = text; p < e; p++)
         if (*p >= '0' && *p <= '9') ret_digits[n++] = *p;
     while (n > 1 && ret_digits[n - 1] == '0') n--;
-    *ret_point = atoi(e + 1) + 1;
+    *ret_point = (int)strtol(e + 1, NULL, 10) + 1;
     return n;
 }
 
@@ -114,7 +114,7 @@ uint32_t rc_format_double(double number, char *ret_text)
     if (isnan(number)) return (uint32_t)sprintf(ret_text, "NaN");
     if (isinf(number)) return (uint32_t)sprintf(ret_text, number < 0 ? "-Infinity" : "Infinity");
     if (number == 0) return (uint32_t)sprintf(ret_text, "0");
-    char digits[24], *out = ret_text;
+    char digits[24] = "0", *out = ret_text;
     int point;
     if (number < 0) *out++ = '-';
     int n = (int)shortest_digits(fabs(number), digits, &point);

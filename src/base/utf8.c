@@ -1,3 +1,4 @@
+/* UTF-8 by the table of well-formed sequences in RFC 3629, section 4. */
 #include "base/utf8.h"
 
 uint32_t rc_utf8_length(const char *text, uint32_t n)

@@ -2,10 +2,10 @@
 /* UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Pure. */
 #include "base/sv.h"
 
-/* Bytes of the well-formed sequence at p (n bytes are there), or 0 where it is not well-formed. */
-uint32_t rc_utf8_length(const char *p, uint32_t n);
-/* Code point of the well-formed sequence at p of the given length. */
-uint32_t rc_utf8_decode(const char *p, uint32_t length);
+/* Bytes of the well-formed sequence at text (n bytes are there), or 0 where it is not well-formed. */
+uint32_t rc_utf8_length(const char *text, uint32_t n);
+/* Code point of the well-formed sequence at text of the given length. */
+uint32_t rc_utf8_decode(const char *text, uint32_t length);
 /* Writes up to 4 bytes and returns how many; 0 for what is no code point. */
 uint32_t rc_utf8_encode(uint32_t code_point, char ret_bytes[4]);
 /* Whether all of it is well-formed. */

@@ -134,7 +134,8 @@ void rc_command_restore(struct rc_command *command, const struct rc_change *inve
 struct rc_change rc_command_inverse(const struct rc_command *command, const struct rc_change *change)
 {
     struct rc_change inverse = {.kind = change->kind, .at = change->at};
-    const struct rc_data *data = change->at < command->nnodes ? &command->data[change->at] : NULL;
+    if (change->at >= command->nnodes) return inverse; /* there is nothing there yet */
+    const struct rc_data *data = &command->data[change->at];
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
     case RC_CHANGE_GATE: break;

@@ -31,7 +31,8 @@ void rc_step_happened(struct rc_draft *draft, uint32_t at, struct cel_value outp
 /* Delay before the next try when `tries` have been made (flow.h has the formulas). */
 static rc_us delay_after(const struct flow_retry *retry, uint16_t tries, uint64_t *random)
 {
-    rc_us delay = retry->delay, cap = retry->max_delay ? retry->max_delay : UINT64_MAX;
+    rc_us delay = retry->delay, cap = RC_SECONDS(RC_MAX_SPAN_DAYS * UINT64_C(86400));
+    if (retry->max_delay && retry->max_delay < cap) cap = retry->max_delay;
     if (retry->backoff == FLOW_LINEARLY && __builtin_mul_overflow(delay, (rc_us)tries, &delay)) delay = cap;
     for (uint16_t i = 1; retry->backoff == FLOW_EXPONENTIAL && i < tries && delay < cap; i++)
         if (__builtin_mul_overflow(delay, (rc_us)2, &delay)) delay = cap;

@@ -48,9 +48,9 @@ void rc_engine_free(struct rc_engine *);
 /* Any thread. RC_BUSY (too much is queued), RC_STOPPING: the request stays the caller's and is not replied
  * to. */
 RC_MUST enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
-/* Any thread: an executor's answer. Never refuses: whatever left had a place. Has the type of rc_answer_fn.
- */
-void rc_engine_answer(void *engine, struct rc_answer *);
+/* Any thread: an executor's answer; context is the engine. Never refuses: whatever left had a place. Has the type of
+ * rc_answer_fn. */
+void rc_engine_answer(void *context, struct rc_answer *);
 
 /* One turn, on the engine's thread. *ret_sleep: how long nothing will become due (0: run again at once;
  * UINT64_MAX: until woken). RC_OK also where requests were refused. Anything else: the store cannot be used
