@@ -3,6 +3,7 @@
 #include "kit.h"
 
 #include "base/limits.h"
+#include "store/sqlite/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -426,6 +427,7 @@ static void what_was_acknowledged_survives_a_kill(void **state)
 
 /* ---- inside ------------------------------------------------------------------------------------------------------- */
 
+/* The index keeps 23 bits of a key's hash: a row of it that leads to another key's command is passed over. */
 static void two_keys_may_share_a_hash(void **state)
 {
     struct kit *kit = *state;
@@ -433,22 +435,81 @@ static void two_keys_may_share_a_hash(void **state)
     kit_submit(kit, 2, "two", RC_RUNNING, false);
     kit_submit(kit, 3, "three", RC_RUNNING, false);
     kit_close(kit);
-    char sql[200], hash[32];
-    snprintf(hash, sizeof hash, "%s", ask(kit, "SELECT hash FROM command_key WHERE seq = 2"));
-    /* 3 now stands where "two" would, and "two" is not there yet */
-    snprintf(sql, sizeof sql,
-             "DELETE FROM command_key WHERE seq IN (2, 3); DELETE FROM command WHERE seq = 2;"
-             "INSERT INTO command_key VALUES (%s, 3)",
-             hash);
-    shell(kit, sql);
+    /* as if "three" had the hash of "two", and "two" were not there yet */
+    shell(kit, "UPDATE command_key SET place = (place >> 16 << 16) + 3 WHERE place & 65535 = 2;"
+               "DELETE FROM command WHERE seq = 2");
     kit_open(kit);
-    struct rc_reader *self = rc_store_self(kit->store);
-    assert_int_equal(kit_key(kit, self, "two"), 0);
+    struct rc_reader *reader;
+    assert_ok(kit, rc_reader_open(kit->store, &reader, &kit->err));
+    assert_int_equal(kit_key(kit, rc_store_self(kit->store), "two"), 0);
+    assert_int_equal(kit_key(kit, reader, "two"), 0);
     kit_submit(kit, 4, "two", RC_RUNNING, false);
-    assert_int_equal(kit_key(kit, self, "two"), 4);
-    assert_int_equal(kit_key(kit, self, "one"), 1);
-    snprintf(sql, sizeof sql, "SELECT seq FROM command_key WHERE hash = (%s + 1) & 0x7fffffffffffffff", hash);
-    assert_string_equal(ask(kit, sql), "4");
+    assert_int_equal(kit_key(kit, rc_store_self(kit->store), "two"), 4);
+    assert_int_equal(kit_key(kit, reader, "two"), 4);
+    assert_int_equal(kit_key(kit, reader, "one"), 1);
+    assert_int_equal(kit_key(kit, reader, "three"), 3);
+    rc_reader_close(reader);
+}
+
+/* Keys and refs in many buckets, beyond one slab of the writer's filter (4 million commands) and beyond all of them (268
+ * million), with and without the filter, and after it was built anew. */
+static void keys_are_found_in_every_bucket(void **state)
+{
+    struct kit *kit = *state;
+    static const uint64_t seqs[] = {1,       4095,    4096,    65535,     65536,     65537,
+                                    4194303, 4194304, 5000000, 268435455, 268435456, 300000000};
+    enum { N = sizeof seqs / sizeof *seqs };
+    for (int i = 0; i < N; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "key %d", i);
+        kit_submit(kit, seqs[i], key, RC_COMPLETED, false);
+    }
+    for (int again = 0; again < 2; again++, kit_reopen(kit)) {
+        struct rc_reader *reader;
+        assert_ok(kit, rc_reader_open(kit->store, &reader, &kit->err));
+        for (int i = 0; i < N; i++) {
+            char key[32];
+            snprintf(key, sizeof key, "key %d", i);
+            assert_int_equal(kit_key(kit, rc_store_self(kit->store), key), seqs[i]);
+            if (i % 4 == 0) assert_int_equal(kit_key(kit, reader, key), seqs[i]);
+            snprintf(key, sizeof key, "no key %d", i);
+            assert_int_equal(kit_key(kit, rc_store_self(kit->store), key), 0);
+        }
+        rc_reader_close(reader);
+        struct made_batch batch = kit_begin(kit);
+        made_submit(&batch, kit_new(kit, 400, "key 8"), RC_RUNNING, false, NULL);
+        kit_commit(kit, &batch, RC_BUG);
+        struct rc_filter filter = {.ref = RC_SV("project"), .value = RC_SV("625000"), .before = 5000100};
+        struct rc_row *rows;
+        uint32_t n;
+        uint64_t next;
+        assert_ok(kit, rc_read_list(rc_store_self(kit->store), &filter, kit->arena, 5, &rows, &n, &next,
+                                    &kit->err));
+        assert_true(n == 1 && rows[0].seq == 5000000);
+    }
+}
+
+/* A filter that says yes too often would cost a look into the index each time. */
+static void the_filter_of_keys_is_sharp(void **state)
+{
+    (void)state;
+    struct sq_keys keys = {0};
+    uint64_t random = 5;
+    enum { KEYS = 4 * 65536 };
+    for (uint64_t seq = 0; seq < KEYS; seq++)
+        assert_int_equal(sq_keys_add(&keys, rc_mix(&random) >> (64 - SQ_HASH_BITS), seq), RC_OK);
+    uint64_t named = 0;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t hash = rc_mix(&random) >> (64 - SQ_HASH_BITS);
+        named += (uint64_t)__builtin_popcountll(sq_keys_named(&keys, 0, hash));
+    }
+    assert_true(named < 20000 * 4 * 4 / 100); /* of four full buckets, less than 4 in 100 */
+    random = 5;
+    for (uint64_t seq = 0; seq < KEYS; seq++) /* and never no where it should say yes */
+        assert_true(sq_keys_named(&keys, 0, rc_mix(&random) >> (64 - SQ_HASH_BITS)) >> (seq >> 16) & 1);
+    assert_int_equal(sq_keys_named(&keys, 1, 1), 0);
+    assert_true(sq_keys_named(&keys, SQ_SLABS_MAX, 1) == UINT64_MAX);
+    sq_keys_free(&keys);
 }
 
 static void the_log_is_folded_when_idle_and_when_large(void **state)
@@ -457,7 +518,7 @@ static void the_log_is_folded_when_idle_and_when_large(void **state)
     struct stat log;
     uint64_t seq = 0;
     off_t largest = 0;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 100; i++) {
         struct made_batch batch = kit_begin(kit);
         for (int j = 0; j < 1000; j++) {
             char key[32];
@@ -551,6 +612,8 @@ int main(void)
         RUN(a_program_that_lives_on_does_not_hold_the_lock),
         RUN(what_was_acknowledged_survives_a_kill),
         RUN(two_keys_may_share_a_hash),
+        RUN(keys_are_found_in_every_bucket),
+        RUN(the_filter_of_keys_is_sharp),
         RUN(the_log_is_folded_when_idle_and_when_large),
         RUN(a_shell_can_read_everything),
         RUN(words_are_kept_up_to_date),

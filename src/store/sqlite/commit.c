@@ -22,7 +22,7 @@
  * WHEN THE LOG IS FOLDED (checkpoint). Not by SQLite's own counter, inside some commit, but when the writer is idle, or
  * when the log has grown to LOG_MAX. The log's file is never cut: the next commits go over the old frames, into blocks
  * that the file system has given already, which makes fdatasync twice as fast. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/keys.h"
 
 #include <stdlib.h>
 
@@ -252,24 +252,18 @@ static enum rc_status update_command(struct writing *writing, const struct rc_to
     return sq_done(&run, "cannot write a command", err);
 }
 
-/* In the first free place from its own on. Nearly always that is its own: two keys share one once in 2^63. */
 static enum rc_status write_key(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
 {
     uint64_t hash = sq_key_hash(id->ns, id->type, id->key);
-    for (uint32_t i = 0; i <= SQ_KEY_PROBES; i++) {
-        struct sq run = sq_start(writing->conn, SQ_KEY_ADD);
-        sq_u64(&run, (hash + i) & INT64_MAX);
-        sq_u64(&run, id->seq);
-        sq_row(&run);
-        bool taken = (run.code & 0xff) == SQLITE_CONSTRAINT;
-        enum rc_status status = sq_end(&run, "cannot write a key", taken ? NULL : err);
-        if (!taken) return status;
-        struct rc_key_match match;
-        status = sq_read_key(&writing->store->self.base, id->ns, id->type, id->key, &match, NULL);
-        if (status == RC_OK) return contradicts(writing, id->seq, "its key is taken", err);
-        if (status != RC_NOT_FOUND) return rc_fail(err, status, "cannot look up a key");
-    }
-    return rc_fail(err, RC_LIMIT, "%s: no place is left near the hash of this key", writing->conn->path);
+    struct rc_key_match match;
+    enum rc_status status = sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL);
+    if (status == RC_OK) return contradicts(writing, id->seq, "its key is taken", err);
+    if (status != RC_NOT_FOUND) return rc_fail(err, status, "%s: cannot look up a key", writing->conn->path);
+    if (sq_keys_add(writing->conn->keys, hash, id->seq) != RC_OK)
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    struct sq run = sq_start(writing->conn, SQ_KEY_ADD);
+    sq_u64(&run, sq_place(hash, id->seq, SQ_KEY_BUCKET));
+    return sq_done(&run, "cannot write a key", err);
 }
 
 static enum rc_status write_refs(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
@@ -278,7 +272,7 @@ static enum rc_status write_refs(struct writing *writing, const struct rc_identi
     for (uint32_t i = 0; i < id->refs.n; i++) {
         const struct cel_value *pair = &id->refs.v.items[2 * (size_t)i];
         struct sq run = sq_start(writing->conn, SQ_REF_ADD);
-        sq_u64(&run, sq_ref_place(sq_ref_hash(cel_text(pair[0]), cel_text(pair[1])), id->seq));
+        sq_u64(&run, sq_place(sq_ref_hash(cel_text(pair[0]), cel_text(pair[1])), id->seq, SQ_REF_BUCKET));
         enum rc_status status = sq_done(&run, "cannot write a ref", err);
         if (status != RC_OK) return status;
     }

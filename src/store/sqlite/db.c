@@ -27,7 +27,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_COMMAND_SET] =
         "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
-    [SQ_KEY_ADD] = "INSERT INTO command_key (hash, seq) VALUES (?, ?)",
+    [SQ_KEY_ADD] = "INSERT INTO command_key (place) VALUES (?)",
     [SQ_REF_ADD] = "INSERT OR IGNORE INTO ref (place) VALUES (?)",
     [SQ_WORK_ADD] = "INSERT INTO work (phase, gate, ord, seq, node) VALUES (?, ?, ?, ?, ?)",
     [SQ_WORK_DROP] = "DELETE FROM work WHERE phase = ? AND gate = ? AND ord = ? AND seq = ? AND node = ?",
@@ -49,8 +49,11 @@ static const char *const sql[SQ_STATEMENTS] = {
 
     [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",
     [SQ_NAME_TEXT] = "SELECT text FROM name WHERE id = ?",
-    [SQ_KEY_AT] = "SELECT seq, ns, type, key, nonce, payload_hash FROM command_key JOIN command USING (seq)"
-                  " WHERE hash = ?",
+    [SQ_KEYS] = "SELECT place FROM command_key",
+    /* the number of the command as sq_place_seq finds it, for 23 bits of hash and 16 of seq */
+    [SQ_KEY_RANGE] =
+        "SELECT seq, ns, type, key, nonce, payload_hash FROM command_key CROSS JOIN command"
+        " ON seq = ((place >> 39 << 16) | (place & 65535)) WHERE place BETWEEN ? AND ? ORDER BY place DESC",
     [SQ_COMMAND_AT] = "SELECT " COMMAND_COLUMNS " FROM command WHERE seq = ?",
     [SQ_RECORD_AT] =
         "SELECT rev, prev, at, cause, node, attempt, purpose, body, changes FROM history WHERE change = ?",
@@ -71,6 +74,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
     [SQ_HIGH] = "SELECT seq, change, at FROM high",
 };
+_Static_assert(SQ_HASH_BITS == 23 && SQ_KEY_BUCKET == 16, "places in SQ_KEY_RANGE");
 _Static_assert(RC_COMPLETED == 11,
                "the condition of index command_open; numbers are stored and never change");
 

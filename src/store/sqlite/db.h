@@ -6,7 +6,7 @@
  *   commit.c    one batch, one transaction                         lock.c     one process at a time
  *   define.c    definitions                                        room.c     the reserve and the disk's limit
  *   read.c      the engine's reads: key, history, work             list.c     the console's reads: lists, counts
- *   hash.c      the numbers behind keys and refs
+ *   hash.c      the numbers behind keys and refs               keys.c     which command has a key
  *
  * A connection is used by one thread at a time: the writer's by the engine's, each reader's by its own. */
 #include "base/arena.h"
@@ -43,7 +43,8 @@ enum sq_statement {
     /* reads */
     SQ_NAME_ID,
     SQ_NAME_TEXT,
-    SQ_KEY_AT,
+    SQ_KEYS,
+    SQ_KEY_RANGE,
     SQ_COMMAND_AT,
     SQ_RECORD_AT,
     SQ_RECORD_LINK,
@@ -70,8 +71,9 @@ struct sq_conn {
     sqlite3 *db;
     sqlite3_stmt *stmt[SQ_STATEMENTS]; /* prepared at their first use, for the life of the connection */
     struct sq_names names;
-    const char *path; /* of the store, for messages */
-    bool own_view;    /* the writer's: it alone changes the file, so that several statements see one state */
+    const char *path;     /* of the store, for messages */
+    struct sq_keys *keys; /* the writer's filter; NULL: a reader's */
+    bool own_view; /* the writer's: it alone changes the file, so that several statements see one state */
 };
 
 struct sq_reader {
@@ -92,6 +94,7 @@ struct sq_store {
     char *path;
     int lock;
     struct sq_room room;
+    struct sq_keys *keys;
     struct rc_high high;    /* as committed */
     uint32_t log_frames;    /* in the write-ahead log after the last commit */
     uint32_t folded;        /* of them in the database file already */
@@ -170,17 +173,21 @@ void sq_names_forget(struct sq_conn *);
 
 /* ---- hash.c --------------------------------------------------------------------------------------------------------- */
 
-enum {
-    SQ_KEY_PROBES = 64,      /* places after its own that a key may stand in */
-    SQ_REF_BUCKET_BITS = 12, /* commands of one bucket of refs */
-    SQ_REF_HASH_BITS = 23
+/* A key or a ref of a command stands in an index whose only column is its place: 63 bits made of the command's bucket
+ * (seq without its low bits), the hash of the text, and the low bits of seq. The leading part grows with time, so that
+ * new rows land on few pages however many there are, and a row names its command without a second column. Texts may
+ * share a place's hash: what is found is always held against the command's own row. */
+enum sq_bucket {                     /* how many low bits of seq */
+                 SQ_KEY_BUCKET = 16, /* large: a key is asked of all buckets */
+                 SQ_REF_BUCKET =
+                     12 /* small: a command has several refs, and a list begins with the newest anyway */
 };
-/* Where a key stands first: 63 bits over (namespace, type, key). */
+enum { SQ_HASH_BITS = 23 };
 uint64_t sq_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);
-/* Where a ref of a command stands: bucket of the command, hash of the ref, place of the command in the bucket. The
- * leading part grows with time, so that new refs land on few pages however many there are. */
 uint64_t sq_ref_hash(struct rc_sv name, struct rc_sv value);
-uint64_t sq_ref_place(uint64_t hash, uint64_t seq);
+uint64_t sq_place(uint64_t hash, uint64_t seq, enum sq_bucket);
+uint64_t sq_place_seq(uint64_t place, enum sq_bucket);
+uint64_t sq_place_hash(uint64_t place, enum sq_bucket);
 /* 128 bits as 16 bytes, big endian. What is not 16 bytes long is zero. */
 void sq_put_h128(struct rc_h128, unsigned char ret_bytes[16]);
 struct rc_h128 sq_h128(struct rc_sv bytes);

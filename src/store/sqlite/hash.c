@@ -1,31 +1,46 @@
-/* The numbers under which keys and refs stand. They are stored: the same forever. SHA-256, because whoever submits
+/* The numbers under which keys and refs stand. They are stored: the same for ever. SHA-256, because whoever submits
  * chooses the texts. */
 #include "store/sqlite/db.h"
 
-uint64_t sq_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key)
+#include "base/id.h"
+
+_Static_assert(RC_SEQ_MAX >> 40 == 0 && (int)SQ_HASH_BITS == 63 - 40, "a place is a positive rowid");
+
+static uint64_t hash_of(const struct rc_sv *texts, uint32_t n)
 {
     struct rc_sha256 sha;
     rc_sha256_init(&sha);
-    rc_sha256_add_sv(&sha, ns);
-    rc_sha256_add_sv(&sha, type);
-    rc_sha256_add_sv(&sha, key);
-    return rc_sha256_h128(&sha).hi & INT64_MAX;
+    for (uint32_t i = 0; i < n; i++) rc_sha256_add_sv(&sha, texts[i]);
+    return rc_sha256_h128(&sha).hi >> (64 - SQ_HASH_BITS);
+}
+
+uint64_t sq_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key)
+{
+    return hash_of((struct rc_sv[]){ns, type, key}, 3);
 }
 
 uint64_t sq_ref_hash(struct rc_sv name, struct rc_sv value)
 {
-    struct rc_sha256 sha;
-    rc_sha256_init(&sha);
-    rc_sha256_add_sv(&sha, name);
-    rc_sha256_add_sv(&sha, value);
-    return rc_sha256_h128(&sha).hi & ((UINT64_C(1) << SQ_REF_HASH_BITS) - 1);
+    return hash_of((struct rc_sv[]){name, value}, 2);
 }
 
-uint64_t sq_ref_place(uint64_t hash, uint64_t seq)
+uint64_t sq_place(uint64_t hash, uint64_t seq, enum sq_bucket bits)
 {
-    uint64_t bucket = seq >> SQ_REF_BUCKET_BITS, within = seq & ((UINT64_C(1) << SQ_REF_BUCKET_BITS) - 1);
-    return bucket << (SQ_REF_HASH_BITS + SQ_REF_BUCKET_BITS) | hash << SQ_REF_BUCKET_BITS | within;
+    uint64_t within = (UINT64_C(1) << bits) - 1;
+    return seq >> bits << (SQ_HASH_BITS + bits) | hash << bits | (seq & within);
 }
+
+uint64_t sq_place_seq(uint64_t place, enum sq_bucket bits)
+{
+    uint64_t within = (UINT64_C(1) << bits) - 1;
+    return place >> (SQ_HASH_BITS + bits) << bits | (place & within);
+}
+
+uint64_t sq_place_hash(uint64_t place, enum sq_bucket bits)
+{
+    return place >> bits & ((UINT64_C(1) << SQ_HASH_BITS) - 1);
+}
+
 void sq_put_h128(struct rc_h128 hash, unsigned char ret_bytes[16])
 {
     for (int i = 0; i < 8; i++) {
@@ -44,6 +59,3 @@ struct rc_h128 sq_h128(struct rc_sv bytes)
     }
     return hash;
 }
-
-_Static_assert(40 - SQ_REF_BUCKET_BITS + SQ_REF_HASH_BITS + SQ_REF_BUCKET_BITS == 63,
-               "a place is a positive rowid");

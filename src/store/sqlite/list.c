@@ -162,11 +162,11 @@ static enum rc_status walk_bucket(struct listing *list, uint64_t hash, uint64_t 
 {
     enum rc_status status = RC_OK;
     struct sq run = sq_start(list->conn, SQ_REF_RANGE);
-    sq_u64(&run, sq_ref_place(hash, low));
-    sq_u64(&run, sq_ref_place(hash, high));
+    sq_u64(&run, sq_place(hash, low, SQ_REF_BUCKET));
+    sq_u64(&run, sq_place(hash, high, SQ_REF_BUCKET));
     bool more = true;
     while (status == RC_OK && going_on(list) && (more = sq_row(&run))) {
-        status = take_seq(list, low | (sq_get_u64(&run, 0) & ((UINT64_C(1) << SQ_REF_BUCKET_BITS) - 1)), err);
+        status = take_seq(list, sq_place_seq(sq_get_u64(&run, 0), SQ_REF_BUCKET), err);
         list->looks--;
     }
     enum rc_status ended = sq_end(&run, "cannot list commands", status == RC_OK ? err : NULL);
@@ -184,7 +184,7 @@ static enum rc_status walk_refs(struct listing *list, struct rc_error *err)
     if (last > high.seq) last = high.seq;
     list->next = last + 1;
     while (status == RC_OK && going_on(list) && list->next > 0) {
-        uint64_t top = list->next - 1, low = top >> SQ_REF_BUCKET_BITS << SQ_REF_BUCKET_BITS;
+        uint64_t top = list->next - 1, low = top >> SQ_REF_BUCKET << SQ_REF_BUCKET;
         list->looks--; /* a bucket costs as much as a row */
         status = walk_bucket(list, hash, low, top, err);
     }

@@ -9,7 +9,7 @@
  * A LOG THAT WAS LEFT BEHIND (crash, or a disk that failed) is first written over itself and synced. For what is in the
  * page cache may never have reached the disk: after a failed fsync Linux holds such pages as clean. Recovery would
  * believe the cache, and the next power failure would take back what somebody was told. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -234,7 +234,9 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     /* what was left in the log is folded, so that the log begins anew */
     status = log ? sq_fold(store, err) : RC_OK;
     if (status == RC_FULL) status = RC_OK; /* it is good where it is */
-    if (status == RC_OK) status = sq_read_high(&store->self.base, &store->high, err);
+    if (status == RC_OK) status = sq_high(conn, &store->high, err);
+    if (status == RC_OK) status = sq_keys_load(conn, store->keys, err);
+    conn->keys = store->keys;
     return status;
 }
 
@@ -259,7 +261,8 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
     }
     store->batch = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
     store->text = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
-    if (!store->batch || !store->text) return rc_fail(err, RC_NOMEM, "out of memory");
+    store->keys = calloc(1, sizeof *store->keys);
+    if (!store->batch || !store->text || !store->keys) return rc_fail(err, RC_NOMEM, "out of memory");
     status = open_writer(store, options, clean, err);
     if (status == RC_OK) sq_room_open(&store->room, store->path, options);
     return status;
@@ -274,6 +277,8 @@ static void free_store(struct sq_store *store, bool clean)
     rc_arena_free(store->batch);
     rc_arena_free(store->text);
     rc_map_free(&store->by_seq);
+    if (store->keys) sq_keys_free(store->keys);
+    free(store->keys);
     free(store->path);
     free(store);
 }

@@ -1,5 +1,5 @@
 /* What the engine reads: keys, histories, work. Each is a few rows found by number. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/keys.h"
 
 static enum rc_status damaged(struct sq_conn *conn, uint64_t seq, const char *what, struct rc_error *err)
 {
@@ -8,48 +8,15 @@ static enum rc_status damaged(struct sq_conn *conn, uint64_t seq, const char *wh
 
 /* ---- keys --------------------------------------------------------------------------------------------------------- */
 
-struct wanted {
-    uint64_t ns, type;
-    struct rc_sv key;
-};
-
-/* What stands at one place of the key table. */
-static enum rc_status key_at(struct sq_conn *conn, uint64_t hash, const struct wanted *wanted,
-                             bool *ret_taken, bool *ret_same, struct rc_key_match *ret, struct rc_error *err)
-{
-    struct sq run = sq_start(conn, SQ_KEY_AT);
-    sq_u64(&run, hash);
-    bool taken = sq_row(&run), same = false;
-    if (taken) {
-        same = sq_get_u64(&run, 1) == wanted->ns && sq_get_u64(&run, 2) == wanted->type &&
-               rc_sv_eq(sq_get_sv(&run, 3), wanted->key);
-        *ret = (struct rc_key_match){sq_get_u64(&run, 0), sq_get_u64(&run, 4), sq_h128(sq_get_sv(&run, 5))};
-    }
-    *ret_taken = taken;
-    *ret_same = same;
-    return sq_end(&run, "cannot look up a key", err);
-}
-
 enum rc_status sq_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
                            struct rc_key_match *ret, struct rc_error *err)
 {
     struct sq_conn *conn = sq_conn_of(reader);
-    struct wanted wanted = {.key = key};
-    uint64_t hash = sq_key_hash(ns, type, key);
-    bool taken = true, same = false;
-    struct rc_key_match match = {0};
-
     enum rc_status status = sq_read_begin(conn, err);
     if (status != RC_OK) return status;
-    status = sq_name_find(conn, ns, &wanted.ns, err);
-    if (status == RC_OK) status = sq_name_find(conn, type, &wanted.type, err);
-    for (uint32_t i = 0; status == RC_OK && taken && !same && i <= SQ_KEY_PROBES; i++)
-        status = key_at(conn, (hash + i) & INT64_MAX, &wanted, &taken, &same, &match, err);
+    status = sq_key_find(conn, sq_key_hash(ns, type, key), ns, type, key, ret, err);
     sq_read_end(conn);
-    if (status != RC_OK) return status;
-    if (!same) return rc_fail(err, RC_NOT_FOUND, "no command has this key");
-    *ret = match;
-    return RC_OK;
+    return status;
 }
 
 /* ---- histories ---------------------------------------------------------------------------------------------------- */

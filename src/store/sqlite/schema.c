@@ -5,7 +5,7 @@
  *
  * Layout: what a commit costs is the number of pages that it dirties, so rows go where the last ones went. `history`
  * is append-only and has no index: the rows of a command are a chain, each names its predecessor and the command's
- * row names the last. Refs lead with the command's number (hash.c). Only command_key is spread over its whole tree. */
+ * row names the last. Keys and refs are indexed by buckets of commands (db.h). */
 #include "store/sqlite/db.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ static const char tables[] =
     /* completed commands are nearly all there are, and are found by going back from the newest */
     "CREATE INDEX command_open ON command (state, in_flight, seq) WHERE state <> 11 OR in_flight;"
 
-    "CREATE TABLE command_key (hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE command_key (place INTEGER PRIMARY KEY) STRICT;" /* db.h says what a place is */
     "CREATE TABLE ref (place INTEGER PRIMARY KEY) STRICT;"
     "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
 
