@@ -42,6 +42,18 @@ static enum rc_status find_key(struct api_call *call, struct rc_sv in_body, stru
     return ret->p ? RC_OK : rc_fail_arena(err, call->arena);
 }
 
+/* The payload as it would be stored. A body that is not larger than the bound cannot hold a larger payload. */
+static enum rc_status check_size(struct api_call *call, struct cel_value payload, struct rc_error *err)
+{
+    if (call->http.body.n <= RC_MAX_PAYLOAD) return RC_OK;
+    struct rc_buf text = rc_buf_in(call->api->scratch, RC_MAX_PAYLOAD);
+    cel_put_json(&text, payload);
+    if (text.status == RC_LIMIT)
+        return rc_fail(err, RC_LIMIT, "the payload has more than the %d bytes that are allowed",
+                       RC_MAX_PAYLOAD);
+    return text.status == RC_OK ? RC_OK : rc_fail(err, text.status, "out of memory");
+}
+
 static void keep_text(char *ret, size_t size, struct rc_sv text)
 {
     size_t n = text.n < size ? text.n : size - 1;
@@ -60,6 +72,7 @@ enum rc_status api_submit(struct api_call *call, struct rc_error *err)
                                        .payload = body->payload,
                                        .refs = body->refs};
     enum rc_status status = find_key(call, body->key, &submission.key, err);
+    if (status == RC_OK) status = check_size(call, body->payload, err);
     if (status != RC_OK) return status;
     call->request = (struct rc_request){.kind = RC_REQUEST_SUBMIT};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, call->arena,
