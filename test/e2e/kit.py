@@ -214,8 +214,8 @@ class Api:
             last.update(self.command(id))
             if last["state"] in states:
                 return dict(last)
-            if last["state"] in ENDED:
-                raise Failure(f"expected {states}, ended as {last['state']}: {last}")
+            if last["state"] in RESTING:
+                raise Failure(f"expected {states}, came to rest as {last['state']}: {last}")
             return None
 
         return eventually(look, lambda: f"{id} becomes {' or '.join(states)}: {last}", most)
@@ -364,7 +364,7 @@ class StandIn:
     def journal(self, method=None, path=None):
         """Entries, oldest first; `path` is a part of the address."""
         text = self.journal_file.read_text() if self.journal_file.exists() else ""
-        entries = [json.loads(line) for line in text.splitlines() if line]
+        entries = [json.loads(line) for line in text.splitlines() if line and "per_page=" not in line]  # those are `pulls`
         return [e for e in entries if (not method or e["method"] == method) and (not path or path in e["path"])]
 
     def fired(self, fault):
