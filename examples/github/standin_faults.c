@@ -1,3 +1,4 @@
+/* The faults, the marker that asks for one inside a request, and the rules that ask for one from outside. */
 #include "standin.h"
 
 #include "base/num.h"

@@ -1,3 +1,4 @@
+/* What was asked and what was done, as JSON lines: in a file, and the newest of them in memory. */
 #include "standin.h"
 
 #include "base/clock.h"

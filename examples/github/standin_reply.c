@@ -1,3 +1,4 @@
+/* Answers: at once, later, in halves, or never; and the time of being down. */
 #include "standin.h"
 
 #include <event2/bufferevent.h>

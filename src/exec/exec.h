@@ -44,7 +44,10 @@ void rc_exec_close(struct rc_exec *);
 typedef enum rc_status rc_secret_fn(void *context, struct rc_sv name, struct rc_arena *,
                                     struct rc_sv *ret_text, struct rc_error *);
 
-/* The executor for HTTP dependencies. What a result says:
+/* The executor for HTTP dependencies. effect.request is {method, path, query?, headers?, body?}: a body that is a
+ * string is sent as it is, anything else as JSON. Every request carries Idempotency-Key, traceparent (one trace per
+ * command, one span per attempt) and User-Agent; what decides about framing and identity cannot be given by a flow.
+ * What a result says:
  *
  *   not sent   nothing of the request left the process. why: not_sent (may work later), address_refused,
  *              configuration (the request or the dependency must be mended; the error names the field)

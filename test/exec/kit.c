@@ -1,3 +1,4 @@
+/* Answers come on the executor's thread and are handed to the test's over a lock. */
 #include "kit.h"
 
 #include "codec/json.h"

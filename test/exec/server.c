@@ -1,3 +1,4 @@
+/* One thread that accepts and one per connection; everything they share is under one lock. */
 #include "server.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+/* Headers and body of an answer, from bytes to values. Everything here was written by somebody else: it is bounded
+ * while it arrives, and what cannot be read makes the answer not usable, never the executor. */
 #include "exec/http/answer.h"
 
 #include "base/limits.h"

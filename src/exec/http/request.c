@@ -249,8 +249,7 @@ static enum rc_status add_own_headers(struct builder *b, const struct http_reque
     char line[96];
     traceparent(b->effect, line);
     status = add_own(b, line);
-    if (status ==
-        RC_OK) { /* also on what only reads: by it, the other side's log and our record name the same attempt */
+    if (status == RC_OK) { /* on a GET too: by it the other side's log and our record name the same attempt */
         memcpy(line, "Idempotency-Key: ", 17);
         rc_h128_hex(b->effect->idempotency_key, line + 17);
         line[49] = '\0';

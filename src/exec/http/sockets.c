@@ -1,3 +1,6 @@
+/* epoll under libcurl's socket interface (curl_multi_socket_action). What is known about a socket is kept by its
+ * number; libcurl says what it waits for, opens and closes through here. Tested with 7.88.1, whose ways are named
+ * where they matter. */
 #include "exec/http/sockets.h"
 
 #include <errno.h>

@@ -21,7 +21,7 @@ struct http_transfer {
     struct http_request request;
     struct http_intake intake;
     rc_us began;
-    bool let_go;      /* the request was allowed to leave (http_transfer.c, before_request) */
+    bool let_go;      /* the request was allowed to leave (transfer.c, before_request) */
     char refused[64]; /* an address that may not be reached; empty: none */
     char error[CURL_ERROR_SIZE];
     struct http_transfer *next;

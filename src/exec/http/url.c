@@ -1,3 +1,5 @@
+/* base + path + query. Templates have encoded what they inserted into the path; here the last check is made that
+ * nothing in it leads out of the base. */
 #include "exec/http/url.h"
 
 #include "base/limits.h"
