@@ -322,11 +322,30 @@ class Server:
                 raise Failure(f"the log has a line that is not JSON: {line!r}") from None
         return found
 
+    @property
+    def cli_env(self):
+        return dict(os.environ, RECOURSE_SERVER=f"http://127.0.0.1:{self.port}", RECOURSE_ACTOR="tester", LC_ALL="C.UTF-8")
+
+    def cli_at_terminal(self, types, *argv, code=0):
+        """Runs the command line at a terminal on which somebody types this; what the terminal shows."""
+        ours, theirs = os.openpty()
+        os.write(ours, types.encode())  # waits there until it is read
+        p = subprocess.Popen([str(RECOURSE), *argv], env=self.cli_env, stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.world.dir)
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError:
+            pass  # the other end is closed
+        os.close(ours)
+        equal(p.wait(PATIENCE), code, f"exit code of {' '.join(argv)}: {shown.decode()}")
+        return shown.decode()
+
     def cli(self, *argv, code=0, stdin="", json_out=False):
-        """Runs the command line against this server; its standard output, or the object in it."""
-        env = dict(os.environ, RECOURSE_SERVER=f"http://127.0.0.1:{self.port}", RECOURSE_ACTOR="tester", LC_ALL="C.UTF-8")
+        """Runs the command line against this server; what it prints, or with json_out the object that it prints."""
         words = [str(RECOURSE), *(str(a) for a in argv), *(["--json"] if json_out else [])]
-        got = subprocess.run(words, env=env, input=stdin, capture_output=True, text=True, timeout=PATIENCE, cwd=self.world.dir)
+        got = subprocess.run(words, env=self.cli_env, input=stdin, capture_output=True, text=True, timeout=PATIENCE, cwd=self.world.dir)
         if got.returncode != code:
             raise Failure(f"{' '.join(words[1:])}: expected exit code {code}, got {got.returncode}: {got.stdout}{got.stderr}")
         return json.loads(got.stdout) if json_out else got.stdout + got.stderr
