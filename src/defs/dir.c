@@ -133,7 +133,7 @@ enum rc_status defs_read_dir(const char *path, struct rc_arena *arena, struct de
     if (!files) return rc_fail_arena(err, arena);
     uint32_t n = 0;
     for (uint32_t i = 0; i < list.n; i++) {
-        struct rc_sv text;
+        struct rc_sv text = {0};
         status = read_file(root, list.name[i].p, arena, &text, err);
         if (status != RC_OK) return status;
         if (text.p) files[n++] = (struct defs_file){.source = list.name[i], .text = text};

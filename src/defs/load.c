@@ -23,7 +23,7 @@ static void complain(struct defs_errors *errors, const struct defs_one *one, str
     uint32_t before = errors->n;
     va_list args;
     va_start(args, format);
-    defs_complain(errors, &source, 0, RC_INVALID, "", format, args);
+    defs_add_error(errors, &source, 0, RC_INVALID, "", format, args);
     va_end(args);
     if (errors->n > before) rc_error_at(&errors->error[before], at.line, at.column);
 }

@@ -109,7 +109,7 @@ bool defs_parse_more(struct defs_file file, struct rc_arena *arena, struct defs_
     if (scratch)
         ok = parse(file, arena, scratch, ret, ret_n, errors);
     else
-        defs_complain_at(errors, &(struct defs_source){.name = file.source}, 0, RC_NOMEM, "out of memory");
+        defs_add_error_at(errors, &(struct defs_source){.name = file.source}, 0, RC_NOMEM, "out of memory");
     if (errors->n > before) sort_errors(errors->error + before, errors->n - before);
     rc_arena_free(scratch);
     return ok;
@@ -119,8 +119,8 @@ enum rc_status defs_parse(struct defs_file file, struct rc_arena *arena, struct 
                           uint32_t *ret_n, struct defs_errors *ret_errors)
 {
     ret_errors->n = ret_errors->total = 0;
-    struct defs_one *one;
-    uint32_t n;
+    struct defs_one *one = NULL;
+    uint32_t n = 0;
     if (!defs_parse_more(file, arena, &one, &n, ret_errors)) return ret_errors->error[0].status;
     *ret = one;
     *ret_n = n;

@@ -47,38 +47,35 @@ struct rc_sv defs_place_text(struct defs_reader *r)
     return rc_buf_sv(&buf);
 }
 
-static bool complain(struct defs_reader *r, uint32_t byte, enum rc_status status, const char *format,
-                     va_list args)
+static void say(struct defs_reader *r, uint32_t byte, enum rc_status status, const char *format, va_list args)
 {
     char pointer[RC_ERROR_POINTER];
     uint32_t n = 0;
     put_pointer(r->place, pointer, &n);
     pointer[n] = 0;
-    return defs_complain(r->errors, r->source, byte, status, pointer, format, args);
+    defs_add_error(r->errors, r->source, byte, status, pointer, format, args);
 }
 
-bool defs_fail(struct defs_reader *r, const struct defs_node *node, enum rc_status status, const char *format,
-               ...)
+void defs_say(struct defs_reader *r, const struct defs_node *node, enum rc_status status, const char *format,
+              ...)
 {
     va_list args;
     va_start(args, format);
-    complain(r, node->at, status, format, args);
+    say(r, node->at, status, format, args);
     va_end(args);
-    return false;
 }
 
-bool defs_fail_byte(struct defs_reader *r, uint32_t byte, enum rc_status status, const char *format, ...)
+void defs_say_byte(struct defs_reader *r, uint32_t byte, enum rc_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    complain(r, byte, status, format, args);
+    say(r, byte, status, format, args);
     va_end(args);
-    return false;
 }
 
-bool defs_fail_arena(struct defs_reader *r, const struct rc_arena *arena)
+void defs_say_arena(struct defs_reader *r, const struct rc_arena *arena)
 {
-    return defs_complain_arena(r->errors, r->source, arena);
+    defs_add_error_of_arena(r->errors, r->source, arena);
 }
 
 const char *defs_node_text(const struct defs_node *node)
@@ -106,7 +103,7 @@ bool defs_want(struct defs_reader *r, const struct defs_node *node, enum defs_no
 struct rc_sv defs_keep(struct defs_reader *r, struct rc_sv text)
 {
     struct rc_sv copy = rc_copy_sv(r->arena, text);
-    if (!copy.p) defs_fail_arena(r, r->arena);
+    if (!copy.p) defs_say_arena(r, r->arena);
     return copy;
 }
 

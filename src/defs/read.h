@@ -87,12 +87,16 @@ struct defs_words {
     size_t n;
 };
 
-/* Complains at a node or at a byte, with the pointer of the place. */
-bool defs_fail(struct defs_reader *, const struct defs_node *, enum rc_status, const char *format, ...)
+/* Adds an error at a node or at a byte, with the pointer of the place. */
+void defs_say(struct defs_reader *, const struct defs_node *, enum rc_status, const char *format, ...)
     RC_PRINTF(4, 5);
-bool defs_fail_byte(struct defs_reader *, uint32_t byte, enum rc_status, const char *format, ...)
+void defs_say_byte(struct defs_reader *, uint32_t byte, enum rc_status, const char *format, ...)
     RC_PRINTF(4, 5);
-bool defs_fail_arena(struct defs_reader *, const struct rc_arena *);
+void defs_say_arena(struct defs_reader *, const struct rc_arena *);
+/* The same as expressions that are false, as those of source.h. */
+#define defs_fail(...)       (defs_say(__VA_ARGS__), false)
+#define defs_fail_byte(...)  (defs_say_byte(__VA_ARGS__), false)
+#define defs_fail_arena(...) (defs_say_arena(__VA_ARGS__), false)
 
 /* "a map", "a list", "text", "a number", "true or false", "nothing": for messages. */
 const char *defs_node_text(const struct defs_node *);

@@ -116,7 +116,7 @@ struct flow_dependency *defs_read_dependency(struct defs_reader *r, const struct
 {
     struct flow_dependency *dependency = RC_NEW(r->arena, struct flow_dependency);
     if (!dependency) {
-        defs_fail_arena(r, r->arena);
+        defs_say_arena(r, r->arena);
         return NULL;
     }
     dependency->concurrent = 32;

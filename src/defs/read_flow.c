@@ -81,14 +81,14 @@ struct flow *defs_read_flow(struct defs_reader *r, const struct defs_node *root)
 {
     struct flow *flow = RC_NEW(r->arena, struct flow);
     if (!flow) {
-        defs_fail_arena(r, r->arena);
+        defs_say_arena(r, r->arena);
         return NULL;
     }
     r->roots = DEFS_ROOT(PAYLOAD);
     if (!defs_read_object(r, root, &flow_table, flow)) return NULL;
     flow->sites = rc_copy(r->arena, r->sites, r->nsites * sizeof *r->sites);
     if (!flow->sites) {
-        defs_fail_arena(r, r->arena);
+        defs_say_arena(r, r->arena);
         return NULL;
     }
     flow->nsites = (uint16_t)r->nsites;

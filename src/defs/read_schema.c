@@ -328,7 +328,7 @@ static const struct flow_schema *read_schema(struct defs_reader *r, const struct
                                              unsigned depth)
 {
     if (depth > RC_MAX_SCHEMA_DEPTH) {
-        defs_fail(r, node, RC_LIMIT, "schemas are nested deeper than %d levels", RC_MAX_SCHEMA_DEPTH);
+        defs_say(r, node, RC_LIMIT, "schemas are nested deeper than %d levels", RC_MAX_SCHEMA_DEPTH);
         return NULL;
     }
     struct build build = {.depth = depth, .schema.max_length = UINT32_MAX};
@@ -338,7 +338,7 @@ static const struct flow_schema *read_schema(struct defs_reader *r, const struct
     build.schema.type = flow_schema_type(&build.schema, r->arena);
     const struct flow_schema *schema = rc_copy(r->arena, &build.schema, sizeof build.schema);
     if (!schema || !schema->type) {
-        defs_fail_arena(r, r->arena);
+        defs_say_arena(r, r->arena);
         return NULL;
     }
     return schema;

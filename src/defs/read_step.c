@@ -66,7 +66,7 @@ static const struct cel_type *type_of_outputs(struct defs_reader *r, const struc
         r->place = place.up;
     }
     const struct cel_type *type = ok ? defs_object_type(r->arena, field, n) : NULL;
-    if (!type && rc_arena_status(r->arena) != RC_OK) defs_fail_arena(r, r->arena);
+    if (!type && rc_arena_status(r->arena) != RC_OK) defs_say_arena(r, r->arena);
     return type;
 }
 

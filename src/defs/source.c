@@ -8,39 +8,36 @@
 
 enum { STRIDE = 256 };
 
-bool defs_complain(struct defs_errors *errors, const struct defs_source *source, uint32_t byte,
-                   enum rc_status status, const char *pointer, const char *format, va_list args)
+void defs_add_error(struct defs_errors *errors, const struct defs_source *source, uint32_t byte,
+                    enum rc_status status, const char *pointer, const char *format, va_list args)
 {
-    if (errors->n && errors->error[0].status == RC_NOMEM) return false;
+    struct rc_error err = {.status = status};
+    vsnprintf(err.text, sizeof err.text, format, args);
+    snprintf(err.pointer, sizeof err.pointer, "%s", pointer);
+    snprintf(err.source, sizeof err.source, "%.*s", RC_SV_ARG(source->name));
+    struct defs_position at = defs_source_position(source, byte);
+    rc_error_at(&err, at.line, at.column);
+    if (errors->n && errors->error[0].status == RC_NOMEM) return;
     if (status == RC_NOMEM) errors->n = errors->total = 0;
     errors->total++;
-    if (errors->n == RC_MAX_DEF_ERRORS) return false;
-    struct rc_error *err = &errors->error[errors->n++];
-    *err = (struct rc_error){.status = status};
-    vsnprintf(err->text, sizeof err->text, format, args);
-    snprintf(err->pointer, sizeof err->pointer, "%s", pointer);
-    snprintf(err->source, sizeof err->source, "%.*s", RC_SV_ARG(source->name));
-    struct defs_position at = defs_source_position(source, byte);
-    rc_error_at(err, at.line, at.column);
-    return false;
+    if (errors->n < RC_MAX_DEF_ERRORS) errors->error[errors->n++] = err;
 }
 
-bool defs_complain_at(struct defs_errors *errors, const struct defs_source *source, uint32_t byte,
-                      enum rc_status status, const char *format, ...)
+void defs_add_error_at(struct defs_errors *errors, const struct defs_source *source, uint32_t byte,
+                       enum rc_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    defs_complain(errors, source, byte, status, "", format, args);
+    defs_add_error(errors, source, byte, status, "", format, args);
     va_end(args);
-    return false;
 }
 
-bool defs_complain_arena(struct defs_errors *errors, const struct defs_source *source,
-                         const struct rc_arena *arena)
+void defs_add_error_of_arena(struct defs_errors *errors, const struct defs_source *source,
+                             const struct rc_arena *arena)
 {
-    struct rc_error err;
+    struct rc_error err = {0};
     enum rc_status status = rc_fail_arena(&err, arena);
-    return defs_complain_at(errors, source, 0, status, "%s", err.text);
+    defs_add_error_at(errors, source, 0, status, "%s", err.text);
 }
 
 /* What YAML 1.2 calls printable, which also is what the library accepts. */

@@ -12,14 +12,17 @@ struct defs_source {
     uint32_t nmarks;
 };
 
-/* Adds an error at a byte of the source; returns false, so that readers can end with it. Out of memory wins
- * over everything: it is kept alone. */
-bool defs_complain(struct defs_errors *, const struct defs_source *, uint32_t byte, enum rc_status,
-                   const char *pointer, const char *format, va_list);
-bool defs_complain_at(struct defs_errors *, const struct defs_source *, uint32_t byte, enum rc_status,
-                      const char *format, ...) RC_PRINTF(5, 6);
+/* Adds an error at a byte of the source. Out of memory wins over everything: it is kept alone. */
+void defs_add_error(struct defs_errors *, const struct defs_source *, uint32_t byte, enum rc_status,
+                    const char *pointer, const char *format, va_list);
+void defs_add_error_at(struct defs_errors *, const struct defs_source *, uint32_t byte, enum rc_status,
+                       const char *format, ...) RC_PRINTF(5, 6);
 /* The arena refused. */
-bool defs_complain_arena(struct defs_errors *, const struct defs_source *, const struct rc_arena *);
+void defs_add_error_of_arena(struct defs_errors *, const struct defs_source *, const struct rc_arena *);
+
+/* The same as expressions that are false, so that readers can end with them (and compilers see it). */
+#define defs_complain_at(...)    (defs_add_error_at(__VA_ARGS__), false)
+#define defs_complain_arena(...) (defs_add_error_of_arena(__VA_ARGS__), false)
 
 /* Checks size, UTF-8 and control characters, and indexes the text. False: the reason is in errors. */
 RC_MUST

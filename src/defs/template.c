@@ -180,7 +180,7 @@ static bool keep_site(struct defs_reader *r, const struct defs_node *node, const
 bool defs_add_site(struct defs_reader *r, const struct defs_node *node, const struct rc_buf *code,
                    struct defs_reach reach, flow_site *ret)
 {
-    const struct cel_prog *prog;
+    const struct cel_prog *prog = NULL;
     return defs_compile(r, node, code, reach, &prog) && keep_site(r, node, prog, ret);
 }
 

@@ -32,7 +32,7 @@ static uint32_t byte_of(const struct builder *b, yaml_mark_t mark)
 }
 
 #define REFUSE(b, at, status, ...)                                                                           \
-    ((b)->bad = true, (void)defs_complain_at((b)->errors, (b)->source, at, status, __VA_ARGS__))
+    ((b)->bad = true, defs_add_error_at((b)->errors, (b)->source, at, status, __VA_ARGS__))
 
 /* ---- one node */
 
@@ -40,13 +40,13 @@ static struct defs_node *new_node(struct builder *b, const yaml_event_t *event, 
 {
     uint32_t at = byte_of(b, event->start_mark);
     if (++b->nodes > RC_MAX_DEF_CELLS) {
-        defs_complain_at(b->errors, b->source, at, RC_LIMIT, "the file has more than %d values",
-                         RC_MAX_DEF_CELLS);
+        defs_add_error_at(b->errors, b->source, at, RC_LIMIT, "the file has more than %d values",
+                          RC_MAX_DEF_CELLS);
         return NULL;
     }
     struct defs_node *node = RC_NEW(b->arena, struct defs_node);
     if (!node) {
-        defs_complain_arena(b->errors, b->source, b->arena);
+        defs_add_error_of_arena(b->errors, b->source, b->arena);
         return NULL;
     }
     node->kind = (uint8_t)kind;

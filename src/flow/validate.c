@@ -57,15 +57,17 @@ static void complain(struct report *report, const struct place *place, const cha
     RC_PRINTF(3, 4);
 static void complain(struct report *report, const struct place *place, const char *format, ...)
 {
-    if (report->n++ >= report->cap) return;
-    struct rc_error *err = &report->errors[report->n - 1];
-    *err = (struct rc_error){.status = RC_INVALID};
     va_list args;
     va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
+    if (report->n < report->cap) {
+        struct rc_error *err = &report->errors[report->n];
+        uint32_t n = 0;
+        *err = (struct rc_error){.status = RC_INVALID};
+        vsnprintf(err->text, sizeof err->text, format, args);
+        put_pointer(place, err->pointer, &n);
+    }
     va_end(args);
-    uint32_t n = 0;
-    put_pointer(place, err->pointer, &n);
+    report->n++;
 }
 
 /* The bit of a value's own type; an integral double is an integer too (JSON Schema has one kind of number).
