@@ -172,7 +172,8 @@ RC_MUST enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *
 /* How many commands are in each state: bounded work is not promised; for tools and tests. */
 RC_MUST enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
 
-/* Every version of every definition, with its text, ascending by id. */
+/* The definitions in force, and the versions that commands were made with, with their texts, ascending by id. Commands that have ended
+ * count, too: they are read, and may be rolled back. */
 RC_MUST enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                            uint32_t *ret_n, struct rc_error *);
 /* One definition by id. */

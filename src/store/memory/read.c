@@ -250,10 +250,10 @@ uint64_t mem_held(const struct rc_memory_disk *disk, struct rc_sv name)
     return held;
 }
 
-static bool holds(const struct rc_memory_disk *disk, uint64_t flow)
+static bool has_commands(const struct rc_memory_disk *disk, uint64_t flow)
 {
     for (uint32_t i = 0; i < disk->ncommands; i++)
-        if (disk->commands[i]->flow == flow && open_command(disk->commands[i])) return true;
+        if (disk->commands[i]->flow == flow) return true;
     return false;
 }
 
@@ -278,7 +278,7 @@ enum rc_status mem_read_definitions(struct rc_reader *reader, struct rc_arena *a
     if (!defs) status = rc_fail_arena(err, arena);
     for (uint32_t i = 0; i < disk->ndefs && status == RC_OK; i++) {
         const struct rc_definition *def = &disk->defs[i]->def;
-        if (def->active || holds(disk, def->id)) status = copy_definition(def, arena, &defs[n++], err);
+        if (def->active || has_commands(disk, def->id)) status = copy_definition(def, arena, &defs[n++], err);
     }
     pthread_mutex_unlock(&disk->lock);
     if (status != RC_OK) return status;

@@ -44,7 +44,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         "SELECT coalesce(sum(commands), 0) FROM tally WHERE flow IN (SELECT id FROM definition WHERE kind = ?"
         " AND name = ?) AND NOT (? >> state & 1)",
     [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
-                    " (SELECT flow FROM tally WHERE commands > 0 AND NOT (? >> state & 1)) ORDER BY id",
+                    " (SELECT flow FROM tally WHERE commands > 0) ORDER BY id",
     [SQ_DEF_AT] = "SELECT " DEF_COLUMNS " FROM definition WHERE id = ?",
 
     [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",

@@ -125,7 +125,6 @@ enum rc_status sq_read_definitions(struct rc_reader *reader, struct rc_arena *ar
     uint32_t n = 0;
     enum rc_status status = RC_OK;
     struct sq run = sq_start(sq_conn_of(reader), SQ_DEF_LIVE);
-    sq_u64(&run, rc_store_ended_states());
     while (status == RC_OK && sq_row(&run)) {
         struct found *found = RC_NEW(arena, struct found);
         status = found ? definition_of(&run, arena, &found->def, err) : rc_fail_arena(err, arena);
