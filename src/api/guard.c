@@ -17,7 +17,7 @@ bool api_is_loopback(const char *address)
 
 static bool same_name(struct rc_sv host, const char *name)
 {
-    return host.n == strlen(name) && strncasecmp(host.p, name, host.n) == 0;
+    return host.n && host.n == strlen(name) && strncasecmp(host.p, name, host.n) == 0;
 }
 
 /* The name in "name", "name:port", "[v6]" or "[v6]:port". */

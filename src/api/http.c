@@ -215,23 +215,31 @@ void http_last(struct http_exchange *exchange)
 
 /* ---- connections --------------------------------------------------------------------------------------- */
 
+/* The local port of a connected socket of TCP; 0 for anything else. */
+static uint16_t port_of_connection(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage most;
+    } address = {0};
+    socklen_t size = sizeof address;
+    if (getpeername(fd, &address.any, &size) != 0) return 0;
+    size = sizeof address;
+    if (getsockname(fd, &address.any, &size) != 0) return 0;
+    if (address.any.sa_family == AF_INET) return ntohs(address.v4.sin_port);
+    return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
+}
+
 /* How many sockets of ours have the listening port: evhttp does not say when a connection ends. */
 static uint32_t count_connections(const struct http_server *server)
 {
     DIR *dir = opendir("/proc/self/fd");
     if (!dir) return server->connections;
     uint32_t n = 0;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        struct sockaddr_storage address;
-        socklen_t size = sizeof address;
-        int fd = (int)strtol(entry->d_name, NULL, 10);
-        if (getpeername(fd, (struct sockaddr *)&address, &size) != 0) continue;
-        size = sizeof address;
-        if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) continue;
-        in_port_t port = address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                                       : ((struct sockaddr_in *)&address)->sin_port;
-        n += (address.ss_family == AF_INET || address.ss_family == AF_INET6) && ntohs(port) == server->port;
-    }
+    for (struct dirent *entry; (entry = readdir(dir));)
+        n += port_of_connection((int)strtol(entry->d_name, NULL, 10)) == server->port;
     closedir(dir);
     return n;
 }

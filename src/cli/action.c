@@ -66,7 +66,7 @@ static int show_target(struct cli *cli, const struct action *action, struct rc_s
     if (cli_text(&what, "step").n) screen_item(&cli->screen, "step", 2 + 10, cli_text(&what, "text"));
     /* a repeat with its own key may be allowed although a new action would not be */
     if (cli_bool(&one, "allowed") || cli_has(cli->args, "key")) return CLI_OK;
-    fflush(cli->screen.out);
+    (void)fflush(cli->screen.out);
     fputs("recourse: not possible now: ", stderr);
     screen_sv(&(struct screen){.out = stderr}, cli_text(&one, "why_not"));
     fputc('\n', stderr);

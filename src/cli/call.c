@@ -84,7 +84,7 @@ int cli_fail(struct cli *cli, const struct cli_reply *reply, const struct rc_err
     struct screen screen;
     screen_open(&screen, stderr);
     if (cli->json && reply && reply->answer.body.kind == CEL_MAP) {
-        fwrite(reply->answer.text.p, 1, reply->answer.text.n, stderr);
+        (void)fwrite(reply->answer.text.p, 1, reply->answer.text.n, stderr);
         fputc('\n', stderr);
         return cli_exit_of(err->status);
     }
@@ -162,7 +162,7 @@ int cli_post(struct cli *cli, struct cli_reply *ret, const char *path, const str
 
 void cli_put_raw(struct cli *cli, const struct cli_reply *reply)
 {
-    fwrite(reply->answer.text.p, 1, reply->answer.text.n, cli->screen.out);
+    (void)fwrite(reply->answer.text.p, 1, reply->answer.text.n, cli->screen.out);
     fputc('\n', cli->screen.out);
 }
 

@@ -53,7 +53,7 @@ static uint32_t put_point(const struct screen *screen, struct rc_sv text)
     if (n == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
         fputc('?', screen->out);
     else
-        fwrite(text.p, 1, n, screen->out);
+        (void)fwrite(text.p, 1, n, screen->out);
     return n ? n : 1;
 }
 

@@ -52,7 +52,7 @@ void rc_client_close(struct rc_client *client)
     free(client);
 }
 
-static size_t on_body(char *p, size_t size, size_t n, void *context)
+static size_t on_body(const char *p, size_t size, size_t n, void *context)
 {
     struct gathering *gather = context;
     rc_put(&gather->body, (struct rc_sv){p, (uint32_t)(size * n)});
@@ -71,7 +71,7 @@ static struct rc_sv header_value(struct rc_sv line, const char *name)
     return value;
 }
 
-static size_t on_header(char *p, size_t size, size_t n, void *context)
+static size_t on_header(const char *p, size_t size, size_t n, void *context)
 {
     struct rc_client_answer *answer = ((struct gathering *)context)->answer;
     struct rc_sv line = {p, (uint32_t)(size * n)}, etag = header_value(line, "ETag");

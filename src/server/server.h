@@ -55,7 +55,7 @@ struct server {
 RC_MUST
 enum rc_status loop_start(struct server *, struct rc_error *);
 void loop_stop(struct server *); /* after the turn that runs */
-void loop_wake(void *server);
+void loop_wake(void *context); /* the server */
 struct rc_tick loop_tick(struct server *); /* one thread at a time */
 
 /* ---- definitions.c */

@@ -199,7 +199,8 @@ static void test_decode_bounds(void **state)
     assert_true(strlen(fix->api.errors[0].pointer) < RC_ERROR_POINTER);
     size_t n = 0;
     json[n++] = '{';
-    for (int i = 0; i < 100; i++) n += (size_t)snprintf(json + n, sizeof json - n, "%s\"k%d\":1", i ? "," : "", i);
+    for (int i = 0; i < 100; i++)
+        n += (size_t)snprintf(json + n, sizeof json - n, "%s\"k%d\":1", i ? "," : "", i);
     strcpy(json + n, "}");
     assert_int_equal(decode(fix, json, &body, &err), RC_INVALID);
     assert_int_equal(fix->api.nerrors, API_ERRORS);
@@ -231,7 +232,7 @@ static void test_routes(void **state)
         assert_true((api_routes[i].method == HTTP_POST) == (api_routes[i].finish != NULL));
         for (uint32_t k = 0; k < i; k++)
             assert_true(api_routes[i].method != api_routes[k].method ||
-                        strcmp(api_routes[i].path, api_routes[k].path));
+                        strcmp(api_routes[i].path, api_routes[k].path) != 0);
     }
 }
 
