@@ -66,7 +66,7 @@ static enum rc_status fill_request(const struct rc_apply *apply, struct rc_arena
     return RC_OK;
 }
 
-enum rc_status rc_apply_plan(struct rc_reader *reader, const struct defs_file *files, uint32_t nfiles,
+enum rc_status rc_apply_plan(const struct rc_shelf *shelf, const struct defs_file *files, uint32_t nfiles,
                              bool prune, struct rc_arena *arena, struct rc_apply *ret,
                              struct rc_request *ret_request, struct defs_errors *ret_errors,
                              struct rc_error *err)
@@ -81,7 +81,11 @@ enum rc_status rc_apply_plan(struct rc_reader *reader, const struct defs_file *f
         if (err) *err = ret_errors->error[0];
         return status;
     }
+    struct rc_reader *reader;
+    status = shelf->borrow(shelf->context, &reader, err);
+    if (status != RC_OK) return status;
     status = read_active(reader, arena, &stored, &nstored, err);
+    shelf->give_back(shelf->context);
     if (status != RC_OK) return status;
     status = defs_plan(stored, nstored, ones, nones, arena, &apply.changes, &apply.n, err);
     if (status != RC_OK) return status;

@@ -151,17 +151,14 @@ enum rc_status api_apply(struct api_call *call, struct rc_error *err)
 {
     const struct apply_body *body = call->body;
     struct defs_file *files = NULL;
-    struct rc_reader *reader;
     const struct rc_shelf *shelf = &call->api->options.shelf;
     struct defs_errors *errors = RC_NEW(call->arena, struct defs_errors);
     struct rc_apply *apply = RC_NEW(call->arena, struct rc_apply);
     if (!errors || !apply) return rc_fail_arena(err, call->arena);
     enum rc_status status = read_files(call, body->files, &files, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
-    status = rc_apply_plan(reader, files, body->files.n, body->prune, call->arena, apply, &call->request,
+    status = rc_apply_plan(shelf, files, body->files.n, body->prune, call->arena, apply, &call->request,
                            errors, err);
-    shelf->give_back(shelf->context);
     if (status != RC_OK) return errors->n ? say_errors(call, errors, status, err) : status;
     call->state = apply;
     if (body->dry_run || apply->added + apply->changed + apply->removed == 0) {

@@ -111,13 +111,10 @@ static enum rc_status apply_in(struct server *server, struct rc_arena *arena, st
     struct defs_file *files = NULL;
     uint32_t n = 0;
     struct rc_apply apply;
-    struct rc_reader *reader;
-    struct rc_shelf shelf = shelf_door(&server->shelf);
+    const struct rc_shelf shelf = shelf_door(&server->shelf);
     enum rc_status status = defs_read_dir(server->options.definitions, arena, &files, &n, err);
-    if (status == RC_OK) status = shelf.borrow(shelf.context, &reader, err);
     if (status != RC_OK) return status;
-    status = rc_apply_plan(reader, files, n, false, arena, &apply, request, errors, err);
-    shelf.give_back(shelf.context);
+    status = rc_apply_plan(&shelf, files, n, false, arena, &apply, request, errors, err);
     if (status == RC_OK && apply.added + apply.changed) status = ask_engine(server->engine, request, err);
     if (status == RC_OK) log_changes(&apply);
     return status;

@@ -275,7 +275,9 @@ int serve_run(const struct serve_options *options)
     if (status == RC_OK) status = open_api(&server, &err);
     if (status == RC_OK) {
         log_started(&server);
+        notify_manager("READY=1");
         wait_for_end(&server, &signals);
+        notify_manager("STOPPING=1");
         stop(&server, &signals);
     } else {
         rc_log(RC_LOG_ERROR, "start", "%s", err.text);

@@ -54,8 +54,8 @@ struct server {
 /* ---- loop.c: the engine's thread */
 RC_MUST
 enum rc_status loop_start(struct server *, struct rc_error *);
-void loop_stop(struct server *); /* after the turn that runs */
-void loop_wake(void *context); /* the server */
+void loop_stop(struct server *);           /* after the turn that runs */
+void loop_wake(void *context);             /* the server */
 struct rc_tick loop_tick(struct server *); /* one thread at a time */
 
 /* ---- definitions.c */
@@ -72,6 +72,10 @@ enum rc_status definitions_apply(struct server *);
 /* The page beside the store, made where it is not there. */
 RC_MUST enum rc_status page_open(const char *store, struct rc_suspects **ret, struct rc_error *);
 void page_close(struct rc_suspects *);
+
+/* ---- notify.c */
+/* "READY=1", "STOPPING=1" for systemd. */
+void notify_manager(const char *state);
 
 /* ---- serve.c */
 /* Runs until a signal says stop; returns the exit code. */
