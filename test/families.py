@@ -44,8 +44,10 @@ class Build:
     def reports(self):
         return self.folder / "sanitizer-reports"
 
-    def environment(self):
-        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_BUILD=str(self.folder))
+    def environment(self, long):
+        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+        if long:
+            env["RC_E2E_LONG"] = "1"
         log = f"log_path={self.reports}/report"
         if "address" in self.sanitizer:
             env["ASAN_OPTIONS"] = f"{log}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
@@ -112,9 +114,11 @@ def build(which, box):
         left = max(1, box - (time.monotonic() - start))
         code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), "all", "meson-test-prereq"], left, log)
     BUILT[which] = code == 0
+    output = log.read_text(errors="replace").splitlines()
+    failed = next((i for i, line in enumerate(output) if line.startswith("FAILED")), None)
     why = "out of time" if code is None else f"code {code}"
     return one(f"build with {which.cc} ({' '.join(which.options)})", code == 0, time.monotonic() - start, why,
-               log.read_text(errors="replace").splitlines())
+               output[-TAIL:] if failed is None else output[failed:failed + TAIL])
 
 
 def tests_of(which):
@@ -125,8 +129,8 @@ def names_of(which, suite):
     return [t["name"] for t in tests_of(which) if any(s.split(":")[-1] == suite for s in t["suite"])]
 
 
-def suite(which, name, box):
-    """One suite of Meson tests of a build."""
+def suite(which, name, long, box):
+    """One suite of Meson tests of a build; `long`: with the cases that take long."""
     expected = names_of(which, name)
     log = which.folder / "meson-logs" / f"{name}.json"
     which.reports.mkdir(exist_ok=True)
@@ -136,7 +140,7 @@ def suite(which, name, box):
     if expected:
         code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", name,
                     "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience)],
-                   box, LOGS / f"{which.name}-{name}.log", which.environment())
+                   box, LOGS / f"{which.name}-{name}.log", which.environment(long))
     count = count_log(log, expected, say)
     if code and not count.failed:
         count.fail("meson")
@@ -241,8 +245,8 @@ class Family:
     larger: bool = False  # with --ci only
 
 
-def suites(of, names, box, larger=False):
-    return [Family(f"{of.name} {name}", box, partial(suite, of, name), of, larger) for name in names]
+def suites(of, names, box, larger=False, long=False):
+    return [Family(f"{of.name} {name}", box, partial(suite, of, name, long), of, larger) for name in names]
 
 
 MINUTE = 60
@@ -255,7 +259,7 @@ FAMILIES = [
     *suites(ASAN, ("unit", "golden", "contract", "conformance"), 8 * MINUTE),
     *suites(ASAN, ("e2e",), 8 * MINUTE, larger=True),
     Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
-    *suites(CLANG, SUITES, 5 * MINUTE, larger=True),
+    *suites(CLANG, SUITES, 8 * MINUTE, larger=True, long=True),
     *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),
 ]
 

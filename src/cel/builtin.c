@@ -1,3 +1,4 @@
+/* The table of operators and functions. The checker picks a row by its arguments; apply.c does what `fn` says. */
 #include "cel/builtin.h"
 
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* Secret texts: literal text with holes that only the sender fills (secret.h has the form). */
 #include "cel/secret.h"
 
 enum { MARK = 0xff };

@@ -1,3 +1,4 @@
+/* The page of suspects: plain stores to mapped memory, no system call, because every unit is named on it. */
 #include "engine/suspects.h"
 
 #include "base/limits.h"
