@@ -2,6 +2,7 @@
  * where nobody asked. */
 #include "server/server.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
