@@ -142,6 +142,7 @@ def definitions(world):
     files = [{"source": "f.yaml", "text": flow}, {"source": "d.yaml", "text": dependency}]
     dry = api.post("/v1/definitions", {"files": files, "dry_run": True}).must(200).json
     equal((dry["applied"], dry["kept"], dry["added"]), (False, 2, 0), "a dry run of the same")
+    api.submit(PR, pull(1)).must(201)  # the first version has a command
     files[0]["text"] = flow.replace("on_failure: keep", "on_failure: review")
     changed = api.post("/v1/definitions", {"files": files}).must(200).json
     equal((changed["applied"], changed["changed"]), (True, 1), "a change")
