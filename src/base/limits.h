@@ -27,6 +27,7 @@ enum {
     RC_MAX_DEF_ERRORS = 32,        /* errors of definitions that are told at a time */
     RC_MAX_DIFF_CELLS = 1 << 20,   /* lines times lines that are compared for a diff */
     RC_MAX_DIFF = 64 << 10,        /* bytes of one diff */
+    RC_MAX_OUTPUT_NAMES = 256,     /* outputs of one step */
     RC_MAX_PROPERTIES = 1024,      /* properties of one object in a payload schema */
     RC_MAX_TIMEOUT_S = 3600,       /* longest timeout of an attempt */
     RC_MAX_SPAN_DAYS = 3650,       /* longest span in a definition */

@@ -14,6 +14,11 @@ static int by_kind_and_name(const void *a, const void *b)
     return c ? c : (x->at.line > y->at.line) - (x->at.line < y->at.line);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return rc_sv_cmp(((const struct defs_one *)a)->name, ((const struct defs_one *)b)->name);
+}
+
 static void complain(struct defs_errors *errors, const struct defs_one *one, struct defs_position at,
                      const char *format, ...) RC_PRINTF(4, 5);
 static void complain(struct defs_errors *errors, const struct defs_one *one, struct defs_position at,
@@ -39,20 +44,17 @@ static void check_names(const struct defs_one *one, uint32_t n, struct defs_erro
     }
 }
 
-static void check_calls(const struct defs_one *one, const struct defs_one *all, uint32_t n,
+/* `all` is sorted, and dependencies stand behind flows: from `first` on. */
+static void check_calls(const struct defs_one *one, const struct defs_one *all, uint32_t first, uint32_t n,
                         struct defs_errors *errors)
 {
     for (uint32_t i = 0; i < one->flow->ndependencies; i++) {
         struct rc_near near = {.wanted = one->flow->dependencies[i]};
-        bool found = false;
-        for (uint32_t k = 0; k < n && !found; k++) {
-            if (all[k].kind != DEFS_DEPENDENCY) continue;
-            found = rc_sv_eq(all[k].name, near.wanted);
-            rc_near_try(&near, all[k].name);
-        }
-        if (!found)
-            complain(errors, one, one->called[i], "the dependency '%.*s' is not defined%s",
-                     RC_SV_ARG(near.wanted), defs_hint(near.best).text);
+        struct defs_one wanted = {.kind = DEFS_DEPENDENCY, .name = near.wanted};
+        if (n > first && bsearch(&wanted, all + first, n - first, sizeof *all, by_name)) continue;
+        for (uint32_t k = first; k < n && errors->n < RC_MAX_DEF_ERRORS; k++) rc_near_try(&near, all[k].name);
+        complain(errors, one, one->called[i], "the dependency '%.*s' is not defined%s",
+                 RC_SV_ARG(near.wanted), defs_hint(near.best).text);
     }
 }
 
@@ -89,8 +91,9 @@ enum rc_status defs_load(const struct defs_file *files, uint32_t nfiles, struct 
     if (!read_all(files, nfiles, arena, &all, &n, ret_errors)) return ret_errors->error[0].status;
     if (n) qsort(all, n, sizeof *all, by_kind_and_name);
     check_names(all, n, ret_errors);
-    for (uint32_t i = 0; i < n; i++)
-        if (all[i].kind == DEFS_FLOW) check_calls(&all[i], all, n, ret_errors);
+    uint32_t flows = 0;
+    while (flows < n && all[flows].kind == DEFS_FLOW) flows++;
+    for (uint32_t i = 0; i < flows; i++) check_calls(&all[i], all, flows, n, ret_errors);
     if (ret_errors->n) return ret_errors->error[0].status;
     *ret = all;
     *ret_n = n;

@@ -78,6 +78,11 @@ void defs_say_arena(struct defs_reader *r, const struct rc_arena *arena)
     defs_add_error_of_arena(r->errors, r->source, arena);
 }
 
+bool defs_is_full(const struct defs_reader *r)
+{
+    return r->errors->n == RC_MAX_DEF_ERRORS;
+}
+
 const char *defs_node_text(const struct defs_node *node)
 {
     if (node->kind == DEFS_MAP) return "a map";
@@ -126,7 +131,7 @@ static const struct defs_field *field_of(const struct defs_table *table, struct 
 static bool refuse_unknown(struct defs_reader *r, const struct defs_node *key, const struct defs_table *table)
 {
     struct rc_near near = {.wanted = key->text};
-    for (size_t i = 0; i < table->n; i++)
+    for (size_t i = 0; i < table->n && !defs_is_full(r); i++)
         if (table->field[i].need != DEFS_LATER) rc_near_try(&near, rc_sv_of(table->field[i].name));
     return defs_fail(r, key, RC_INVALID, "unknown field '%.*s'%s", RC_SV_ARG(key->text),
                      defs_hint(near.best).text);

@@ -98,6 +98,9 @@ void defs_say_arena(struct defs_reader *, const struct rc_arena *);
 #define defs_fail_byte(...)  (defs_say_byte(__VA_ARGS__), false)
 #define defs_fail_arena(...) (defs_say_arena(__VA_ARGS__), false)
 
+/* No more errors will be kept: what only serves their words (places, hints) is not worth its time any more. */
+bool defs_is_full(const struct defs_reader *);
+
 /* "a map", "a list", "text", "a number", "true or false", "nothing": for messages. */
 const char *defs_node_text(const struct defs_node *);
 /* Complains unless the node is of the kind; `what` says what the field wants: "a map of headers". */

@@ -297,13 +297,15 @@ static bool check_required(struct defs_reader *r, const struct build *build)
          name = name->next) {
         struct rc_near near = {.wanted = name->text};
         uint32_t i = 0;
-        for (; i < build->schema.nproperties && !rc_sv_eq(property[i].name, name->text); i++)
-            rc_near_try(&near, property[i].name);
-        if (name->kind == DEFS_SCALAR && i < build->schema.nproperties)
+        while (i < build->schema.nproperties && !rc_sv_eq(property[i].name, name->text)) i++;
+        if (name->kind == DEFS_SCALAR && i < build->schema.nproperties) {
             property[i].required = true;
-        else
-            ok = defs_fail(r, name, RC_INVALID, "'%.*s' is none of the properties%s", RC_SV_ARG(name->text),
-                           defs_hint(near.best).text);
+            continue;
+        }
+        for (i = 0; i < build->schema.nproperties && !defs_is_full(r); i++)
+            rc_near_try(&near, property[i].name);
+        ok = defs_fail(r, name, RC_INVALID, "'%.*s' is none of the properties%s", RC_SV_ARG(name->text),
+                       defs_hint(near.best).text);
     }
     return ok;
 }

@@ -52,6 +52,13 @@ static bool read_retry(struct defs_reader *r, const struct defs_node *node, void
 
 /* ---- outputs */
 
+static bool want_outputs(struct defs_reader *r, const struct defs_node *node)
+{
+    if (!defs_want(r, node, DEFS_MAP, "a map of names to values")) return false;
+    if (node->n <= RC_MAX_OUTPUT_NAMES) return true;
+    return defs_fail(r, node, RC_LIMIT, "a step has at most %d outputs", RC_MAX_OUTPUT_NAMES);
+}
+
 /* The names as a type: what `outputs` are. */
 static const struct cel_type *type_of_outputs(struct defs_reader *r, const struct defs_node *map)
 {
@@ -81,7 +88,7 @@ static bool read_outputs(struct defs_reader *r, const struct defs_node *node, vo
 {
     (void)arg;
     r->outputs = &cel_dyn; /* where they cannot be read, what uses them is not to blame */
-    if (!defs_want(r, node, DEFS_MAP, "a map of names to values")) return false;
+    if (!want_outputs(r, node)) return false;
     const struct cel_type *type = type_of_outputs(r, node);
     if (!type) return false;
     r->outputs = type;
@@ -103,7 +110,7 @@ static bool read_check_outputs(struct defs_reader *r, const struct defs_node *no
                                const void *arg)
 {
     (void)arg;
-    if (!defs_want(r, node, DEFS_MAP, "a map of names to values")) return false;
+    if (!want_outputs(r, node)) return false;
     bool ok = true;
     for (const struct defs_node *key = node->first; key && r->outputs != &cel_dyn; key = key->next) {
         struct rc_near near = {.wanted = key->text};
@@ -279,11 +286,12 @@ static bool read_need(struct defs_reader *r, const struct defs_node *id, flow_no
 {
     struct rc_near near = {.wanted = id->text};
     uint32_t at = 1;
-    for (; at < r->ndone && !(id->text.n && rc_sv_eq(r->done[at].id, id->text)); at++)
-        rc_near_try(&near, r->done[at].id);
-    if (id->kind != DEFS_SCALAR || at == r->ndone)
+    while (at < r->ndone && !(id->text.n && rc_sv_eq(r->done[at].id, id->text))) at++;
+    if (id->kind != DEFS_SCALAR || at == r->ndone) {
+        for (uint32_t i = 1; i < r->ndone && !defs_is_full(r); i++) rc_near_try(&near, r->done[i].id);
         return defs_fail(r, id, RC_INVALID, "'%.*s' is no earlier step%s", RC_SV_ARG(id->text),
                          defs_hint(near.best).text);
+    }
     for (uint32_t i = 0; i < *n; i++)
         if (need[i] == at) return defs_fail(r, id, RC_INVALID, "'%.*s' is here twice", RC_SV_ARG(id->text));
     need[(*n)++] = (flow_node)at;

@@ -219,7 +219,7 @@ static bool check_parts(struct defs_reader *r, const struct defs_node *node, con
                         enum defs_use use, struct defs_reach reach)
 {
     bool ok = true, whole = is_whole(parts, use);
-    for (uint32_t i = 0; i < parts->n; i++) {
+    for (uint32_t i = 0; i < parts->n && !defs_is_full(r); i++) {
         const struct part *part = &parts->part[i];
         const struct cel_type *type = NULL;
         if (!part->insertion) continue;
@@ -233,7 +233,7 @@ static bool check_parts(struct defs_reader *r, const struct defs_node *node, con
         ok = defs_fail_byte(r, defs_node_byte(r->source, node, part->at), RC_INVALID,
                             "this is of type %.*s, and text cannot be made of that", RC_SV_ARG(name));
     }
-    return ok;
+    return ok && !defs_is_full(r);
 }
 
 static void put_part(struct rc_buf *code, const struct part *part, const char *function)
