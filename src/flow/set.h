@@ -12,13 +12,6 @@ struct flow_set {
     uint32_t ndependencies;
 };
 
-/* Makes a set of definitions that stay where they are: active[i] says whether flows[i] is in force. Sorts
- * them. RC_INVALID where an id, an active name or a dependency's name occurs twice. */
-RC_MUST
-enum rc_status flow_set_new(const struct flow *const *flows, const bool *active, uint32_t nflows,
-                            const struct flow_dependency *const *dependencies, uint32_t ndependencies,
-                            struct rc_arena *, const struct flow_set **ret, struct rc_error *);
-
 /* NULL where there is none. */
 const struct flow *flow_set_version(const struct flow_set *, uint64_t id);
 const struct flow *flow_set_active(const struct flow_set *, struct rc_sv name);
