@@ -121,6 +121,7 @@ def count_log(path, expected, say):
             seen.add(entry["name"])
             count = count_test(entry)
             report(entry, count, say)
+            count.failures = [f"{entry['name']}: {why}".rstrip(": ") for why in count.failures]
             total.add(count)
     for name in expected:
         if name not in seen:

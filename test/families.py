@@ -129,6 +129,16 @@ def names_of(which, suite):
     return [t["name"] for t in tests_of(which) if any(s.split(":")[-1] == suite for s in t["suite"])]
 
 
+def distinct_reports(which):
+    """What a sanitizer found, in any process: {lines of one report: how often its last line was said}."""
+    said = {}
+    for path in sorted(which.reports.iterdir()):
+        lines = tuple(line for line in path.read_text(errors="replace").splitlines() if line.strip())
+        first, times = said.get(lines[-1:], (lines, 0))
+        said[lines[-1:]] = (first, times + 1)
+    return {lines or ("an empty report",): times for lines, times in said.values()}
+
+
 def suite(which, name, long, box):
     """One suite of Meson tests of a build; `long`: with the cases that take long."""
     expected = names_of(which, name)
@@ -145,10 +155,10 @@ def suite(which, name, long, box):
     if code and not count.failed:
         count.fail("meson")
         say(f"FAIL {name} tests of {which.name}: meson test ended with code {code}, see {LOGS}/{which.name}-{name}.log")
-    for report in sorted(which.reports.iterdir()):
-        count.fail(report.name)
-        say(f"FAIL {name} tests of {which.name}: a sanitizer reports")
-        for line in report.read_text(errors="replace").splitlines()[:TAIL]:
+    for report, times in distinct_reports(which).items():
+        count.fail(f"{name} tests of {which.name}: {report[-1]}")
+        say(f"FAIL {name} tests of {which.name}: a sanitizer reports ({times} times):")
+        for line in report[:TAIL]:
             say(f"     | {line}")
     return count
 
@@ -300,7 +310,7 @@ def main():
     total = run_families(chosen)
     say(f"== {time.monotonic() - start:.0f} s")
     for why in total.failures if total.failed else ():
-        say(f"failed: {why}" if why else "failed")
+        say(f"failed: {why}")
     say(str(total) if total.total else "0 passed, 1 failed")
     return 0 if total.passed and not total.failed else 1
 

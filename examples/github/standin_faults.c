@@ -47,7 +47,8 @@ bool fault_parse(struct rc_sv text, struct fault *ret)
     for (size_t i = 0; i < FAULTS; i++) {
         if (!rc_sv_is(name, faults[i].name)) continue;
         uint64_t arg = faults[i].arg;
-        struct rc_sv digits = {colon + 1, colon ? text.n - (uint32_t)(colon - text.p) - 1 : 0};
+        struct rc_sv digits = {0};
+        if (colon) digits = (struct rc_sv){colon + 1, text.n - (uint32_t)(colon - text.p) - 1};
         if (colon && (!faults[i].takes_arg || !rc_parse_u64(digits, &arg) || arg > ARG_MAX)) return false;
         fault.kind = faults[i].kind;
         fault.arg = (uint32_t)arg;

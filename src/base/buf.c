@@ -114,6 +114,6 @@ void rc_put_json(struct rc_buf *buf, struct rc_sv text)
             rc_put(buf, RC_SV("\xef\xbf\xbd"));
         run = ++at;
     }
-    rc_put(buf, (struct rc_sv){text.p + run, at - run});
+    if (run < at) rc_put(buf, (struct rc_sv){text.p + run, at - run});
     rc_put_char(buf, '"');
 }

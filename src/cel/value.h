@@ -25,9 +25,9 @@ enum cel_kind {
                       bits */
     CEL_TIMESTAMP, /* i seconds since 1970 and n (0 to 999999999) nanoseconds */
     CEL_TYPE,      /* the name of a type, as text */
-    CEL_SECRET,    /* the name of a secret, alone or inside text: a hole that only the sender fills; read it with
+    CEL_SECRET, /* the name of a secret, alone or inside text: a hole that only the sender fills; read it with
                       cel/secret.h */
-    CEL_UNKNOWN,   /* prove and rehearse: u is the number of the site that must be decided */
+    CEL_UNKNOWN, /* prove and rehearse: u is the number of the site that must be decided */
     CEL_KINDS
 };
 

@@ -8,4 +8,4 @@
  * CEL_INT, others CEL_DOUBLE; a number too large for both is an error. The value borrows nothing from `text`.
  * Errors: RC_SYNTAX with line and column; RC_LIMIT; RC_NOMEM. Thread-safe (one arena per thread). */
 RC_MUST enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *, struct cel_value *ret_value,
-                             struct rc_error *);
+                                     struct rc_error *);

@@ -21,7 +21,8 @@ static void tell_gate(struct rc_draft *draft, uint32_t at, enum rc_message_kind 
 void rc_step_want(struct rc_draft *draft, uint32_t at)
 {
     draft->c.node[at].phase = RC_PHASE_READY;
-    draft->c.data[at].times.due = draft->c.id.created; /* the oldest command first: what was begun is brought to its end */
+    draft->c.data[at].times.due =
+        draft->c.id.created; /* the oldest command first: what was begun is brought to its end */
     tell_gate(draft, at, RC_MSG_WANT);
 }
 
