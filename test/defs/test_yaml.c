@@ -91,6 +91,8 @@ static const struct {
     {"machine", "machine: x\n", "f.yaml:1:1: documents of kind 'machine' are not supported in this version"},
     {"source", "source: x\n", "f.yaml:1:1: documents of kind 'source' are not supported in this version"},
     {"vars", "vars: {}\n", "f.yaml:1:1: documents of kind 'vars' are not supported in this version"},
+    {"a document without its mark", DEP "...\n" DEP,
+     "f.yaml:5:1: not YAML: did not find expected <document start>"},
     {"second document", DEP "---\nkind: http\n",
      "f.yaml:5:1: a document begins with 'flow: NAME' or 'dependency: NAME', not with 'kind'"},
 };
