@@ -47,11 +47,10 @@ void api_end(struct api_call *call)
 
 static void send(struct api_call *call)
 {
-    struct http_field fields[API_FIELDS + 2];
+    struct http_field fields[API_FIELDS + 1];
     memcpy(fields, call->field, sizeof call->field);
     uint32_t n = call->nfields;
     fields[n++] = (struct http_field){"Content-Type", call->content_type};
-    fields[n++] = (struct http_field){"Cache-Control", "no-store"};
     http_answer(call->exchange, call->status, fields, n, rc_buf_sv(&call->out));
     api_end(call);
 }

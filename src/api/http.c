@@ -187,9 +187,14 @@ void http_answer(struct http_exchange *exchange, int status, const struct http_f
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     /* a header that cannot be added (no memory, or a line break in its value) is left out */
     for (uint32_t i = 0; i < nfields; i++) (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
-    (void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+    /* what a browser may show as a page of its own: it must not guess at the type, nor keep a copy */
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    if (method != EVHTTP_REQ_POST) {
+        (void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+        (void)evhttp_add_header(headers, "Cache-Control", "no-store");
+    }
     struct evbuffer *output = evhttp_request_get_output_buffer(request);
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+    if (method == EVHTTP_REQ_HEAD) {
         char length[16];
         snprintf(length, sizeof length, "%u", body.n);
         (void)evhttp_add_header(headers, "Content-Length", length);

@@ -69,7 +69,8 @@ struct rc_sv http_header(const struct http_exchange *, const char *name, bool *r
 struct http_field {
     const char *name, *value;
 };
-/* Ends the exchange: it is gone afterwards. `body` is copied. Content-Length, Date and nosniff are added. */
+/* Ends the exchange: it is gone afterwards. `body` is copied. Content-Length and Date are added, and nosniff
+ * and no-store unless it answers a POST. */
 void http_answer(struct http_exchange *, int status, const struct http_field *fields, uint32_t nfields,
                  struct rc_sv body);
 /* Ends the exchange without an answer: the connection is closed. Not from within the handler. */

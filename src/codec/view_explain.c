@@ -109,6 +109,19 @@ static void put_affected(const struct telling *tell)
     rc_json_end_object(json);
 }
 
+/* Did the other side receive what was to be done (or undone)? What it said to a later check is another matter. */
+static enum rc_received received_of(const struct telling *tell)
+{
+    for (uint32_t i = tell->n; i-- > 0;) {
+        const struct rc_view_attempt *one = &tell->attempts[i];
+        if (one->node != tell->facts->node || (one->purpose != RC_ACT && one->purpose != RC_UNDO)) continue;
+        if (!one->result || one->result->reach == RC_SENT)
+            return RC_RECEIVED_MAYBE; /* in flight, lost, no answer */
+        return one->result->reach == RC_ANSWERED ? RC_RECEIVED_YES : RC_RECEIVED_NO;
+    }
+    return tell->facts->received;
+}
+
 static void put_received(const struct telling *tell)
 {
     struct rc_json *json = tell->json;
@@ -123,7 +136,7 @@ static void put_received(const struct telling *tell)
         [RC_RECEIVED_NO] = {"no", "No: the request never reached ", "."},
         [RC_RECEIVED_YES] = {"yes", "Yes: ", " answered it."},
         [RC_RECEIVED_MAYBE] = {"maybe", "Maybe: the request left, but what ", " did with it is not known."}};
-    unsigned which = tell->facts->received <= RC_RECEIVED_MAYBE ? tell->facts->received : RC_RECEIVED_MAYBE;
+    enum rc_received which = received_of(tell);
     struct rc_sv name = dependency_of(tell->command, at);
     struct rc_buf text = rc_buf_in(json->buf->arena, SENTENCE_BYTES);
     rc_put_text(&text, word[which].before);
