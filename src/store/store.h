@@ -1,43 +1,51 @@
 #pragma once
-/* The storage contract. One suite (test/contract) holds every implementation to it.
+/* The storage contract. One suite (test/store/test_contract.c) holds every implementation to it, and another one
+ * (test_faults.c) breaks the disk under it.
  *
- * WHAT IS STORED. History is the truth: one record per step of an aggregate, append-only, holding the cause
- * and the changes. All else is derived from the same records and exists to be found: the row of a command
- * (its state, what lists need), its refs, its key, and the rows of work (steps that wait for a place or for a
- * time). A command is loaded by folding its history.
+ * WHAT IS STORED. History is the truth: one record per step of an aggregate, append-only, holding the cause and the
+ * changes. All else is derived from the same records and exists to be found: the row of a command (its state, what lists
+ * need), its refs, its key, how many commands are in which state, and the rows of work (steps that wait for a place or
+ * for a time). A command is loaded by folding its history.
  *
- * ONE WRITER. A struct rc_store is used by one thread, the engine's; it sees its own commits at once. Any
- * number of struct rc_reader, each used by one thread at a time, see committed state only, never hold up the
- * writer, and never see half a batch.
+ * ONE WRITER. A struct rc_store is used by one thread, the engine's; it sees its own commits at once. Any number of
+ * struct rc_reader, each used by one thread at a time, see committed state only, never hold up the writer, and never see
+ * half a batch. Each call sees one state of the store; two calls may see two.
  *
- * ONE COMMIT. rc_store_commit takes a batch and makes all of it durable or nothing of it:
- *   RC_OK              everything is on stable storage (synced) and visible to readers that start after this.
- *   RC_FULL            nothing happened and the store goes on working: the disk has no room for new work. The
- * reserve (below) may still let a batch through that is marked `essential`. RC_IO, RC_NOMEM    nothing
- * happened, surely; the same batch may be tried again. RC_COMMIT_UNKNOWN  it is not known whether the batch
- * is there. The handle is poisoned: every later call answers RC_IO. The caller tells nobody anything, closes
- * it, opens the store again and reads state anew: what it finds is the truth. An answer to a client never
- * precedes RC_OK.
+ * ONE COMMIT. rc_store_commit takes a batch and makes all of it durable or nothing of it. It answers
  *
- * THE RESERVE. A store keeps preallocated room, so that results of what has already left and operators'
- * actions still commit when the disk is full. A batch that is not essential is refused with RC_FULL as soon
- * as the reserve could not be held or refilled; rc_store_room says so beforehand, so that no new attempt
- * leaves. It is refilled when there is room again, and work resumes.
+ * - RC_OK: everything is on stable storage (synced) and visible to reads that start after this. An answer to a client
+ * never precedes it.
  *
- * WHO MAY OPEN. One process at a time (RC_LOCKED names the other's pid where it can); never a store with a
- * newer schema (RC_NEWER), nor one that does not pass its check (RC_DAMAGED says what and where). Creating is
- * atomic: under a temporary name, synced, renamed, directory synced.
+ * - RC_FULL: nothing happened and the store goes on working: the disk has no room for new work. The reserve (below) may
+ * still let a batch through that is marked `essential`.
  *
- * OWNERSHIP. What goes in is borrowed for the call. What comes out lives in the caller's arena. Nothing is
- * partly written on failure.
- */
+ * - RC_IO, RC_NOMEM: nothing happened, surely; the same batch may be tried again.
+ *
+ * - RC_LIMIT: nothing happened; a record is larger than RC_MAX_RECORD. RC_BUG: nothing happened; the batch contradicts
+ * what is stored (a gap in the revs, a key that is taken, work that is not there). RC_DAMAGED: nothing happened; the
+ * file is damaged. Trying again does not help with any of these.
+ *
+ * - RC_COMMIT_UNKNOWN: it is not known whether the batch is there. The handle is poisoned: every later call on it and on
+ * its readers answers RC_IO. The caller tells nobody anything, closes it, opens the store again and reads state anew:
+ * what it finds is the truth, all of the batch or nothing of it.
+ *
+ * THE RESERVE. A store keeps preallocated room, so that results of what has already left and operators' actions still
+ * commit when the disk is full. A batch that is not essential is refused with RC_FULL as soon as the disk's end was met
+ * or a part of the reserve was used; rc_store_room says so beforehand, so that no new attempt leaves. The reserve is
+ * filled again when there is room, and work resumes. It is finite: when it is used up, essential batches get RC_FULL too.
+ *
+ * WHO MAY OPEN. One process at a time (RC_LOCKED names the other's pid where it can; a killed process leaves nothing
+ * locked); never a store with a newer schema (RC_NEWER), nor one that does not pass its check (RC_DAMAGED says what and
+ * where). Creating is atomic: under a temporary name, synced, renamed, directory synced.
+ *
+ * OWNERSHIP. What goes in is borrowed for the call. What comes out lives in the caller's arena. Outputs are written on
+ * RC_OK only, but for arrays that the caller gives: these may hold anything after a failure. */
 #include "core/core.h"
 
 struct rc_store;
 struct rc_reader;
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------ */
 
 /* One entry of a command's history, in both directions. */
 struct rc_record {
@@ -93,8 +101,7 @@ RC_MUST enum rc_status rc_store_room(struct rc_store *, struct rc_error *);
  * when it is idle, and never needed for correctness. */
 RC_MUST enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);
 
-/* ---- definitions
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- definitions -------------------------------------------------------------------------------------- */
 
 enum rc_def_kind { RC_DEF_FLOW = 1, RC_DEF_DEPENDENCY = 2 };
 
@@ -109,14 +116,14 @@ struct rc_definition {
 };
 
 /* Stores new versions (each becomes the active one of its name) and takes names out of force, in one durable
- * commit. Fills id and version of `added`. Statuses as rc_store_commit. RC_IN_USE (and nothing happens) where
- * a removed flow is held by commands that have not ended; err says how many. */
+ * commit. Fills id, version, active and at of `added`; of `removed` only kind and name count. Statuses as
+ * rc_store_commit, never essential; and where nothing happens: RC_IN_USE where a removed flow is held by commands that
+ * have not ended (err says how many), RC_NOT_FOUND where a removed name is not in force. */
 RC_MUST enum rc_status rc_store_define(struct rc_store *, struct rc_definition *added, uint32_t nadded,
                                        const struct rc_definition *removed, uint32_t nremoved, rc_us now,
                                        struct rc_error *);
 
-/* ---- reading: both kinds of handle
- * ---------------------------------------------------------------------------------- */
+/* ---- reading: both kinds of handle -------------------------------------------------------------------- */
 
 /* The writer's own view as a reader: for the engine's loads. Valid as long as the store; not closed by the
  * caller. */
@@ -187,9 +194,7 @@ struct rc_high {
 };
 RC_MUST enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, struct rc_error *);
 
-/* ---- life
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- life --------------------------------------------------------------------------------------------- */
 
 RC_MUST enum rc_status rc_reader_open(struct rc_store *, struct rc_reader **ret,
                                       struct rc_error *); /* any thread */
@@ -199,9 +204,10 @@ void rc_store_close(struct rc_store *);
 
 struct rc_sqlite_options {
     const char *path;
-    uint64_t reserve;    /* bytes of the reserve; 0: 16 MiB */
-    uint64_t disk_limit; /* refuse new work when the store would grow beyond this; 0: the disk's own limit.
-                            Also for tests */
+    uint64_t reserve; /* bytes of the reserve; 0: 16 MiB */
+    uint64_t
+        disk_limit; /* bytes of the store's files, without the reserve, from which on new work is refused while
+                            essential batches go on; 0: the disk's own limit */
     bool unsafe_no_sync; /* negative control of the proofs: never in production */
 };
 RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret,
@@ -213,6 +219,6 @@ struct rc_memory_disk;
 RC_MUST struct rc_memory_disk *rc_memory_disk_new(void);
 void rc_memory_disk_free(struct rc_memory_disk *);
 RC_MUST enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store **ret, struct rc_error *);
-/* The next commit fails with this status. RC_COMMIT_UNKNOWN: `kept` says whether the batch is there after
+/* The next commit or define fails with this status. RC_COMMIT_UNKNOWN: `kept` says whether the batch is there after
  * opening again. */
 void rc_memory_fail_next(struct rc_store *, enum rc_status, bool kept);
