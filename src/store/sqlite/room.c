@@ -17,6 +17,9 @@
 
 #define DEFAULT_RESERVE (UINT64_C(16) << 20)
 #define LEAST_PART      (UINT64_C(1) << 20)
+/* With less than this free, nothing new is begun: the end is then rarely met in the middle of a commit, when attempts that
+ * are about to leave stand in it; and a store that opens on a full disk knows it. */
+#define MARGIN          (UINT64_C(1) << 20)
 enum { PARTS = 16 };
 
 /* Blocks that the file has, which may be fewer than its length says. */
@@ -89,11 +92,11 @@ static enum rc_status check_limit(const struct sq_store *store, struct rc_error 
 enum rc_status sq_room_check(struct sq_store *store, struct rc_error *err)
 {
     struct sq_room *room = &store->room;
-    if (room->full || room->have < room->want) {
+    struct statvfs disk;
+    uint64_t free_bytes = room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+    if (room->full || room->have < room->want || free_bytes < MARGIN) {
         uint64_t missing = room->want - room->have + room->want / 4; /* and some to work with */
-        struct statvfs disk;
-        uint64_t free_bytes =
-            room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+        room->full = true;
         if (free_bytes >= missing) fill(room);
         if (room->full || room->have < room->want)
             return rc_fail(
