@@ -278,17 +278,18 @@ class Server:
         return self
 
     def start(self):
+        """Starts it and waits until it takes connections; whether there is room for new work is another question (/readyz)."""
         self.launch()
 
-        def ready():
+        def answers():
             if not self.process.running():
                 raise Failure(f"the server ended with code {self.process.p.returncode}: {self.process.output[-3000:]}")
             try:
-                return self.api.get("/readyz").status == 200
+                return self.api.get("/healthz").status == 200
             except (OSError, http.client.HTTPException):
                 return False
 
-        eventually(ready, lambda: f"the server is ready: {self.process.output[-3000:]}")
+        eventually(answers, lambda: f"the server answers: {self.process.output[-3000:]}")
         return self
 
     def refuses_to_start(self):
