@@ -1,7 +1,9 @@
 /* SHA-256 as written down in FIPS 180-4, section 6.2. */
 #include "base/hash.h"
 
-static const uint32_t k[64] = {
+#include "base/sha.h"
+
+const uint32_t rc_sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -28,6 +30,7 @@ static void store32(unsigned char *p, uint32_t x)
 
 static void compress(uint32_t state[8], const unsigned char block[64])
 {
+    if (rc_sha256_by_processor(state, block)) return;
     uint32_t w[64];
     for (int t = 0; t < 16; t++) w[t] = load32(block + 4 * t);
     for (int t = 16; t < 64; t++) {
@@ -40,7 +43,7 @@ static void compress(uint32_t state[8], const unsigned char block[64])
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int t = 0; t < 64; t++) {
         uint32_t s1 = rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25), ch = (e & f) ^ (~e & g);
-        uint32_t t1 = h + s1 + ch + k[t] + w[t];
+        uint32_t t1 = h + s1 + ch + rc_sha256_k[t] + w[t];
         uint32_t s0 = rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22);
         uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
         h = g, g = f, f = e, e = d + t1;
