@@ -12,8 +12,6 @@
 #include "exec/http/url.h"
 #include "flow/dependency.h"
 
-#include <strings.h>
-
 enum { OWN_HEADERS = 8, LINES = RC_MAX_OUT_HEADERS + OWN_HEADERS };
 
 struct line {
@@ -34,29 +32,6 @@ struct builder {
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-
-/* not for flows and dependencies: framing and connection (RFC 9112), the attempt's identity, and encodings, as
- * answers are read as they come */
-static const char *const reserved[] = {"accept-encoding",
-                                       "connection",
-                                       "content-length",
-                                       "expect",
-                                       "host",
-                                       "http2-settings",
-                                       "idempotency-key",
-                                       "keep-alive",
-                                       "proxy-authorization",
-                                       "proxy-connection",
-                                       "te",
-                                       "traceparent",
-                                       "trailer",
-                                       "transfer-encoding",
-                                       "upgrade"};
-
-static bool same_name(struct rc_sv a, const char *b, size_t n)
-{
-    return a.n == n && strncasecmp(a.p, b, n) == 0;
-}
 
 static enum rc_status fail_full(struct builder *b, enum rc_status status)
 {
@@ -90,10 +65,9 @@ static enum rc_status check_name(struct builder *b, const struct cel_value *key)
         return rc_fail(b->err, RC_INVALID, "headers: a name must be a token (RFC 9110) of at most %d bytes",
                        RC_MAX_NAME);
     struct rc_sv name = cel_text(*key);
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (same_name(name, reserved[i], strlen(reserved[i])))
-            return rc_fail(b->err, RC_INVALID, "headers.%.*s: this header is set by the sender alone",
-                           RC_SV_ARG(name));
+    if (flow_header_reserved(name))
+        return rc_fail(b->err, RC_INVALID, "headers.%.*s: this header is set by the sender alone",
+                       RC_SV_ARG(name));
     return RC_OK;
 }
 
@@ -147,7 +121,7 @@ static enum rc_status add_line(struct builder *b, struct rc_sv name, struct rc_s
     rc_put_char(&text, '\0');
     if (text.status != RC_OK) return fail_full(b, text.status);
     struct line *line = b->line, *end = b->line + b->nline;
-    while (line < end && !same_name(name, line->name.p, line->name.n)) line++;
+    while (line < end && !flow_header_same(name, line->name)) line++;
     if (line == end) {
         if (b->nline == LINES - OWN_HEADERS)
             return rc_fail(b->err, RC_LIMIT, "headers: more than %d", RC_MAX_OUT_HEADERS);
@@ -211,7 +185,7 @@ static enum rc_status add_dependency_headers(struct builder *b)
 static bool has_line(const struct builder *b, const char *name)
 {
     for (uint32_t i = 0; i < b->nline; i++)
-        if (same_name(b->line[i].name, name, strlen(name))) return true;
+        if (flow_header_same(b->line[i].name, rc_sv_of(name))) return true;
     return false;
 }
 
