@@ -1,5 +1,6 @@
 """Every fault of the stand-in: what the command comes to, how often the other side was asked and acted, and which keys went out."""
 from dataclasses import dataclass
+from datetime import datetime
 
 from kit import PR, case, equal, eventually, main, pull, simple_flow, dependency, true
 
@@ -91,7 +92,6 @@ def retry_after(world):
     server, hub = world.example()
     id = server.api.submit(PR, pull(1, title="fault=429:2")).must(201).json["id"]
     server.api.until_state(id, "completed")
-    from datetime import datetime
     first, second = [datetime.fromisoformat(e["time"].replace("Z", "+00:00")) for e in hub.journal("POST", "/pulls")]
     waited = (second - first).total_seconds()
     true(2.0 <= waited < 4, f"the second request came after {waited} s")
