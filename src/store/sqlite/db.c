@@ -133,7 +133,7 @@ enum { BUSY_MS = 5000 }; /* how long a foreign program (a sqlite3 shell) may hol
 enum rc_status sq_conn_open(struct sq_conn *conn, const char *path, enum sq_kind kind, bool no_sync,
                             struct rc_error *err)
 {
-    *conn = (struct sq_conn){.path = path, .own_view = kind == SQ_WRITER};
+    *conn = (struct sq_conn){.path = path};
     /* SQLite must write to the log's index even where it only reads */
     int code = sqlite3_open_v2(path, &conn->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) return sq_fail(conn, code, "cannot open", err);
@@ -233,14 +233,12 @@ enum rc_status sq_done(struct sq *run, const char *doing, struct rc_error *err)
 
 enum rc_status sq_read_begin(struct sq_conn *conn, struct rc_error *err)
 {
-    if (conn->own_view) return RC_OK;
     struct sq run = sq_start(conn, SQ_BEGIN_READ);
     return sq_done(&run, "cannot begin to read", err);
 }
 
 void sq_read_end(struct sq_conn *conn)
 {
-    if (conn->own_view) return;
     /* nothing was written: this ends the view and cannot lose anything */
     struct sq run = sq_start(conn, SQ_ROLLBACK);
     enum rc_status status = sq_done(&run, "cannot end to read", NULL);

@@ -73,7 +73,6 @@ struct sq_conn {
     struct sq_names names;
     const char *path;     /* of the store, for messages */
     struct sq_keys *keys; /* the writer's filter; NULL: a reader's */
-    bool own_view; /* the writer's: it alone changes the file, so that several statements see one state */
 };
 
 struct sq_reader {
@@ -152,7 +151,8 @@ enum rc_status sq_end(struct sq *, const char *doing, struct rc_error *);
 RC_MUST
 enum rc_status sq_done(struct sq *, const char *doing, struct rc_error *);
 
-/* Makes the statements up to sq_read_end see one state of the store. */
+/* Makes the statements up to sq_read_end see one state of the store; and the file is locked once for all of them, which for
+ * the writer, who sees one state anyway, is half of a read's cost. Not within a transaction. */
 RC_MUST
 enum rc_status sq_read_begin(struct sq_conn *, struct rc_error *);
 void sq_read_end(struct sq_conn *);

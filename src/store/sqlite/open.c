@@ -79,7 +79,7 @@ static bool holds_something(const char *path, const char *suffix)
 
 static enum rc_status fill_new(const char *name, struct rc_error *err)
 {
-    struct sq_conn conn = {.path = name, .own_view = true};
+    struct sq_conn conn = {.path = name};
     int code = sqlite3_open_v2(name, &conn.db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     enum rc_status status = sq_fail(&conn, code, "cannot be created", err);

@@ -12,9 +12,12 @@ enum rc_status sq_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_
                            struct rc_key_match *ret, struct rc_error *err)
 {
     struct sq_conn *conn = sq_conn_of(reader);
+    uint64_t hash = sq_key_hash(ns, type, key);
+    /* the writer sees one state anyway, and for a new key its filter mostly saves it every statement */
+    if (conn->keys) return sq_key_find(conn, hash, ns, type, key, ret, err);
     enum rc_status status = sq_read_begin(conn, err);
     if (status != RC_OK) return status;
-    status = sq_key_find(conn, sq_key_hash(ns, type, key), ns, type, key, ret, err);
+    status = sq_key_find(conn, hash, ns, type, key, ret, err);
     sq_read_end(conn);
     return status;
 }
