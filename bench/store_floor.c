@@ -30,11 +30,11 @@ static rc_us processor(void)
 
 static void report(const char *what, uint64_t commands, rc_us took, rc_us worked)
 {
+    uint32_t median = ntimes / 2, last = ntimes - 1, nearly = last - ntimes / 100;
     qsort(times, ntimes, sizeof *times, by_value);
     printf("%-8s %8.0f/s  %5.1f us   batch p50 %5.2f ms  p99 %6.2f ms  max %6.2f ms\n", what,
            (double)commands * 1e6 / (double)took, (double)worked / (double)commands,
-           (double)times[ntimes / 2] / 1e3, (double)times[ntimes - 1 - ntimes / 100] / 1e3,
-           (double)times[ntimes - 1] / 1e3);
+           (double)times[median] / 1e3, (double)times[nearly] / 1e3, (double)times[last] / 1e3);
     ntimes = 0;
 }
 
@@ -78,7 +78,6 @@ int main(int argc, char **argv)
     struct rc_high high;
     must(rc_sqlite_open(&(struct rc_sqlite_options){.path = argv[1]}, &store, &err), &err);
     must(rc_read_high(rc_store_self(store), &high, &err), &err);
-    times = calloc(total / size + 1, sizeof *times);
     struct rc_arena *arena = rc_arena_new(16 << 20, SIZE_MAX);
     struct made **commands = calloc(size, sizeof(struct made *));
 
@@ -91,9 +90,10 @@ int main(int argc, char **argv)
             struct made_batch batch = made_begin(arena, rc_clock_wall());
             for (uint32_t i = 0; i < size; i++) {
                 if (phase == 0) {
+                    unsigned long long number = seq + i;
                     char key[40];
-                    snprintf(key, sizeof key, "project-%llu/create_pr", (unsigned long long)(seq + i));
-                    commands[i] = made_new(arena, seq + i, key, batch.batch.high_water);
+                    snprintf(key, sizeof key, "project-%llu/create_pr", number);
+                    commands[i] = made_new(arena, number, key, batch.batch.high_water);
                     made_submit(&batch, commands[i], RC_RUNNING, true, NULL);
                 } else {
                     made_result(&batch, commands[i], RC_COMPLETED, false, NULL);
@@ -123,5 +123,9 @@ int main(int argc, char **argv)
     rc_us begin = rc_clock_monotonic();
     rc_store_close(store);
     printf("close    %8.2f ms\n", (double)(rc_clock_monotonic() - begin) / 1e3);
+    rc_arena_free(arena);
+    free(commands);
+    free(kept[0]);
+    free(kept[1]);
     return 0;
 }

@@ -326,14 +326,14 @@ static void *watch(void *arg)
             struct rc_key_match match;
             uint32_t n = 0;
             rc_arena_reset(arena);
-            if (rc_read_history(watcher->reader, seq, 0, 10, arena, &id, &records, &n, &err) != RC_OK ||
-                n != 1)
-                watcher->torn++;
-            else if (rc_read_key(watcher->reader, id.ns, id.type, id.key, &match, &err) != RC_OK ||
-                     match.seq != seq)
-                watcher->torn++;
-            else
+            bool whole =
+                rc_read_history(watcher->reader, seq, 0, 10, arena, &id, &records, &n, &err) == RC_OK &&
+                n == 1 && rc_read_key(watcher->reader, id.ns, id.type, id.key, &match, &err) == RC_OK &&
+                match.seq == seq;
+            if (whole)
                 watcher->seen++;
+            else
+                watcher->torn++;
         }
     }
     rc_arena_free(arena);
@@ -353,10 +353,10 @@ static void readers_never_see_half_a_batch(void **state)
     }
     for (uint64_t i = 0; i < PAIRS; i++) {
         struct made_batch batch = kit_begin(kit);
-        char key[2][24];
-        for (uint64_t j = 0; j < 2; j++) {
-            snprintf(key[j], sizeof key[j], "key %llu", (unsigned long long)(2 * i + j));
-            made_submit(&batch, kit_new(kit, 2 * i + 1 + j, key[j]), RC_RUNNING, false, NULL);
+        for (uint64_t seq = 2 * i + 1; seq <= 2 * i + 2; seq++) {
+            char key[24];
+            snprintf(key, sizeof key, "key %llu", (unsigned long long)seq);
+            made_submit(&batch, kit_new(kit, seq, key), RC_RUNNING, false, NULL);
         }
         kit_commit(kit, &batch, RC_OK);
         if (i % 50 == 0) assert_ok(kit, rc_store_idle(kit->store, &kit->err)); /* folding while they read */
@@ -553,7 +553,7 @@ static void fill_many(struct kit *kit)
 static void lists_are_filtered(void **state)
 {
     struct kit *kit = *state;
-    uint64_t seqs[MANY];
+    uint64_t seqs[MANY] = {0};
     fill_many(kit);
     assert_int_equal(list(kit, (struct rc_filter){0}, 50, seqs, MANY), MANY);
     assert_true(seqs[0] == MANY && seqs[MANY - 1] == 1);
