@@ -1,12 +1,12 @@
 #pragma once
 /* What the files of the SQLite store share.
  *
- *   db.c        one connection: statements, binding, errors       schema.c   tables, views, migrations
- *   names.c     namespaces and types as small numbers              open.c     create, check, open, close
- *   commit.c    one batch, one transaction                         lock.c     one process at a time
- *   define.c    definitions                                        room.c     the reserve and the disk's limit
- *   read.c      the engine's reads: key, history, work             list.c     the console's reads: lists, counts
- *   hash.c      the numbers behind keys and refs               keys.c     which command has a key
+ *   db.c       one connection: statements, binding, errors    schema.c   tables, views, migrations
+ *   commit.c   one batch, one transaction                     define.c   definitions
+ *   read.c     what the engine reads: history, work           list.c     what people read: lists, counts
+ *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
+ *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
+ *   open.c     create, check, open, close                     lock.c     one process at a time
  *
  * A connection is used by one thread at a time: the writer's by the engine's, each reader's by its own. */
 #include "base/arena.h"

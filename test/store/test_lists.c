@@ -1,0 +1,203 @@
+/* The contract of store.h for lists and counts, held against both implementations like the rest of it. */
+#include "kit.h"
+
+#include "base/limits.h"
+
+#include <stdio.h>
+
+/* Follows the pages and gives the numbers; fails where a page does not go on. */
+static uint32_t list(struct kit *kit, struct rc_filter filter, uint32_t cap, uint64_t *ret_seqs, uint32_t max)
+{
+    uint32_t total = 0;
+    for (uint64_t next = filter.before;; filter.before = next) {
+        struct rc_row *rows;
+        uint32_t n;
+        assert_ok(kit, rc_read_list(rc_store_self(kit->store), &filter, kit->arena, cap, &rows, &n, &next,
+                                    &kit->err));
+        assert_true(n <= cap);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_true(total < max);
+            if (total) assert_true(rows[i].seq < ret_seqs[total - 1]);
+            ret_seqs[total++] = rows[i].seq;
+        }
+        if (!next) return total;
+        assert_true(filter.before == 0 || next < filter.before);
+    }
+}
+
+enum { MANY = 600 };
+static struct made *many[MANY];
+
+/* 600 commands: states in turn, every 7th of another type, every 50th of another namespace. */
+static void fill_many(struct kit *kit)
+{
+    const enum rc_state states[] = {RC_RUNNING, RC_COMPLETED, RC_FAILED, RC_COMPLETED, RC_REVIEW};
+    struct made_batch batch = kit_begin(kit);
+    for (uint32_t i = 0; i < MANY; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%u", i);
+        many[i] = kit_new(kit, i + 1, key);
+        if (i % 7 == 0) many[i]->command.id.type = RC_SV("charge");
+        if (i % 50 == 0) many[i]->command.id.ns = RC_SV("shop");
+        made_submit(&batch, many[i], states[i % 5], i % 5 == 0, NULL);
+    }
+    kit_commit(kit, &batch, RC_OK);
+}
+
+static void lists_are_filtered(void **state)
+{
+    struct kit *kit = *state;
+    uint64_t seqs[MANY] = {0};
+    fill_many(kit);
+    assert_int_equal(list(kit, (struct rc_filter){0}, 50, seqs, MANY), MANY);
+    assert_true(seqs[0] == MANY && seqs[MANY - 1] == 1);
+    assert_int_equal(list(kit, (struct rc_filter){.type = RC_SV("charge")}, 50, seqs, MANY), 86);
+    assert_int_equal(list(kit, (struct rc_filter){.ns = RC_SV("shop")}, 5, seqs, MANY), 12);
+    assert_int_equal(list(kit, (struct rc_filter){.ns = RC_SV("nobody")}, 5, seqs, MANY), 0);
+    assert_int_equal(list(kit, (struct rc_filter){.states = 1u << RC_FAILED}, 7, seqs, MANY), 120);
+    for (int i = 0; i < 120; i++) assert_int_equal(seqs[i] % 5, 3);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.states = 1u << RC_FAILED | 1u << RC_RUNNING}, 200, seqs, MANY), 240);
+    assert_int_equal(list(kit, (struct rc_filter){.states = 1u << RC_COMPLETED}, 200, seqs, MANY), 240);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.states = 1u << RC_COMPLETED | 1u << RC_REVIEW}, 9, seqs, MANY), 360);
+    assert_int_equal(list(kit, (struct rc_filter){.states = 1u << RC_CANCELLED}, 9, seqs, MANY), 0);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.states = 1u << RC_FAILED, .type = RC_SV("charge"), .ns = RC_SV("shop")},
+             9, seqs, MANY),
+        0);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.states = 1u << RC_FAILED, .type = RC_SV("charge")}, 9, seqs, MANY), 17);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.ref = RC_SV("customer"), .value = RC_SV("2")}, 9, seqs, MANY), 100);
+    assert_true(seqs[0] == 299 && seqs[99] == 200);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.ref = RC_SV("origin"), .value = RC_SV("test")}, 99, seqs, MANY), MANY);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.ref = RC_SV("customer"), .value = RC_SV("77")}, 9, seqs, MANY), 0);
+    assert_int_equal(
+        list(kit, (struct rc_filter){.ref = RC_SV("project"), .value = RC_SV("2"), .states = 1u << RC_REVIEW},
+             9, seqs, MANY),
+        1);
+    assert_int_equal(seqs[0], 20);
+    assert_int_equal(list(kit, (struct rc_filter){.before = 10}, 4, seqs, MANY), 9);
+    assert_int_equal(list(kit,
+                          (struct rc_filter){.ref = RC_SV("origin"), .value = RC_SV("test"), .before = 10}, 4,
+                          seqs, MANY),
+                     9);
+    assert_int_equal(list(kit, (struct rc_filter){.states = 1u << RC_FAILED, .before = 14}, 4, seqs, MANY),
+                     3);
+
+    struct rc_row *rows;
+    uint32_t n;
+    uint64_t next;
+    assert_ok(kit, rc_read_list(rc_store_self(kit->store), &(struct rc_filter){.before = 9}, kit->arena, 1,
+                                &rows, &n, &next, &kit->err));
+    assert_true(n == 1 && next == 8 && rows[0].seq == 8 && rows[0].rev == 1 && rows[0].state == RC_FAILED);
+    assert_true(rows[0].nonce == many[7]->command.id.nonce && rows[0].flow == 1 && !rows[0].in_flight);
+    assert_true(rows[0].created == many[7]->command.id.created &&
+                rows[0].changed == many[7]->command.changed);
+    assert_sv(rows[0].ns, "default");
+    assert_sv(rows[0].type, "charge");
+    assert_sv(rows[0].key, "7");
+    assert_sv(rows[0].actor, "anna");
+    /* a page is never longer than the limit */
+    assert_ok(kit, rc_read_list(rc_store_self(kit->store), &(struct rc_filter){0}, kit->arena,
+                                RC_MAX_PAGE + 1, &rows, &n, &next, &kit->err));
+    assert_int_equal(n, RC_MAX_PAGE);
+}
+
+static void pages_stay_the_same_while_rows_come(void **state)
+{
+    struct kit *kit = *state;
+    fill_many(kit);
+    struct rc_filter filter = {.states = 1u << RC_FAILED};
+    struct rc_row *rows;
+    uint32_t n, total = 0;
+    uint64_t next = 0, last = UINT64_MAX;
+    do {
+        filter.before = next;
+        assert_ok(kit, rc_read_list(rc_store_self(kit->store), &filter, kit->arena, 10, &rows, &n, &next,
+                                    &kit->err));
+        for (uint32_t i = 0; i < n; i++, total++) {
+            assert_true(rows[i].seq < last);
+            last = rows[i].seq;
+        }
+        char key[32];
+        uint64_t seq = kit_high(kit).seq + 1;
+        snprintf(key, sizeof key, "new %llu", (unsigned long long)seq);
+        kit_submit(kit, seq, key, RC_FAILED, false);
+    } while (next);
+    assert_int_equal(total, 120);
+}
+
+/* A rare command behind more rows than one page may look at: the page says how far it searched. */
+static void a_page_looks_at_a_bounded_number_of_rows(void **state)
+{
+    struct kit *kit = *state;
+    enum { ROWS = RC_MAX_LOOK + 500 };
+    for (uint32_t seq = 1; seq <= ROWS;) {
+        struct made_batch batch = kit_begin(kit);
+        for (uint32_t i = 0; i < 2000 && seq <= ROWS; i++, seq++) {
+            char key[16];
+            snprintf(key, sizeof key, "%u", seq);
+            struct made *made = kit_new(kit, seq, key);
+            if (seq == 3) made->command.id.type = RC_SV("rare");
+            made_submit(&batch, made, seq % 2 ? RC_COMPLETED : RC_FAILED, false, NULL);
+        }
+        kit_commit(kit, &batch, RC_OK);
+    }
+    struct rc_filter filter = {.type = RC_SV("rare")};
+    struct rc_row *rows;
+    uint32_t n;
+    uint64_t next, seqs[ROWS];
+    assert_ok(kit,
+              rc_read_list(rc_store_self(kit->store), &filter, kit->arena, 5, &rows, &n, &next, &kit->err));
+    assert_true(n == 0 && next > 0);
+    assert_int_equal(list(kit, filter, 5, seqs, ROWS), 1);
+    assert_int_equal(seqs[0], 3);
+    filter = (struct rc_filter){.ref = RC_SV("project"), .value = RC_SV("1")}; /* across buckets */
+    assert_int_equal(list(kit, filter, 3, seqs, ROWS), 8);
+    assert_true(seqs[0] == 15 && seqs[7] == 8);
+    filter = (struct rc_filter){.states = 1u << RC_FAILED};
+    assert_int_equal(list(kit, filter, 150, seqs, ROWS), ROWS / 2);
+    filter = (struct rc_filter){.ref = RC_SV("origin"), .value = RC_SV("test")};
+    assert_int_equal(list(kit, filter, RC_MAX_PAGE, seqs, ROWS), ROWS);
+}
+
+static void commands_are_counted_by_state(void **state)
+{
+    struct kit *kit = *state;
+    fill_many(kit);
+    kit_result(kit, many[0], RC_COMPLETED, false);
+    kit_result(kit, many[2], RC_CANCELLED, false);
+    for (int again = 0; again < 2; again++, kit_reopen(kit)) {
+        uint64_t counts[RC_STATES], sum = 0;
+        assert_ok(kit, rc_read_counts(rc_store_self(kit->store), counts, &kit->err));
+        for (int i = 0; i < RC_STATES; i++) sum += counts[i];
+        assert_int_equal(sum, MANY);
+        assert_true(counts[RC_RUNNING] == 119 && counts[RC_COMPLETED] == 241 && counts[RC_FAILED] == 119);
+        assert_true(counts[RC_CANCELLED] == 1 && counts[RC_REVIEW] == 120);
+    }
+}
+
+#define RUN(name)                                                                                            \
+    {                                                                                                        \
+#name, name, kit_setup, kit_teardown, kind                                                           \
+    }
+static int run(const char *name, struct kit_kind *kind)
+{
+    const struct CMUnitTest tests[] = {
+        RUN(lists_are_filtered),
+        RUN(pages_stay_the_same_while_rows_come),
+        RUN(a_page_looks_at_a_bounded_number_of_rows),
+        RUN(commands_are_counted_by_state),
+    };
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    int failed = run("memory", &(struct kit_kind){.memory = true});
+    return failed + run("sqlite", &(struct kit_kind){.memory = false});
+}
