@@ -59,7 +59,7 @@ def check_commands(tree):
     binary = tree.build / "recourse" if tree.build else Path("build/recourse")
     if not binary.exists():
         return
-    known = set(re.findall(r"(?m)^\s+([a-z][a-z-]*)\b", subprocess.run(
+    known = set(re.findall(r"(?m)^  ([a-z][a-z-]*)\b", subprocess.run(
         [str(binary), "help"], check=True, capture_output=True, text=True).stdout)) | {"help"}
     for path in markdown(tree):
         for command in shown_commands(tree.text(path)):

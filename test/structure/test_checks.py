@@ -2,6 +2,7 @@
 import contextlib
 import io
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -357,6 +358,33 @@ class Counting(Planted):
     def test_family_without_tests(self):
         self.assertEqual(counting.count_log(self.log(), [], self.quiet).failed, 1)
         self.assertEqual(counting.count_log(self.folder / "none.json", [], self.quiet).failed, 1)
+
+    def test_with_meson(self):
+        """A real project with a test of every kind, run and counted as scripts/test.sh does it."""
+        kinds = {"fine": "exit 0", "bad": "exit 1", "absent": "exit 77", "killed": "kill -9 $$", "slow": "sleep 20",
+                 "tap": "echo 1..2; echo ok 1 - a; echo not ok 2 - b", "counts": "echo 5 passed, 0 failed",
+                 "leaks": "echo found > $REPORTS/report.1"}
+        self.put("meson.build", "project('control')\nsh = find_program('sh')\n" + "".join(
+            f"test('{name}', sh, args: ['-c', '{script}'], suite: 'unit', timeout: {1 if name == 'slow' else 30})\n"
+            for name, script in kinds.items()))
+        place = self.folder / "out"
+
+        class Control(families.Build):
+            folder = place
+
+            def environment(self, long):
+                return dict(os.environ, REPORTS=str(self.reports))
+
+        said, families.LOGS = io.StringIO(), self.folder
+        self.addCleanup(setattr, families, "LOGS", families.ROOT / "build-logs")
+        subprocess.run(["meson", "setup", str(place), str(self.folder)], check=True, capture_output=True)
+        with contextlib.redirect_stdout(said):
+            count = families.suite(Control("control", "", ()), "unit", False, 60)
+            empty = families.suite(Control("control", "", ()), "golden", False, 60)
+        self.assertEqual((count.passed, count.failed, count.skipped), (8, 5, 1), said.getvalue())
+        for what in ("FAIL bad", "FAIL killed", "FAIL slow", "FAIL tap", "a sanitizer reports", "ok   fine", "skip absent"):
+            self.assertIn(what, said.getvalue())
+        self.assertEqual((empty.passed, empty.failed), (0, 1))
 
     def families(self, *table):
         with contextlib.redirect_stdout(io.StringIO()):
