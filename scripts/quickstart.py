@@ -26,8 +26,12 @@ FLOW = "github.create_pr"
 MOST = 60      # seconds in which everything must have settled
 RESTING = {"completed", "partial", "rejected", "failed", "review", "cancelled", "rolled_back", "resolved"}
 
-# The example's times are for real life; these are for people who watch. (field in the example, replaced by)
-SHORTER = [("timeout: 10s", "timeout: 2s"), ("retry: { delay: 1s,", "retry: { delay: 300ms,"), ("settle: 2s ", "settle: 500ms ")]
+# The example's times are for real life; these are for people who watch. (in the example, here, in words) Half of the jitter is
+# enough that no retry is used up by chance while GitHub is away.
+SHORTER = [("    timeout: 10s\n", "    timeout: 2s\n", "timeout 2s"),
+           ("retry: { delay: 1s, backoff: exponential, jitter: full,", "retry: { delay: 300ms, backoff: exponential, jitter: equal,",
+            "retry after 300ms, 600ms, ..."),
+           ("      settle: 2s ", "      retry: { delay: 300ms, jitter: equal }\n      settle: 500ms ", "settle 500ms")]
 
 # (branch, fault, what is done to it). The stand-in finds the fault in the title: see github-standin --help.
 TRIALS = [
@@ -54,7 +58,7 @@ DURING_KILL = [
 LAST = [("fix-typos", "down:1500", "GitHub goes away for one and a half seconds"),
         ("fix-links", "", "comes while GitHub is away")]
 # Rules for what is not the request for a pull request itself.
-RULES = [{"match": "head=add-badges", "method": "GET", "fault": "500-before", "times": 1},
+RULES = [{"match": "add-badges", "method": "GET", "fault": "500-before", "times": 1},
          {"match": "/repos/acme/themes/issues/", "method": "POST", "fault": "422", "times": 1}]
 REPO = {"add-themes": "themes"}
 
@@ -139,7 +143,7 @@ class Stage:
         defs = self.dir / "defs"
         defs.mkdir()
         flow = (ROOT / "examples/github/create_pr.yaml").read_text()
-        for old, new in SHORTER:
+        for old, new, _ in SHORTER:
             if flow.count(old) != 1:
                 raise Trouble(f"examples/github/create_pr.yaml has {flow.count(old)} times {old!r}")
             flow = flow.replace(old, new)
@@ -393,7 +397,7 @@ def show(stage):
     head("Recourse and a stand-in for GitHub are running")
     say(f"  server    http://127.0.0.1:{stage.port}, store {stage.dir / 'recourse.db'}")
     say(f"  stand-in  http://127.0.0.1:{stage.hub_port}, told to misbehave")
-    say("  flow      examples/github/create_pr.yaml, with shorter times: " + ", ".join(new.strip().split("{ ")[-1].rstrip(",") for _, new in SHORTER))
+    say("  flow      examples/github/create_pr.yaml, with shorter times: " + "; ".join(words for _, _, words in SHORTER))
     status, text = ask(stage.hub_port, "POST", "/_standin/faults", RULES)
     if status != 200:
         raise Trouble(f"the stand-in does not take the rules: {text}")

@@ -580,6 +580,7 @@ def main():
     words = sys.argv[1:]
     true(RECOURSE.exists() and STANDIN.exists(), f"there is no build in {BUILD} (RC_BUILD)")
     chosen = [c for c in cases if not words or any(w in c[0] for w in words)]
+    true(chosen, f"no case has one of {words} in its name")
     print(f"1..{len(chosen)}", flush=True)
     good = True
     for number, (name, function, long) in enumerate(chosen, 1):

@@ -99,7 +99,7 @@ def retry_after(world):
 
 @case("down: nothing is sent, or what was sent is asked about when it is there again")
 def down(world):
-    server, hub = world.example(attempts=12)
+    server, hub = world.example(attempts=20)
     api = server.api
     first = api.submit(PR, pull(1, repo="r1", title="fault=down:1200")).must(201).json["id"]
     eventually(lambda: hub.fired("down"), "the fault fires")
@@ -149,7 +149,7 @@ def check_faults(world):
     server, hub = world.example()
     api = server.api
     wanted = ["500-before", "close-before", "truncated-json", "hang", "429:1"]
-    hub.faults(*({"match": "head=feature-1", "method": "GET", "fault": f} for f in wanted))
+    hub.faults(*({"match": "feature-1&", "method": "GET", "fault": f} for f in wanted))
     id = api.submit(PR, pull(1, title="fault=close-after")).must(201).json["id"]
     api.until_state(id, "completed")
     equal([e["fault"] for e in hub.journal("GET", "/pulls")], [*wanted, None], "questions")
@@ -161,7 +161,7 @@ def check_faults(world):
 def check_gives_up(world):
     server, hub = world.example(check_attempts=3)
     api = server.api
-    hub.faults({"match": "head=feature-1", "method": "GET", "fault": "500-before", "times": 3})
+    hub.faults({"match": "feature-1&", "method": "GET", "fault": "500-before", "times": 3})
     id = api.submit(PR, pull(1, title="fault=close-after")).must(201).json["id"]
     review = api.until_state(id, "review")
     equal((review["steps"][0]["state"], review["steps"][0]["why"]), ("unknown", "check_gave_no_answer"), "step")

@@ -170,7 +170,7 @@ def backlog(world):
 def crash_loop(world):
     server, hub = world.example(timeout="20s")
     api = server.api
-    hub.faults({"match": "head=feature-1", "method": "GET", "fault": "hang", "times": 2})
+    hub.faults({"match": "feature-1&", "method": "GET", "fault": "hang", "times": 2})
     id = api.submit(PR, pull(1, title="fault=hang-after")).must(201).json["id"]
     for requests in (1, 2, 3):
         eventually(lambda: len(hub.journal()) == requests, f"request {requests} is out")

@@ -155,7 +155,7 @@ def cancel(world):
     api.act(pending, "retry").problem(409, "action-refused")
 
     unknown = api.submit(PR, pull(3, repo="r3", title="fault=close-after")).must(201).json["id"]
-    hub.faults({"match": "head=feature-3", "method": "GET", "fault": "500-before", "times": 5})
+    hub.faults({"match": "feature-3&", "method": "GET", "fault": "500-before", "times": 5})
     eventually(lambda: len(hub.journal("GET", "/r3/")) >= 2, "the check is asked again and again")
     api.act(unknown, "cancel").must(200)
     done = api.until_state(unknown, "cancelled")
@@ -281,7 +281,7 @@ def command_line(world):
 def check_now(world):
     server, hub = world.example(check_attempts=2)
     api = server.api
-    hub.faults({"match": "head=feature-1", "method": "GET", "fault": "500-before", "times": 2})
+    hub.faults({"match": "feature-1&", "method": "GET", "fault": "500-before", "times": 2})
     id = api.submit(PR, pull(1, title="fault=close-after")).must(201).json["id"]
     api.until_state(id, "review")
     contains(server.cli("check", id, "-y"), id, "check")
