@@ -154,7 +154,10 @@ class Api:
             headers.setdefault("Content-Type", "application/json")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         try:
-            connection.request(method, path, body, headers)
+            try:
+                connection.request(method, path, body, headers)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused before all was sent: the answer may be there
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
