@@ -2,6 +2,8 @@
  * in the guards, one per action, which both the step and `explain` use. */
 #include "core/draft.h"
 
+#include "base/limits.h"
+
 /* ---- which steps an action is about ---------------------------------------------------------------------------------- */
 
 static bool can_be_retried(const struct rc_command *c, uint32_t at)
@@ -252,7 +254,11 @@ static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
     if (act->verdict != RC_HAPPENED)
         return rc_fail(draft->err, RC_INVALID,
                        "resolve needs a verdict: happened, did_not_happen or accepted_as_is");
-    rc_step_happened(draft, at, outputs_told(draft, at, act), act->external_id, RC_WHY_PERSON);
+    struct cel_value outputs = outputs_told(draft, at, act);
+    if (cel_not_json(outputs) || cel_size_bytes(outputs) > RC_MAX_OUTPUTS)
+        return rc_fail(draft->err, RC_INVALID, "the outputs must be JSON of at most %d bytes",
+                       RC_MAX_OUTPUTS);
+    rc_step_happened(draft, at, outputs, act->external_id, RC_WHY_PERSON);
     return RC_OK;
 }
 

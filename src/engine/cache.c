@@ -62,13 +62,18 @@ void rc_cache_use(struct rc_cache *cache, struct rc_hot *hot)
     link_newest(cache, hot);
 }
 
-void rc_cache_drop(struct rc_cache *cache, struct rc_hot *hot)
+void rc_cache_take_out(struct rc_cache *cache, struct rc_hot *hot)
 {
     size_t held = rc_arena_held(hot->arena);
     rc_map_remove(&cache->by_seq, hot->command.id.seq);
     if (rc_map_get(&cache->by_key, hot->key_hash) == hot) rc_map_remove(&cache->by_key, hot->key_hash);
     unlink_hot(cache, hot);
     cache->bytes -= cache->bytes < held ? cache->bytes : held;
+}
+
+void rc_cache_drop(struct rc_cache *cache, struct rc_hot *hot)
+{
+    rc_cache_take_out(cache, hot);
     rc_arena_free(hot->arena); /* the entry itself lives in it */
 }
 

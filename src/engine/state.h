@@ -17,6 +17,7 @@ struct rc_hot {
     struct rc_arena *arena; /* everything the command points to */
     uint64_t key_hash;
     struct rc_hot *newer, *older; /* least recently used last */
+    struct rc_request *request;   /* in the turn that creates it: whose memory it is */
     uint32_t touched;             /* 1 + index in the turn's list; 0: not touched in this turn */
 };
 
@@ -32,7 +33,8 @@ struct rc_hot *rc_cache_find_key(struct rc_cache *, struct rc_sv ns, struct rc_s
 /* Takes over entry and its arena on success. */
 RC_MUST enum rc_status rc_cache_add(struct rc_cache *, struct rc_hot *);
 void rc_cache_use(struct rc_cache *, struct rc_hot *);
-void rc_cache_drop(struct rc_cache *, struct rc_hot *); /* frees it */
+void rc_cache_drop(struct rc_cache *, struct rc_hot *);     /* frees it */
+void rc_cache_take_out(struct rc_cache *, struct rc_hot *); /* does not */
 void rc_cache_clear(struct rc_cache *);
 /* Evicts what was not used for longest until the bound holds. Not within a turn. */
 void rc_cache_trim(struct rc_cache *, size_t bytes);
@@ -139,6 +141,7 @@ struct rc_engine {
     rc_us now;
     uint64_t seed, next_seq;
     bool room, booted, closed;
+    uint32_t apart; /* units still to be run alone, after a batch that the store refused for what is in it */
     struct rc_error fault; /* the last fact that could not be taken in */
     struct rc_kept {       /* arenas of definitions and sets: live as long as the engine */
         struct rc_kept *next;
@@ -217,6 +220,19 @@ RC_MUST enum rc_status rc_engine_command(struct rc_engine *, uint64_t seq, struc
 struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate); /* NULL: out of memory */
 struct rc_ask rc_engine_ask(struct rc_engine *, enum rc_message_kind,
                             struct rc_addr to); /* with time and seed */
+
+/* turn.c: requests for a later turn, before those that have come since. */
+void rc_inbox_put_back(struct rc_engine *, struct rc_request *);
+
+/* finish.c: the commit, and what follows. Replies to the turn's requests; `failed` is not RC_OK where nothing of the turn has happened. */
+RC_MUST enum rc_status rc_turn_commit(struct rc_engine *, struct rc_error *);
+void rc_turn_reply(struct rc_engine *, enum rc_status failed, const struct rc_error *);
+RC_MUST enum rc_status rc_engine_reopen(struct rc_engine *,
+                                        struct rc_error *);        /* the store, and memory with it */
+void rc_engine_fault(struct rc_engine *, const struct rc_error *); /* a fact that cannot be taken in */
+
+/* submit.c: the command is not made; its memory is the request's again. */
+void rc_submit_take_back(struct rc_engine *, struct rc_hot *);
 
 /* submit.c, act.c, define.c: one request as a unit; status and answer go into the request. */
 void rc_request_submit(struct rc_engine *, struct rc_request *);

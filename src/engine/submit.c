@@ -41,6 +41,12 @@ static struct rc_hot *adopt(struct rc_engine *engine, struct rc_request *request
     return hot->command.flow && rc_cache_add(&engine->cache, hot) == RC_OK ? hot : NULL;
 }
 
+void rc_submit_take_back(struct rc_engine *engine, struct rc_hot *hot)
+{
+    hot->request->arena = hot->arena;
+    rc_cache_take_out(&engine->cache, hot);
+}
+
 static void create(struct rc_engine *engine, struct rc_request *request)
 {
     struct rc_hot *hot = adopt(engine, request);
@@ -48,6 +54,7 @@ static void create(struct rc_engine *engine, struct rc_request *request)
         request->status = rc_fail(&request->error, RC_NOMEM, "out of memory");
         return;
     }
+    hot->request = request;
     request->arena = NULL;
     struct rc_identity *identity = rc_copy(engine->turn.arena, &hot->command.id, sizeof *identity);
     struct rc_ask ask = rc_engine_ask(engine, RC_MSG_SUBMIT,
@@ -56,7 +63,7 @@ static void create(struct rc_engine *engine, struct rc_request *request)
     request->status = identity ? rc_unit_run(engine, &ask, &request->error)
                                : rc_fail_arena(&request->error, engine->turn.arena);
     if (request->status != RC_OK) {
-        rc_cache_drop(&engine->cache, hot);
+        rc_submit_take_back(engine, hot);
         return;
     }
     engine->next_seq++;

@@ -35,7 +35,7 @@ static struct rc_request *take_inbox(struct rc_engine *engine)
     return requests;
 }
 
-static void put_inbox_back(struct rc_engine *engine, struct rc_request *requests)
+void rc_inbox_put_back(struct rc_engine *engine, struct rc_request *requests)
 {
     struct rc_request **end = &requests;
     uint32_t n = 0;
@@ -47,6 +47,11 @@ static void put_inbox_back(struct rc_engine *engine, struct rc_request *requests
     engine->inbox = requests;
     engine->queued += n;
     pthread_mutex_unlock(&engine->lock);
+}
+
+static uint32_t most_units(const struct rc_engine *engine)
+{
+    return engine->apart ? 1 : RC_MAX_UNITS;
 }
 
 /* ---- facts ---------------------------------------------------------------------------------------------------------- */
@@ -99,23 +104,17 @@ static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *f
     return run_for_step(engine, &ask, fact->answer.of.id, err);
 }
 
-static void remember_fault(struct rc_engine *engine, const struct rc_error *error)
-{
-    engine->fault = *error;
-    atomic_fetch_add(&engine->stats.faults, 1);
-}
-
 static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)
 {
     struct rc_turn *turn = &engine->turn;
-    while (engine->facts.first && turn->nunits < RC_MAX_UNITS) {
+    while (engine->facts.first && turn->nunits < most_units(engine)) {
         struct rc_error error;
         enum rc_status status = run_fact(engine, engine->facts.first, &error);
         if (passes(engine, status)) {
             if (err) *err = error;
             return status;
         }
-        if (status != RC_OK) remember_fault(engine, &error);
+        if (status != RC_OK) rc_engine_fault(engine, &error);
         turn->nunits++;
         rc_facts_push(&turn->taken, rc_facts_pop(&engine->facts));
     }
@@ -127,7 +126,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
     struct rc_turn *turn = &engine->turn;
     enum rc_status status = rc_window_fill(&engine->due, engine->reader, RC_PHASE_DELAYED, 0, err);
     const struct rc_work *first;
-    while (status == RC_OK && turn->nunits < RC_MAX_UNITS && (first = rc_window_first(&engine->due)) &&
+    while (status == RC_OK && turn->nunits < most_units(engine) && (first = rc_window_first(&engine->due)) &&
            first->order <= turn->now) {
         struct rc_ask ask =
             rc_engine_ask(engine, RC_MSG_DUE, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq});
@@ -138,7 +137,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
             if (err) *err = error;
             return status;
         }
-        if (status != RC_OK) remember_fault(engine, &error);
+        if (status != RC_OK) rc_engine_fault(engine, &error);
         status = RC_OK;
         turn->nunits++;
         rc_window_pop(&engine->due);
@@ -183,8 +182,8 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
 {
     struct rc_turn *turn = &engine->turn;
     const struct rc_work *first;
-    while (turn->nunits < 2 * RC_MAX_UNITS && rc_gate_free(&door->gate, rc_engine_set(engine)) &&
-           (first = rc_window_first(&door->waiting))) {
+    while (turn->nunits < (engine->apart ? 1 : 2 * RC_MAX_UNITS) &&
+           rc_gate_free(&door->gate, rc_engine_set(engine)) && (first = rc_window_first(&door->waiting))) {
         struct rc_ask ask =
             rc_engine_ask(engine, RC_MSG_OFFER, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
         struct rc_error error;
@@ -196,7 +195,7 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
             if (err) *err = error;
             return status;
         }
-        if (status != RC_OK) remember_fault(engine, &error);
+        if (status != RC_OK) rc_engine_fault(engine, &error);
         turn->nunits++;
         rc_window_pop(&door->waiting);
     }
@@ -248,7 +247,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
 static void run_requests(struct rc_engine *engine, struct rc_request **requests)
 {
     struct rc_turn *turn = &engine->turn;
-    while (*requests && turn->nunits < RC_MAX_UNITS) {
+    while (*requests && turn->nunits < most_units(engine)) {
         struct rc_request *request = *requests;
         *requests = request->next;
         request->next = NULL;
@@ -259,143 +258,7 @@ static void run_requests(struct rc_engine *engine, struct rc_request **requests)
     }
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------- */
-
-static void reply_all(struct rc_engine *engine, enum rc_status failed, const struct rc_error *error)
-{
-    for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
-        next = request->next;
-        /* what was found out within the turn may rest on what was not committed; a definition was committed by itself */
-        if (failed != RC_OK && request->kind != RC_REQUEST_DEFINE) {
-            request->status = failed;
-            request->error = *error;
-        }
-        if (request->status != RC_OK)
-            atomic_fetch_add(&engine->stats.refused, 1);
-        else if (request->kind == RC_REQUEST_SUBMIT)
-            atomic_fetch_add(request->replayed ? &engine->stats.replayed : &engine->stats.submitted, 1);
-        engine->ports.reply(engine->ports.context, request);
-    }
-    engine->turn.replies = NULL;
-}
-
-/* The attempt did not leave: that is a result, too. */
-static void did_not_start(struct rc_engine *engine, const struct rc_effect *effect)
-{
-    struct rc_fact *fact = rc_fact_new(effect->of, effect->node, effect->attempt, effect->purpose);
-    if (!fact) { /* no memory for even this: the next start finds the attempt open */
-        remember_fault(engine, &(struct rc_error){.status = RC_NOMEM,
-                                                  .text = "an attempt could not be started: out of memory"});
-        return;
-    }
-    fact->answer.result = (struct rc_result){.reach = RC_NOT_SENT,
-                                             .why = RC_WHY_NOT_SENT,
-                                             .error = RC_SV("the server had no memory to send the request")};
-    rc_facts_push(&engine->facts, fact);
-}
-
-static void start_effect(struct rc_engine *engine, const struct rc_effect *effect)
-{
-    enum { EFFECT_MAX = 8 << 20 };
-    struct rc_start start = {rc_arena_new(1024, EFFECT_MAX), *effect};
-    uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
-    bool fine = start.arena && cel_copy(effect->request, start.arena, &start.effect.request) == RC_OK &&
-                rc_map_put(&engine->started, key, engine) == RC_OK;
-    atomic_fetch_add(&engine->stats.attempts, 1);
-    if (fine && rc_exec_start(engine->ports.exec[effect->dependency->kind], &start) == RC_OK) return;
-    rc_arena_free(start.arena);
-    did_not_start(engine, effect);
-}
-
-/* What is ready went into its gate's window when it was told to queue. */
-static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
-{
-    for (uint32_t i = 0; i < touched->nmoves; i++)
-        if (touched->moves[i].after.phase == RC_PHASE_DELAYED)
-            rc_window_add(&engine->due, &touched->moves[i].after);
-}
-
-static void release_touched(struct rc_engine *engine)
-{
-    const struct rc_touch *touched = engine->turn.touched.items;
-    for (uint32_t i = 0; i < engine->turn.touched.n; i++) {
-        struct rc_hot *hot = touched[i].hot;
-        hot->touched = 0;
-        if (rc_state_ended(hot->command.state)) rc_cache_drop(&engine->cache, hot);
-    }
-}
-
-static void release_facts(struct rc_engine *engine)
-{
-    for (struct rc_fact *fact; (fact = rc_facts_pop(&engine->turn.taken));) {
-        rc_map_remove(&engine->started,
-                      rc_attempt_key(fact->answer.of.id, fact->answer.node, fact->answer.attempt));
-        rc_arena_free(fact->answer.arena);
-    }
-}
-
-static void publish(struct rc_engine *engine, const struct rc_batch *batch)
-{
-    enum { HOT_BYTES = 48 << 20 };
-    const struct rc_effect *effects = engine->turn.effects.items;
-    rc_suspects_committed(engine->ports.suspects);
-    for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
-    release_facts(engine);
-    for (uint32_t i = 0; i < engine->turn.effects.n; i++) start_effect(engine, &effects[i]);
-    reply_all(engine, RC_OK, NULL);
-    release_touched(engine);
-    rc_cache_trim(&engine->cache, HOT_BYTES);
-}
-
-/* Nothing of the turn has happened. */
-static void drop_turn(struct rc_engine *engine)
-{
-    const struct rc_touch *touched = engine->turn.touched.items;
-    uint32_t ntouched = engine->turn.touched.n;
-    for (uint32_t i = 0; i < ntouched; i++) engine->next_seq -= touched[i].nodes == NULL;
-    rc_overlay_undo(engine, (struct rc_mark){0});
-    for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
-        if (touched[i].nodes == NULL) rc_cache_drop(&engine->cache, touched[i].hot);
-    for (size_t i = 0; i < engine->doors.cap; i++)
-        if (engine->doors.slot[i].value)
-            rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
-    rc_window_forget(&engine->due);
-    rc_facts_put_back(&engine->facts, &engine->turn.taken);
-}
-
-/* The handle is poisoned: read again what is true. */
-static enum rc_status reopen(struct rc_engine *engine, struct rc_error *err)
-{
-    struct rc_store *old = engine->ports.store;
-    rc_engine_forget(engine);
-    engine->ports.store = NULL;
-    enum rc_status status = engine->ports.reopen(engine->ports.context, old, &engine->ports.store, err);
-    if (status != RC_OK) return status;
-    engine->reader = rc_store_self(engine->ports.store);
-    return rc_engine_boot(engine, false, err);
-}
-
-static enum rc_status commit(struct rc_engine *engine, struct rc_error *err)
-{
-    struct rc_batch batch = {0};
-    struct rc_error error = {0};
-    enum rc_status status = RC_OK;
-    if (engine->turn.records.n) {
-        status = rc_overlay_batch(engine, &batch, &error);
-        if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
-        atomic_fetch_add(&engine->stats.commits, 1);
-    }
-    if (status == RC_OK) {
-        publish(engine, &batch);
-        return RC_OK;
-    }
-    reply_all(engine, status, &error);
-    drop_turn(engine);
-    if (status == RC_FULL) engine->room = false;
-    if (status == RC_IO) engine->booted = false; /* read anew what is true before going on */
-    if (err) *err = error;
-    return status == RC_COMMIT_UNKNOWN ? reopen(engine, err) : status;
-}
+/* ---- the turn ------------------------------------------------------------------------------------------ */
 
 static rc_us sleep_of(struct rc_engine *engine)
 {
@@ -433,7 +296,7 @@ static void refuse_all(struct rc_engine *engine, struct rc_request *requests, en
                        const struct rc_error *error)
 {
     engine->turn.replies = requests;
-    reply_all(engine, status, error);
+    rc_turn_reply(engine, status, error);
 }
 
 static enum rc_status work(struct rc_engine *engine, struct rc_request **requests, struct rc_error *err)
@@ -446,7 +309,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     if (status == RC_OK) run_requests(engine, requests);
     if (status == RC_OK) status = run_offers(engine, err);
     /* what ran out in the middle of a turn does not spoil what came before it */
-    enum rc_status committed = commit(engine, err);
+    enum rc_status committed = rc_turn_commit(engine, err);
     return committed != RC_OK ? committed : passes(engine, status) && engine->turn.nunits ? RC_OK : status;
 }
 
@@ -456,10 +319,10 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
     struct rc_error error = {0};
     begin(engine, tick);
     struct rc_request *requests = take_inbox(engine);
-    enum rc_status status = engine->booted ? RC_OK : reopen(engine, &error);
+    enum rc_status status = engine->booted ? RC_OK : rc_engine_reopen(engine, &error);
     if (status == RC_OK) {
         status = work(engine, &requests, &error);
-        put_inbox_back(engine, requests);
+        rc_inbox_put_back(engine, requests);
     } else {
         refuse_all(engine, requests, RC_IO, &error);
     }

@@ -182,6 +182,55 @@ static void while_the_store_cannot_be_opened_everybody_is_told(void **state)
     assert_int_equal(world_state(world, seq), RC_COMPLETED);
 }
 
+static void what_the_store_will_never_take_fails_alone(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "one", "out");
+    struct rc_request *requests[3];
+    for (unsigned i = 0; i < 3; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "k%u", i);
+        requests[i] = world_submission(world, "one", key, "{\"customer\": 7}");
+        assert_int_equal(rc_engine_post(world->engine, requests[i]), RC_OK);
+    }
+    world_answer(world, 0, 201, "{}");
+    rc_memory_fail_next(world->store, RC_LIMIT, false);
+    assert_int_equal(world_turn(world), RC_OK); /* nothing was taken, nobody was told */
+    for (unsigned i = 0; i < 3; i++) assert_false(*(bool *)requests[i]->owner);
+    assert_int_equal(world_turn(world), RC_OK); /* one by one: the answer */
+    assert_int_equal(world_state(world, seq), RC_COMPLETED);
+    rc_memory_fail_next(world->store, RC_LIMIT, false);
+    assert_int_equal(world_turn(world), RC_OK); /* the first submission is to blame */
+    assert_true(*(bool *)requests[0]->owner);
+    assert_int_equal(requests[0]->status, RC_LIMIT);
+    assert_int_equal(world_run(world), RC_OK);
+    for (unsigned i = 1; i < 3; i++) assert_int_equal(requests[i]->status, RC_OK);
+    assert_int_equal(requests[2]->command.seq, seq + 2);
+    for (unsigned i = 0; i < 3; i++) world_free_request(requests[i]);
+    assert_int_equal(world->nleft, 3);
+}
+
+static void a_fact_that_the_store_will_never_take_is_given_up(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "one", "k");
+    struct rc_engine_stats stats;
+    world_answer(world, 0, 201, "{}");
+    for (unsigned i = 0; i < 2; i++) { /* with others, and alone */
+        rc_memory_fail_next(world->store, RC_BUG, false);
+        assert_int_equal(world_turn(world), RC_OK);
+    }
+    assert_int_equal(world_run(world), RC_OK);
+    rc_engine_stats(world->engine, &stats);
+    assert_int_equal(stats.faults, 1);
+    assert_int_equal(world_state(world, seq), RC_RUNNING); /* until the next start settles it */
+    world_crash(world);
+    assert_int_equal(world_run(world), RC_OK);
+    world_answer(world, 1, 200, "{\"there\": true}");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world_state(world, seq), RC_COMPLETED);
+}
+
 /* ---- restarts ------------------------------------------------------------------------------------------------------- */
 
 static void a_crash_makes_what_was_out_unknown_and_nothing_else(void **state)
@@ -459,6 +508,8 @@ int main(void)
         CASE(after_an_unknown_commit_the_disk_says_what_is_true),
         CASE(a_result_in_an_unknown_commit_counts_once),
         CASE(while_the_store_cannot_be_opened_everybody_is_told),
+        CASE(what_the_store_will_never_take_fails_alone),
+        CASE(a_fact_that_the_store_will_never_take_is_given_up),
         CASE(a_crash_makes_what_was_out_unknown_and_nothing_else),
         CASE(restarting_again_and_again_changes_nothing_more),
         CASE(time_does_not_go_back_over_a_restart),

@@ -1,0 +1,190 @@
+/* How a turn ends: one commit, and what follows from how it went (engine.h). */
+#include "engine/state.h"
+
+void rc_engine_fault(struct rc_engine *engine, const struct rc_error *error)
+{
+    engine->fault = *error;
+    atomic_fetch_add(&engine->stats.faults, 1);
+}
+
+void rc_turn_reply(struct rc_engine *engine, enum rc_status failed, const struct rc_error *error)
+{
+    for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
+        next = request->next;
+        /* what was found out within the turn may rest on what was not committed; a definition was committed by itself */
+        if (failed != RC_OK && request->kind != RC_REQUEST_DEFINE) {
+            request->status = failed;
+            request->error = *error;
+        }
+        if (request->status != RC_OK)
+            atomic_fetch_add(&engine->stats.refused, 1);
+        else if (request->kind == RC_REQUEST_SUBMIT)
+            atomic_fetch_add(request->replayed ? &engine->stats.replayed : &engine->stats.submitted, 1);
+        engine->ports.reply(engine->ports.context, request);
+    }
+    engine->turn.replies = NULL;
+}
+
+/* The attempt did not leave: that is a result, too. */
+static void did_not_start(struct rc_engine *engine, const struct rc_effect *effect)
+{
+    struct rc_fact *fact = rc_fact_new(effect->of, effect->node, effect->attempt, effect->purpose);
+    if (!fact) { /* no memory for even this: the next start finds the attempt open */
+        rc_engine_fault(engine, &(struct rc_error){.status = RC_NOMEM,
+                                                   .text = "an attempt could not be started: out of memory"});
+        return;
+    }
+    fact->answer.result = (struct rc_result){.reach = RC_NOT_SENT,
+                                             .why = RC_WHY_NOT_SENT,
+                                             .error = RC_SV("the server had no memory to send the request")};
+    rc_facts_push(&engine->facts, fact);
+}
+
+static void start_effect(struct rc_engine *engine, const struct rc_effect *effect)
+{
+    enum { EFFECT_MAX = 8 << 20 };
+    struct rc_start start = {rc_arena_new(1024, EFFECT_MAX), *effect};
+    uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
+    bool fine = start.arena && cel_copy(effect->request, start.arena, &start.effect.request) == RC_OK &&
+                rc_map_put(&engine->started, key, engine) == RC_OK;
+    atomic_fetch_add(&engine->stats.attempts, 1);
+    if (fine && rc_exec_start(engine->ports.exec[effect->dependency->kind], &start) == RC_OK) return;
+    rc_arena_free(start.arena);
+    did_not_start(engine, effect);
+}
+
+/* What is ready went into its gate's window when it was told to queue. */
+static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
+{
+    for (uint32_t i = 0; i < touched->nmoves; i++)
+        if (touched->moves[i].after.phase == RC_PHASE_DELAYED)
+            rc_window_add(&engine->due, &touched->moves[i].after);
+}
+
+static void release_touched(struct rc_engine *engine)
+{
+    const struct rc_touch *touched = engine->turn.touched.items;
+    for (uint32_t i = 0; i < engine->turn.touched.n; i++) {
+        struct rc_hot *hot = touched[i].hot;
+        hot->touched = 0;
+        hot->request = NULL;
+        if (rc_state_ended(hot->command.state)) rc_cache_drop(&engine->cache, hot);
+    }
+}
+
+static void release_facts(struct rc_engine *engine)
+{
+    for (struct rc_fact *fact; (fact = rc_facts_pop(&engine->turn.taken));) {
+        rc_map_remove(&engine->started,
+                      rc_attempt_key(fact->answer.of.id, fact->answer.node, fact->answer.attempt));
+        rc_arena_free(fact->answer.arena);
+    }
+}
+
+static void publish(struct rc_engine *engine, const struct rc_batch *batch)
+{
+    enum { HOT_BYTES = 48 << 20 };
+    const struct rc_effect *effects = engine->turn.effects.items;
+    rc_suspects_committed(engine->ports.suspects);
+    for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
+    release_facts(engine);
+    for (uint32_t i = 0; i < engine->turn.effects.n; i++) start_effect(engine, &effects[i]);
+    rc_turn_reply(engine, RC_OK, NULL);
+    release_touched(engine);
+    rc_cache_trim(&engine->cache, HOT_BYTES);
+}
+
+/* Nothing of the turn has happened. */
+static void drop_turn(struct rc_engine *engine)
+{
+    const struct rc_touch *touched = engine->turn.touched.items;
+    uint32_t ntouched = engine->turn.touched.n;
+    for (uint32_t i = 0; i < ntouched; i++) engine->next_seq -= touched[i].nodes == NULL;
+    rc_overlay_undo(engine, (struct rc_mark){0});
+    for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
+        if (touched[i].nodes == NULL) rc_submit_take_back(engine, touched[i].hot);
+    for (size_t i = 0; i < engine->doors.cap; i++)
+        if (engine->doors.slot[i].value)
+            rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
+    rc_window_forget(&engine->due);
+    rc_facts_put_back(&engine->facts, &engine->turn.taken);
+}
+
+/* The handle is poisoned: read again what is true. */
+enum rc_status rc_engine_reopen(struct rc_engine *engine, struct rc_error *err)
+{
+    struct rc_store *old = engine->ports.store;
+    rc_engine_forget(engine);
+    engine->ports.store = NULL;
+    enum rc_status status = engine->ports.reopen(engine->ports.context, old, &engine->ports.store, err);
+    if (status != RC_OK) return status;
+    engine->reader = rc_store_self(engine->ports.store);
+    return rc_engine_boot(engine, false, err);
+}
+
+/* The store will never take this batch: something in it is wrong. */
+static bool is_final(enum rc_status status)
+{
+    return status == RC_BUG || status == RC_LIMIT || status == RC_DAMAGED;
+}
+
+/* Whoever asks gets another turn; whoever made definitions has them. */
+static void ask_again(struct rc_engine *engine)
+{
+    struct rc_request *again = NULL, **last = &again;
+    for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
+        next = request->next;
+        request->next = NULL;
+        if (request->kind == RC_REQUEST_DEFINE) {
+            engine->ports.reply(engine->ports.context, request);
+            continue;
+        }
+        *last = request;
+        last = &request->next;
+    }
+    engine->turn.replies = NULL;
+    rc_inbox_put_back(engine, again);
+}
+
+/* A batch that is refused for what is in it is run again unit by unit, so that the one that is to blame fails alone. A fact that does is
+ * given up: its command stays as it is, and the fault shows. */
+static enum rc_status find_the_one(struct rc_engine *engine, enum rc_status status,
+                                   const struct rc_error *error)
+{
+    if (engine->apart) {
+        engine->apart--;
+        rc_engine_fault(engine, error);
+        release_facts(engine);
+        drop_turn(engine);
+        rc_turn_reply(engine, status, error);
+        return RC_OK;
+    }
+    drop_turn(engine);
+    ask_again(engine);
+    engine->apart = engine->turn.nunits;
+    return RC_OK;
+}
+
+enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
+{
+    struct rc_batch batch = {0};
+    struct rc_error error = {0};
+    enum rc_status status = RC_OK;
+    if (engine->turn.records.n) {
+        status = rc_overlay_batch(engine, &batch, &error);
+        if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
+        atomic_fetch_add(&engine->stats.commits, 1);
+    }
+    if (status == RC_OK) {
+        publish(engine, &batch);
+        if (engine->apart && engine->turn.nunits) engine->apart--;
+        return RC_OK;
+    }
+    if (is_final(status)) return find_the_one(engine, status, &error);
+    drop_turn(engine); /* first: requests get their memory back before they go */
+    rc_turn_reply(engine, status, &error);
+    if (status == RC_FULL) engine->room = false;
+    if (status == RC_IO) engine->booted = false; /* read anew what is true before going on */
+    if (err) *err = error;
+    return status == RC_COMMIT_UNKNOWN ? rc_engine_reopen(engine, err) : status;
+}
