@@ -114,6 +114,11 @@ const struct flow_set *rc_engine_definitions(const struct rc_engine *engine)
     return rc_engine_set(engine);
 }
 
+const struct rc_error *rc_engine_last_fault(const struct rc_engine *engine)
+{
+    return &engine->fault;
+}
+
 void rc_engine_drain(struct rc_engine *engine)
 {
     atomic_store(&engine->draining, true);

@@ -61,6 +61,9 @@ RC_MUST enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us 
 /* The definitions in force; any thread; valid until rc_engine_free. */
 const struct flow_set *rc_engine_definitions(const struct rc_engine *);
 
+/* The last fact that could not be taken in (stats.faults counts them). On the engine's thread, until the next turn. */
+const struct rc_error *rc_engine_last_fault(const struct rc_engine *);
+
 /* From now on nothing new is admitted: posts are refused with RC_STOPPING and no attempt starts; results
  * still commit. Any thread. */
 void rc_engine_drain(struct rc_engine *);

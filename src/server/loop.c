@@ -50,9 +50,21 @@ static void log_fault(enum rc_status *io_last, enum rc_status status, const stru
     *io_last = status;
 }
 
+/* What could not be taken in stays with its command as it was; somebody must know. */
+static void log_lost_facts(const struct rc_engine *engine, uint64_t *io_known)
+{
+    struct rc_engine_stats stats;
+    rc_engine_stats(engine, &stats);
+    if (stats.faults != *io_known)
+        rc_log(RC_LOG_ERROR, "engine", "%llu facts could not be taken in; the last one: %s",
+               (unsigned long long)(stats.faults - *io_known), rc_engine_last_fault(engine)->text);
+    *io_known = stats.faults;
+}
+
 static void *loop(void *context)
 {
     struct server *server = context;
+    uint64_t faults = 0;
     enum rc_status last = RC_OK;
     while (!atomic_load(&server->stop_engine)) {
         struct rc_error err = {0};
@@ -62,6 +74,7 @@ static void *loop(void *context)
         struct rc_api *api = atomic_load(&server->api);
         if (api) rc_api_flush(api);
         log_fault(&last, status, &err);
+        log_lost_facts(server->engine, &faults);
         if (status != RC_OK) sleep = FAULT_SLEEP_US;
         int running = RUNNING;
         if (sleep && atomic_compare_exchange_strong(&server->engine_state, &running, SLEEPING))
