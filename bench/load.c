@@ -59,11 +59,11 @@ static struct {
     const char *run;
 
     int epoll;
-    struct client *client;
+    struct client client[CLIENTS];
     struct target target;
     char request[REQUEST];
     size_t request_n;
-    char *key, *project, *customer, *region;
+    size_t key, project, customer, region; /* where their digits stand in the request */
     uint64_t submitted, acknowledged;
     uint32_t paused; /* 1 + index of the first that pauses */
     bool measuring, ending;
@@ -149,6 +149,13 @@ static void put_digits(char *at, uint32_t n, uint64_t number)
     }
 }
 
+static size_t behind(const char *text)
+{
+    const char *found = strstr(load.request, text);
+    if (!found) die("the request has no %s", text);
+    return (size_t)(found - load.request) + strlen(text);
+}
+
 /* Numbers have leading digits already, so that they stay JSON numbers whatever is put behind. */
 static void make_request(void)
 {
@@ -167,20 +174,20 @@ static void make_request(void)
                  load.port, load.run, n, body);
     if ((size_t)n >= sizeof load.request) die("the request is too long");
     load.request_n = (size_t)n;
-    load.key = strstr(load.request, "-0000000000") + 1;
-    load.project = strstr(load.request, "\"project\":1") + strlen("\"project\":1");
-    load.customer = strstr(load.request, "\"customer\":1") + strlen("\"customer\":1");
-    load.region = strstr(load.request, "\"eu-0") + strlen("\"eu-");
+    load.key = behind("Idempotency-Key: bench-") + strlen(load.run) + 1;
+    load.project = behind("\"project\":1");
+    load.customer = behind("\"customer\":1");
+    load.region = behind("\"eu-");
 }
 
 /* Eight commands to a project and a hundred to a customer, one after the other. */
 static void submit(struct client *client)
 {
     uint64_t n = load.submitted++;
-    put_digits(load.key, 10, n);
-    put_digits(load.project, 9, n / 8);
-    put_digits(load.customer, 9, n / 100);
-    put_digits(load.region, 1, n % 8);
+    put_digits(load.request + load.key, 10, n);
+    put_digits(load.request + load.project, 9, n / 8);
+    put_digits(load.request + load.customer, 9, n / 100);
+    put_digits(load.request + load.region, 1, n % 8);
     client->sent = now_us();
     wire_send(&client->wire, load.request, load.request_n);
 }
@@ -263,8 +270,6 @@ static void connect_wire(struct wire *wire, uint32_t kind, uint32_t index)
 
 static void open_clients(void)
 {
-    load.client = calloc(load.clients, sizeof *load.client);
-    if (!load.client) die("out of memory");
     for (uint32_t i = 0; i < load.clients; i++) connect_wire(&load.client[i].wire, CLIENT_KIND, i);
 }
 
@@ -355,11 +360,13 @@ static void print(const struct mark *from, const struct mark *to, const struct h
                   const char *mode, uint64_t count)
 {
     double took = (double)(to->at - from->at) / 1e6;
-    printf("{\"mode\": \"%s\", \"connections\": %u, \"seconds\": %.2f, \"count\": %llu, \"per_s\": %.0f, "
+    printf("{\"mode\": \"%s\", \"connections\": %u, \"seconds\": %.2f, \"count\": %llu, \"total\": %llu, "
+           "\"per_s\": %.0f, "
            "\"p50_ms\": %.2f, \"p99_ms\": %.2f, \"load_cpu_share\": %.2f, \"server_cpu_share\": %.2f, "
            "\"server_cpu_us_each\": %.1f}\n",
-           mode, load.clients, took, (unsigned long long)count, (double)count / took, quantile_ms(waits, 0.5),
-           quantile_ms(waits, 0.99), (to->own - from->own) / took, (to->server - from->server) / took,
+           mode, load.clients, took, (unsigned long long)count, (unsigned long long)load.acknowledged,
+           (double)count / took, quantile_ms(waits, 0.5), quantile_ms(waits, 0.99),
+           (to->own - from->own) / took, (to->server - from->server) / took,
            count ? (to->server - from->server) * 1e6 / (double)count : 0);
 }
 
@@ -382,12 +389,13 @@ static void run_closed(void)
           load.mode == LIFE ? to.answered - from.answered : to.acknowledged - from.acknowledged);
 }
 
-/* One life, as its client sees it: from the first byte sent to the answer that says completed. The question is
- * repeated every 50 µs, which is the error of the figure and a light load of its own. */
+/* One life, as its client sees it: from the first byte sent to the answer that says completed. The question is first
+ * asked when the call has been answered, and then every 50 µs: that is the error of the figure. */
 static uint64_t live_once(struct client *client)
 {
     char path[128];
     struct wire_message message;
+    uint64_t calls = load.target.answered;
     submit(client);
     await(&client->wire, &message);
     const char *location = memmem(message.head, message.head_n, "\r\nLocation: ", 12);
@@ -397,14 +405,14 @@ static uint64_t live_once(struct client *client)
     snprintf(path, sizeof path, "%.*s", (int)strcspn(location, "\r"), location);
     wire_drop(&client->wire, &message);
     load.acknowledged++;
+    while (load.target.answered == calls) turn(now_us() + 1000000);
     while (!strstr(ask(path).body, "\"state\":\"completed\"")) turn(now_us() + 50);
     return now_us() - client->sent;
 }
 
 static void run_latency(void)
 {
-    struct client *client = calloc(1, sizeof *client);
-    if (!client) die("out of memory");
+    struct client *client = &load.client[0];
     connect_wire(&client->wire, WAITED_KIND, 0);
     for (int i = 0; i < 20; i++) live_once(client); /* warm-up */
     struct mark from = mark_now();

@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import signal
-import sqlite3
+import socket
 import statistics
 import subprocess
 import sys
@@ -19,7 +19,8 @@ import time
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PORT, TARGET_PORT = 7171, 8599  # the second stands in defs/*.yaml too
+TARGET_IN_DEFS = "127.0.0.1:8599"
+SECONDS = 6  # of one run
 DUE = {"submit_single_per_s": 15000, "life1_per_s": 8000}
 
 
@@ -27,26 +28,45 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Server:
-    """`recourse serve` on an empty store in a directory of its own."""
+    """`recourse serve` on an empty store in a directory of its own, on ports that nobody uses."""
 
     def __init__(self, build, disk):
         self.directory = tempfile.mkdtemp(prefix="recourse-bench-", dir=disk)
         self.store = os.path.join(self.directory, "store.db")
-        command = [os.path.join(build, "recourse"), "serve", "--store", self.store, "--defs",
-                   os.path.join(HERE, "defs"), "--listen", f"127.0.0.1:{PORT}", "--log", "text"]
+        self.port, self.target_port = free_port(), free_port()
+        definitions = self.definitions()
+        command = [os.path.join(build, "recourse"), "serve", "--store", self.store, "--defs", definitions,
+                   "--listen", f"127.0.0.1:{self.port}", "--log", "text"]
         self.log = open(os.path.join(self.directory, "log"), "wb+")
         self.process = subprocess.Popen(command, stderr=self.log)
         for _ in range(200):
             if self.process.poll() is not None:
                 break
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=1).close()
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.02)
         self.log.seek(0)
         sys.exit("the server does not start:\n" + self.log.read().decode())
+
+    def definitions(self):
+        """A copy of defs/ that calls the target's port."""
+        directory = os.path.join(self.directory, "defs")
+        os.mkdir(directory)
+        for name in os.listdir(os.path.join(HERE, "defs")):
+            with open(os.path.join(HERE, "defs", name)) as file:
+                text = file.read().replace(TARGET_IN_DEFS, f"127.0.0.1:{self.target_port}")
+            with open(os.path.join(directory, name), "w") as file:
+                file.write(text)
+        return directory
 
     def memory(self):
         """Resident MiB."""
@@ -66,8 +86,8 @@ class Server:
 
 
 def load(build, server, *arguments):
-    command = [os.path.join(build, "bench", "load"), *arguments, "--port", str(PORT), "--target-port",
-               str(TARGET_PORT), "--server-pid", str(server.process.pid)]
+    command = [os.path.join(build, "bench", "load"), *arguments, "--port", str(server.port), "--target-port",
+               str(server.target_port), "--server-pid", str(server.process.pid)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit("load " + " ".join(arguments) + ": " + done.stderr)
@@ -106,7 +126,7 @@ def run_all(arguments):
     build = ["ninja", "-C", arguments.build, "recourse", "bench/load", "bench/floor"]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     quick = arguments.quick
-    runs, seconds = (1 if quick else arguments.runs), (4 if quick else 10)
+    runs, seconds = (1 if quick else arguments.runs), (4 if quick else SECONDS)
     floors = [floor(arguments.build, arguments.disk, 2)]
     data = {
         "submit": measure(arguments.build, arguments.disk, "submit", runs, seconds),
@@ -148,13 +168,21 @@ def machine():
 def versions(arguments):
     binary = subprocess.run([os.path.join(arguments.build, "recourse"), "version"], capture_output=True, text=True)
     commit = subprocess.run(["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    sqlite = subprocess.run(["pkg-config", "--modversion", "sqlite3"], capture_output=True, text=True)
     found = binary.stdout.split("\n")[0] or "recourse"
-    return f"{found}, commit {commit.stdout.strip() or 'unknown'}, SQLite {sqlite3.sqlite_version}"
+    return f"{found}, commit {commit.stdout.strip() or 'unknown'}, SQLite {sqlite.stdout.strip() or 'unknown'}"
+
+
+def company():
+    """What else ran, and whether it could get in the way."""
+    if os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
+        return "Other work ran on the machine; server and load generator had real-time priority over it (`chrt -r 5`)."
+    return f"Load of the machine at the end, from everything that ran: {os.getloadavg()[0]:.1f}."
 
 
 def table(data, result):
     submit, life, latency = data["submit"], data["life"], data["latency"]
-    each = statistics.median(r["store_bytes"] / r["count"] for r in life)
+    each = statistics.median(r["store_bytes"] / r["total"] for r in life)
     rows = [
         ("acknowledged submissions/s, 64 connections", f"{result['submit_single_per_s']:,.0f}",
          spread(submit, "per_s"), f"{DUE['submit_single_per_s']:,}"),
@@ -171,7 +199,7 @@ def table(data, result):
          f"{result['load_cpu_share_submit']:g} / {result['load_cpu_share_life1']:g}", "", ""),
         ("memory idle / after the submissions, MiB",
          f"{result['rss_idle_mib']:g} / {median(submit, 'rss_after_mib'):.0f}", "", ""),
-        ("bytes on disk per completed command (warm-up included in the bytes)", f"{each:,.0f}", "", ""),
+        ("bytes on disk per completed command", f"{each:,.0f}", "", ""),
         ("floor: append 4 KiB and fdatasync, /s", f"{result['floor_fdatasync_per_s']:,.0f}",
          spread(data["floor"], "fdatasync_per_s"), ""),
         ("floor: the same into blocks that are there, /s", f"{result['floor_fdatasync_rewrite_per_s']:,.0f}",
@@ -187,9 +215,9 @@ def table(data, result):
 def write_results(arguments, data, result):
     text = ["# Figures", "", f"Written by `bench/run.sh` on {time.strftime('%Y-%m-%d')}; how they are taken: README.md.",
             "", f"- Machine: {machine()}", f"- Versions: {versions(arguments)}",
-            f"- Each figure is the median of {arguments.runs} runs of 10 s, each on a store of its own. Server, load "
+            f"- Each figure is the median of {arguments.runs} runs of {SECONDS} s, each on a store of its own. Server, load "
             "generator and the system that is called share the cores. Every answer follows the sync of what it says.",
-            f"- Load of the machine when this was written, from everything that ran: {os.getloadavg()[0]:.1f}", ""]
+            f"- {company()}", ""]
     text += table(data, result)
     with open(os.path.join(HERE, "RESULTS.md"), "w") as file:
         file.write("\n".join(text) + "\n")
