@@ -371,6 +371,7 @@ def next_steps(stage, asked):
   {RECOURSE} explain {rejected.id}     # refused: what can be done?
   {RECOURSE} retry {rejected.id}       # this time GitHub accepts it
   {RECOURSE} history {killed.id}     # a life with a crash in it
+  {RECOURSE} rollback {asked[0].id}    # shows what it would undo, and asks
   {RECOURSE} submit {FLOW} -p '{json.dumps(mine)}'
   kill -9 {stage.server.pid}                          # it is started again here, and nothing is lost
   curl -s http://127.0.0.1:{stage.hub_port}/_standin/journal

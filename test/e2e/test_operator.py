@@ -116,6 +116,18 @@ def roll_back(world):
     api.get(f"/v1/commands/{id}/actions/roll_back").problem(409, "action-refused")
 
 
+@case("the example is rolled back: its pull request is closed")
+def roll_back_example(world):
+    server, hub = world.example()
+    api = server.api
+    id = api.submit(PR, pull(1, title="fault=close-after")).must(201).json["id"]
+    api.until_state(id, "completed")
+    api.act(id, "roll_back").must(200)
+    api.until_state(id, "rolled_back")
+    equal([p["state"] for p in hub.pulls("web")], ["closed"], "pull requests")
+    equal(api.submit(PR, pull(1, title="fault=close-after")).must(200).json["state"], "rolled_back", "a repeat makes no new one")
+
+
 @case("an undo that stays unknown: review, retried or resolved by a person")
 def undo_unknown(world):
     server, hub = two_steps(world)
@@ -210,6 +222,7 @@ def action_key(world):
     equal(api.command(id)["state"], "rejected", "state")
     equal(len(hub.journal("POST")), 2, "requests")
     equal(len([r for r in api.history(id) if r["cause"]["kind"] == "action"]), 1, "actions on record")
+    api.act(id, "cancel", key="ticket-7").problem(409, "key-conflict")
     api.act(id, "retry", key="ticket-8", reason="mended again").must(200)
     api.until_state(id, "completed")
 

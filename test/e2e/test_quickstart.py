@@ -68,7 +68,7 @@ def stays(world):
         return json.loads(got.stdout)["commands"] if got.returncode == 0 else []
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: "it runs as" in log.read_text(), lambda: log.read_text())
-    eventually(lambda: len(rows()) == 19 and {r["state"] for r in rows()} == {"completed", "partial"}, lambda: f"all is well: {rows()}")
+    eventually(lambda: len(rows()) == 19 and {r["state"] for r in rows()} == {"completed", "partial", "rolled_back"}, lambda: f"all is well: {rows()}")
     os.kill(process.pid, signal.SIGINT)
     equal(process.wait(30), 0, f"exit code: {log.read_text()}")
     equal([p.name for p in world.dir.iterdir()], ["quickstart.log"], "what it left behind")
