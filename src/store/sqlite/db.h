@@ -196,6 +196,7 @@ struct rc_h128 sq_h128(struct rc_sv bytes);
 
 enum { SQ_APPLICATION_ID = 0x52635374 /* "RcSt" */ };
 extern const uint32_t sq_schema_version;
+extern const char sq_views[]; /* views.c */
 /* Makes the tables of an empty database, or brings older ones up to date; RC_NEWER. */
 RC_MUST
 enum rc_status sq_migrate(struct sq_conn *, struct rc_error *);
