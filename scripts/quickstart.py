@@ -374,7 +374,7 @@ def next_steps(stage, asked):
   {RECOURSE} rollback {asked[0].id}    # shows what it would undo, and asks
   {RECOURSE} submit {FLOW} -p '{json.dumps(mine)}'
   kill -9 {stage.server.pid}                          # it is started again here, and nothing is lost
-  curl -s http://127.0.0.1:{stage.hub_port}/_standin/journal
+  tail -n 5 {stage.dir}/journal.ndjson   # what GitHub was asked and what it did
   {STANDIN} --help  # the faults that a title can ask for
   less examples/github/create_pr.yaml        # the whole definition of all this""")
 

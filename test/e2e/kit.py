@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("RC_BUILD", ROOT / "build"))
 RECOURSE = BUILD / "recourse"
 STANDIN = BUILD / "examples/github/github-standin"
+SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ  # the tests of memory say nothing then
 LONG = os.environ.get("RC_E2E_LONG") == "1"
 PATIENCE = 40  # how long something that must come may take on a busy machine; never waited for when it comes
 

@@ -7,7 +7,7 @@ import re
 import socket
 import time
 
-from kit import PR, case, contains, equal, eventually, in_threads, main, note, pull, true
+from kit import PR, SANITIZED, case, contains, equal, eventually, in_threads, main, note, pull, true
 
 MIB = 1 << 20
 HOST = b"Host: 127.0.0.1\r\n"
@@ -258,7 +258,7 @@ def deaf(world):
     server.api.submit(PR, pull(200)).must(201)
     true(time.monotonic() - start < 5, "others wait for clients that do not read")
     note(f"memory {before} KiB before, {rss(server)} KiB with 20 clients that do not read")
-    true(rss(server) < before + 200 * 1024, f"memory grew from {before} to {rss(server)} KiB")
+    true(SANITIZED or rss(server) < before + 200 * 1024, f"memory grew from {before} to {rss(server)} KiB")
     for s in held:
         s.close()
     good(server)
@@ -299,7 +299,7 @@ def storm(world):
     after = rss(server)
     note(f"statuses {sorted(found)}, memory {before} KiB, then {after} KiB")
     true(found <= {200, 201, 400, 404, 409, 413, 422}, f"statuses: {found}")
-    true(after < before + 16 * 1024, f"memory grew from {before} to {after} KiB")
+    true(SANITIZED or after < before + 16 * 1024, f"memory grew from {before} to {after} KiB")
     good(server)
 
 
