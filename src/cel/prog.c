@@ -9,7 +9,9 @@ enum rc_status cel_compile(struct rc_sv source, const struct cel_scope *scope, s
 {
     if (source.n > RC_MAX_EXPR)
         return rc_fail(err, RC_LIMIT, "the expression is longer than %d bytes", RC_MAX_EXPR);
-    if (!rc_utf8_valid(source)) return rc_fail(err, RC_SYNTAX, "the expression is not UTF-8");
+    for (uint32_t at = 0, n; at < source.n; at += n)
+        if (!(n = rc_utf8_length(source.p + at, source.n - at)))
+            return cel_fail_at(err, source, at, RC_SYNTAX, "the expression is not UTF-8");
     struct cel_prog *prog = RC_NEW(arena, struct cel_prog);
     struct rc_sv copy = rc_copy_sv(arena, source);
     if (!prog || !copy.p) return rc_fail_arena(err, arena);

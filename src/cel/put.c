@@ -144,7 +144,8 @@ const char *cel_not_json(struct cel_value value)
     case CEL_MAP:
         for (uint32_t i = 0; !found && i < value.n; i++) {
             const struct cel_value *key = &value.v.items[(size_t)2 * i];
-            found = key->kind == CEL_STRING ? cel_not_json(key[1]) : "map with such keys";
+            bool name = key->kind == CEL_STRING && !(key->n && memchr(key->v.text, 0, key->n));
+            found = name ? cel_not_json(key[1]) : "map with such keys";
         }
         break;
     case CEL_UINT:

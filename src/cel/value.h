@@ -108,7 +108,8 @@ void cel_hash(struct cel_value, struct rc_sha256 *);
 void cel_put_json(struct rc_buf *, struct cel_value);
 
 /* The name of a type in the tree that does not come back from JSON as what it was (bytes, uint, duration, timestamp, type, secret; NaN and
- * infinities as "double"); NULL where all of it does: null, bool, int, double, string, list, map with string keys. */
+ * infinities as "double"); NULL where all of it does: null, bool, int, double, string, list, map with string keys (without
+ * U+0000, which rc_json_parse refuses in a name). */
 const char *cel_not_json(struct cel_value);
 
 /* Length of the tree in cells and bytes, for bounds. */

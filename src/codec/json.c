@@ -150,12 +150,13 @@ static void narrow_position(struct rc_sv text, struct rc_sv wide, json_error_t *
 
 /* ---- the whole text ---- */
 
-static enum rc_status fail_syntax(struct rc_sv text, const json_error_t *wrong, struct rc_error *err)
+static enum rc_status fail_syntax(struct rc_sv text, unsigned depth, const json_error_t *wrong,
+                                  struct rc_error *err)
 {
     enum json_error_code code = json_error_code(wrong);
     if (code == json_error_out_of_memory) return rc_fail(err, RC_NOMEM, "out of memory");
     if (code == json_error_stack_overflow)
-        return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %d", RC_MAX_JSON_DEPTH);
+        return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %u", depth);
     bool empty = text.n == 0;
     enum rc_status status = rc_fail(err, RC_SYNTAX, "%s", empty ? "there is no JSON text" : wrong->text);
     rc_error_at(err, wrong->line > 0 ? (unsigned)wrong->line : 1,
@@ -182,17 +183,24 @@ static json_t *load(struct rc_sv text, json_error_t *ret_wrong)
                       ret_wrong);
 }
 
-static enum rc_status fail_limit(const struct reader *reader, enum rc_status status, struct rc_error *err)
+static enum rc_status fail_limit(const struct reader *reader, unsigned depth, enum rc_status status,
+                                 struct rc_error *err)
 {
     if (rc_arena_status(reader->arena) == status) return rc_fail_arena(err, reader->arena);
     if (status != RC_LIMIT) return rc_fail(err, status, "the JSON text cannot be read");
     if (reader->cells > RC_MAX_JSON_CELLS)
         return rc_fail(err, RC_LIMIT, "the JSON text has more than %d values", RC_MAX_JSON_CELLS);
-    return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %d", RC_MAX_JSON_DEPTH);
+    return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %u", depth);
 }
 
 enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct cel_value *ret_value,
                              struct rc_error *err)
+{
+    return rc_json_parse_within(text, RC_MAX_JSON_DEPTH, arena, ret_value, err);
+}
+
+enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc_arena *arena,
+                                    struct cel_value *ret_value, struct rc_error *err)
 {
     json_error_t wrong;
     if (text.n > 0 && memchr(text.p, 0, text.n)) return fail_nul(text, err);
@@ -203,13 +211,12 @@ enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct c
         json = load(wide, &wrong);
         if (!json) narrow_position(text, wide, &wrong);
     }
-    if (!json) return fail_syntax(text, &wrong, err);
+    if (!json) return fail_syntax(text, depth, &wrong, err);
     struct reader reader = {.arena = arena, .text = rc_alloc_text(arena, text.n)};
     struct cel_value value;
-    enum rc_status status =
-        reader.text ? read_value(&reader, json, RC_MAX_JSON_DEPTH, &value) : rc_arena_status(arena);
+    enum rc_status status = reader.text ? read_value(&reader, json, depth, &value) : rc_arena_status(arena);
     json_decref(json);
-    if (status != RC_OK) return fail_limit(&reader, status, err);
+    if (status != RC_OK) return fail_limit(&reader, depth, status, err);
     *ret_value = value;
     return RC_OK;
 }

@@ -9,3 +9,7 @@
  * Errors: RC_SYNTAX with line and column; RC_LIMIT; RC_NOMEM. Thread-safe (one arena per thread). */
 RC_MUST enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *, struct cel_value *ret_value,
                                      struct rc_error *);
+/* The same with a bound of its own on the nesting, for texts that we write around values that may be
+ * RC_MAX_JSON_DEPTH deep themselves. */
+RC_MUST enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc_arena *,
+                                            struct cel_value *ret_value, struct rc_error *);

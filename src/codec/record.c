@@ -9,7 +9,8 @@
 #include "codec/json.h"
 #include "codec/write.h"
 
-enum { NODE_FIELDS = 15, ROW_MAX = 2 + NODE_FIELDS };
+/* Outputs may be as deep as any JSON, and stand in a row of a list. */
+enum { NODE_FIELDS = 15, ROW_MAX = 2 + NODE_FIELDS, DEPTH = RC_MAX_JSON_DEPTH + 2 };
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
@@ -338,7 +339,7 @@ static enum rc_status damaged(struct rc_error *err, const char *what, uint32_t p
 static enum rc_status parse(struct rc_sv from, const char *what, struct rc_arena *arena,
                             struct cel_value *ret, struct rc_error *err)
 {
-    enum rc_status status = rc_json_parse(from, arena, ret, err);
+    enum rc_status status = rc_json_parse_within(from, DEPTH, arena, ret, err);
     if (status == RC_OK || status == RC_NOMEM) return status;
     if (status == RC_LIMIT && rc_arena_status(arena) != RC_OK) return status;
     return rc_fail(err, RC_DAMAGED, "the stored %s is no JSON", what);
