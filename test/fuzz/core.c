@@ -1,0 +1,288 @@
+/* The core: every byte but the first (which chooses the flow) is an event or an argument of one, over one command and its gate. The laws of
+ * ../golden/world.c hold (changes apply, inverses take back, the fold is the state, the state is derived), and those below. Most events are ones
+ * that an engine would send; 'm' and 'g' are any message to the command and to the gate. */
+#include "fuzz.h"
+
+#include "../golden/world.h"
+#include "codec/record.h"
+#include "codec/view.h"
+
+enum { EVENTS = 60 };
+
+struct run {
+    struct world world;
+    struct rc_sv input;
+    bool wild; /* a message was sent that no engine sends: the gate's count means nothing */
+};
+
+static unsigned byte(struct run *run)
+{
+    if (run->input.n == 0) return 0;
+    unsigned char c = (unsigned char)run->input.p[0];
+    run->input = (struct rc_sv){run->input.p + 1, run->input.n - 1};
+    return c;
+}
+
+/* Printable digits and letters choose members from 0 on. */
+static unsigned choose(struct run *run, unsigned members)
+{
+    return (byte(run) + 256u - '0') % members;
+}
+
+/* An answer that is 63 deep; as an output in a map it is as deep as a value may be. */
+#define TIMES_7(text) text text text text text text text
+#define DEEP          TIMES_7(TIMES_7("[") "[[") TIMES_7(TIMES_7("]") "]]")
+
+static const struct cel_value *bodies(uint32_t *ret_n)
+{
+    static const char *const text[] = {"null",
+                                       "{\"id\":7,\"may\":true,\"there\":true}",
+                                       "[]",
+                                       "[{\"id\":\"x\"}]",
+                                       "[1,2]",
+                                       "\"text\"",
+                                       "{\"id\":null,\"may\":false,\"there\":false}",
+                                       "{\"may\":1,\"there\":\"yes\"}",
+                                       "1.5",
+                                       DEEP};
+    enum { N = sizeof text / sizeof *text };
+    static struct cel_value value[N];
+    static bool made;
+    for (unsigned i = 0; !made && i < N; i++) value[i] = fuzz_json(rc_sv_of(text[i]), fuzz_forever());
+    made = true;
+    *ret_n = N;
+    return value;
+}
+
+static struct rc_result result(struct run *run)
+{
+    static const uint16_t status[] = {200, 201, 202, 204, 301, 400, 401, 404,
+                                      409, 410, 418, 429, 500, 503, 100, 999};
+    static const rc_us span[] = {0, RC_SECONDS(1), RC_SECONDS(3600), UINT64_MAX};
+    uint32_t n;
+    const struct cel_value *body = bodies(&n);
+    struct rc_result result = {.headers = {.kind = CEL_MAP}, .error = RC_SV("in words"), .took = 1};
+    unsigned shape = choose(run, 4);
+    result.reach = (uint8_t)(shape < 3 ? shape : RC_ANSWERED);
+    result.usable = shape == RC_ANSWERED;
+    if (result.reach == RC_ANSWERED) {
+        result.status = status[choose(run, sizeof status / sizeof *status)];
+        result.body = result.usable ? body[choose(run, n)] : cel_null();
+        result.retry_after = span[choose(run, sizeof span / sizeof *span)];
+    } else {
+        result.why = (uint8_t)choose(run, RC_WHYS);
+    }
+    return result;
+}
+
+static struct rc_act action(struct run *run)
+{
+    uint32_t n;
+    const struct cel_value *outputs = bodies(&n);
+    const struct flow *flow = run->world.command.flow;
+    unsigned step = choose(run, flow->nsteps + 2u);
+    struct rc_act act = {
+        .action = (uint8_t)choose(run, RC_ACTIONS + 1), .actor = RC_SV("a"), .reason = RC_SV("why")};
+    act.step = step < flow->nsteps    ? flow->steps[step].id
+               : step == flow->nsteps ? RC_SV("nobody")
+                                      : RC_SV("");
+    act.verdict = (uint8_t)choose(run, RC_ACCEPTED_AS_IS + 2);
+    act.external_id = choose(run, 2) ? RC_SV("id-1") : RC_SV("");
+    act.outputs = choose(run, 2) ? outputs[1] : cel_null();
+    act.expected_rev = choose(run, 8) ? 0 : 3;
+    return act;
+}
+
+/* ---- events --------------------------------------------------------------------------------------------------------- */
+
+static enum rc_status submit(struct run *run)
+{
+    struct world *world = &run->world;
+    world->identity =
+        (struct rc_identity){.seq = 1,
+                             .nonce = 7,
+                             .flow = world->command.flow->id,
+                             .created = world->now,
+                             .ns = RC_SV("default"),
+                             .type = world->command.flow->name,
+                             .key = RC_SV("k"),
+                             .actor = RC_SV("a"),
+                             .payload = fuzz_json(RC_SV("{\"text\":\"x y\",\"n\":1}"), world->arena),
+                             .refs = {.kind = CEL_MAP}};
+    struct rc_ask ask = world_ask(world, RC_MSG_SUBMIT, 0);
+    ask.u.submit = &world->identity;
+    return world_deliver(world, ask, NULL);
+}
+
+static enum rc_status answer(struct run *run, enum rc_message_kind kind)
+{
+    struct world *world = &run->world;
+    uint32_t node = choose(run, world->command.flow->nsteps + 1u);
+    struct rc_ask ask = world_ask(world, kind, node);
+    struct rc_result said = result(run);
+    ask.u.result = &said;
+    ask.attempt = node < world->command.nnodes ? world->command.node[node].attempt : 1;
+    ask.set_aside = kind == RC_MSG_LOST && said.reach == RC_NOT_SENT;
+    bool open = node < world->command.nnodes && world->command.node[node].phase == RC_PHASE_OPEN;
+    if (kind == RC_MSG_LOST && open && world->gate.in_use)
+        world->gate.in_use--; /* its place went with the process */
+    return world_deliver(world, ask, NULL);
+}
+
+static enum rc_status later(struct run *run)
+{
+    static const rc_us span[] = {RC_MS(1), RC_SECONDS(1), RC_SECONDS(3), RC_SECONDS(100), RC_SECONDS(3600)};
+    struct world *world = &run->world;
+    enum rc_status status = RC_OK;
+    world->now += span[choose(run, sizeof span / sizeof *span)];
+    for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++)
+        if (world->command.node[i].phase == RC_PHASE_DELAYED)
+            status = world_deliver(world, world_ask(world, RC_MSG_DUE, i), NULL);
+    return status;
+}
+
+static enum rc_status act(struct run *run)
+{
+    struct world *world = &run->world;
+    struct rc_act act = action(run);
+    struct rc_ask ask = world_ask(world, RC_MSG_ACTION, 0);
+    ask.u.act = &act;
+    bool plain = act.step.n == 0 && act.expected_rev == 0 && act.verdict == RC_VERDICT_NONE;
+    bool known = plain && act.action < RC_ACTIONS && act.action != RC_ACTION_RESOLVE && world->command.nnodes;
+    struct rc_allowed may = {0};
+    if (known) may = rc_command_allows(&world->command, (enum rc_action)act.action);
+    enum rc_status status = world_deliver(world, ask, NULL);
+    bool whole = act.action == RC_ACTION_CANCEL ||
+                 act.action == RC_ACTION_ROLL_BACK; /* of no step: nothing is ambiguous */
+    if (known && !may.allowed) FUZZ_LAW(status != RC_OK && may.why_not);
+    if (known && may.allowed && whole) FUZZ_LAW(status == RC_OK || rc_arena_status(world->arena) != RC_OK);
+    return status;
+}
+
+static enum rc_status wild(struct run *run, bool to_gate)
+{
+    struct world *world = &run->world;
+    struct rc_ask ask =
+        world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->nsteps + 1u));
+    struct rc_result said = result(run);
+    struct rc_act act = action(run);
+    run->wild = true;
+    ask.kind = (uint8_t)(to_gate ? RC_MSG_WANT + choose(run, 6) : choose(run, 80));
+    ask.attempt = (uint16_t)choose(run, 5);
+    ask.purpose = (uint8_t)choose(run, RC_PURPOSES);
+    if (to_gate) ask.to = (struct rc_addr){.agg = RC_AGG_GATE, .id = world->gate.id};
+    if (ask.kind == RC_MSG_SUBMIT) {
+        ask.u.submit = &world->identity;
+        if (!world->command.nnodes) return RC_OK; /* there is no identity yet */
+    } else if (ask.kind == RC_MSG_ACTION) {
+        ask.u.act = &act;
+    } else {
+        ask.u.result = &said;
+    }
+    return world_deliver(world, ask, NULL);
+}
+
+/* A fact is never refused; a request may be. */
+static void event(struct run *run)
+{
+    enum rc_status status = RC_OK;
+    unsigned kind = byte(run);
+    if (!run->world.command.nnodes) kind = 's'; /* the engine finds no command then, and sends nothing */
+    bool fact = true, known = run->world.command.nnodes > 0;
+    switch (kind) {
+    case 's':
+        status = submit(run);
+        fact = !known;
+        break;
+    case 'r': status = answer(run, RC_MSG_RESULT); break;
+    case 'l': status = answer(run, RC_MSG_LOST); break;
+    case 'w': status = later(run); break;
+    case 'm':
+        status = wild(run, false);
+        fact = false;
+        break;
+    case 'g':
+        status = wild(run, true);
+        fact = false;
+        break;
+    default:
+        status = act(run);
+        fact = false;
+        break;
+    }
+    FUZZ_LAW(!fact || status == RC_OK || rc_arena_status(run->world.arena) != RC_OK);
+}
+
+/* ---- laws ----------------------------------------------------------------------------------------------------------- */
+
+/* Each attempt leaves once; places in use are attempts in flight. */
+static void flight_laws(const struct run *run)
+{
+    const struct world *world = &run->world;
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < world->command.nnodes; i++)
+        open += world->command.node[i].phase == RC_PHASE_OPEN;
+    FUZZ_LAW(rc_command_in_flight(&world->command) == (open > 0));
+    if (!run->wild) FUZZ_LAW(world->gate.in_use == open);
+    for (uint32_t i = 0; i < world->neffects; i++)
+        for (uint32_t k = 0; k < i; k++)
+            FUZZ_LAW(world->effects[i].node != world->effects[k].node ||
+                     world->effects[i].attempt != world->effects[k].attempt);
+}
+
+/* What was decided comes back from its stored form. */
+static void stored_laws(const struct world *world, uint32_t from)
+{
+    for (uint32_t i = from; i < world->nhistory; i++) {
+        const struct world_record *record = &world->history[i];
+        struct rc_buf text = rc_buf_in(world->arena, 4 << 20), second = rc_buf_in(world->arena, 4 << 20);
+        struct rc_change *changes = NULL;
+        uint32_t n = 0;
+        rc_put_changes(&text, record->changes, record->nchanges, record->at);
+        enum rc_status status =
+            rc_get_changes(rc_buf_sv(&text), record->at, world->arena, &changes, &n, NULL);
+        if (rc_arena_status(world->arena) != RC_OK) return;
+        FUZZ_LAW(status == RC_OK && n == record->nchanges);
+        rc_put_changes(&second, changes, n, record->at);
+        FUZZ_LAW(rc_sv_eq(rc_buf_sv(&text), rc_buf_sv(&second)));
+    }
+}
+
+static void view_laws(const struct world *world)
+{
+    struct rc_buf buf = rc_buf_in(world->arena, 4 << 20), explained = rc_buf_in(world->arena, 4 << 20);
+    struct rc_json json = {.buf = &buf};
+    struct rc_explanation facts;
+    uint32_t *nodes, n;
+    if (!world->command.nnodes) return;
+    rc_view_command(&json, &world->command);
+    fuzz_is_json(&buf, world->arena);
+    rc_command_explain(&world->command, &facts);
+    json = (struct rc_json){.buf = &explained};
+    rc_view_explain(&json, &world->command, &facts, NULL, 0);
+    fuzz_is_json(&explained, world->arena);
+    enum rc_status status = rc_command_undo_plan(&world->command, world->arena, &nodes, &n, NULL);
+    FUZZ_LAW((status == RC_OK) == facts.allowed[RC_ACTION_ROLL_BACK].allowed ||
+             rc_arena_status(world->arena) != RC_OK);
+}
+
+void fuzz_input(struct rc_sv input, struct rc_arena *arena)
+{
+    const struct flow_set *set = fuzz_flows();
+    struct run *run = RC_NEW(arena, struct run);
+    FUZZ_LAW(run != NULL);
+    world_begin(&run->world, arena, set);
+    run->input = input;
+    run->world.command.flow = set->active[choose(run, set->nactive)];
+    for (unsigned i = 0; i < EVENTS && run->input.n && rc_arena_status(arena) == RC_OK; i++) {
+        uint32_t from = run->world.nhistory;
+        run->world.neffects = 0;
+        event(run);
+        FUZZ_LAW(run->world.nhistory < WORLD_RECORDS / 2 && run->world.neffects < WORLD_EFFECTS / 2);
+        if (rc_arena_status(arena) != RC_OK) break;
+        if (run->world.broken) fuzz_broken("golden/world.c", 0, run->world.broken);
+        flight_laws(run);
+        stored_laws(&run->world, from);
+    }
+    view_laws(&run->world);
+}
