@@ -7,6 +7,7 @@ was never met, if the kill hit nothing, or if the counts are not right. Standard
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -93,9 +94,16 @@ def wrapped(label, text, width=100):
 # ---- processes and HTTP -----------------------------------------------------------------------------------------------------
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range from which the kernel takes ports for outgoing connections: it stays free while the server is dead."""
+    for _ in range(200):
+        port = random.randrange(12000, 30000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Trouble("no port of loopback is free")
 
 
 def ask(port, method, path, body=None):

@@ -158,7 +158,9 @@ class Api:
             try:
                 connection.request(method, path, body, headers)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before all was sent: the answer may be there
+                if not connection.sock:
+                    raise
+                # refused before all was sent: the answer may be there
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
@@ -572,7 +574,7 @@ def run_one(number, name, function):
     except Exception:
         result = "not ok"
         note(traceback.format_exc())
-        for process in world.processes:
+        for process in world.processes[-8:]:
             note(f"--- {process.name}, code {process.p.poll()}\n{process.output[-3000:]}")
     finally:
         world.close(os.environ.get("RC_E2E_KEEP") == "1")
