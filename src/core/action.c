@@ -10,8 +10,11 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     if (node->phase == RC_PHASE_DELAYED) return true; /* do not wait */
+    if (node->state == RC_STEP_REJECTED && node->round == UINT8_MAX)
+        return false; /* the next key would be the first one again */
     if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return c->mode == RC_MODE_FORWARD;
-    if (node->state == RC_STEP_UNDO_FAILED) return rc_node_step(c, at)->call.undo.present;
+    if (node->state == RC_STEP_UNDO_FAILED)
+        return rc_node_step(c, at)->call.undo.present && node->undo_round < UINT8_MAX;
     bool again = rc_is_stuck(node) && rc_side_action(c, at)->repeatable && node->why != RC_WHY_KEY_EXPIRED;
     return again && (rc_node_side(node)->undo || c->mode == RC_MODE_FORWARD);
 }
@@ -74,10 +77,22 @@ static bool any(const struct rc_command *c, enum target target)
 
 /* ---- what is allowed ------------------------------------------------------------------------------------------------ */
 
+enum { ROOM_TO_ACT = 16 }; /* records that are kept for a cancel and for accepting it as it is */
+
+static const char full[] = "its history has reached its limit: it can be cancelled, or accepted as it is";
+static const char accepted[] = "a person has accepted it as it is";
+
+/* What bars every action that lets the command go on. */
+static const char *why_not_go_on(const struct rc_command *c)
+{
+    if (c->mode == RC_MODE_ACCEPTED) return accepted;
+    return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
+}
+
 /* NULL where allowed. */
 static const char *why_not_retry(const struct rc_command *c)
 {
-    if (any(c, RETRYABLE)) return NULL;
+    if (any(c, RETRYABLE)) return why_not_go_on(c);
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
@@ -91,7 +106,7 @@ static const char *why_not_retry(const struct rc_command *c)
 
 static const char *why_not_check(const struct rc_command *c)
 {
-    if (any(c, CHECKABLE)) return NULL;
+    if (any(c, CHECKABLE)) return why_not_go_on(c);
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     return any(c, RESOLVABLE) ? "the flow declares no check for the step that is unknown"
                               : "no step is unknown: there is nothing to find out";
@@ -107,10 +122,9 @@ static const char *why_not_cancel(const struct rc_command *c)
 static const char *why_not_roll_back(const struct rc_command *c)
 {
     if (c->mode == RC_MODE_ROLL_BACK) return "it is being rolled back already, or was";
-    if (c->mode == RC_MODE_ACCEPTED) return "a person has accepted it as it is";
     if (any(c, NOT_UNDOABLE)) return "a step that happened declares no undo";
     bool something = any(c, UNDOABLE) || any(c, MAYBE_HAPPENED);
-    return something ? NULL : "nothing has happened that could be undone: cancel it instead";
+    return something ? why_not_go_on(c) : "nothing has happened that could be undone: cancel it instead";
 }
 
 static const char *why_not_resolve(const struct rc_command *c)
@@ -160,7 +174,8 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
     node->doubt |= node->state == rc_node_side(node)->unknown; /* repeated blindly, as the flow allows */
     node->state = rc_node_side(node)->active;
     node->lost = 0;
-    rc_step_start(draft, at);
+    if (rc_node_side(node)->undo)
+        rc_step_start(draft, at); /* an action begins when its turn in the line has come */
 }
 
 static enum rc_status retry(struct rc_draft *draft)
@@ -244,8 +259,11 @@ static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
     if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft);
+    if (!rc_has_room(&draft->c, ROOM_TO_ACT)) return rc_fail(draft->err, RC_REFUSED, "%s", full);
     enum rc_status status = pick(draft, act->step, RESOLVABLE, &at);
     if (status != RC_OK) return status;
+    if (act->verdict == RC_DID_NOT_HAPPEN && draft->c.node[at].state == RC_STEP_UNDO_FAILED)
+        return rc_fail(draft->err, RC_REFUSED, "it is known already that the undo did not happen: retry it");
     draft->c.node[at].lost = 0;
     if (act->verdict == RC_DID_NOT_HAPPEN) {
         rc_step_did_not_happen(draft, at, RC_WHY_PERSON);

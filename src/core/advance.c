@@ -48,6 +48,9 @@ static enum progress line_child(struct rc_draft *draft, uint32_t at)
     case RC_STEP_FAILED: return critical ? ENDED : PASSED;
     case RC_STEP_UNKNOWN: return critical || !rc_is_stuck(node) ? MOVING : PASSED;
     case RC_STEP_ACTIVE:
+        if (node->phase == RC_PHASE_NONE)
+            rc_step_start(draft, at); /* to be done again, and its turn has come */
+        return MOVING;
     case RC_STEP_UNDOING:
     case RC_STEP_UNDO_UNKNOWN:
     case RC_STEP_UNDO_FAILED:
@@ -89,8 +92,7 @@ static bool settle_leaves(struct rc_draft *draft)
     for (uint32_t i = 0; i < c->nnodes; i++) {
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
-        bool waits = node->phase == RC_PHASE_READY || node->phase == RC_PHASE_DELAYED;
-        if (node->state == RC_STEP_ACTIVE && waits) rc_step_give_up(draft, i);
+        if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN) rc_step_give_up(draft, i);
         settled &= node->state != RC_STEP_ACTIVE && node->state != RC_STEP_UNKNOWN;
     }
     return settled;

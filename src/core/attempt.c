@@ -57,8 +57,10 @@ static void cannot_leave(struct rc_draft *draft, uint32_t at, enum rc_why why, c
 {
     const struct rc_side *side = rc_node_side(&draft->c.node[at]);
     if (error) rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, why}, 0, rc_sv_of(error->text));
-    bool asking = draft->c.node[at].state == side->unknown;
-    rc_step_end(draft, at, asking ? side->unknown : side->failed, why);
+    if (draft->c.node[at].state == side->unknown)
+        rc_step_end(draft, at, side->unknown, why);
+    else
+        rc_step_end_without(draft, at, side->failed, why);
 }
 
 /* A condition that needs no question. True: the attempt may go on. */
@@ -72,7 +74,7 @@ static bool require_holds(struct rc_draft *draft, uint32_t at)
         cannot_leave(draft, at, RC_WHY_EXPRESSION, &error);
         return false;
     }
-    if (!holds) rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
+    if (!holds) rc_step_end_without(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
     return holds;
 }
 
@@ -128,7 +130,7 @@ static bool try_to_leave(struct rc_draft *draft, uint32_t at)
     const struct flow_dependency *dependency = flow_set_dependency(draft->set, name);
     struct cel_value request;
     struct rc_error error;
-    if (c->rev + ROOM_TO_END > RC_MAX_HISTORY || c->node[at].attempt == UINT16_MAX) {
+    if (!rc_has_room(c, ROOM_TO_END) || c->node[at].attempt == UINT16_MAX) {
         cannot_leave(draft, at, RC_WHY_HISTORY_FULL, NULL);
         return false;
     }
@@ -141,7 +143,13 @@ static bool try_to_leave(struct rc_draft *draft, uint32_t at)
         cannot_leave(draft, at, RC_WHY_EXPRESSION, &error);
         return false;
     }
-    if ((purpose == RC_ACT || purpose == RC_UNDO) && !same_request(draft, at, request)) return false;
+    bool does = purpose == RC_ACT || purpose == RC_UNDO;
+    if (does && !same_request(draft, at, request)) return false;
+    if (does && c->node[at].doubt &&
+        !rc_step_key_is_fresh(draft, at)) { /* it was when this attempt was planned */
+        cannot_leave(draft, at, RC_WHY_KEY_EXPIRED, NULL);
+        return false;
+    }
     leave(draft, at, purpose, dependency, request, order.timeout);
     return true;
 }

@@ -6,6 +6,7 @@
  * Functions that can run out of memory leave the reason in draft.status (the first one stays); what they do after that does not
  * matter, because rc_draft_finish then gives the status and no changes. */
 #include "core/core.h"
+#include "base/limits.h"
 #include "base/random.h"
 
 struct rc_draft {
@@ -83,6 +84,11 @@ void rc_step_result(struct rc_draft *, uint32_t at, const struct rc_result *);
 void rc_step_lost(struct rc_draft *, uint32_t at, bool set_aside);
 /* The step ends: phase none. */
 void rc_step_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
+/* The attempts of this side are over and none is known to have worked. While one is in doubt, `state` would be a guess: the step is unknown
+ * then, and a check is asked, or a person. */
+void rc_step_end_without(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
+/* Whether the other side is sure to know the key of this round still. */
+bool rc_step_key_is_fresh(const struct rc_draft *, uint32_t at);
 /* It happened (found by its answer, a check or a person): outputs of the action, null for an undo. */
 void rc_step_happened(struct rc_draft *, uint32_t at, struct cel_value outputs, struct rc_sv external_id,
                       enum rc_why);
@@ -101,6 +107,12 @@ void rc_step_did_not_happen(struct rc_draft *, uint32_t at, enum rc_why);
 void rc_advance(struct rc_draft *);
 /* The step begins (anew): counters at zero. */
 void rc_step_start(struct rc_draft *, uint32_t at);
+
+/* Whether the history can take so many more records. */
+static inline bool rc_has_room(const struct rc_command *command, uint32_t records)
+{
+    return command->rev + records <= RC_MAX_HISTORY;
+}
 
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);

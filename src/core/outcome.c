@@ -4,7 +4,7 @@
 
 static const struct flow_refine *refined(const struct flow_dependency *dependency, unsigned status)
 {
-    for (uint32_t i = 0; dependency && i < dependency->nrefine; i++)
+    for (uint32_t i = 0; i < dependency->nrefine; i++)
         if (dependency->refine[i].status == status) return &dependency->refine[i];
     return NULL;
 }
@@ -27,6 +27,9 @@ struct rc_finding rc_outcome_of_result(const struct rc_result *result,
 {
     if (result->reach == RC_NOT_SENT) return (struct rc_finding){RC_OUT_FAILED, (enum rc_why)result->why};
     if (result->reach == RC_SENT) return (struct rc_finding){RC_OUT_UNKNOWN, (enum rc_why)result->why};
+    if (!dependency)
+        return (struct rc_finding){RC_OUT_UNKNOWN,
+                                   RC_WHY_NO_DEPENDENCY}; /* what its answers mean went with it */
     const struct flow_refine *rule = refined(dependency, result->status);
     if (rule && rule->outcome != RC_OUT_SUCCEEDED)
         return (struct rc_finding){(enum rc_outcome)rule->outcome,

@@ -26,12 +26,15 @@ void rc_step_happened(struct rc_draft *draft, uint32_t at, struct cel_value outp
     }
 }
 
+/* No time that is made of a moment and a span overflows. */
+#define LONGEST RC_SECONDS(RC_MAX_SPAN_DAYS *UINT64_C(86400))
+
 /* ---- again ---------------------------------------------------------------------------------------------------------- */
 
 /* Delay before the next try when `tries` have been made (flow.h has the formulas). */
 static rc_us delay_after(const struct flow_retry *retry, uint16_t tries, uint64_t *random)
 {
-    rc_us delay = retry->delay, cap = RC_SECONDS(RC_MAX_SPAN_DAYS * UINT64_C(86400));
+    rc_us delay = retry->delay, cap = LONGEST;
     if (retry->max_delay && retry->max_delay < cap) cap = retry->max_delay;
     if (retry->backoff == FLOW_LINEARLY && __builtin_mul_overflow(delay, (rc_us)tries, &delay)) delay = cap;
     for (uint16_t i = 1; retry->backoff == FLOW_EXPONENTIAL && i < tries && delay < cap; i++)
@@ -48,6 +51,7 @@ static bool schedule(struct rc_draft *draft, uint32_t at, const struct flow_retr
                      rc_us first, rc_us at_least)
 {
     rc_us now = draft->ask->now, delay = delay_after(retry, tries, &draft->random);
+    if (at_least > LONGEST) at_least = LONGEST; /* what the other side asks for may be anything */
     if (delay < at_least) delay = at_least;
     if (tries >= retry->attempts) return false;
     if (retry->duration && first && now + delay > first + retry->duration) return false;
@@ -71,9 +75,7 @@ static bool may_try(const struct rc_draft *draft, const struct rc_side *side)
     return side->undo || draft->c.mode == RC_MODE_FORWARD;
 }
 
-/* The attempts of this side are over and none is known to have worked. While one is in doubt, "did not happen" would be a guess: a check
- * is asked, or a person. */
-static void end_without(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
+void rc_step_end_without(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
 {
     struct rc_node *node = &draft->c.node[at];
     const struct rc_side *side = rc_node_side(node);
@@ -90,7 +92,7 @@ static void end_without(struct rc_draft *draft, uint32_t at, unsigned state, enu
 void rc_step_give_up(struct rc_draft *draft, uint32_t at)
 {
     const struct rc_node *node = &draft->c.node[at];
-    end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, RC_WHY_PERSON);
+    rc_step_end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, RC_WHY_PERSON);
 }
 
 void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us retry_after)
@@ -102,11 +104,11 @@ void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us r
     node->state = side->active;
     node->asks = 0;
     if (needs_a_person(why) || !may_try(draft, side))
-        end_without(draft, at, side->failed, why);
+        rc_step_end_without(draft, at, side->failed, why);
     else if (schedule(draft, at, &action->retry, node->tries, times->first, retry_after))
         node->why = (uint8_t)why;
     else
-        end_without(draft, at, side->failed, RC_WHY_RETRIES);
+        rc_step_end_without(draft, at, side->failed, RC_WHY_RETRIES);
 }
 
 void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why)
@@ -118,8 +120,7 @@ void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why
 
 /* ---- unknown -------------------------------------------------------------------------------------------------------- */
 
-/* Whether the other side is sure to know the key of this round still. */
-static bool key_is_fresh(const struct rc_draft *draft, uint32_t at)
+bool rc_step_key_is_fresh(const struct rc_draft *draft, uint32_t at)
 {
     const struct rc_command *c = &draft->c;
     const struct flow_dependency *dependency =
@@ -136,7 +137,7 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     const struct flow_action *action = rc_side_action(&draft->c, at);
     if (!action->repeatable || !may_try(draft, side)) {
         rc_step_end(draft, at, side->unknown, why);
-    } else if (!key_is_fresh(draft, at)) {
+    } else if (!rc_step_key_is_fresh(draft, at)) {
         rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);
     } else {
         node->state = side->active;
@@ -216,7 +217,7 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     case RC_OUT_SUCCEEDED:
         rc_step_happened(draft, at, outputs, external_id_of(draft, at, outputs), RC_WHY_NONE);
         break;
-    case RC_OUT_REJECTED: end_without(draft, at, side->rejected, finding.why); break;
+    case RC_OUT_REJECTED: rc_step_end_without(draft, at, side->rejected, finding.why); break;
     case RC_OUT_FAILED: rc_step_again(draft, at, finding.why, result->retry_after); break;
     case RC_OUT_UNKNOWN:
     case RC_OUT_NONE:
@@ -304,17 +305,17 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
     struct rc_error error;
     bool holds;
     if (!may_try(draft, rc_node_side(node))) {
-        rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
+        rc_step_end_without(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
     } else if (!rc_result_answers(result)) {
         remember_fault(draft, at, finding, result);
         bool again = finding.outcome != RC_OUT_REJECTED && !needs_a_person(finding.why) &&
                      schedule(draft, at, &call->act.retry, node->asks, 0, result->retry_after);
-        if (!again) rc_step_end(draft, at, RC_STEP_FAILED, finding.why);
+        if (!again) rc_step_end_without(draft, at, RC_STEP_FAILED, finding.why);
     } else if (rc_site_holds(draft, at, call->require.condition, result, &holds, &error) != RC_OK) {
         rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
-        rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+        rc_step_end_without(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
     } else if (!holds) {
-        rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
+        rc_step_end_without(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
     } else {
         node->cleared = 1;
         node->asks = 0;
