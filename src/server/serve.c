@@ -57,16 +57,29 @@ static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_s
 
 /* ---- start --------------------------------------------------------------------------------------------- */
 
+/* At most `most` connections, so that they take no more than this part of the descriptors. */
+static uint32_t connections_within(uint32_t most, rlim_t part)
+{
+    struct rlimit files;
+    return getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / part < most
+               ? (uint32_t)(files.rlim_cur / part)
+               : most;
+}
+
 static enum rc_status open_exec(struct server *server, struct rc_error *err)
 {
     if (server->options.secrets) {
         enum rc_status status = rc_secrets_open(server->options.secrets, &server->secrets, err);
         if (status != RC_OK) return status;
     }
-    const struct rc_http_options options = {.answer = on_answer,
-                                            .answer_context = server,
-                                            .secret = rc_secrets_get,
-                                            .secret_context = server->secrets};
+    const struct rc_http_options options = {
+        .answer = on_answer,
+        .answer_context = server,
+        /* as many as dependencies may have attempts in flight: what is recorded as having
+                                             * left must not wait here */
+        .max_connections = connections_within(RC_MAX_CONCURRENT, 4),
+        .secret = rc_secrets_get,
+        .secret_context = server->secrets};
     return rc_http_open(&options, &server->http, err);
 }
 
@@ -120,21 +133,12 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
 {
     const struct serve_options *options = &server->options;
     struct rc_api *api = NULL;
-    struct rlimit files;
-    uint32_t connections = RC_MAX_CONNECTIONS;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-        /* half of the descriptors stay for the store and the outgoing connections */
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < connections)
-            connections = (uint32_t)(files.rlim_cur / 2);
-    }
     const struct rc_api_options api_options = {.address = options->address,
                                                .port = options->port,
                                                .anywhere = options->anywhere,
                                                .hosts = options->hosts,
                                                .nhosts = options->nhosts,
-                                               .max_connections = connections,
+                                               .max_connections = connections_within(RC_MAX_CONNECTIONS, 2),
                                                .engine = server->engine,
                                                .shelf = shelf_door(&server->shelf),
                                                .version = RC_VERSION};
@@ -222,6 +226,11 @@ static void set_up_process(sigset_t *ret_signals)
     sigaddset(ret_signals, SIGINT);
     sigaddset(ret_signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, ret_signals, NULL); /* all threads: the main one waits for them */
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* otherwise there are fewer connections */
+    }
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
 }

@@ -1,8 +1,9 @@
 """Every fault of the stand-in: what the command comes to, how often the other side was asked and acted, and which keys went out."""
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from kit import PR, case, equal, eventually, main, pull, simple_flow, dependency, true
+from kit import PR, case, dependency, equal, eventually, in_threads, main, pull, simple_flow, true
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,24 @@ def label_faults(world):
     equal([e["fault"] for e in hub.journal("POST", "/issues/")], [*wanted, None], "requests for a label")
     same_keys(hub, "/issues/")
     equal([label["name"] for label in hub.pulls("web")[0]["labels"]], ["customer-2"], "labels")
+
+
+@case("a dependency that hangs, with hundreds of attempts out, does not hold up another one")
+def others_go_on(world):
+    hub, other = world.standin(), world.standin()
+    send = {"path": "/repos/acme/web/pulls", "body": '{ title: t, head: "b-${payload.n}", base: main }', "more": "timeout: 60s"}
+    defs = world.write(a=simple_flow("slow", dep="slow", **send), b=simple_flow("quick", dep="quick", **send),
+                       c=dependency("slow", f"http://127.0.0.1:{hub.port}", concurrent=600),
+                       d=dependency("quick", f"http://127.0.0.1:{other.port}"))
+    server = world.server(defs=defs, more=["--drain", "0s"]).start()
+    api = server.api
+    hub.faults({"match": "b-", "fault": "hang", "times": 600})
+    in_threads(30, lambda i: [api.submit("slow", {"n": 100 * i + k}).must(201) for k in range(20)])
+    equal(len(api.list("state=running")), 600, "commands whose attempt has left, says the record")
+    eventually(lambda: len(hub.fired("hang")) == 600, lambda: f"all of them have left: {len(hub.fired('hang'))}", most=15)
+    start = time.monotonic()
+    api.until_state(api.submit("quick", {"n": 1}).must(201).json["id"], "completed", most=5)
+    true(time.monotonic() - start < 2, "the other dependency waits")
 
 
 @case("no check and not repeatable: review, and it was sent once")
