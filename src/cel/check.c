@@ -59,7 +59,7 @@ static enum rc_status check_list(struct cel_checker *checker, struct cel_node *n
         TRY(cel_check_node(checker, kid, &type));
         widen(&item, type);
     }
-    return new_type(checker, CEL_T_LIST, NULL, item ? item : &cel_dyn, ret);
+    return new_type(checker, CEL_T_LIST, NULL, item ? item : &cel_nothing, ret);
 }
 
 static bool may_be_key(const struct cel_type *type)

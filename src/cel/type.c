@@ -3,6 +3,7 @@
 #include "cel/type.h"
 
 const struct cel_type cel_dyn = {.kind = CEL_T_DYN};
+const struct cel_type cel_nothing = {.kind = CEL_T_DYN};
 
 const struct cel_type *cel_type_of(enum cel_type_kind kind)
 {
@@ -63,23 +64,19 @@ bool cel_type_comparable(const struct cel_type *a, const struct cel_type *b)
     return cel_type_fits(a, b);
 }
 
-static bool same(const struct cel_type *a, const struct cel_type *b)
+/* Whether every value of `b` is one of `a`. An object holds itself only. */
+static bool holds(const struct cel_type *a, const struct cel_type *b)
 {
-    if (a == b) return true;
+    if (a == b || b == &cel_nothing) return true;
+    if (a->kind == CEL_T_DYN) return a != &cel_nothing;
     if (a->kind != b->kind || a->kind == CEL_T_OBJECT) return false;
-    if (a->kind == CEL_T_LIST) return same(cel_type_item(a), cel_type_item(b));
-    if (a->kind != CEL_T_MAP) return true;
-    return same(cel_type_key(a), cel_type_key(b)) && same(cel_type_item(a), cel_type_item(b));
+    if (a->kind == CEL_T_MAP && !holds(cel_type_key(a), cel_type_key(b))) return false;
+    return (a->kind != CEL_T_MAP && a->kind != CEL_T_LIST) || holds(cel_type_item(a), cel_type_item(b));
 }
 
 const struct cel_type *cel_type_join(const struct cel_type *a, const struct cel_type *b)
 {
-    if (same(a, b)) return a;
-    if (a->kind == CEL_T_DYN || b->kind == CEL_T_DYN) return &cel_dyn;
-    /* "[]" and "{}" take the type of the other side */
-    if (a->kind == b->kind && a->kind == CEL_T_LIST && cel_type_fits(a, b))
-        return cel_type_item(a)->kind == CEL_T_DYN ? b : a;
-    return NULL;
+    return holds(a, b) ? a : holds(b, a) ? b : NULL;
 }
 
 /* ---- text ---- */

@@ -2,6 +2,9 @@
 /* Static types, inside src/cel. */
 #include "cel/cel.h"
 
+/* What an empty list holds: dyn, but every type holds it, so that `[] + [1]` is a list of int. */
+extern const struct cel_type cel_nothing;
+
 /* A type without parts; list and map are of dyn. Static. */
 const struct cel_type *cel_type_of(enum cel_type_kind);
 /* Of what a list or map holds and what its keys are; dyn where nothing is said. */
@@ -14,5 +17,5 @@ bool cel_type_is_number(const struct cel_type *);
 bool cel_type_fits(const struct cel_type *, const struct cel_type *);
 /* The same, where any number may also meet any other, and null anything: what `==` and `in` allow. */
 bool cel_type_comparable(const struct cel_type *, const struct cel_type *);
-/* The one type of both, or NULL where there is none but dyn. */
+/* The one of both that every value of the other is of too, or NULL where neither is. */
 const struct cel_type *cel_type_join(const struct cel_type *, const struct cel_type *);

@@ -56,6 +56,8 @@ static void test_types(void **state)
         {"[1, 'a']", "list(dyn)"},
         {"[]", "list(dyn)"},
         {"[] + ['a']", "list(string)"},
+        {"[1, 'a'] + [1]", "list(dyn)"},
+        {"[1] + [1, 'a']", "list(dyn)"},
         {"[1] + ['a']", "list(dyn)"},
         {"{'a': 1}", "map(string, int)"},
         {"{'a': 1, 2: 'b'}", "map(dyn, dyn)"},
