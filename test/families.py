@@ -35,6 +35,7 @@ class Build:
     options: tuple
     sanitizer: str = ""  # what it finds in any process is a failure
     patience: int = 1    # how much longer a test may take than in a release build
+    targets: tuple = ("all", "meson-test-prereq")
 
     @property
     def folder(self):
@@ -61,6 +62,7 @@ GCC = Build("gcc", "gcc", ("--buildtype=release",))
 CLANG = Build("clang", "clang", ("--buildtype=release",))
 ASAN = Build("asan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"), "address", 4)
 TSAN = Build("tsan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"), "thread", 10)
+FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-link"), "address", 1, ("fuzz",))
 
 
 def say(text):
@@ -112,7 +114,7 @@ def build(which, box):
         code = run(["meson", "setup", str(which.folder), "-Dwerror=true", "-Dtests=enabled", *which.options], box, log, env)
     if code == 0:
         left = max(1, box - (time.monotonic() - start))
-        code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), "all", "meson-test-prereq"], left, log)
+        code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), *which.targets], left, log)
     BUILT[which] = code == 0
     output = log.read_text(errors="replace").splitlines()
     failed = next((i for i, line in enumerate(output) if line.startswith("FAILED")), None)
@@ -268,6 +270,7 @@ FAMILIES = [
     *suites(GCC, SUITES, 5 * MINUTE),
     *suites(ASAN, ("unit", "golden", "contract", "conformance"), 8 * MINUTE),
     *suites(ASAN, ("e2e",), 8 * MINUTE, larger=True),
+    *suites(FUZZ, ("fuzz",), 3 * MINUTE + 8 * int(os.environ.get("RC_FUZZ_SECONDS", "4"))),
     Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
     *suites(CLANG, SUITES, 8 * MINUTE, larger=True, long=True),
     *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),
