@@ -20,6 +20,7 @@ def documents(root):
 
 def main(target, corpus, root, name):
     seconds = os.environ.get("RC_FUZZ_SECONDS", "4")
+    os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
     with tempfile.TemporaryDirectory() as folder:
         new = Path(os.environ.get("RC_FUZZ_KEEP", folder)) / f"{name}-new"
         more = Path(folder) / "more"

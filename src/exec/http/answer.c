@@ -69,11 +69,11 @@ struct rc_sv http_clean_text(struct rc_arena *arena, struct rc_sv text, uint32_t
 /* Same length, so that nothing else moves: JSON stays JSON and Content-Length stays true. */
 static void mask(struct rc_buf *buf, const struct http_request *request)
 {
-    for (uint32_t i = 0; i < request->nsecret; i++) {
+    for (uint32_t i = 0; buf->n && i < request->nsecret; i++) {
         struct rc_sv secret = request->secret[i];
         if (secret.n < SECRET_MIN) continue;
         char *at = buf->p, *end = buf->p + buf->n;
-        while (at && (at = memmem(at, (size_t)(end - at), secret.p, secret.n))) {
+        while ((at = memmem(at, (size_t)(end - at), secret.p, secret.n))) {
             memset(at, '*', secret.n);
             at += secret.n;
         }
