@@ -51,7 +51,8 @@ class Build:
             env["RC_E2E_LONG"] = "1"
         log = f"log_path={self.reports}/report"
         if "address" in self.sanitizer:
-            env["ASAN_OPTIONS"] = f"{log}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+            # freed memory is kept for a while to find its late use; not so much that a server's memory cannot be judged
+            env["ASAN_OPTIONS"] = f"{log}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=32"
             env["UBSAN_OPTIONS"] = f"{log}:halt_on_error=1:print_stacktrace=1"
         if "thread" in self.sanitizer:
             env["TSAN_OPTIONS"] = f"{log}:second_deadlock_stack=1"
