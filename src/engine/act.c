@@ -47,6 +47,7 @@ void rc_request_act(struct rc_engine *engine, struct rc_request *request)
                                           (struct rc_addr){.agg = RC_AGG_COMMAND, .id = request->u.act.seq});
         ask.u.act = act;
         request->status = rc_unit_run(engine, &ask, err);
+        hot = rc_cache_find(&engine->cache, request->u.act.seq); /* it may have been read anew */
     }
-    rc_outline_of(&hot->command, &request->command);
+    if (hot) rc_outline_of(&hot->command, &request->command);
 }

@@ -86,9 +86,9 @@ void rc_engine_answer(void *context, struct rc_answer *answer)
     struct rc_engine *engine = context;
     struct rc_fact *fact = RC_NEW(answer->arena, struct rc_fact);
     if (!fact) { /* its arena is at its limit: another one holds what must not be lost, the parsed answer goes */
+        rc_arena_free(answer->arena); /* first: there is that much memory again */
         fact = rc_fact_new(answer->of, answer->node, answer->attempt, answer->purpose);
         if (fact) fact->answer.result = (struct rc_result){.reach = RC_SENT, .why = RC_WHY_BAD_ANSWER};
-        rc_arena_free(answer->arena);
         if (!fact) return; /* no memory at all: the attempt stays open, and the next start settles it */
     } else {
         fact->answer = *answer;

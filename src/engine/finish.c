@@ -25,33 +25,68 @@ void rc_turn_reply(struct rc_engine *engine, enum rc_status failed, const struct
     engine->turn.replies = NULL;
 }
 
-/* The attempt did not leave: that is a result, too. */
-static void did_not_start(struct rc_engine *engine, const struct rc_effect *effect)
+/* ---- attempts ------------------------------------------------------------------------------------------------------- */
+
+/* All that an attempt needs to leave, or to be known not to have left: got before the commit, so that nothing after it can fail for want of
+ * memory. */
+struct starting {
+    struct rc_start start;
+    struct rc_fact *fact; /* in the start's arena: "it did not leave" */
+};
+
+static void free_starts(struct starting *starts, uint32_t n)
 {
-    struct rc_fact *fact = rc_fact_new(effect->of, effect->node, effect->attempt, effect->purpose);
-    if (!fact) { /* no memory for even this: the next start finds the attempt open */
-        rc_engine_fault(engine, &(struct rc_error){.status = RC_NOMEM,
-                                                   .text = "an attempt could not be started: out of memory"});
-        return;
-    }
-    fact->answer.result = (struct rc_result){.reach = RC_NOT_SENT,
-                                             .why = RC_WHY_NOT_SENT,
-                                             .error = RC_SV("the server had no memory to send the request")};
-    rc_facts_push(&engine->facts, fact);
+    for (uint32_t i = 0; i < n; i++) rc_arena_free(starts[i].start.arena);
 }
 
-static void start_effect(struct rc_engine *engine, const struct rc_effect *effect)
+static enum rc_status prepare_start(const struct rc_effect *effect, struct starting *ret)
 {
     enum { EFFECT_MAX = 8 << 20 };
-    struct rc_start start = {rc_arena_new(1024, EFFECT_MAX), *effect};
-    uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
-    bool fine = start.arena && cel_copy(effect->request, start.arena, &start.effect.request) == RC_OK &&
-                rc_map_put(&engine->started, key, engine) == RC_OK;
-    atomic_fetch_add(&engine->stats.attempts, 1);
-    if (fine && rc_exec_start(engine->ports.exec[effect->dependency->kind], &start) == RC_OK) return;
-    rc_arena_free(start.arena);
-    did_not_start(engine, effect);
+    *ret = (struct starting){.start = {rc_arena_new(1024, EFFECT_MAX), *effect}};
+    if (!ret->start.arena) return RC_NOMEM;
+    ret->fact = RC_NEW(ret->start.arena, struct rc_fact);
+    if (!ret->fact) return rc_arena_status(ret->start.arena);
+    return cel_copy(effect->request, ret->start.arena, &ret->start.effect.request);
 }
+
+static enum rc_status prepare_starts(struct rc_engine *engine, struct starting **ret, struct rc_error *err)
+{
+    const struct rc_effect *effects = engine->turn.effects.items;
+    uint32_t n = engine->turn.effects.n;
+    struct starting *starts = RC_NEW_ARRAY(engine->turn.arena, struct starting, n);
+    if (!starts) return rc_fail_arena(err, engine->turn.arena);
+    for (uint32_t i = 0; i < n; i++) {
+        enum rc_status status = prepare_start(&effects[i], &starts[i]);
+        if (status == RC_OK) continue;
+        free_starts(starts, i + 1);
+        return rc_fail(err, status, "a request cannot be made ready to leave");
+    }
+    *ret = starts;
+    return RC_OK;
+}
+
+static void start(struct rc_engine *engine, struct starting *starting)
+{
+    const struct rc_effect *effect = &starting->start.effect;
+    uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
+    atomic_fetch_add(&engine->stats.attempts, 1);
+    if (rc_map_put(&engine->started, key, engine) == RC_OK &&
+        rc_exec_start(engine->ports.exec[effect->dependency->kind], &starting->start) == RC_OK)
+        return;
+    /* the attempt did not leave: that is a result, too */
+    starting->fact->answer =
+        (struct rc_answer){.arena = starting->start.arena,
+                           .of = effect->of,
+                           .node = effect->node,
+                           .attempt = effect->attempt,
+                           .purpose = effect->purpose,
+                           .result = {.reach = RC_NOT_SENT,
+                                      .why = RC_WHY_NOT_SENT,
+                                      .error = RC_SV("the server could not take on the request")}};
+    rc_facts_push(&engine->facts, starting->fact);
+}
+
+/* ---- when the commit has come through ------------------------------------------------------------------------------- */
 
 /* What is ready went into its gate's window when it was told to queue. */
 static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
@@ -81,14 +116,13 @@ static void release_facts(struct rc_engine *engine)
     }
 }
 
-static void publish(struct rc_engine *engine, const struct rc_batch *batch)
+static void publish(struct rc_engine *engine, const struct rc_batch *batch, struct starting *starts)
 {
     enum { HOT_BYTES = 48 << 20 };
-    const struct rc_effect *effects = engine->turn.effects.items;
     rc_suspects_committed(engine->ports.suspects);
     for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
     release_facts(engine);
-    for (uint32_t i = 0; i < engine->turn.effects.n; i++) start_effect(engine, &effects[i]);
+    for (uint32_t i = 0; i < engine->turn.effects.n; i++) start(engine, &starts[i]);
     rc_turn_reply(engine, RC_OK, NULL);
     release_touched(engine);
     rc_cache_trim(&engine->cache, HOT_BYTES);
@@ -169,21 +203,23 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
 {
     struct rc_batch batch = {0};
     struct rc_error error = {0};
-    enum rc_status status = RC_OK;
-    if (engine->turn.records.n) {
+    struct starting *starts = NULL;
+    enum rc_status status = prepare_starts(engine, &starts, &error);
+    if (status == RC_OK && engine->turn.records.n) {
         status = rc_overlay_batch(engine, &batch, &error);
         if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
+        if (status != RC_OK) free_starts(starts, engine->turn.effects.n);
         atomic_fetch_add(&engine->stats.commits, 1);
     }
     if (status == RC_OK) {
-        publish(engine, &batch);
+        publish(engine, &batch, starts);
         if (engine->apart && engine->turn.nunits) engine->apart--;
         return RC_OK;
     }
     if (is_final(status)) return find_the_one(engine, status, &error);
     drop_turn(engine); /* first: requests get their memory back before they go */
     rc_turn_reply(engine, status, &error);
-    if (status == RC_FULL) engine->room = false;
+    if (status == RC_FULL) engine->full = true;
     if (status == RC_IO) engine->booted = false; /* read anew what is true before going on */
     if (err) *err = error;
     return status == RC_COMMIT_UNKNOWN ? rc_engine_reopen(engine, err) : status;

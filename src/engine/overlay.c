@@ -192,10 +192,12 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
     const struct rc_touch *touches = turn->touched.items;
     struct rc_touched *touched = RC_NEW_ARRAY(turn->arena, struct rc_touched, turn->touched.n);
     uint32_t n = 0;
+    bool new_work = turn->effects.n > 0;
     if (!touched) return nomem(engine, err);
     for (uint32_t i = 0; i < turn->touched.n; i++) {
         const struct rc_touch *touch = &touches[i];
         struct rc_touched *row = &touched[n++];
+        new_work |= touch->nodes == NULL;
         *row = (struct rc_touched){.command = &touch->hot->command,
                                    .created = touch->nodes == NULL,
                                    .state_before = touch->state,
@@ -209,6 +211,6 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
                              .touched = touched,
                              .ntouched = n,
                              .high_water = turn->now,
-                             .essential = !turn->new_work};
+                             .essential = !new_work};
     return RC_OK;
 }

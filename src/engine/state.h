@@ -123,7 +123,6 @@ struct rc_turn {
     struct rc_facts taken;                    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
-    bool new_work; /* a submission or a new attempt is in it: the batch is not essential */
 };
 
 struct rc_engine {
@@ -140,7 +139,7 @@ struct rc_engine {
     rc_us anchor, monotonic; /* engine time = anchor + (now's monotonic − monotonic) */
     rc_us now;
     uint64_t seed, next_seq;
-    bool room, booted, closed;
+    bool room, booted, closed, full; /* full: the last batch did not fit */
     uint32_t apart; /* units still to be run alone, after a batch that the store refused for what is in it */
     struct rc_error fault; /* the last fact that could not be taken in */
     struct rc_kept {       /* arenas of definitions and sets: live as long as the engine */
@@ -212,7 +211,8 @@ RC_MUST enum rc_status rc_overlay_gate(struct rc_engine *, struct rc_door *, con
 /* The batch of everything so far, in the turn's arena. */
 RC_MUST enum rc_status rc_overlay_batch(struct rc_engine *, struct rc_batch *ret, struct rc_error *);
 
-/* unit.c: one message and all that follow from it. On any other status than RC_OK nothing of it has happened. */
+/* unit.c: one message and all that follow from it. On any other status than RC_OK nothing of it has happened. Hot entries that the turn has not
+ * touched may be dropped. */
 RC_MUST enum rc_status rc_unit_run(struct rc_engine *, const struct rc_ask *first, struct rc_error *);
 /* The command in memory, loaded where need be. */
 RC_MUST enum rc_status rc_engine_command(struct rc_engine *, uint64_t seq, struct rc_hot **ret,

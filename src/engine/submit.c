@@ -67,7 +67,6 @@ static void create(struct rc_engine *engine, struct rc_request *request)
         return;
     }
     engine->next_seq++;
-    engine->turn.new_work = true;
     rc_outline_of(&hot->command, &request->command);
 }
 

@@ -80,15 +80,16 @@ static enum rc_status set_aside(struct rc_engine *engine, uint64_t seq, uint32_t
     return rc_unit_run(engine, &ask, err);
 }
 
-/* A unit about a step, under suspicion while it runs. */
+/* A unit about a step, under suspicion while it runs. What was set aside has a clean record again: a person who tries it knows of it. An
+ * answer is always heard: what it belongs to has left in this life of the process, so somebody wanted it. */
 static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask *ask, uint64_t seq,
                                    struct rc_error *err)
 {
     struct rc_suspects *suspects = engine->ports.suspects;
     uint64_t unit = rc_step_unit(seq, ask->node);
-    if (rc_suspects_is_poison(suspects, unit)) return set_aside(engine, seq, ask->node, err);
+    bool poison = ask->kind != RC_MSG_RESULT && rc_suspects_is_poison(suspects, unit);
     rc_suspects_enter(suspects, unit);
-    enum rc_status status = rc_unit_run(engine, ask, err);
+    enum rc_status status = poison ? set_aside(engine, seq, ask->node, err) : rc_unit_run(engine, ask, err);
     rc_suspects_leave(suspects);
     return status;
 }
@@ -187,17 +188,19 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
         struct rc_ask ask =
             rc_engine_ask(engine, RC_MSG_OFFER, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
         struct rc_error error;
-        ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq};
-        ask.node = first->node;
-        ask.order = first->order;
-        enum rc_status status = run_for_step(engine, &ask, first->seq, &error);
+        const struct rc_work row = *first;
+        ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = row.seq};
+        ask.node = row.node;
+        ask.order = row.order;
+        rc_window_pop(&door->waiting); /* before: what comes of it may queue here, in front of it */
+        enum rc_status status = run_for_step(engine, &ask, row.seq, &error);
         if (passes(engine, status)) {
+            rc_window_add(&door->waiting, &row);
             if (err) *err = error;
             return status;
         }
         if (status != RC_OK) rc_engine_fault(engine, &error);
         turn->nunits++;
-        rc_window_pop(&door->waiting);
     }
     return RC_OK;
 }
@@ -264,7 +267,7 @@ static rc_us sleep_of(struct rc_engine *engine)
 {
     rc_us sleep = UINT64_MAX;
     const struct rc_work *first = rc_window_first(&engine->due);
-    if (engine->facts.first) return 0;
+    if (engine->facts.first || !engine->booted) return 0;
     if (!engine->room) return RC_SECONDS(1); /* nothing new starts; look for room again */
     if (first) sleep = first->order > engine->now ? first->order - engine->now : 0;
     if (!first && engine->due.more) return 0;
@@ -295,14 +298,20 @@ static void count_turn(struct rc_engine *engine, bool healthy)
 static void refuse_all(struct rc_engine *engine, struct rc_request *requests, enum rc_status status,
                        const struct rc_error *error)
 {
+    for (struct rc_request *request = requests; request; request = request->next) {
+        request->status = status;
+        request->error = *error;
+    }
     engine->turn.replies = requests;
-    rc_turn_reply(engine, status, error);
+    rc_turn_reply(engine, RC_OK, NULL);
 }
 
 static enum rc_status work(struct rc_engine *engine, struct rc_request **requests, struct rc_error *err)
 {
     struct rc_error full;
-    engine->room = rc_store_room(engine->ports.store, &full) == RC_OK;
+    /* after a batch that did not fit, a turn of what is essential alone: so that answers do not wait for room that new work needs */
+    engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
+    engine->full = false;
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK && engine->room) status = run_due(engine, err);

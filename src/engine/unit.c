@@ -101,7 +101,7 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
 }
 
-enum rc_status rc_unit_run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
+static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
 {
     struct rc_mark mark = rc_overlay_mark(engine);
     engine->turn.unit_records = mark.records;
@@ -120,4 +120,20 @@ enum rc_status rc_unit_run(struct rc_engine *engine, const struct rc_ask *first,
     }
     if (status != RC_OK) rc_overlay_undo(engine, mark);
     return status;
+}
+
+/* What a command leaves behind as it moves (old texts and outputs) stays in its memory. Where that is used up, reading it anew makes room. */
+static bool read_anew(struct rc_engine *engine, const struct rc_ask *first)
+{
+    uint64_t seq = first->to.agg == RC_AGG_COMMAND ? first->to.id : first->from.id;
+    struct rc_hot *hot = rc_cache_find(&engine->cache, seq);
+    if (!hot || hot->touched || hot->request || rc_arena_status(hot->arena) != RC_LIMIT) return false;
+    rc_cache_drop(&engine->cache, hot);
+    return true;
+}
+
+enum rc_status rc_unit_run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
+{
+    enum rc_status status = run(engine, first, err);
+    return status == RC_LIMIT && read_anew(engine, first) ? run(engine, first, err) : status;
 }

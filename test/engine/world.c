@@ -56,7 +56,10 @@ static enum rc_status note_start(struct rc_exec *exec, const struct rc_start *st
     if (world->refuse_start) return RC_NOMEM;
     assert_true(world->nleft < WORLD_EFFECTS);
     world->left[world->nleft] = start->effect;
-    world->left[world->nleft++].request = cel_null();
+    world->left[world->nleft].request = cel_null();
+    enum rc_status status = world->on_start ? world->on_start(world, world->nleft) : RC_OK;
+    if (status != RC_OK) return status;
+    world->nleft++;
     rc_arena_free(start->arena);
     return RC_OK;
 }
@@ -75,6 +78,7 @@ static void on_reply(void *context, struct rc_request *request)
     struct world *world = context;
     world->replies++;
     *(bool *)request->owner = true;
+    if (world->on_reply) world->on_reply(world, request);
 }
 
 static void on_wake(void *context)
@@ -87,6 +91,11 @@ static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_s
 {
     struct world *world = context;
     if (old) rc_store_close(old);
+    world->store = NULL;
+    if (world->shut_reopen) {
+        world->shut_reopen--;
+        return rc_fail(err, RC_IO, "the simulated store cannot be opened");
+    }
     enum rc_status status = rc_memory_open(world->disk, ret, err);
     world->store = status == RC_OK ? *ret : NULL;
     return status;
@@ -116,6 +125,7 @@ static void start(struct world *world)
     enum rc_status status = rc_engine_new(&ports, world->set, tick(world), &world->engine, &world->err);
     if (status != RC_OK) print_error("%s\n", world->err.text);
     assert_int_equal(status, RC_OK);
+    if (world->on_boot) world->on_boot(world);
 }
 
 static void stop(struct world *world)
@@ -124,58 +134,100 @@ static void stop(struct world *world)
     rc_engine_free(world->engine);
 }
 
-void world_crash(struct world *world)
-{
-    stop(world);
-    start(world);
-}
-
 /* ---- definitions ---------------------------------------------------------------------------------------------------- */
 
-static void define(struct world *world)
+/* The documents of a text, as rows and as what they mean. */
+static struct rc_new_definition *parse(struct rc_sv text, struct rc_arena *arena, uint32_t *ret_n)
 {
     static struct defs_errors errors;
-    struct defs_file file = {.source = RC_SV("test"), .text = rc_sv_of(definitions)};
+    struct defs_file file = {.source = RC_SV("test"), .text = text};
     struct defs_one *found;
-    uint32_t n;
-    enum rc_status status = defs_load(&file, 1, world->arena, &found, &n, &errors);
+    enum rc_status status = defs_parse(file, arena, &found, ret_n, &errors);
     if (status != RC_OK) print_error("%u: %s\n", errors.error[0].line, errors.error[0].text);
     assert_int_equal(status, RC_OK);
+    struct rc_new_definition *list = RC_NEW_ARRAY(arena, struct rc_new_definition, *ret_n);
+    assert_non_null(list);
+    for (uint32_t i = 0; i < *ret_n; i++)
+        list[i] = (struct rc_new_definition){.row = {.kind = (uint8_t)found[i].kind,
+                                                     .active = true,
+                                                     .name = found[i].name,
+                                                     .text = found[i].text,
+                                                     .digest = found[i].digest},
+                                             .flow = found[i].flow,
+                                             .dependency = found[i].dependency};
+    return list;
+}
+
+static void define(struct world *world, const char *text)
+{
+    uint32_t n;
+    struct rc_new_definition *list = parse(rc_sv_of(text), world->arena, &n);
     struct rc_definition *rows = RC_NEW_ARRAY(world->arena, struct rc_definition, n);
-    struct rc_new_definition *list = RC_NEW_ARRAY(world->arena, struct rc_new_definition, n);
-    for (uint32_t i = 0; i < n; i++)
-        rows[i] = (struct rc_definition){
-            .kind = (uint8_t)found[i].kind, .active = true, .name = found[i].name, .text = found[i].text};
     struct rc_store *store;
+    assert_non_null(rows);
+    for (uint32_t i = 0; i < n; i++) rows[i] = list[i].row;
     assert_int_equal(rc_memory_open(world->disk, &store, &world->err), RC_OK);
     assert_int_equal(rc_store_define(store, rows, n, NULL, 0, 1, &world->err), RC_OK);
     rc_store_close(store);
-    for (uint32_t i = 0; i < n; i++)
-        list[i] = (struct rc_new_definition){rows[i], found[i].flow, found[i].dependency};
+}
+
+/* What the disk says of definitions, as every start reads it. */
+static void load_definitions(struct world *world)
+{
+    struct rc_store *store;
+    struct rc_definition *rows;
+    uint32_t n, one;
+    assert_int_equal(rc_memory_open(world->disk, &store, &world->err), RC_OK);
+    assert_int_equal(rc_read_definitions(rc_store_self(store), world->arena, &rows, &n, &world->err), RC_OK);
+    rc_store_close(store);
+    struct rc_new_definition *list = RC_NEW_ARRAY(world->arena, struct rc_new_definition, n);
+    assert_non_null(list);
+    for (uint32_t i = 0; i < n; i++) {
+        list[i] = *parse(rows[i].text, world->arena, &one);
+        list[i].row = rows[i];
+    }
     assert_int_equal(rc_set_make(list, n, world->arena, &world->set), RC_OK);
 }
 
-int world_setup(void **state)
+void world_crash(struct world *world)
+{
+    stop(world);
+    load_definitions(world);
+    start(world);
+}
+
+struct world *world_open(const char *text)
 {
     struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
     world->disk = rc_memory_disk_new();
     world->arena = rc_arena_new(0, 256 << 20);
     world->suspects = calloc(1, sizeof *world->suspects);
     assert_true(world->disk && world->arena && world->suspects);
-    define(world);
+    define(world, text);
+    load_definitions(world);
     start(world);
-    *state = world;
-    return 0;
+    return world;
 }
 
-int world_teardown(void **state)
+void world_close(struct world *world)
 {
-    struct world *world = *state;
     stop(world);
     rc_memory_disk_free(world->disk);
     rc_arena_free(world->arena);
     free(world->suspects);
     free(world);
+}
+
+int world_setup(void **state)
+{
+    *state = world_open(definitions);
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_close(*state);
     return 0;
 }
 
@@ -183,18 +235,15 @@ int world_teardown(void **state)
 
 enum rc_status world_turn(struct world *world)
 {
-    rc_us sleep;
-    return rc_engine_turn(world->engine, tick(world), &sleep, &world->err);
+    return rc_engine_turn(world->engine, tick(world), &world->sleep, &world->err);
 }
 
 enum rc_status world_run(struct world *world)
 {
     enum { ENOUGH = 10000 };
-    rc_us sleep = 0;
-    enum rc_status status = RC_OK;
-    for (unsigned i = 0; sleep == 0 && i < ENOUGH; i++)
-        status = rc_engine_turn(world->engine, tick(world), &sleep, &world->err);
-    assert_true(sleep > 0); /* else it turns for ever */
+    enum rc_status status = world_turn(world);
+    for (unsigned i = 0; world->sleep == 0 && i < ENOUGH; i++) status = world_turn(world);
+    assert_true(world->sleep > 0); /* else it turns for ever */
     return status;
 }
 
@@ -239,12 +288,39 @@ struct rc_request *world_submission(struct world *world, const char *type, const
 
 struct rc_request *world_action(struct world *world, uint64_t seq, enum rc_action action, const char *key)
 {
+    return world_action_with(seq, world_read(world, seq).id.nonce, action, key);
+}
+
+struct rc_request *world_action_with(uint64_t seq, uint64_t nonce, enum rc_action action, const char *key)
+{
     struct rc_request *request = new_request(RC_REQUEST_ACT);
     request->u.act.seq = seq;
-    request->u.act.check = (uint32_t)world_read(world, seq).id.nonce;
+    request->u.act.check = (uint32_t)nonce;
     request->u.act.act = (struct rc_act){
         .action = (uint8_t)action, .actor = RC_SV("olga"), .reason = RC_SV("test"), .key = rc_sv_of(key)};
     return request;
+}
+
+struct rc_request *world_definition(const char *dependency, const char *text)
+{
+    struct rc_request *request = new_request(RC_REQUEST_DEFINE);
+    if (text) {
+        struct rc_sv own = rc_copy_sv(request->arena, rc_sv_of(text));
+        request->u.define.added = parse(own, request->arena, &request->u.define.nadded);
+        return request;
+    }
+    struct rc_definition *gone = RC_NEW(request->arena, struct rc_definition);
+    assert_non_null(gone);
+    gone->kind = RC_DEF_DEPENDENCY;
+    gone->name = rc_sv_of(dependency);
+    request->u.define.removed = gone;
+    request->u.define.nremoved = 1;
+    return request;
+}
+
+bool world_answered(const struct rc_request *request)
+{
+    return *(const bool *)request->owner;
 }
 
 void world_ask(struct world *world, struct rc_request *request)
@@ -287,25 +363,30 @@ static void give(struct world *world, uint32_t i, struct rc_result result, struc
     rc_engine_answer(world->engine, &answer);
 }
 
-void world_answer(struct world *world, uint32_t i, unsigned status, const char *body)
+void world_give(struct world *world, uint32_t i, struct rc_result result, const char *body)
 {
     struct rc_arena *arena = rc_arena_new(0, 1 << 20);
-    struct rc_result result = {
-        .reach = RC_ANSWERED, .usable = true, .status = (uint16_t)status, .headers = {.kind = CEL_MAP}};
     assert_non_null(arena);
-    assert_int_equal(rc_json_parse(rc_sv_of(body), arena, &result.body, &world->err), RC_OK);
+    if (body) assert_int_equal(rc_json_parse(rc_sv_of(body), arena, &result.body, &world->err), RC_OK);
     give(world, i, result, arena);
+}
+
+void world_answer(struct world *world, uint32_t i, unsigned status, const char *body)
+{
+    world_give(
+        world, i,
+        (struct rc_result){
+            .reach = RC_ANSWERED, .usable = true, .status = (uint16_t)status, .headers = {.kind = CEL_MAP}},
+        body);
 }
 
 void world_lose(struct world *world, uint32_t i, enum rc_why why)
 {
-    struct rc_arena *arena = rc_arena_new(0, 1 << 20);
-    assert_non_null(arena);
-    give(world, i,
-         (struct rc_result){.reach = why == RC_WHY_NOT_SENT ? RC_NOT_SENT : RC_SENT,
-                            .why = (uint8_t)why,
-                            .error = RC_SV("lost")},
-         arena);
+    world_give(world, i,
+               (struct rc_result){.reach = why == RC_WHY_NOT_SENT ? RC_NOT_SENT : RC_SENT,
+                                  .why = (uint8_t)why,
+                                  .error = RC_SV("lost")},
+               NULL);
 }
 
 /* ---- looking -------------------------------------------------------------------------------------------------------- */

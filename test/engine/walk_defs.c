@@ -1,0 +1,108 @@
+/* Random definitions: two dependencies and a handful of flows of one to four steps. */
+#include "walk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void put(struct walk *walk, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct walk *walk, const char *format, ...)
+{
+    size_t n = strlen(walk->definitions);
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(walk->definitions + n, sizeof walk->definitions - n, format, args);
+    va_end(args);
+    assert_true(more >= 0 && (size_t)more < sizeof walk->definitions - n);
+}
+
+const char *walk_dependency_text(const struct walk *walk, uint32_t dependency, uint32_t concurrent, char *to,
+                                 size_t n)
+{
+    snprintf(to, n,
+             "dependency: %s\n"
+             "kind: http\n"
+             "base: http://127.0.0.1:1\n"
+             "key_lifetime: %us\n"
+             "outcomes: {409: succeeded, 418: unknown, 503: failed, 508: rejected}\n"
+             "limits: {concurrent: %u}\n",
+             walk->dependency[dependency].name,
+             (unsigned)(walk->dependency[dependency].key_lifetime / RC_SECONDS(1)), concurrent);
+    return to;
+}
+
+static void put_retry(struct walk *walk, const char *indent, uint32_t most)
+{
+    static const char *const backoff[] = {"constant", "linear", "exponential"}, *const jitter[] = {
+                                                                                    "none", "full", "equal"};
+    put(walk, "%sretry: {delay: %us, backoff: %s, jitter: %s, limit: {attempts: %u", indent,
+        walk_dice(walk, 4), backoff[walk_dice(walk, 3)], jitter[walk_dice(walk, 3)],
+        1 + walk_dice(walk, most));
+    put(walk, "%s}}\n", walk_chance(walk, 20) ? ", duration: 10s" : "");
+}
+
+static void put_check(struct walk *walk, const char *indent, bool outputs)
+{
+    char in[32];
+    snprintf(in, sizeof in, "%s  ", indent);
+    put(walk, "%scheck:\n%swith: {method: GET, path: /look}\n", indent, in);
+    put(walk, "%ssettle: %us\n%shappened: response.body.there\n", in,
+        walk_dice(walk, 2) * (1 + walk_dice(walk, 5)), in);
+    if (walk_chance(walk, 50)) put(walk, "%scontradictory: response.body.many\n", in);
+    if (walk_chance(walk, 50)) put(walk, "%sinconclusive: response.body.later\n", in);
+    if (outputs) put(walk, "%soutputs: {id: \"${response.body.id}\"}\n", in);
+    put_retry(walk, in, 3);
+}
+
+static void put_undo(struct walk *walk, bool outputs)
+{
+    static const char in[] = "      ";
+    put(walk, "    undo:\n%swith: {method: DELETE, path: \"/things/%s\"}\n%stimeout: 20s\n", in,
+        outputs ? "${outputs.id}" : "this", in);
+    if (walk_chance(walk, 30)) put(walk, "%srepeatable: true\n", in);
+    put_retry(walk, in, 3);
+    if (walk_chance(walk, 50)) put_check(walk, in, false);
+}
+
+static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
+{
+    bool outputs = walk_chance(walk, 60), irreversible = walk_chance(walk, 15) && (last || !roll_back);
+    put(walk, "  - id: s%u\n    call: %s\n", i, walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
+    put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
+    if (i && walk_chance(walk, 30)) put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
+    if (walk_chance(walk, 25)) put(walk, "    critical: false\n");
+    if (walk_chance(walk, 35)) put(walk, "    repeatable: true\n");
+    if (walk_chance(walk, 10)) put(walk, "    accepted: true\n");
+    if (walk_chance(walk, 15))
+        put(walk, "    require: payload.ok\n");
+    else if (walk_chance(walk, 20))
+        put(walk, "    require: {with: {method: GET, path: /may}, holds: response.body.may}\n");
+    if (outputs) put(walk, "    outputs: {id: \"${response.body.id}\"}\n    external_id: id\n");
+    put_retry(walk, "    ", 4);
+    if (walk_chance(walk, 60)) put_check(walk, "    ", outputs);
+    if (irreversible)
+        put(walk, "    irreversible: true\n");
+    else if (walk_chance(walk, 12))
+        put(walk, "    undo: none\n");
+    else if (walk_chance(walk, 80) || (roll_back && !last))
+        put_undo(walk, outputs);
+}
+
+void walk_define(struct walk *walk)
+{
+    static const char *const on_failure[] = {"keep", "roll_back", "review"}, *const name[] = {"out", "other"};
+    char text[512];
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {
+        walk->dependency[i].name = name[i];
+        walk->dependency[i].gate = flow_gate_id(rc_sv_of(name[i]));
+        walk->dependency[i].key_lifetime = walk_chance(walk, 40) ? RC_SECONDS(5 + walk_dice(walk, 20)) : 0;
+        walk->dependency[i].at_first = walk->dependency[i].most = 1 + walk_dice(walk, 3);
+        put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
+    }
+    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
+        uint32_t policy = walk_dice(walk, 3), steps = 1 + walk_dice(walk, WALK_STEPS);
+        put(walk, "flow: f%u\non_failure: %s\nsteps:\n", i, on_failure[policy]);
+        for (uint32_t k = 0; k < steps; k++) put_step(walk, k, k + 1 == steps, policy == 1);
+        put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
+    }
+}

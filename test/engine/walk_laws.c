@@ -1,0 +1,562 @@
+/* What must hold, whatever happens (design, section 2). Each law has a number and one sentence; the first that is broken is kept. */
+#include "walk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PAGE = 64 };
+
+void walk_break(struct walk *walk, const char *law, const char *format, ...)
+{
+    if (walk->broken) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(walk->broken_where, sizeof walk->broken_where, format, args);
+    va_end(args);
+    walk->broken = law;
+}
+
+#define LAW(holds, law, ...)                                                                                 \
+    do {                                                                                                     \
+        if (!(holds)) walk_break(walk, law, __VA_ARGS__);                                                    \
+    } while (0)
+#define ULL(n) ((unsigned long long)(n))
+
+static bool is_leaf(const struct rc_command *c, uint32_t at)
+{
+    return rc_node_step(c, at)->kind != FLOW_LINEAR;
+}
+
+static bool waits(const struct rc_node *node)
+{
+    return node->phase == RC_PHASE_READY || node->phase == RC_PHASE_DELAYED;
+}
+
+/* ---- leaving -------------------------------------------------------------------------------------------------------- */
+
+static void laws_of_keys(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
+{
+    const struct walk_sent *last = NULL;
+    for (uint32_t i = 0; i < walk->world->nleft; i++) {
+        const struct walk_sent *other = &walk->sent[i];
+        bool same_thing =
+            other->seq == sent->seq && other->node == sent->node && other->purpose == sent->purpose;
+        bool same_key = rc_h128_eq(other->key, sent->key);
+        LAW(same_thing || !same_key, "L1 no two steps, purposes or commands share an Idempotency-Key",
+            "commands %llu and %llu", ULL(other->seq), ULL(sent->seq));
+        LAW(!same_thing || other->attempt < sent->attempt, "L2 no attempt leaves twice, and numbers grow",
+            "command %llu, attempt %u", ULL(sent->seq), sent->attempt);
+        bool acts = sent->purpose == RC_ACT || sent->purpose == RC_UNDO;
+        if (!acts || !same_thing) continue;
+        const struct flow_call *call = &rc_node_step(&seen->c, sent->node)->call;
+        const struct flow_action *action = sent->purpose == RC_ACT ? &call->act : &call->undo;
+        LAW(!other->uncertain || action->repeatable,
+            "L3 what may have acted and is not repeatable never leaves again without evidence",
+            "command %llu, step %u, attempts %u and %u", ULL(sent->seq), sent->node, other->attempt,
+            sent->attempt);
+        LAW(!other->uncertain || same_key, "L4 after an unknown the key stays the same",
+            "command %llu, step %u", ULL(sent->seq), sent->node);
+        last = other;
+    }
+    LAW(!last || rc_h128_eq(last->key, sent->key) || seen->retried[sent->node],
+        "L5 a new round begins only when a person retries", "command %llu, step %u, attempt %u",
+        ULL(sent->seq), sent->node, sent->attempt);
+}
+
+static void laws_of_undo(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
+{
+    const struct rc_command *c = &seen->c;
+    LAW(walk_happens(walk, sent->seq, sent->node, false) || seen->side[sent->node][0].lied,
+        "L6 an undo runs only for a step that happened", "command %llu, step %u", ULL(sent->seq), sent->node);
+    LAW(!walk_happens(walk, sent->seq, sent->node, true) ||
+            rc_node_step(c, sent->node)->call.undo.repeatable || seen->side[sent->node][1].lied,
+        "L7 an undo runs once", "command %llu, step %u", ULL(sent->seq), sent->node);
+    for (uint32_t i = sent->node + 1; i < c->nnodes; i++)
+        LAW(c->node[i].state != RC_STEP_UNDOING && c->node[i].state != RC_STEP_UNDO_UNKNOWN &&
+                c->node[i].state != RC_STEP_UNDO_FAILED && c->node[i].state != RC_STEP_ACTIVE &&
+                c->node[i].state != RC_STEP_UNKNOWN &&
+                (c->node[i].state != RC_STEP_SUCCEEDED || flow_nothing_to_undo(&rc_node_step(c, i)->call)),
+            "L8 undoing goes in reverse order", "command %llu: step %u before step %u", ULL(sent->seq),
+            sent->node, i);
+}
+
+static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
+{
+    const struct rc_command *c = &seen->c;
+    const struct flow_call *call = &rc_node_step(c, sent->node)->call;
+    const struct walk_sent *last = NULL;
+    /* what was recorded in the same turn, before the cancel, leaves before the cancel is answered */
+    LAW(c->mode == RC_MODE_FORWARD || (seen->turned == walk->counts->turns && !seen->cancelled),
+        "L9 nothing but checks and undos leaves after a cancel or a roll back", "command %llu",
+        ULL(sent->seq));
+    for (uint32_t i = 0; i < walk->world->nleft; i++)
+        if (walk->sent[i].seq == sent->seq && walk->sent[i].node == sent->node &&
+            (walk->sent[i].purpose == RC_ACT || walk->sent[i].purpose == RC_REQUIRE))
+            last = &walk->sent[i];
+    if (sent->purpose == RC_ACT && call->require.request)
+        LAW(last && last->purpose == RC_REQUIRE && last->said_yes,
+            "L10 what is required is asked before every attempt", "command %llu, step %u", ULL(sent->seq),
+            sent->node);
+    if (sent->purpose == RC_ACT)
+        LAW(c->node[sent->node].tries <= call->act.retry.attempts, "L11 no more tries than the flow allows",
+            "command %llu, step %u", ULL(sent->seq), sent->node);
+    for (uint32_t i = 1; i < sent->node; i++)
+        LAW((c->node[i].state != RC_STEP_IDLE && c->node[i].state != RC_STEP_ACTIVE) || seen->passed[i] ||
+                seen->turned == walk->counts->turns,
+            "L12 a step waits for those before it", "command %llu, step %u", ULL(sent->seq), sent->node);
+    for (uint16_t i = 0; i < rc_node_step(c, sent->node)->nneeds; i++)
+        LAW(c->node[rc_node_step(c, sent->node)->needs[i]].state == RC_STEP_SUCCEEDED,
+            "L16 a step waits for what it needs", "command %llu, step %u", ULL(sent->seq), sent->node);
+}
+
+static void laws_of_places(struct walk *walk, const struct walk_sent *sent)
+{
+    uint32_t n = 1, most = 1;
+    for (uint32_t i = 0; i < walk->world->nleft; i++)
+        n += walk->sent[i].open && walk->sent[i].gate == sent->gate;
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
+        if (walk->dependency[i].gate == sent->gate) most = walk->dependency[i].most;
+    LAW(n <= most, "L13 no more in flight than the dependency takes", "%u of %u", n, most);
+}
+
+void walk_laws_of_leaving(struct walk *walk, uint32_t i)
+{
+    struct walk_sent *sent = &walk->sent[i];
+    walk_observe(walk, sent->seq);
+    struct walk_seen *seen = &walk->seen[sent->seq];
+    if (sent->seq > walk->nseen || !seen->c.nnodes) {
+        walk_break(walk, "L14 an attempt leaves only when the store has it", "command %llu is not there",
+                   ULL(sent->seq));
+        return;
+    }
+    const struct rc_node *node = &seen->c.node[sent->node];
+    LAW(node->phase == RC_PHASE_OPEN && node->attempt == sent->attempt &&
+            rc_node_purpose(&seen->c, sent->node) == sent->purpose,
+        "L14 an attempt leaves only when the store has it", "command %llu, step %u, attempt %u",
+        ULL(sent->seq), sent->node, sent->attempt);
+    LAW(!walk->draining, "L15 nothing new leaves while the engine drains", "command %llu", ULL(sent->seq));
+    WALK_TELL(walk, "  ! %s of %llu, step %u, #%u leaves\n", rc_purpose_word(sent->purpose).slug,
+              ULL(sent->seq), sent->node, sent->attempt);
+    laws_of_keys(walk, seen, sent);
+    laws_of_places(walk, sent);
+    if (sent->purpose == RC_UNDO) laws_of_undo(walk, seen, sent);
+    if (sent->purpose == RC_ACT || sent->purpose == RC_REQUIRE) laws_of_act(walk, seen, sent);
+    if (sent->purpose == RC_ACT || sent->purpose == RC_UNDO) seen->retried[sent->node] = false;
+}
+
+/* ---- history -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t action_named(const struct rc_act *act)
+{
+    unsigned long id = 0; /* the reason is "a<number>" */
+    for (uint32_t i = 1; i < act->reason.n; i++) id = id * 10 + (unsigned long)(act->reason.p[i] - '0');
+    return (uint32_t)id;
+}
+
+/* The steps that a verdict settled: those whose side was in question, and is not any more. */
+static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
+                    const struct rc_act *act)
+{
+    for (uint32_t i = 0; i < record->nchanges; i++) {
+        const struct rc_change *change = &record->changes[i];
+        if (change->kind != RC_CHANGE_NODE || !is_leaf(&seen->c, change->at)) continue;
+        unsigned before = seen->c.node[change->at].state;
+        bool undo = before == RC_STEP_UNDO_UNKNOWN || before == RC_STEP_UNDO_FAILED;
+        if (!undo && before != RC_STEP_UNKNOWN) continue;
+        if (act->verdict == RC_DID_NOT_HAPPEN) walk_known_not(walk, record->seq, change->at, undo);
+        if (walk_happens(walk, record->seq, change->at, undo) != (act->verdict == RC_HAPPENED))
+            seen->side[change->at][undo].lied = true;
+    }
+}
+
+static void see_action(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
+{
+    const struct rc_act *act = record->cause->u.act;
+    uint32_t id = action_named(act);
+    LAW(id < walk->nactions && walk->action[id].seq == record->seq,
+        "H1 only what was asked for is in the history", "command %llu", ULL(record->seq));
+    if (walk->broken) return;
+    struct walk_action *action = &walk->action[id];
+    action->found++;
+    for (uint32_t i = 0; action->key[0] && i < walk->nactions; i++)
+        LAW(i == id || !walk->action[i].found || walk->action[i].seq != record->seq ||
+                strcmp(walk->action[i].key, action->key) != 0,
+            "H2 an action with a key is done once", "command %llu, actions %u and %u", ULL(record->seq), i,
+            id);
+    LAW(action->found == 1, "H2 an action with a key is done once", "command %llu", ULL(record->seq));
+    bool later = false; /* a later step is under way: what is retried goes on beside it */
+    for (uint32_t i = seen->c.nnodes; act->action == RC_ACTION_RETRY && i-- > 0;) {
+        seen->retried[i] = true;
+        seen->passed[i] |= later;
+        later |= seen->c.node[i].phase != RC_PHASE_NONE;
+    }
+    if (act->action == RC_ACTION_RESOLVE && act->verdict != RC_ACCEPTED_AS_IS)
+        believe(walk, seen, record, act);
+}
+
+static void tell_node(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    printf("      step %u %s (%s) %s, attempt %u, tries %u, asks %u, round %u.%u%s, due +%llu\n", at,
+           rc_step_word(node->state).slug, rc_why_word(node->why).slug, rc_phase_word(node->phase).slug,
+           node->attempt, node->tries, node->asks, node->round, node->undo_round,
+           node->doubt ? ", in doubt" : "",
+           c->data[at].times.due ? ULL(c->data[at].times.due - RC_SECONDS(1800000000)) : 0);
+}
+
+static void see_record(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
+{
+    struct rc_error error = {0};
+    uint8_t before[WALK_STEPS + 1] = {0}, mode = seen->c.mode;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
+    LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
+        ULL(record->seq), record->rev);
+    LAW(record->at >= seen->c.changed && record->at >= walk->latest, "H4 time does not go back",
+        "command %llu, record %u", ULL(record->seq), record->rev);
+    LAW(!rc_state_ended(seen->c.state) || record->cause->kind == RC_MSG_ACTION || seen->c.state == RC_PARTIAL,
+        "H5 what has ended moves only when a person acts", "command %llu, record %u", ULL(record->seq),
+        record->rev);
+    if (record->cause->kind == RC_MSG_ACTION) see_action(walk, seen, record);
+    for (uint32_t i = 0; i < record->nchanges; i++) {
+        struct rc_change change = record->changes[i];
+        const struct rc_identity id = seen->c.id;
+        if (change.kind == RC_CHANGE_CREATE) change.u.create = &id;
+        LAW(rc_command_apply(&seen->c, &change, seen->arena, &error) == RC_OK, "H6 the history folds",
+            "%.120s", error.text);
+        if (walk->broken) return;
+    }
+    WALK_TELL(walk, "  %llu.%u %s at +%llu: %s\n", ULL(record->seq), record->rev,
+              rc_cause_word(record->cause->kind).slug, ULL(record->at - RC_SECONDS(1800000000)),
+              rc_state_word(seen->c.state).slug);
+    for (uint32_t i = 0; walk->tell && i < record->nchanges; i++)
+        if (record->changes[i].kind == RC_CHANGE_NODE) tell_node(&seen->c, record->changes[i].at);
+    if (seen->c.mode != mode) seen->turned = walk->counts->turns;
+    seen->c.rev = record->rev;
+    seen->c.changed = record->at;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
+        seen->passed[i] |= seen->c.node[i].state == RC_STEP_UNKNOWN && seen->c.node[i].phase == RC_PHASE_NONE;
+        walk->counts->step[seen->c.node[i].state]++;
+        walk->counts->why[seen->c.node[i].why]++;
+        LAW(before[i] != RC_STEP_SUCCEEDED || !is_leaf(&seen->c, i) ||
+                seen->c.node[i].state == RC_STEP_SUCCEEDED || seen->c.mode == RC_MODE_ROLL_BACK,
+            "H7 what succeeded is left alone, except by a roll back", "command %llu, step %u",
+            ULL(record->seq), i);
+    }
+    walk->counts->state[seen->c.state]++;
+    LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,
+        "H8 the state is what follows from the steps", "command %llu, record %u", ULL(record->seq),
+        record->rev);
+}
+
+/* Whether somebody was told something wrong of any step: then what the command does may rest on it. */
+static void laws_of_truth(struct walk *walk, const struct walk_seen *seen)
+{
+    const struct rc_command *c = &seen->c;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        unsigned state = c->node[i].state;
+        bool happened = walk_happens(walk, c->id.seq, i, false),
+             undone = walk_happens(walk, c->id.seq, i, true);
+        bool no = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
+                  state == RC_STEP_SKIPPED;
+        if (!seen->side[i][0].lied) {
+            LAW(!no || !happened, "T1 what is called failed, rejected or skipped did not happen",
+                "command %llu, step %u", ULL(c->id.seq), i);
+            LAW(state != RC_STEP_SUCCEEDED || happened, "T2 what is called done happened",
+                "command %llu, step %u", ULL(c->id.seq), i);
+            LAW(c->state != RC_ROLLED_BACK || !happened || undone ||
+                    flow_nothing_to_undo(&rc_node_step(c, i)->call) || seen->side[i][1].lied,
+                "T3 what is called rolled back was undone", "command %llu, step %u", ULL(c->id.seq), i);
+        }
+        if (seen->side[i][1].lied) continue;
+        LAW(state != RC_STEP_UNDONE || undone, "T4 what is called undone was undone", "command %llu, step %u",
+            ULL(c->id.seq), i);
+        LAW(state != RC_STEP_UNDO_FAILED || !undone, "T5 what is said not to be undone was not",
+            "command %llu, step %u", ULL(c->id.seq), i);
+    }
+}
+
+void walk_observe(struct walk *walk, uint64_t seq)
+{
+    struct rc_reader *reader;
+    struct rc_record *records;
+    struct rc_identity identity;
+    uint32_t n;
+    if (!walk->world->store || seq == 0 || seq > WALK_COMMANDS || walk->broken) return;
+    struct walk_seen *seen = &walk->seen[seq];
+    struct rc_arena *arena = walk->scratch;
+    if (!seen->arena) arena = seen->arena = rc_arena_new(0, 64 << 20);
+    assert_non_null(seen->arena);
+    if (rc_reader_open(walk->world->store, &reader, &walk->world->err) != RC_OK)
+        return; /* the handle is poisoned */
+    enum rc_status status = rc_read_history(reader, seq, seen->c.rev, RC_MAX_HISTORY, arena, &identity,
+                                            &records, &n, &walk->world->err);
+    rc_reader_close(reader);
+    if (status == RC_NOT_FOUND || status == RC_IO) return;
+    assert_int_equal(status, RC_OK);
+    if (seen->c.rev == 0) {
+        seen->c.id = identity;
+        seen->c.flow = flow_set_version(walk->set, identity.flow);
+        seen->payload_hash = identity.payload_hash;
+        assert_non_null(seen->c.flow);
+        walk->counts->commands++;
+        if (walk->nseen < seq) walk->nseen = seq;
+    }
+    for (uint32_t i = 0; i < n && !walk->broken; i++) see_record(walk, seen, &records[i]);
+    if (n && !walk->broken) laws_of_truth(walk, seen);
+    if (arena == walk->scratch) rc_arena_reset(arena);
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------------------------- */
+
+static bool same_data(const struct rc_data *a, const struct rc_data *b)
+{
+    struct rc_sha256 x, y;
+    rc_sha256_init(&x);
+    rc_sha256_init(&y);
+    cel_hash(a->outputs, &x);
+    cel_hash(b->outputs, &y);
+    return memcmp(&a->times, &b->times, sizeof a->times) == 0 && rc_h128_eq(a->request, b->request) &&
+           rc_h128_eq(rc_sha256_h128(&x), rc_sha256_h128(&y)) && rc_sv_eq(a->external_id, b->external_id) &&
+           rc_sv_eq(a->fault, b->fault) && a->status == b->status && a->why == b->why &&
+           a->outcome == b->outcome;
+}
+
+/* What the engine has in memory, whatever was taken back in this turn or dropped with it. */
+static void laws_of_memory(struct walk *walk, const struct walk_seen *seen)
+{
+    const struct rc_hot *hot = rc_cache_find(&walk->world->engine->cache, seen->c.id.seq);
+    if (!hot) return;
+    const struct rc_command *a = &hot->command, *b = &seen->c;
+    bool same = a->rev == b->rev && a->mode == b->mode && a->state == b->state && a->why == b->why &&
+                a->changed == b->changed && a->nnodes == b->nnodes &&
+                memcmp(a->node, b->node, a->nnodes * sizeof *a->node) == 0;
+    for (uint32_t i = 0; same && i < a->nnodes; i++) same = same_data(&a->data[i], &b->data[i]);
+    LAW(same && !hot->touched, "M1 memory is what the history says", "command %llu at %u and %u",
+        ULL(b->id.seq), a->rev, b->rev);
+}
+
+static void laws_of_rows(struct walk *walk, struct rc_reader *reader)
+{
+    struct rc_filter filter = {0};
+    struct rc_row *rows;
+    uint64_t next = 0;
+    uint32_t n = 0;
+    rc_arena_reset(walk->rows);
+    assert_int_equal(rc_read_list(reader, &filter, walk->rows, PAGE, &rows, &n, &next, &walk->world->err),
+                     RC_OK);
+    struct rc_high high;
+    assert_int_equal(rc_read_high(reader, &high, &walk->world->err), RC_OK);
+    LAW(n == high.seq && n <= WALK_COMMANDS, "R1 numbers are dense", "%u commands, the highest is %llu", n,
+        ULL(high.seq));
+    for (uint32_t i = 0; i < n && !walk->broken; i++) {
+        LAW(rows[i].seq == n - i, "R1 numbers are dense", "row %u is command %llu", i, ULL(rows[i].seq));
+        if (walk->seen[rows[i].seq].c.rev != rows[i].rev) walk_observe(walk, rows[i].seq);
+        const struct rc_command *c = &walk->seen[rows[i].seq].c;
+        if (walk->broken) return;
+        LAW(rows[i].rev == c->rev && rows[i].state == c->state &&
+                rows[i].in_flight == rc_command_in_flight(c) && rows[i].changed == c->changed,
+            "R2 the row of a command is what its history says", "command %llu", ULL(c->id.seq));
+        for (uint32_t k = 0; k < i; k++)
+            LAW(!rc_sv_eq(rows[i].key, rows[k].key) || !rc_sv_eq(rows[i].type, rows[k].type),
+                "R3 a key has one command", "commands %llu and %llu", ULL(rows[i].seq), ULL(rows[k].seq));
+    }
+    if (!walk->broken && high.high_water > walk->latest) walk->latest = high.high_water;
+}
+
+static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_t phase, uint64_t gate)
+{
+    struct rc_work rows[PAGE];
+    uint32_t n = 0;
+    assert_int_equal(rc_read_work(reader, phase, gate, NULL, UINT64_MAX, rows, PAGE, &n, &walk->world->err),
+                     RC_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct rc_command *c = rows[i].seq <= walk->nseen ? &walk->seen[rows[i].seq].c : NULL;
+        LAW(c && rows[i].node < c->nnodes && c->node[rows[i].node].phase == phase &&
+                c->data[rows[i].node].times.due == rows[i].order,
+            "R4 a row of work is a step that waits", "command %llu, step %u", ULL(rows[i].seq), rows[i].node);
+    }
+    return n;
+}
+
+static void laws_of_work(struct walk *walk, struct rc_reader *reader)
+{
+    uint64_t seqs[PAGE];
+    uint32_t n = 0, rows = rows_of_work(walk, reader, RC_PHASE_DELAYED, 0), waiting = 0, flying = 0;
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
+        rows += rows_of_work(walk, reader, RC_PHASE_READY, walk->dependency[i].gate);
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
+        const struct rc_command *c = &walk->seen[seq].c;
+        for (uint32_t i = 0; i < c->nnodes; i++) waiting += waits(&c->node[i]);
+        flying += rc_command_in_flight(c);
+    }
+    LAW(rows == waiting, "R5 every step that waits has a row of work", "%u rows, %u steps", rows, waiting);
+    assert_int_equal(rc_read_in_flight(reader, 0, seqs, PAGE, &n, &walk->world->err), RC_OK);
+    LAW(n == flying, "R6 what is in flight is listed", "%u listed, %u are", n, flying);
+}
+
+static void laws_of_next_move(struct walk *walk, const struct rc_command *c)
+{
+    bool moves = rc_state_ended(c->state);
+    for (uint32_t i = 0; i < c->nnodes; i++) moves |= c->node[i].phase != RC_PHASE_NONE;
+    for (unsigned i = 0; !moves && i < RC_ACTIONS; i++)
+        moves = rc_command_allows(c, (enum rc_action)i).allowed;
+    LAW(moves, "N1 every command has a next move", "command %llu", ULL(c->id.seq));
+    bool live = false;
+    for (uint32_t i = 0; i < c->nnodes; i++) live |= c->node[i].phase != RC_PHASE_NONE;
+    LAW(!live || !rc_state_ended(c->state), "N2 nothing goes on in what has ended", "command %llu",
+        ULL(c->id.seq));
+}
+
+/* When the engine says that it may sleep: nothing may be left to do. */
+static void laws_of_sleep(struct walk *walk)
+{
+    struct rc_engine *engine = walk->world->engine;
+    if (walk->status != RC_OK || walk->world->sleep == 0 || engine->facts.first || engine->answers.first ||
+        engine->inbox)
+        return;
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
+        const struct rc_command *c = &walk->seen[seq].c;
+        for (uint32_t i = 0; i < c->nnodes; i++) {
+            bool out = false;
+            for (uint32_t k = 0; k < walk->world->nleft; k++)
+                out |= walk->sent[k].open && walk->sent[k].seq == seq && walk->sent[k].node == i &&
+                       walk->sent[k].attempt == c->node[i].attempt;
+            LAW(out == (c->node[i].phase == RC_PHASE_OPEN),
+                "S1 what is in flight for the engine is in flight outside", "command %llu, step %u", ULL(seq),
+                i);
+            if (c->node[i].phase == RC_PHASE_DELAYED && engine->room)
+                LAW(c->data[i].times.due >= engine->now + walk->world->sleep,
+                    "S2 the engine wakes up in time", "command %llu, step %u", ULL(seq), i);
+            if (c->node[i].phase != RC_PHASE_READY || !engine->room || walk->draining) continue;
+            const struct rc_door *door = rc_map_get(
+                &engine->doors, flow_gate_id(c->flow->dependencies[rc_node_step(c, i)->call.dependency]));
+            LAW(door && rc_gate_free(&door->gate, rc_engine_set(engine)) == 0,
+                "S3 nobody waits for a free place", "command %llu, step %u", ULL(seq), i);
+        }
+    }
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {
+        const struct rc_door *door = rc_map_get(&engine->doors, walk->dependency[i].gate);
+        uint32_t out = 0;
+        for (uint32_t k = 0; k < walk->world->nleft; k++)
+            out += walk->sent[k].open && walk->sent[k].gate == walk->dependency[i].gate;
+        LAW((door ? door->gate.in_use : 0) == out, "S4 places in use are attempts in flight",
+            "%s: %u in use, %u out", walk->dependency[i].name, door ? door->gate.in_use : 0, out);
+    }
+}
+
+void walk_laws_of_turn(struct walk *walk)
+{
+    struct rc_reader *reader;
+    struct rc_high high;
+    if (!walk->world->store || walk->broken) return;
+    if (rc_reader_open(walk->world->store, &reader, &walk->world->err) != RC_OK) return;
+    if (rc_read_high(reader, &high, &walk->world->err) !=
+        RC_OK) { /* the handle is poisoned: the next turn opens it again */
+        rc_reader_close(reader);
+        return;
+    }
+    laws_of_rows(walk, reader);
+    if (!walk->broken) laws_of_work(walk, reader);
+    rc_reader_close(reader);
+    for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
+        if (walk->world->engine->booted && walk->control != WALK_NO_DOUBT)
+            laws_of_memory(walk, &walk->seen[seq]);
+        laws_of_next_move(walk, &walk->seen[seq].c);
+    }
+    LAW(walk->world->engine->stats.faults == 0, "M2 every fact is taken in", "%s",
+        walk->world->engine->fault.text);
+    if (walk->world->engine->booted && !walk->broken) laws_of_sleep(walk);
+}
+
+/* ---- replies -------------------------------------------------------------------------------------------------------- */
+
+static void laws_of_submission(struct walk *walk, const struct walk_request *sent)
+{
+    const struct rc_request *request = sent->request;
+    bool conflict = request->status == RC_KEY_CONFLICT;
+    LAW(request->status != RC_BUG && request->status != RC_LIMIT && request->status != RC_DAMAGED,
+        "A8 what is well-formed is taken in", "%s", request->error.text);
+    if (request->status != RC_OK && !conflict) return;
+    uint64_t seq = request->command.seq, told = walk->told[sent->flow][sent->key].seq;
+    walk_observe(walk, seq);
+    if (walk->broken) return;
+    const struct walk_seen *seen = &walk->seen[seq <= WALK_COMMANDS ? seq : 0];
+    char type[8], key[8];
+    snprintf(type, sizeof type, "f%u", sent->flow);
+    snprintf(key, sizeof key, "k%u", sent->key);
+    LAW(seen->c.rev && rc_sv_is(seen->c.id.type, type) && rc_sv_is(seen->c.id.key, key) &&
+            request->command.nonce == seen->c.id.nonce,
+        "A1 what is acknowledged is there", "command %llu", ULL(seq));
+    LAW(!told || told == seq, "A2 a key is one command for ever", "commands %llu and %llu", ULL(told),
+        ULL(seq));
+    LAW(rc_h128_eq(sent->payload_hash, seen->payload_hash) != conflict,
+        "A3 another payload is a conflict, the same is not", "command %llu", ULL(seq));
+    LAW(conflict || request->replayed || (seen->c.id.nonce == sent->nonce), "A4 what is new is what was sent",
+        "command %llu", ULL(seq));
+    walk->told[sent->flow][sent->key].seq = seq;
+    walk->told[sent->flow][sent->key].acknowledged = true;
+    if (conflict)
+        walk->counts->conflicts++;
+    else if (request->replayed)
+        walk->counts->replayed++;
+}
+
+static void laws_of_action(struct walk *walk, const struct walk_request *sent)
+{
+    const struct rc_request *request = sent->request;
+    struct walk_action *action = &walk->action[sent->action];
+    LAW(request->status != RC_BUG && request->status != RC_LIMIT && request->status != RC_DAMAGED,
+        "A8 what is well-formed is taken in", "%s", request->error.text);
+    if (request->status == RC_COMMIT_UNKNOWN) return; /* nobody knows */
+    action->done = request->status == RC_OK && !request->replayed;
+    action->refused = request->status != RC_OK || request->replayed;
+    walk_observe(walk, action->seq);
+    if (walk->broken) return;
+    LAW(action->found == action->done,
+        "A5 an action that was acknowledged is on record, and another one is not",
+        "action %u on command %llu", sent->action, ULL(action->seq));
+    if (action->done && action->action == RC_ACTION_CANCEL) walk->seen[action->seq].cancelled = true;
+    walk->counts->stale += request->status == RC_STALE;
+    walk->counts->act_replayed += request->status == RC_OK && request->replayed;
+    (request->status == RC_OK ? walk->counts->act_done : walk->counts->act_refused)[action->action]++;
+    bool found = false;
+    for (uint32_t i = 0; request->status == RC_OK && request->replayed && i < walk->nactions; i++)
+        found |= walk->action[i].found && walk->action[i].seq == action->seq &&
+                 strcmp(walk->action[i].key, action->key) == 0 && walk->action[i].action == action->action;
+    LAW(!request->replayed || request->status != RC_OK || found,
+        "A6 what is called done before was done before", "action %u", sent->action);
+}
+
+void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
+{
+    WALK_TELL(walk, "  < %s%s, command %llu\n", rc_status_text(sent->request->status),
+              sent->request->replayed ? ", replayed" : "", ULL(sent->request->command.seq));
+    if (sent->request->kind == RC_REQUEST_SUBMIT) laws_of_submission(walk, sent);
+    if (sent->request->kind == RC_REQUEST_ACT) laws_of_action(walk, sent);
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------- */
+
+void walk_laws_of_end(struct walk *walk)
+{
+    for (uint32_t flow = 0; flow < WALK_FLOWS; flow++)
+        for (uint32_t key = 0; key < WALK_KEYS; key++) {
+            char type_text[8], key_text[8];
+            snprintf(type_text, sizeof type_text, "f%u", flow);
+            snprintf(key_text, sizeof key_text, "k%u", key);
+            bool there = !walk->told[flow][key].acknowledged;
+            for (uint64_t seq = 1; seq <= walk->nseen; seq++)
+                there |= rc_sv_is(walk->seen[seq].c.id.type, type_text) &&
+                         rc_sv_is(walk->seen[seq].c.id.key, key_text);
+            LAW(there, "A1 what is acknowledged is there", "flow %s, key %s", type_text, key_text);
+        }
+    for (uint32_t i = 0; i < walk->nactions; i++)
+        LAW(!(walk->action[i].done && walk->action[i].found != 1) &&
+                !(walk->action[i].refused && walk->action[i].found),
+            "A5 an action that was acknowledged is on record, and another one is not", "action %u", i);
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
+        const struct rc_command *c = &walk->seen[seq].c;
+        LAW(!walk->seen[seq].cancelled || c->mode != RC_MODE_FORWARD, "A7 what was cancelled stays cancelled",
+            "command %llu", ULL(seq));
+    }
+}
