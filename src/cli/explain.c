@@ -72,7 +72,7 @@ static const struct {
     {"check", "check", ""},
     {"cancel", "cancel", ""},
     {"roll_back", "rollback", ""},
-    {"resolve", "resolve", " --happened|--did-not-happen|--accept --reason …"},
+    {"resolve", "resolve", " --accept --reason …"},
 };
 
 static void put_actions(struct cli *cli, const struct cel_value *body)
@@ -97,8 +97,10 @@ static void put_actions(struct cli *cli, const struct cel_value *body)
             titled = true;
             if (pass) {
                 any = true;
-                fprintf(screen->out, "  recourse %s %.*s%s\n", spelling[i].command, RC_SV_ARG(id),
-                        spelling[i].hint);
+                const char *hint = cli_bool(&one, "settles_a_step")
+                                       ? " --happened|--did-not-happen|--accept --reason …"
+                                       : spelling[i].hint;
+                fprintf(screen->out, "  recourse %s %.*s%s\n", spelling[i].command, RC_SV_ARG(id), hint);
                 fprintf(screen->out, "%*s", INDENT, "");
                 screen_wrap(screen, INDENT, INDENT, cli_text(&one, "text"));
             } else {

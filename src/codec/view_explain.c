@@ -159,6 +159,8 @@ static void put_actions(const struct telling *tell)
         rc_json_bool(json, "allowed", one->allowed);
         rc_json_text(json, "text", rc_action_word(i).text);
         if (!one->allowed && one->why_not) rc_json_text(json, "why_not", one->why_not);
+        if (i == RC_ACTION_RESOLVE && one->allowed)
+            rc_json_bool(json, "settles_a_step", tell->facts->can_be_settled);
         rc_json_end_object(json);
     }
     rc_json_end_object(json);

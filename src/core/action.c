@@ -147,6 +147,11 @@ struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action a
     return (struct rc_allowed){why_not == NULL, why_not};
 }
 
+bool rc_command_can_be_settled(const struct rc_command *c)
+{
+    return any(c, RESOLVABLE);
+}
+
 /* ---- the actions ---------------------------------------------------------------------------------------------------- */
 
 /* A definitive rejection that is retried is a new round: another key, another request. */
@@ -276,6 +281,12 @@ static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
     if (cel_not_json(outputs) || cel_size_bytes(outputs) > RC_MAX_OUTPUTS)
         return rc_fail(draft->err, RC_INVALID, "the outputs must be JSON of at most %d bytes",
                        RC_MAX_OUTPUTS);
+    const struct cel_type *declared = rc_node_step(&draft->c, at)->call.outputs;
+    for (uint32_t i = 0; declared && !rc_node_side(&draft->c.node[at])->undo && i < declared->nfields; i++)
+        if (!cel_map_find(&outputs,
+                          cel_string(declared->fields[i].name))) /* later steps would miss it for good */
+            return rc_fail(draft->err, RC_INVALID, "say with \"outputs\" what came of it: '%.*s' is missing",
+                           RC_SV_ARG(declared->fields[i].name));
     rc_step_happened(draft, at, outputs, act->external_id, RC_WHY_PERSON);
     return RC_OK;
 }

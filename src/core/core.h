@@ -34,4 +34,6 @@ struct rc_allowed {
     bool allowed;
     const char *why_not; /* one sentence, static; NULL where allowed */
 };
+/* Whether there is a step for which a person may say what happened. */
+bool rc_command_can_be_settled(const struct rc_command *);
 struct rc_allowed rc_command_allows(const struct rc_command *, enum rc_action);

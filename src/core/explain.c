@@ -98,6 +98,7 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
 {
     *ret = (struct rc_explanation){.node = deciding_node(c), .retry_reason = "nothing is left to retry"};
     for (unsigned i = 0; i < RC_ACTIONS; i++) ret->allowed[i] = rc_command_allows(c, (enum rc_action)i);
+    ret->can_be_settled = rc_command_can_be_settled(c);
     ret->next = rc_state_ended(c->state) ? "nothing: it has ended" : "the engine goes on by itself";
     if (ret->node == UINT32_MAX) return;
     ret->received = received(c, ret->node);

@@ -11,8 +11,9 @@ struct rc_explanation {
         received;       /* did the outside service receive the last request of that step's current purpose? */
     bool retry_is_safe; /* whether trying that step again can make a duplicate */
     const char *retry_reason; /* one sentence, static: why it is or is not safe */
-    const char *next; /* one sentence, static: what happens next by itself, or what a person has to do */
-    rc_us next_at;    /* when, where that is known; 0 otherwise */
+    const char *next;    /* one sentence, static: what happens next by itself, or what a person has to do */
+    rc_us next_at;       /* when, where that is known; 0 otherwise */
+    bool can_be_settled; /* resolve: with happened and did_not_happen too, not only with accepted_as_is */
     struct rc_allowed allowed[RC_ACTIONS];
 };
 void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);

@@ -252,9 +252,9 @@ static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, con
         remember_fault(draft, at, finding, result);
         return INCONCLUSIVE;
     }
+    if (!says(draft, at, check->inconclusive, result, &inconclusive) || inconclusive) return INCONCLUSIVE;
     if (!says(draft, at, check->contradictory, result, &contradictory)) return INCONCLUSIVE;
     if (contradictory) return CONTRADICTORY;
-    if (!says(draft, at, check->inconclusive, result, &inconclusive) || inconclusive) return INCONCLUSIVE;
     if (!says(draft, at, check->happened, result, &happened)) return INCONCLUSIVE;
     return happened ? HAPPENED : DID_NOT;
 }

@@ -402,6 +402,7 @@ static bool read_step(struct defs_reader *r, const struct defs_node *node, struc
     r->outputs = NULL;
     r->roots = DEFS_ROOT(PAYLOAD) | DEFS_ROOT(COMMAND) | DEFS_ROOT(STEPS);
     bool ok = defs_read_object(r, node, &step_table, step);
+    if (r->outputs && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
     ok &= check_unique(r, node, step->id);
     return ok && check_step(r, node, step);
 }

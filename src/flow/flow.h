@@ -75,7 +75,8 @@ struct flow_call {
     uint16_t dependency; /* index in flow.dependencies */
     struct flow_require require;
     struct flow_action act, undo;
-    struct rc_sv external_id; /* name of the output that is the id outside; empty: none */
+    struct rc_sv external_id;       /* name of the output that is the id outside; empty: none */
+    const struct cel_type *outputs; /* an object: what the step's outputs are; NULL: it declares none */
     bool irreversible;
 };
 
