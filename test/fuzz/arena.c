@@ -93,14 +93,14 @@ struct rc_sv rc_copy_sv(struct rc_arena *arena, struct rc_sv text)
 
 struct rc_sv rc_text(struct rc_arena *arena, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
     char *p = n < 0 ? NULL : rc_alloc(arena, (size_t)n + 1);
-    if (p) vsnprintf(p, (size_t)n + 1, format, again);
-    va_end(again);
+    va_start(args, format);
+    if (p) vsnprintf(p, (size_t)n + 1, format, args);
+    va_end(args);
     return p ? (struct rc_sv){p, (uint32_t)n} : (struct rc_sv){0};
 }
 
