@@ -161,6 +161,8 @@ class Api:
                 if not connection.sock:
                     raise
                 # refused before all was sent: the answer may be there
+            if not connection.sock:
+                raise ConnectionResetError("the connection is gone")
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:

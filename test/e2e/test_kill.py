@@ -9,6 +9,7 @@ from collections import Counter
 from kit import PR, RESTING, case, equal, eventually, in_threads, main, note, pull, true
 
 SEED = int(os.environ.get("RC_E2E_SEED", random.SystemRandom().randrange(1 << 32)))
+MANY_KILLS = int(os.environ.get("RC_E2E_KILLS", "60"))  # of the long case; more in a campaign
 MARKERS = ["slow:150", "slow:900", "500-before", "500-after", "close-before", "close-after", "429:1", "truncated-json", "wrong-json",
            "hang", "hang-after"]
 
@@ -138,9 +139,9 @@ def loop(world):
     kill_loop(world, 16, 4, 0.4)
 
 
-@case("200 kills under load", long=True)
+@case(f"{MANY_KILLS} kills under load", long=True)
 def long_loop(world):
-    kill_loop(world, 200, 16, 0.6, pause=0.2, most=240)
+    kill_loop(world, MANY_KILLS, 16, 0.6, pause=0.2, most=240)
 
 
 @case("a backlog that had not left is not unknown after the kill")
