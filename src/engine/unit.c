@@ -11,7 +11,7 @@ struct rc_ask rc_engine_ask(struct rc_engine *engine, enum rc_message_kind kind,
 
 static enum rc_status load(struct rc_engine *engine, uint64_t seq, struct rc_hot **ret, struct rc_error *err)
 {
-    enum { LOADED_MAX = 64 << 20 };
+    enum { LOADED_MAX = 128 << 20 }; /* a history at every one of its bounds takes about half */
     struct rc_arena *arena = rc_arena_new(2048, LOADED_MAX);
     struct rc_hot *hot = arena ? RC_NEW(arena, struct rc_hot) : NULL;
     enum rc_status status = hot ? RC_OK : rc_fail(err, RC_NOMEM, "out of memory");

@@ -185,8 +185,8 @@ static void crash(struct walk *walk)
     WALK_TELL(walk, "crash\n");
     if (walk_chance(walk, 20) && walk->nseen) { /* in the middle of a turn */
         walk->counts->crashes_in_turn++;
-        walk->world->suspects->running =
-            rc_step_unit(1 + walk_dice(walk, (uint32_t)walk->nseen), 1 + walk_dice(walk, WALK_STEPS));
+        uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
+        walk->world->suspects->running = rc_step_unit(seq, 1 + walk_dice(walk, WALK_STEPS));
     }
     walk->life++;
     walk->draining = false;
@@ -211,7 +211,8 @@ static bool post(struct walk *walk, struct walk_request sent)
 
 static void submit(struct walk *walk)
 {
-    struct walk_request sent = {.flow = walk_dice(walk, WALK_FLOWS), .key = walk_dice(walk, WALK_KEYS)};
+    struct walk_request sent = {.flow = walk_dice(walk, WALK_FLOWS)};
+    sent.key = walk_dice(walk, WALK_KEYS);
     char type[8], key[8], payload[64];
     snprintf(type, sizeof type, "f%u", sent.flow);
     snprintf(key, sizeof key, "k%u", sent.key);
@@ -341,19 +342,24 @@ static void step(struct walk *walk)
 {
     uint32_t dice = walk_dice(walk, 1000);
     if (walk_chance(walk, 25)) submit(walk);
-    if (walk->nseen && walk_chance(walk, 20))
-        act(walk, 1 + walk_dice(walk, (uint32_t)walk->nseen), (enum rc_action)walk_dice(walk, RC_ACTIONS), 15,
-            walk_chance(walk, 5));
+    if (walk->nseen && walk_chance(walk, 20)) {
+        uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
+        enum rc_action action = (enum rc_action)walk_dice(walk, RC_ACTIONS);
+        act(walk, seq, action, 15, walk_chance(walk, 5));
+    }
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) answer_some(walk, false);
     uint32_t again = walk_chance(walk, 5) ? pick_sent(walk, false) : UINT32_MAX;
     if (again != UINT32_MAX) walk_outside_repeats_itself(walk, again);
-    if (walk_chance(walk, 40))
-        walk->world->now += rc_mix(&walk->random) % (walk_chance(walk, 10) ? RC_SECONDS(30) : RC_SECONDS(2));
+    if (walk_chance(walk, 40)) {
+        rc_us most = walk_chance(walk, 10) ? RC_SECONDS(30) : RC_SECONDS(2);
+        walk->world->now += rc_mix(&walk->random) % most;
+    }
     if (dice < 60)
         fail_a_commit(walk);
-    else if (dice < 75)
-        define(walk, walk_dice(walk, WALK_DEPENDENCIES), walk_dice(walk, 4));
-    else if (dice < 105) {
+    else if (dice < 75) {
+        uint32_t dependency = walk_dice(walk, WALK_DEPENDENCIES);
+        define(walk, dependency, walk_dice(walk, 4));
+    } else if (dice < 105) {
         crash(walk);
     } else if (dice < 110) {
         rc_engine_drain(walk->world->engine);

@@ -35,9 +35,9 @@ static void put_retry(struct walk *walk, const char *indent, uint32_t most)
 {
     static const char *const backoff[] = {"constant", "linear", "exponential"}, *const jitter[] = {
                                                                                     "none", "full", "equal"};
-    put(walk, "%sretry: {delay: %us, backoff: %s, jitter: %s, limit: {attempts: %u", indent,
-        walk_dice(walk, 4), backoff[walk_dice(walk, 3)], jitter[walk_dice(walk, 3)],
-        1 + walk_dice(walk, most));
+    uint32_t delay = walk_dice(walk, 4), how = walk_dice(walk, 3), spread = walk_dice(walk, 3);
+    put(walk, "%sretry: {delay: %us, backoff: %s, jitter: %s, limit: {attempts: %u", indent, delay,
+        backoff[how], jitter[spread], 1 + walk_dice(walk, most));
     put(walk, "%s}}\n", walk_chance(walk, 20) ? ", duration: 10s" : "");
 }
 
@@ -46,8 +46,8 @@ static void put_check(struct walk *walk, const char *indent, bool outputs)
     char in[32];
     snprintf(in, sizeof in, "%s  ", indent);
     put(walk, "%scheck:\n%swith: {method: GET, path: /look}\n", indent, in);
-    put(walk, "%ssettle: %us\n%shappened: response.body.there\n", in,
-        walk_dice(walk, 2) * (1 + walk_dice(walk, 5)), in);
+    uint32_t settle = walk_chance(walk, 50) ? 1 + walk_dice(walk, 5) : 0;
+    put(walk, "%ssettle: %us\n%shappened: response.body.there\n", in, settle, in);
     if (walk_chance(walk, 50)) put(walk, "%scontradictory: response.body.many\n", in);
     if (walk_chance(walk, 50)) put(walk, "%sinconclusive: response.body.later\n", in);
     if (outputs) put(walk, "%soutputs: {id: \"${response.body.id}\"}\n", in);
@@ -66,7 +66,8 @@ static void put_undo(struct walk *walk, bool outputs)
 
 static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
 {
-    bool outputs = walk_chance(walk, 60), irreversible = walk_chance(walk, 15) && (last || !roll_back);
+    bool outputs = walk_chance(walk, 60);
+    bool irreversible = walk_chance(walk, 15) && (last || !roll_back);
     put(walk, "  - id: s%u\n    call: %s\n", i, walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
     put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
     if (i && walk_chance(walk, 30)) put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
