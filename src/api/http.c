@@ -341,14 +341,13 @@ static enum rc_status listen_on(const struct http_options *options, int *ret_fd,
     return RC_OK;
 }
 
-/* With a list of changes: evhttp turns the interest of a connection on and off several times a request, which
- * mostly cancels out before the next wait (a fifth of the system calls). One base is used by one thread only. */
+/* One base is used by one thread only. Not with libevent's change list: it tells the kernel of a closed descriptor later, when the number
+ * may be another thread's already. */
 static struct event_base *new_base(void)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
-    if (config &&
-        event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST | EVENT_BASE_FLAG_NOLOCK) == 0)
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
         base = event_base_new_with_config(config);
     if (config) event_config_free(config);
     return base;
