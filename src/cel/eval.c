@@ -280,14 +280,17 @@ static bool eval(struct cel_run *run, const struct cel_node *node, struct cel_va
     return cel_raise(run, node, CEL_FAULT_UNKNOWN_NAME, node->value, cel_null());
 }
 
-/* Whether the value nests at most `depth` lists and maps. */
-static bool is_shallow(struct cel_value value, unsigned depth)
+/* Whether a reader of JSON would take the value: at most `depth` lists and maps in each other, and not too many values.
+ * Parts may be shared, so that few cells in memory can be more values than anybody can walk. */
+static bool is_readable(struct cel_run *run, struct cel_value value, unsigned depth, uint32_t *io_values)
 {
+    if (*io_values == 0) return cel_raise(run, run->prog->root, CEL_FAULT_LARGE, cel_null(), cel_null());
+    --*io_values;
     if (value.kind != CEL_LIST && value.kind != CEL_MAP) return true;
-    if (depth == 0) return false;
-    uint32_t n = value.kind == CEL_MAP ? 2 * value.n : value.n;
-    for (uint32_t i = 0; i < n; i++)
-        if (!is_shallow(value.v.items[i], depth - 1)) return false;
+    if (depth == 0) return cel_raise(run, run->prog->root, CEL_FAULT_DEEP, cel_null(), cel_null());
+    bool map = value.kind == CEL_MAP;
+    for (size_t i = 0; i < value.n; i++)
+        if (!is_readable(run, value.v.items[map ? 2 * i + 1 : i], depth - 1, io_values)) return false;
     return true;
 }
 
@@ -304,10 +307,8 @@ enum rc_status cel_eval(const struct cel_prog *prog, const struct cel_env *env, 
                           .vars = vars};
     if (!eval(&run, prog->root, &value)) return cel_fail_fault(&run, err);
     /* what comes out may be stored as JSON, and must be readable again */
-    if (!is_shallow(value, RC_MAX_JSON_DEPTH)) {
-        cel_raise(&run, prog->root, CEL_FAULT_DEEP, cel_null(), cel_null());
-        return cel_fail_fault(&run, err);
-    }
+    uint32_t values = RC_MAX_JSON_CELLS;
+    if (!is_readable(&run, value, RC_MAX_JSON_DEPTH, &values)) return cel_fail_fault(&run, err);
     *ret_value = value;
     return RC_OK;
 }

@@ -161,6 +161,7 @@ static void put_fault(struct rc_buf *buf, const struct cel_fault *fault)
     case CEL_FAULT_ZONE: after = " is no offset like '+02:00'; named time zones are not supported"; break;
     case CEL_FAULT_SEGMENT: after = " cannot be a segment of a path"; break;
     case CEL_FAULT_DEEP: rc_put_format(buf, "the result is nested deeper than %d", RC_MAX_JSON_DEPTH); return;
+    case CEL_FAULT_LARGE: rc_put_format(buf, "the result has more than %d values", RC_MAX_JSON_CELLS); return;
     case CEL_FAULT_COST: rc_put_text(buf, "the evaluation takes more steps than it may"); return;
     case CEL_FAULT_MEMORY:
         rc_put_format(buf, "the evaluation needs more than the %d bytes it may use", RC_MAX_EVAL_BYTES);

@@ -23,6 +23,7 @@ enum cel_fault_kind {
     CEL_FAULT_ZONE,     /* a: the name of a time zone */
     CEL_FAULT_SEGMENT,  /* a: what can be no path segment */
     CEL_FAULT_DEEP,
+    CEL_FAULT_LARGE,
     CEL_FAULT_COST,   /* this and the following end the evaluation whatever stands around them */
     CEL_FAULT_MEMORY, /* RC_MAX_EVAL_BYTES */
     CEL_FAULT_ARENA   /* the caller's arena refused */

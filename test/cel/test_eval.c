@@ -263,7 +263,29 @@ static void test_result_depth(void **state)
     struct cel_value value;
     assert_int_equal(kit_run(kit, "x", &value), RC_OK);
     kit_fails(kit, "[x]", RC_LIMIT, 0, 0, "the result is nested deeper than 64");
+    kit_fails(kit, "{'k': x}", RC_LIMIT, 0, 0, "the result is nested deeper than 64");
     kit_gives(kit, "[x][0] == x", "true");
+}
+
+/* Values of a result count wherever they stand, even if it is one in memory. */
+static void test_result_size(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_buf json = rc_buf_in(kit->arena, 4 * RC_MAX_JSON_CELLS),
+                  shared = rc_buf_in(kit->arena, RC_MAX_EXPR);
+    for (int i = 1; i < RC_MAX_JSON_CELLS; i++) rc_put_text(&json, i == 1 ? "[1" : ",1");
+    rc_put_text(&json, "]");
+    rc_put_char(&json, 0);
+    bind(kit, json.p);
+    struct cel_value value;
+    assert_int_equal(kit_run(kit, "x", &value), RC_OK);
+    assert_int_equal(value.n, RC_MAX_JSON_CELLS - 1);
+    kit_fails(kit, "[x]", RC_LIMIT, 0, 0, "the result has more than 65536 values");
+    kit_fails(kit, "{'k': x}", RC_LIMIT, 0, 0, "the result has more than 65536 values");
+    rc_put_text(&shared, "[1]"); /* 2^50 values in 50 lists */
+    for (int i = 0; i < 50; i++) rc_put_text(&shared, ".map(a, [a, a])");
+    rc_put_char(&shared, 0);
+    kit_fails(kit, shared.p, RC_LIMIT, 0, 0, "the result has more than 65536 values");
 }
 
 static void test_unknown(void **state)
@@ -332,6 +354,7 @@ int main(void)
         KIT_TEST(test_faults),       KIT_TEST(test_fault_sizes), KIT_TEST(test_absorption),
         KIT_TEST(test_templates),    KIT_TEST(test_text),        KIT_TEST(test_cost),
         KIT_TEST(test_hidden_cost),  KIT_TEST(test_memory),      KIT_TEST(test_small_arena),
-        KIT_TEST(test_result_depth), KIT_TEST(test_unknown),     KIT_TEST(test_threads)};
+        KIT_TEST(test_result_depth), KIT_TEST(test_result_size), KIT_TEST(test_unknown),
+        KIT_TEST(test_threads)};
     return cmocka_run_group_tests_name("cel eval", tests, NULL, NULL);
 }
