@@ -13,7 +13,8 @@ enum cli_exit {
     CLI_REFUSED = 3,     /* refused by rule: conflict, action not allowed, input not valid */
     CLI_NOT_FOUND = 4,   /* there is no such thing */
     CLI_UNREACHABLE = 5, /* no server, or it cannot take work now: nothing is known to have happened */
-    CLI_DECLINED = 6     /* a person said no */
+    CLI_DECLINED = 6,    /* a person said no */
+    CLI_EXITS
 };
 
 enum { CLI_MAX_GIVEN = 64, CLI_MAX_INPUT = 1 << 20 };

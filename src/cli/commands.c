@@ -130,6 +130,14 @@ const struct cli_command cli_commands[] = {
      "An expression that is wrong or cannot be evaluated gives exit code 3, with its line and column and a "
      "mark below the place; so does a context that is no JSON object.",
      eval_options, 1, 1, cli_run_program},
+    {"man", "[COMMAND]", "print the manual's page of the program or of one command",
+     "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
+     0, 1, cli_run_man},
+    {"completion", "SHELL", "print the completion script of bash, zsh or fish",
+     "bash: `source <(recourse completion bash)`. zsh: save it as a file with the name _recourse in a folder "
+     "of "
+     "$fpath. fish: `recourse completion fish | source`.",
+     NULL, 1, 1, cli_run_completion},
     {"version", "", "print the version", NULL, NULL, 0, 0, cli_run_version},
     {"help", "[COMMAND]", "help on everything, or on one command", NULL, NULL, 0, 1, cli_run_help},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},

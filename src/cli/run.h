@@ -65,6 +65,13 @@ int cli_run_action(struct cli *, const struct cli_args *);
 int cli_run_version(struct cli *, const struct cli_args *);
 int cli_run_help(struct cli *, const struct cli_args *);
 
+int cli_run_man(struct cli *, const struct cli_args *);
+int cli_run_completion(struct cli *, const struct cli_args *);
+
+#define CLI_ABOUT "durable commands that can be confirmed, retried, reconciled and rolled back"
+/* What an exit code means. */
+const char *cli_exit_text(int code);
+
 /* help.c */
 void cli_put_help(struct cli *);
 void cli_put_command_help(struct cli *, const struct cli_command *);
