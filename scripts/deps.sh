@@ -6,8 +6,8 @@
 set -eu
 
 build='gcc libc6-dev pkg-config meson ninja-build libcurl4-openssl-dev libevent-dev libjansson-dev libsqlite3-dev libyaml-dev'
-test="$build binutils clang clang-format clang-tidy curl jq libclang-rt-dev libcmocka-dev libssl-dev llvm procps python3 python3-yaml shellcheck sqlite3
-    universal-ctags util-linux"
+test="$build binutils clang clang-format clang-tidy curl fish jq libclang-rt-dev libcmocka-dev libssl-dev llvm man-db procps python3 python3-yaml
+    shellcheck sqlite3 universal-ctags util-linux zsh"
 
 case ${1-} in
 build) wanted=$build ;;

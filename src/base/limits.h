@@ -37,6 +37,7 @@ enum {
     RC_MAX_SCHEMA_DEPTH = 16,
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
+    RC_MAX_CONTEXT = 1024,        /* names that the context of `recourse eval` may give */
     RC_MAX_EXPR_NODES = 16 << 10, /* nodes of its syntax tree */
     RC_MAX_EXPR_DEPTH = 250,      /* nesting of its syntax tree */
     RC_MAX_EVAL_COST = 100000,    /* steps of one evaluation */

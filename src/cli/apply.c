@@ -57,7 +57,7 @@ static int put_files(struct cli *cli, const char *path, const struct names *name
     for (uint32_t i = 0; i < names->n; i++) {
         struct rc_sv text, file = rc_text(cli->arena, "%s/%.*s", path, RC_SV_ARG(names->name[i]));
         if (!file.p) return CLI_ERROR;
-        int fault = cli_read_file(cli, file.p, &text);
+        int fault = cli_read_file(cli->arena, file.p, &text);
         if (fault != CLI_OK) return fault;
         rc_json_object(json, NULL);
         rc_json_sv(json, "source", names->name[i]);

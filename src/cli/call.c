@@ -176,9 +176,9 @@ struct rc_json cli_body(struct cli *cli, struct rc_buf *buf)
 
 /* ---- files and people ---------------------------------------------------------------------------------- */
 
-static int read_fd(struct cli *cli, int fd, const char *path, struct rc_sv *ret)
+static int read_fd(struct rc_arena *arena, int fd, const char *path, struct rc_sv *ret)
 {
-    struct rc_buf buf = rc_buf_in(cli->arena, CLI_MAX_INPUT);
+    struct rc_buf buf = rc_buf_in(arena, CLI_MAX_INPUT);
     char chunk[READ_FIRST];
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -198,15 +198,15 @@ static int read_fd(struct cli *cli, int fd, const char *path, struct rc_sv *ret)
     return CLI_OK;
 }
 
-int cli_read_file(struct cli *cli, const char *path, struct rc_sv *ret)
+int cli_read_file(struct rc_arena *arena, const char *path, struct rc_sv *ret)
 {
-    if (strcmp(path, "-") == 0) return read_fd(cli, STDIN_FILENO, "standard input", ret);
+    if (strcmp(path, "-") == 0) return read_fd(arena, STDIN_FILENO, "standard input", ret);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         fprintf(stderr, "recourse: %s: %s\n", path, strerror(errno));
         return CLI_ERROR;
     }
-    int fault = read_fd(cli, fd, path, ret);
+    int fault = read_fd(arena, fd, path, ret);
     close(fd);
     return fault;
 }

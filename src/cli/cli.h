@@ -1,6 +1,8 @@
 #pragma once
 /* The command line: one table of commands from which help, man page and completion come, and one parser for
- * all of them. Knows the HTTP API only (client/); what runs without it (`serve`) is given by the host. */
+ * all of them. Knows the HTTP API only (client/); what runs without it (`serve`, `eval`) is given by the host. */
+#include "base/arena.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -11,10 +13,11 @@ enum cli_exit {
     CLI_REFUSED = 3,     /* refused by rule: conflict, action not allowed, input not valid */
     CLI_NOT_FOUND = 4,   /* there is no such thing */
     CLI_UNREACHABLE = 5, /* no server, or it cannot take work now: nothing is known to have happened */
-    CLI_DECLINED = 6     /* a person said no */
+    CLI_DECLINED = 6,    /* a person said no */
+    CLI_EXITS
 };
 
-enum { CLI_MAX_GIVEN = 64 };
+enum { CLI_MAX_GIVEN = 64, CLI_MAX_INPUT = 1 << 20 };
 
 struct cli_option {
     const char *name; /* without dashes; NULL ends a list */
@@ -50,13 +53,26 @@ bool cli_has(const struct cli_args *, const char *name);
 /* The values of an option that may be repeated: start with *io_at = 0; NULL after the last. */
 const char *cli_each(const struct cli_args *, const char *name, unsigned *io_at);
 
+/* What a command of the table does that works without a server: its options are those of its row. */
+struct cli_program {
+    const char *name;
+    int (*run)(const struct cli_args *);
+};
+
 struct cli_host {
     const char *version;
-    int (*serve)(const struct cli_args *); /* options as in the table's row for `serve` */
+    const struct cli_program *programs; /* ends with name NULL; one for every row with cli_run_program */
 };
 
 /* All of the program: parses, runs, returns the exit code. */
 int cli_main(int argc, char **argv, const struct cli_host *);
+
+/* What scripts see of an error. */
+int cli_exit_of(enum rc_status);
+/* Reads a file, "-" is standard input; at most CLI_MAX_INPUT bytes. 0, or the exit code after saying what was
+ * wrong. */
+RC_MUST
+int cli_read_file(struct rc_arena *, const char *path, struct rc_sv *ret);
 
 extern const struct cli_command cli_commands[]; /* ends with name NULL */
 extern const struct cli_option cli_globals[];

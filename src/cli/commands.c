@@ -54,6 +54,12 @@ static const struct cli_option history_options[] = {
     {"after", 0, "N", "only records behind this revision"},
     END,
 };
+static const struct cli_option eval_options[] = {
+    {"context", 'c', "FILE",
+     "a JSON object: its members are the names that EXPR may use; - is standard input"},
+    {"type", 't', NULL, "the static type too"},
+    END,
+};
 static const struct cli_option act_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
@@ -82,7 +88,7 @@ const struct cli_command cli_commands[] = {
      "Starting is recovering: what was in flight when the server stopped, also by a crash, is settled "
      "first.\n"
      "SIGHUP reads the definitions again; SIGTERM stops: new work is refused, attempts in flight may end.",
-     serve_options, 0, 0, cli_run_serve},
+     serve_options, 0, 0, cli_run_program},
     {"apply", "DIR", "bring definitions into force",
      "Shows what changes, then stores new versions. Commands that are under way keep the version that they "
      "started "
@@ -118,6 +124,20 @@ const struct cli_command cli_commands[] = {
      "recorded "
      "with your name.",
      resolve_options, 1, 1, cli_run_action},
+    {"eval", "EXPR", "evaluate one expression of a definition",
+     "Works without a server. EXPR is a bare expression, as after `happened:`; of a text, only what stands "
+     "between ${ and }. The value is printed as JSON. Put -- before an expression that begins with a minus.\n"
+     "An expression that is wrong or cannot be evaluated gives exit code 3, with its line and column and a "
+     "mark below the place; so does a context that is no JSON object.",
+     eval_options, 1, 1, cli_run_program},
+    {"man", "[COMMAND]", "print the manual's page of the program or of one command",
+     "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
+     0, 1, cli_run_man},
+    {"completion", "SHELL", "print the completion script of bash, zsh or fish",
+     "bash: `source <(recourse completion bash)`. zsh: save it as a file with the name _recourse in a folder "
+     "of "
+     "$fpath. fish: `recourse completion fish | source`.",
+     NULL, 1, 1, cli_run_completion},
     {"version", "", "print the version", NULL, NULL, 0, 0, cli_run_version},
     {"help", "[COMMAND]", "help on everything, or on one command", NULL, NULL, 0, 1, cli_run_help},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},

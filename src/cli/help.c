@@ -23,9 +23,9 @@ static void put_options(struct screen *screen, const char *title, const struct c
     for (; option->name; option++) put_option(screen, option);
 }
 
-static void put_exit_codes(struct screen *screen)
+const char *cli_exit_text(int code)
 {
-    static const char *const text[] = {
+    static const char *const text[CLI_EXITS] = {
         [CLI_OK] = "fine",
         [CLI_ERROR] = "it did not work",
         [CLI_USAGE] = "the command line is wrong; nothing was done",
@@ -34,16 +34,22 @@ static void put_exit_codes(struct screen *screen)
         [CLI_UNREACHABLE] = "no server, or it cannot take work now; try again, with the same key",
         [CLI_DECLINED] = "a person said no",
     };
+    return text[code];
+}
+
+static void put_exit_codes(struct screen *screen)
+{
     screen_tint(screen, TINT_BOLD);
     fputs("\nExit codes\n", screen->out);
     screen_tint(screen, TINT_NONE);
-    for (unsigned i = 0; i < sizeof text / sizeof *text; i++) fprintf(screen->out, "  %u  %s\n", i, text[i]);
+    for (int code = 0; code < CLI_EXITS; code++)
+        fprintf(screen->out, "  %d  %s\n", code, cli_exit_text(code));
 }
 
 void cli_put_help(struct cli *cli)
 {
     struct screen *screen = &cli->screen;
-    fputs("recourse: durable commands that can be confirmed, retried, reconciled and rolled back\n\n"
+    fputs("recourse: " CLI_ABOUT "\n\n"
           "usage: recourse COMMAND [OPTION]…\n",
           screen->out);
     screen_tint(screen, TINT_BOLD);

@@ -1,6 +1,7 @@
 /* From argv to an exit code. */
 #include "cli/run.h"
 
+#include <assert.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,9 +21,12 @@ static const char *login_name(void)
     return entry ? entry->pw_name : NULL;
 }
 
-int cli_run_serve(struct cli *cli, const struct cli_args *args)
+int cli_run_program(struct cli *cli, const struct cli_args *args)
 {
-    return cli->host->serve(args);
+    const struct cli_program *program = cli->host->programs;
+    while (program->name && strcmp(program->name, args->command->name) != 0) program++;
+    assert(program->name); /* else the host forgot one */
+    return program->run(args);
 }
 
 int cli_run_version(struct cli *cli, const struct cli_args *args)

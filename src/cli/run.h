@@ -5,7 +5,7 @@
 #include "client/client.h"
 #include "codec/write.h"
 
-enum { CLI_ARENA = 512 << 20, CLI_MAX_INPUT = 1 << 20, CLI_MAX_PATH = 4096 };
+enum { CLI_ARENA = 512 << 20, CLI_MAX_PATH = 4096 };
 
 struct cli {
     const struct cli_host *host;
@@ -35,7 +35,6 @@ int cli_post(struct cli *, struct cli_reply *, const char *path, const struct rc
 RC_MUST
 enum rc_status cli_ask(struct cli *, struct cli_reply *, const char *method, const char *path,
                        struct rc_sv body, const char *etag, struct rc_error *);
-int cli_exit_of(enum rc_status);
 /* Says an error, with the problem's list of errors; returns the exit code. */
 int cli_fail(struct cli *, const struct cli_reply *, const struct rc_error *);
 int cli_usage(struct cli *, const char *format, ...) RC_PRINTF(2, 3);
@@ -43,9 +42,6 @@ int cli_usage(struct cli *, const char *format, ...) RC_PRINTF(2, 3);
 void cli_put_raw(struct cli *, const struct cli_reply *);
 /* Starts a JSON body. */
 struct rc_json cli_body(struct cli *, struct rc_buf *);
-/* Reads a file, "-" is standard input; at most CLI_MAX_INPUT bytes. */
-RC_MUST
-int cli_read_file(struct cli *, const char *path, struct rc_sv *ret);
 /* Asks a person, on a terminal only; true without one, and with --yes. */
 RC_MUST
 bool cli_confirm(struct cli *, const char *question);
@@ -58,7 +54,7 @@ uint64_t cli_number(const struct cel_value *object, const char *name);
 struct cel_value cli_member(const struct cel_value *object, const char *name);
 
 /* ---- the commands */
-int cli_run_serve(struct cli *, const struct cli_args *);
+int cli_run_program(struct cli *, const struct cli_args *); /* what the host gives by this name */
 int cli_run_apply(struct cli *, const struct cli_args *);
 int cli_run_submit(struct cli *, const struct cli_args *);
 int cli_run_list(struct cli *, const struct cli_args *);
@@ -68,6 +64,13 @@ int cli_run_history(struct cli *, const struct cli_args *);
 int cli_run_action(struct cli *, const struct cli_args *);
 int cli_run_version(struct cli *, const struct cli_args *);
 int cli_run_help(struct cli *, const struct cli_args *);
+
+int cli_run_man(struct cli *, const struct cli_args *);
+int cli_run_completion(struct cli *, const struct cli_args *);
+
+#define CLI_ABOUT "durable commands that can be confirmed, retried, reconciled and rolled back"
+/* What an exit code means. */
+const char *cli_exit_text(int code);
 
 /* help.c */
 void cli_put_help(struct cli *);

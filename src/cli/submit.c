@@ -9,7 +9,7 @@ static int read_json(struct cli *cli, const char *option, const char *text, stru
     struct rc_error err = {0};
     struct rc_sv json = rc_sv_of(text);
     bool file = *text == '@' || strcmp(text, "-") == 0;
-    int fault = file ? cli_read_file(cli, *text == '@' ? text + 1 : text, &json) : CLI_OK;
+    int fault = file ? cli_read_file(cli->arena, *text == '@' ? text + 1 : text, &json) : CLI_OK;
     if (fault) return fault;
     if (rc_json_parse(json, cli->arena, ret, &err) == RC_OK) return CLI_OK;
     return cli_usage(cli, "--%s is not JSON: %s%s", option, err.text,

@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "cli/cli.h"
 #include "server/server.h"
+#include "tool/tool.h"
 
 #include <stdlib.h>
 
@@ -68,6 +69,7 @@ static int serve(const struct cli_args *args)
 
 int main(int argc, char **argv)
 {
-    const struct cli_host host = {.version = RC_VERSION, .serve = serve};
+    static const struct cli_program programs[] = {{"serve", serve}, {"eval", tool_eval}, {NULL, NULL}};
+    const struct cli_host host = {.version = RC_VERSION, .programs = programs};
     return cli_main(argc, argv, &host);
 }
