@@ -8,10 +8,11 @@
 #include <stdatomic.h>
 
 enum {
-    API_PARAMS = 4,  /* variable segments of a path */
-    API_QUERY = 8,   /* query parameters of a route */
-    API_FIELDS = 4,  /* headers of an answer */
-    API_ERRORS = 32, /* errors of one 422 */
+    API_PARAMS = 4,      /* variable segments of a path */
+    API_QUERY = 8,       /* query parameters of a route */
+    API_FIELDS = 4,      /* headers of an answer */
+    API_ERRORS = 32,     /* errors of one 422 */
+    API_LINE_ERRORS = 8, /* of one line of a batch: all lines' together must fit in API_MAX_INPUT */
     API_FIELD_TEXT = 128,
     API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
     API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
@@ -37,6 +38,7 @@ struct api_shape {
     const struct api_field *fields;
     uint32_t n;
     size_t size;
+    bool lines; /* the body is lines, each of this shape (application/x-ndjson); the handler reads them */
 };
 
 struct api_route {
@@ -65,6 +67,7 @@ struct api_call {
     const void *body; /* decoded as route->body says */
     void *state;      /* what a handler leaves for its finish; in an arena that is still there then */
     bool parked;
+    uint32_t left; /* replies that are missing; the engine's thread only */
     struct rc_request request;
     char type[RC_MAX_NAME + 1], key[RC_MAX_KEY + 1]; /* of a submission: the arena may be gone at its reply */
     /* the answer */
@@ -102,6 +105,10 @@ void api_add_etag(struct api_call *, uint32_t rev);
 void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce);
 void api_send(struct api_call *);
 void api_send_problem(struct api_call *, enum rc_status, const struct rc_error *);
+/* A problem document as the member `name`, with up to `errors` of the complaints and, at a conflict of keys, the
+ * address of the first command. */
+void api_put_problem(struct api_call *, struct rc_json *, const char *name, enum rc_status,
+                     const struct rc_error *, uint32_t errors, const struct rc_outline *first);
 /* The call is over; its memory goes back. */
 void api_end(struct api_call *);
 
@@ -115,6 +122,9 @@ enum rc_status api_unescape(struct rc_sv, bool plus_is_blank, struct rc_arena *,
                             struct rc_error *);
 RC_MUST
 enum rc_status api_read_query(struct api_call *, struct rc_error *);
+/* An arena for what is read from a body of n bytes; NULL: out of memory. */
+RC_MUST
+struct rc_arena *api_input_arena(uint32_t n);
 RC_MUST
 enum rc_status api_read_body(struct api_call *, struct rc_error *);
 /* A value as the shape says; errors go to api->errors with pointers below `prefix`. */
@@ -149,17 +159,23 @@ enum rc_status api_authorize(struct api_call *, struct rc_error *);
 /* Posts call->request and parks the call. */
 RC_MUST
 enum rc_status api_post(struct api_call *, struct rc_error *);
+/* The same for n requests that are linked by `next`, all or none; the call's finish runs after the last reply. */
+RC_MUST
+enum rc_status api_post_all(struct api_call *, struct rc_request *first, uint32_t n, struct rc_error *);
 
 /* ---- handlers */
 api_handler api_index, api_health, api_ready, api_metrics;
-api_handler api_submit, api_submitted;
+api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
 api_handler api_act, api_acted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
-extern const struct api_shape api_submit_shape, api_act_shape, api_apply_shape;
+extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 
 /* The body of a reply that is a command's outline; `type` and `key` may be empty. */
 void api_put_outline(struct api_call *, const struct rc_outline *);
+/* The same as the member `name`, without headers. */
+void api_put_row(struct rc_json *, const char *name, struct rc_sv type, struct rc_sv key,
+                 const struct rc_outline *);
 /* The id in the path. RC_NOT_FOUND for what is no id. */
 RC_MUST
 enum rc_status api_param_id(const struct api_call *, struct rc_id *ret, struct rc_error *);

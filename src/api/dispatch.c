@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_HEADERS = 16 << 10, IDLE_SECONDS = 75, SCRATCH_FIRST = 64 << 10, INPUT_FIRST = 1024 };
+enum { MAX_HEADERS = 16 << 10, IDLE_SECONDS = 75, SCRATCH_FIRST = 64 << 10 };
 
 static void receive(struct rc_receiver *receiver, struct rc_request *request);
 
@@ -90,7 +90,7 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = api_authorize(call, err);
     if (status != RC_OK) return status;
     if (call->route->body) {
-        call->arena = rc_arena_new(INPUT_FIRST + 2 * (size_t)call->http.body.n, API_MAX_INPUT);
+        call->arena = api_input_arena(call->route->body->lines ? 0 : call->http.body.n);
         if (!call->arena) {
             call->arena = call->api->scratch;
             return rc_fail(err, RC_NOMEM, "out of memory");
@@ -125,11 +125,19 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
 
 enum rc_status api_post(struct api_call *call, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    call->request.owner = &call->receiver;
     call->request.arena = call->arena;
+    call->request.next = NULL;
+    return api_post_all(call, &call->request, 1, err);
+}
+
+enum rc_status api_post_all(struct api_call *call, struct rc_request *first, uint32_t n, struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    for (struct rc_request *request = first; request; request = request->next)
+        request->owner = &call->receiver;
+    call->left = n;
     atomic_fetch_add_explicit(&api->parked, 1, memory_order_relaxed);
-    enum rc_status status = rc_engine_post(api->options.engine, &call->request);
+    enum rc_status status = rc_engine_post_all(api->options.engine, first);
     if (status != RC_OK) {
         atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
         return rc_fail(err, status,
@@ -145,6 +153,7 @@ static void receive(struct rc_receiver *receiver, struct rc_request *request)
     (void)request;
     struct api_call *call = (struct api_call *)(void *)receiver;
     struct rc_api *api = call->api;
+    if (--call->left) return;
     call->next = atomic_load_explicit(&api->replies, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&api->replies, &call->next, call, memory_order_release,
                                                   memory_order_relaxed)) {
@@ -165,15 +174,13 @@ static void reply(struct api_call *call)
     atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
     api->nerrors = 0;
     call->arena = call->request.arena; /* NULL where the engine kept it */
-    if (call->request.status == RC_COMMIT_UNKNOWN) {
-        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
-        api_end(call);
-        return;
-    }
     struct rc_error err = {0};
     enum rc_status status = call->request.status;
     if (status == RC_OK) status = call->route->finish(call, &err);
-    if (status == RC_OK)
+    if (status == RC_COMMIT_UNKNOWN) {
+        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
+        api_end(call);
+    } else if (status == RC_OK)
         api_send(call);
     else
         api_send_problem(call, status, call->request.status == RC_OK ? &err : &call->request.error);

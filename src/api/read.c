@@ -122,17 +122,18 @@ static void put_list(struct rc_json *json, const struct rc_row *rows, uint32_t n
     rc_json_object(json, NULL);
     rc_json_array(json, "commands");
     for (uint32_t i = 0; i < n; i++)
-        rc_view_row(json, &(struct rc_view_row){.seq = rows[i].seq,
-                                                .nonce = rows[i].nonce,
-                                                .ns = rows[i].ns,
-                                                .type = rows[i].type,
-                                                .key = rows[i].key,
-                                                .actor = rows[i].actor,
-                                                .state = rows[i].state,
-                                                .in_flight = rows[i].in_flight,
-                                                .rev = rows[i].rev,
-                                                .created = rows[i].created,
-                                                .changed = rows[i].changed});
+        rc_view_row(json, NULL,
+                    &(struct rc_view_row){.seq = rows[i].seq,
+                                          .nonce = rows[i].nonce,
+                                          .ns = rows[i].ns,
+                                          .type = rows[i].type,
+                                          .key = rows[i].key,
+                                          .actor = rows[i].actor,
+                                          .state = rows[i].state,
+                                          .in_flight = rows[i].in_flight,
+                                          .rev = rows[i].rev,
+                                          .created = rows[i].created,
+                                          .changed = rows[i].changed});
     rc_json_end_array(json);
     if (next)
         rc_json_id(json, "next", next, 0);

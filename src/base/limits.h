@@ -4,6 +4,7 @@
 enum {
     /* requests */
     RC_MAX_BODY = 1 << 20,        /* bytes of one request body */
+    RC_MAX_BATCH = 1000,          /* submissions in one batch */
     RC_MAX_SECRET = 16 << 10,     /* bytes of one secret */
     RC_MAX_PAYLOAD = 256 << 10,   /* bytes of one command's payload */
     RC_MAX_JSON_DEPTH = 64,       /* nesting of any JSON text */

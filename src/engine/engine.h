@@ -48,6 +48,8 @@ void rc_engine_free(struct rc_engine *);
 /* Any thread. RC_BUSY (too much is queued), RC_STOPPING: the request stays the caller's and is not replied
  * to. */
 RC_MUST enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
+/* The same for several, linked by `next`: all of them or none, one behind the other, with one wake-up. */
+RC_MUST enum rc_status rc_engine_post_all(struct rc_engine *, struct rc_request *first);
 /* Any thread: an executor's answer; context is the engine. Never refuses: whatever left had a place. Has the type of
  * rc_answer_fn. */
 void rc_engine_answer(void *context, struct rc_answer *);
