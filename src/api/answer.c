@@ -144,5 +144,4 @@ void api_put_outline(struct api_call *call, const struct rc_outline *outline)
 {
     api_put_row(&call->json, NULL, rc_sv_of(call->type), rc_sv_of(call->key), outline);
     api_add_etag(call, outline->rev);
-    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
 }

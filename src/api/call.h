@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "codec/view.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum {
@@ -14,6 +15,7 @@ enum {
     API_ERRORS = 32,     /* errors of one 422 */
     API_LINE_ERRORS = 8, /* of one line of a batch: all lines' together must fit in API_MAX_INPUT */
     API_FIELD_TEXT = 128,
+    API_WAIT_LISTS = 1024,       /* of calls that wait; a power of two */
     API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
     API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
     API_MAX_INPUT = 16 << 20     /* bytes that one parsed body may use */
@@ -57,7 +59,7 @@ extern const uint32_t api_nroutes;
 struct api_call {
     struct rc_receiver receiver; /* first: the engine's reply finds the call through it */
     struct rc_api *api;
-    struct api_call *next; /* free list, or queue of replies */
+    struct api_call *next; /* free list, list of those that wait, or queue of replies */
     const struct api_route *route;
     struct http_exchange *exchange;
     struct http_request http;
@@ -69,6 +71,13 @@ struct api_call {
     bool parked;
     uint32_t left; /* replies that are missing; the engine's thread only */
     struct rc_request request;
+    struct {             /* wait.c */
+        struct rc_id id; /* of the command */
+        uint32_t ms;     /* 0: not asked for */
+        int status;      /* of the answer */
+        bool entered;    /* stands in a list, or comes back from it as a reply */
+        struct http_watch *watch;
+    } wait;
     char type[RC_MAX_NAME + 1], key[RC_MAX_KEY + 1]; /* of a submission: the arena may be gone at its reply */
     /* the answer */
     int status;
@@ -88,9 +97,11 @@ struct rc_api {
     _Atomic(struct api_call *) replies; /* newest first */
     bool unflushed;                     /* engine's thread only */
     _Atomic bool draining;
-    _Atomic uint32_t parked;
-    uint64_t requests, problems;        /* counters for /metrics */
-    struct rc_error errors[API_ERRORS]; /* of the call in work */
+    _Atomic uint32_t parked, waiting;
+    pthread_mutex_t wait_lock;                    /* guards the lists */
+    struct api_call *waiting_for[API_WAIT_LISTS]; /* by the command's number */
+    uint64_t requests, problems;                  /* counters for /metrics */
+    struct rc_error errors[API_ERRORS];           /* of the call in work */
     uint32_t nerrors;
 };
 
@@ -162,6 +173,37 @@ enum rc_status api_post(struct api_call *, struct rc_error *);
 /* The same for n requests that are linked by `next`, all or none; the call's finish runs after the last reply. */
 RC_MUST
 enum rc_status api_post_all(struct api_call *, struct rc_request *first, uint32_t n, struct rc_error *);
+
+/* From then on the call is not parked any more; answers it. */
+void api_resume(struct api_call *);
+/* Hands a call to the API's thread, which resumes it in on_woken. */
+void api_push(struct api_call *);
+
+/* ---- waiting for a command (wait.c) */
+
+/* From the query or the header Prefer into call->wait.ms. */
+RC_MUST
+enum rc_status api_read_wait(struct api_call *, struct rc_error *);
+/* Answers with the command, as soon as it rests where call->wait.ms says so. */
+RC_MUST
+enum rc_status api_answer_when_rested(struct api_call *, struct rc_id, int status, struct rc_error *);
+/* What a call that waited is answered with. */
+RC_MUST
+enum rc_status api_waited(struct api_call *, struct rc_error *);
+/* Any thread: who waits for the command (0: for any) is pushed; whether anybody did. */
+bool api_wake_waiting(struct rc_api *, uint64_t seq);
+
+/* ---- reading (read.c) */
+
+/* A command with its history, as far as a handler needs it. */
+struct api_loaded {
+    struct rc_command command;
+    struct rc_record *records;
+    uint32_t n;
+};
+RC_MUST
+enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret, struct rc_error *);
+void api_put_command(struct api_call *, int status, const struct api_loaded *);
 
 /* ---- handlers */
 api_handler api_index, api_health, api_ready, api_metrics;

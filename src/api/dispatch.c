@@ -25,6 +25,7 @@ static struct api_call *take_call(struct rc_api *api)
     call->arena = api->scratch;
     call->body = NULL;
     call->parked = false;
+    memset(&call->wait, 0, sizeof call->wait);
     call->nfields = 0;
     call->type[0] = call->key[0] = 0;
     memset(call->query, 0, sizeof call->query);
@@ -102,6 +103,18 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     return status == RC_OK ? call->route->handle(call, err) : status;
 }
 
+/* A handler or a finish has returned. */
+static void settle(struct api_call *call, enum rc_status status, const struct rc_error *err)
+{
+    if (status == RC_COMMIT_UNKNOWN) {
+        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
+        api_end(call);
+    } else if (status != RC_OK)
+        api_send_problem(call, status, err);
+    else if (!call->parked)
+        api_send(call);
+}
+
 static void on_request(void *context, struct http_exchange *exchange, const struct http_request *http)
 {
     struct rc_api *api = context;
@@ -115,10 +128,7 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
     call->exchange = exchange;
     call->http = *http;
     enum rc_status status = handle(call, &err);
-    if (status != RC_OK)
-        api_send_problem(call, status, &err);
-    else if (!call->parked)
-        api_send(call);
+    settle(call, status, &err);
 }
 
 /* ---- engine -------------------------------------------------------------------------------------------- */
@@ -154,11 +164,23 @@ static void receive(struct rc_receiver *receiver, struct rc_request *request)
     struct api_call *call = (struct api_call *)(void *)receiver;
     struct rc_api *api = call->api;
     if (--call->left) return;
+    api_push(call);
+    api->unflushed = true;
+}
+
+void api_push(struct api_call *call)
+{
+    struct rc_api *api = call->api;
     call->next = atomic_load_explicit(&api->replies, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&api->replies, &call->next, call, memory_order_release,
                                                   memory_order_relaxed)) {
     }
-    api->unflushed = true;
+}
+
+void rc_api_changed(struct rc_api *api, const struct rc_outline *outline)
+{
+    if (outline && !rc_state_rests(outline->state)) return;
+    if (api_wake_waiting(api, outline ? outline->seq : 0)) api->unflushed = true;
 }
 
 void rc_api_flush(struct rc_api *api)
@@ -168,28 +190,31 @@ void rc_api_flush(struct rc_api *api)
     http_wake(api->http);
 }
 
-static void reply(struct api_call *call)
+/* What the engine has replied to becomes an answer. */
+static enum rc_status finish(struct api_call *call, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
-    api->nerrors = 0;
+    atomic_fetch_sub_explicit(&call->api->parked, 1, memory_order_relaxed);
     call->arena = call->request.arena; /* NULL where the engine kept it */
-    struct rc_error err = {0};
-    enum rc_status status = call->request.status;
-    if (status == RC_OK) status = call->route->finish(call, &err);
-    if (status == RC_COMMIT_UNKNOWN) {
-        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
-        api_end(call);
-    } else if (status == RC_OK)
-        api_send(call);
-    else
-        api_send_problem(call, status, call->request.status == RC_OK ? &err : &call->request.error);
+    if (call->request.status == RC_OK) return call->route->finish(call, err);
+    *err = call->request.error;
+    return call->request.status;
+}
+
+void api_resume(struct api_call *call)
+{
+    struct rc_error err;
+    call->api->nerrors = 0;
+    call->parked = false;
+    enum rc_status status = call->wait.entered ? api_waited(call, &err) : finish(call, &err);
+    settle(call, status, &err);
 }
 
 /* Everything that the engine has replied to, in its order. */
 static void on_woken(void *context)
 {
     struct rc_api *api = context;
+    bool draining = atomic_load(&api->draining);
+    if (draining) (void)api_wake_waiting(api, 0);
     struct api_call *newest = atomic_exchange_explicit(&api->replies, NULL, memory_order_acquire);
     struct api_call *oldest = NULL;
     while (newest) {
@@ -200,13 +225,28 @@ static void on_woken(void *context)
     }
     while (oldest) {
         struct api_call *next = oldest->next;
-        reply(oldest);
+        api_resume(oldest);
         oldest = next;
     }
-    if (atomic_load(&api->draining)) http_stop_listening(api->http);
+    if (draining) http_stop_listening(api->http);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------- */
+
+static void free_calls(struct api_call *call)
+{
+    for (struct api_call *next; call; call = next) {
+        next = call->next;
+        free(call);
+    }
+}
+
+static void destroy(struct rc_api *api)
+{
+    pthread_mutex_destroy(&api->wait_lock);
+    rc_arena_free(api->scratch);
+    free(api);
+}
 
 enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api **ret, struct rc_error *err)
 {
@@ -218,6 +258,7 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
             options->address);
     struct rc_api *api = calloc(1, sizeof *api);
     if (!api) return rc_fail(err, RC_NOMEM, "out of memory");
+    pthread_mutex_init(&api->wait_lock, NULL);
     api->options = *options;
     api->scratch = rc_arena_new(SCRATCH_FIRST, API_MAX_SCRATCH);
     const struct http_options http = {
@@ -234,8 +275,7 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
     enum rc_status status =
         api->scratch ? http_open(&http, &api->http, err) : rc_fail(err, RC_NOMEM, "out of memory");
     if (status != RC_OK) {
-        rc_arena_free(api->scratch);
-        free(api);
+        destroy(api);
         return status;
     }
     *ret = api;
@@ -260,7 +300,7 @@ void rc_api_drain(struct rc_api *api)
 
 bool rc_api_parked(const struct rc_api *api)
 {
-    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0 || atomic_load(&api->waiting) != 0;
 }
 
 void rc_api_stop(struct rc_api *api)
@@ -271,11 +311,11 @@ void rc_api_stop(struct rc_api *api)
 void rc_api_close(struct rc_api *api)
 {
     if (!api) return;
+    (void)api_wake_waiting(api, 0); /* who still waits, because the loop has ended early */
+    for (struct api_call *call = atomic_load(&api->replies); call; call = call->next)
+        http_unwatch(call->wait.watch);
     http_close(api->http);
-    for (struct api_call *call = api->free, *next; call; call = next) {
-        next = call->next;
-        free(call);
-    }
-    rc_arena_free(api->scratch);
-    free(api);
+    free_calls(api->free);
+    free_calls(atomic_load(&api->replies));
+    destroy(api);
 }

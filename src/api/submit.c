@@ -85,7 +85,8 @@ static void keep_text(char *ret, size_t size, struct rc_sv text)
 enum rc_status api_submit(struct api_call *call, struct rc_error *err)
 {
     struct api_submission in = *(const struct api_submission *)call->body;
-    enum rc_status status = find_key(call, in.key, &in.key, err);
+    enum rc_status status = api_read_wait(call, err);
+    if (status == RC_OK) status = find_key(call, in.key, &in.key, err);
     if (status == RC_OK) status = api_prepare(call, &in, call->http.body.n, call->arena, &call->request, err);
     if (status != RC_OK) return status;
     keep_text(call->type, sizeof call->type, call->request.u.submit.type);
@@ -96,12 +97,17 @@ enum rc_status api_submit(struct api_call *call, struct rc_error *err)
 
 enum rc_status api_submitted(struct api_call *call, struct rc_error *err)
 {
-    (void)err;
     const struct rc_outline *outline = &call->request.command;
+    int status = call->request.replayed ? 200 : 201;
     char path[API_FIELD_TEXT];
     api_command_path(path, outline->seq, outline->nonce);
-    api_begin(call, call->request.replayed ? 200 : 201);
-    api_put_outline(call, outline);
     api_add_field(call, "Location", "%s", path);
+    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
+    if (call->wait.ms) {
+        struct rc_id id = {.seq = outline->seq, .check = (uint32_t)outline->nonce};
+        return api_answer_when_rested(call, id, status, err);
+    }
+    api_begin(call, status);
+    api_put_outline(call, outline);
     return RC_OK;
 }

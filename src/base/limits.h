@@ -18,6 +18,7 @@ enum {
     RC_MAX_EXTERNAL_ID = 255,     /* bytes of an external id */
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
+    RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */

@@ -25,7 +25,10 @@ struct rc_ports {
     struct rc_exec *exec[1]; /* by enum flow_dep_kind; closed by the caller before rc_engine_free */
     void (*reply)(void *context,
                   struct rc_request *); /* on the engine's thread; the request is the receiver's again */
-    void (*wake)(void *context);        /* any thread: there is something to do: run a turn soon */
+    /* On the engine's thread: the command is like this now and stays so after a crash. NULL in the place of the outline: any
+     * command may have changed. May be NULL itself. */
+    void (*changed)(void *context, const struct rc_outline *);
+    void (*wake)(void *context); /* any thread: there is something to do: run a turn soon */
     void *context;
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */

@@ -104,6 +104,10 @@ def lives(world):
     watched, api = Watched(server.api), server.api
     api.submit(PR, pull(1), actor="carla", refs={"ticket": "9"}).must(201)
     equal(api.submit(PR, pull(1)).must(200).headers["Idempotency-Replayed"], "true", "replayed")
+    waited = api.post("/v1/commands?wait=30s", {"type": PR, "payload": pull(1)}).must(200).json
+    equal(waited["state"], "completed", "state after a wait")
+    equal(api.get(f"/v1/commands/{waited['id']}?wait=1s").must(200).json, waited, "the same")
+    api.get(f"/v1/commands/{waited['id']}?wait=x").problem(400, "malformed")
     first = api.list("state=completed,running,pending,waiting")[0]["id"]
     api.until_state(first, "completed")
     all_of(api, first)

@@ -416,6 +416,39 @@ static void actions_on_what_is_not_there(void **state)
     assert_int_equal(world_state(world, seq), RC_RUNNING);
 }
 
+/* ---- changes -------------------------------------------------------------------------------------------------------- */
+
+static void a_change_is_told_when_it_is_true(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "one", "k");
+    assert_int_equal(world->nchanged, 1);
+    assert_true(world->changed.seq == seq && world->changed.state == RC_RUNNING && world->changed.rev == 1);
+    struct rc_request *again = world_submission(world, "one", "k", "{\"customer\": 7}");
+    world_ask(world, again);
+    world_free_request(again);
+    assert_int_equal(world->nchanged, 1); /* a repeat changes nothing */
+    rc_memory_fail_next(world->store, RC_FULL, false);
+    world_answer(world, 0, 201, "{}");
+    (void)!world_turn(world);
+    assert_int_equal(world->nchanged, 1); /* nor does what was not kept */
+    world_later(world, RC_SECONDS(2));
+    assert_int_equal(world->nchanged, 2);
+    assert_true(world->changed.seq == seq && world->changed.state == RC_COMPLETED && world->changed.rev == 2);
+    assert_int_equal(world->nany, 0);
+}
+
+static void after_an_unknown_commit_any_command_may_have_changed(void **state)
+{
+    struct world *world = *state;
+    (void)world_submit(world, "one", "k");
+    rc_memory_fail_next(world->store, RC_COMMIT_UNKNOWN, true);
+    world_answer(world, 0, 201, "{}");
+    (void)!world_turn(world);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world->nany, 1);
+}
+
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
 
 static void draining_starts_nothing_new(void **state)
@@ -527,6 +560,8 @@ int main(void)
         CASE(the_inbox_takes_all_or_none),
         CASE(an_action_with_a_key_is_done_once),
         CASE(actions_on_what_is_not_there),
+        CASE(a_change_is_told_when_it_is_true),
+        CASE(after_an_unknown_commit_any_command_may_have_changed),
         CASE(draining_starts_nothing_new),
         CASE(a_request_that_waits_at_the_end_is_answered),
         CASE(suspects_are_forgotten_when_they_turn_out_innocent),
