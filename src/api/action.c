@@ -98,6 +98,7 @@ enum rc_status api_acted(struct api_call *call, struct rc_error *err)
 {
     (void)err;
     api_begin(call, 200);
+    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
     api_put_outline(call, &call->request.command);
     return RC_OK;
 }

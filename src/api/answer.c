@@ -79,11 +79,10 @@ static void put_position(struct rc_json *json, const struct rc_error *err)
     rc_json_u64(json, "column", err->column);
 }
 
-static void put_errors(struct api_call *call)
+static void put_errors(const struct api_call *call, struct rc_json *json, uint32_t most)
 {
-    struct rc_json *json = &call->json;
     rc_json_array(json, "errors");
-    for (uint32_t i = 0; i < call->api->nerrors; i++) {
+    for (uint32_t i = 0; i < call->api->nerrors && i < most; i++) {
         const struct rc_error *one = &call->api->errors[i];
         rc_json_object(json, NULL);
         rc_json_text(json, "pointer", one->pointer);
@@ -94,6 +93,27 @@ static void put_errors(struct api_call *call)
     rc_json_end_array(json);
 }
 
+void api_put_problem(struct api_call *call, struct rc_json *json, const char *name, enum rc_status status,
+                     const struct rc_error *err, uint32_t errors, const struct rc_outline *first)
+{
+    rc_json_object(json, name);
+    char type[64];
+    snprintf(type, sizeof type, "/problems/%s", rc_status_slug(status));
+    rc_json_text(json, "type", type);
+    rc_json_text(json, "title", rc_status_text(status));
+    rc_json_u64(json, "status", (uint64_t)rc_status_http(status));
+    rc_json_text(json, "code", rc_status_slug(status));
+    rc_json_text(json, "detail", err->text);
+    put_position(json, err);
+    if (call->api->nerrors) put_errors(call, json, errors);
+    if (status == RC_KEY_CONFLICT) {
+        char path[API_FIELD_TEXT];
+        api_command_path(path, first->seq, first->nonce);
+        rc_json_text(json, "command", path);
+    }
+    rc_json_end_object(json);
+}
+
 /* What a problem needs of memory is small and bounded: where even that is refused, the status line says all. */
 void api_send_problem(struct api_call *call, enum rc_status status, const struct rc_error *err)
 {
@@ -101,37 +121,27 @@ void api_send_problem(struct api_call *call, enum rc_status status, const struct
     api_begin(call, rc_status_http(status));
     call->content_type = "application/problem+json";
     if (rc_status_retryable(status)) api_add_field(call, "Retry-After", "1");
-    struct rc_json *json = &call->json;
-    rc_json_object(json, NULL);
-    char type[64];
-    snprintf(type, sizeof type, "/problems/%s", rc_status_slug(status));
-    rc_json_text(json, "type", type);
-    rc_json_text(json, "title", rc_status_text(status));
-    rc_json_u64(json, "status", (uint64_t)call->status);
-    rc_json_text(json, "code", rc_status_slug(status));
-    rc_json_text(json, "detail", err->text);
-    put_position(json, err);
-    if (call->api->nerrors) put_errors(call);
-    if (status == RC_KEY_CONFLICT) {
-        char path[API_FIELD_TEXT];
-        api_command_path(path, call->request.command.seq, call->request.command.nonce);
-        rc_json_text(json, "command", path);
-    }
-    rc_json_end_object(json);
+    api_put_problem(call, &call->json, NULL, status, err, API_ERRORS, &call->request.command);
     if (call->out.status != RC_OK) call->out.n = 0;
     send(call);
 }
 
+void api_put_row(struct rc_json *json, const char *name, struct rc_sv type, struct rc_sv key,
+                 const struct rc_outline *outline)
+{
+    rc_view_row(json, name,
+                &(struct rc_view_row){.seq = outline->seq,
+                                      .nonce = outline->nonce,
+                                      .type = type,
+                                      .key = key,
+                                      .state = outline->state,
+                                      .rev = outline->rev,
+                                      .created = outline->created,
+                                      .changed = outline->changed});
+}
+
 void api_put_outline(struct api_call *call, const struct rc_outline *outline)
 {
-    rc_view_row(&call->json, &(struct rc_view_row){.seq = outline->seq,
-                                                   .nonce = outline->nonce,
-                                                   .type = rc_sv_of(call->type),
-                                                   .key = rc_sv_of(call->key),
-                                                   .state = outline->state,
-                                                   .rev = outline->rev,
-                                                   .created = outline->created,
-                                                   .changed = outline->changed});
+    api_put_row(&call->json, NULL, rc_sv_of(call->type), rc_sv_of(call->key), outline);
     api_add_etag(call, outline->rev);
-    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
 }

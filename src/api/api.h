@@ -40,11 +40,15 @@ RC_MUST
 enum rc_status rc_api_run(struct rc_api *, struct rc_error *);
 void rc_api_close(struct rc_api *); /* after rc_api_run */
 
+/* Engine's thread: the engine's port `changed`. Who waits for the command is answered where it has come to rest; without
+ * an outline everybody who waits is. */
+void rc_api_changed(struct rc_api *, const struct rc_outline *);
 /* Engine's thread, after every turn: wakes the API once for all replies since the last call. */
 void rc_api_flush(struct rc_api *);
-/* Any thread: accepts no more connections and says so in /readyz; what is open goes on. */
+/* Any thread: accepts no more connections and says so in /readyz; what is open goes on, but nobody waits for a
+ * command any more. */
 void rc_api_drain(struct rc_api *);
-/* Any thread: whether requests wait for the engine's reply. */
+/* Any thread: whether requests wait for the engine's reply, or for a command. */
 bool rc_api_parked(const struct rc_api *);
 /* Any thread: rc_api_run returns. */
 void rc_api_stop(struct rc_api *);

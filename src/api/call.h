@@ -5,14 +5,17 @@
 #include "base/limits.h"
 #include "codec/view.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum {
-    API_PARAMS = 4,  /* variable segments of a path */
-    API_QUERY = 8,   /* query parameters of a route */
-    API_FIELDS = 4,  /* headers of an answer */
-    API_ERRORS = 32, /* errors of one 422 */
+    API_PARAMS = 4,      /* variable segments of a path */
+    API_QUERY = 8,       /* query parameters of a route */
+    API_FIELDS = 4,      /* headers of an answer */
+    API_ERRORS = 32,     /* errors of one 422 */
+    API_LINE_ERRORS = 8, /* of one line of a batch: all lines' together must fit in API_MAX_INPUT */
     API_FIELD_TEXT = 128,
+    API_WAIT_LISTS = 1024,       /* of calls that wait; a power of two */
     API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
     API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
     API_MAX_INPUT = 16 << 20     /* bytes that one parsed body may use */
@@ -37,6 +40,7 @@ struct api_shape {
     const struct api_field *fields;
     uint32_t n;
     size_t size;
+    bool lines; /* the body is lines, each of this shape (application/x-ndjson); the handler reads them */
 };
 
 struct api_route {
@@ -55,7 +59,7 @@ extern const uint32_t api_nroutes;
 struct api_call {
     struct rc_receiver receiver; /* first: the engine's reply finds the call through it */
     struct rc_api *api;
-    struct api_call *next; /* free list, or queue of replies */
+    struct api_call *next; /* free list, list of those that wait, or queue of replies */
     const struct api_route *route;
     struct http_exchange *exchange;
     struct http_request http;
@@ -65,7 +69,15 @@ struct api_call {
     const void *body; /* decoded as route->body says */
     void *state;      /* what a handler leaves for its finish; in an arena that is still there then */
     bool parked;
+    uint32_t left; /* replies that are missing; the engine's thread only */
     struct rc_request request;
+    struct {             /* wait.c */
+        struct rc_id id; /* of the command */
+        uint32_t ms;     /* 0: not asked for */
+        int status;      /* of the answer */
+        bool entered;    /* stands in a list, or comes back from it as a reply */
+        struct http_watch *watch;
+    } wait;
     char type[RC_MAX_NAME + 1], key[RC_MAX_KEY + 1]; /* of a submission: the arena may be gone at its reply */
     /* the answer */
     int status;
@@ -85,9 +97,11 @@ struct rc_api {
     _Atomic(struct api_call *) replies; /* newest first */
     bool unflushed;                     /* engine's thread only */
     _Atomic bool draining;
-    _Atomic uint32_t parked;
-    uint64_t requests, problems;        /* counters for /metrics */
-    struct rc_error errors[API_ERRORS]; /* of the call in work */
+    _Atomic uint32_t parked, waiting;
+    pthread_mutex_t wait_lock;                    /* guards the lists */
+    struct api_call *waiting_for[API_WAIT_LISTS]; /* by the command's number */
+    uint64_t requests, problems;                  /* counters for /metrics */
+    struct rc_error errors[API_ERRORS];           /* of the call in work */
     uint32_t nerrors;
 };
 
@@ -102,6 +116,10 @@ void api_add_etag(struct api_call *, uint32_t rev);
 void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce);
 void api_send(struct api_call *);
 void api_send_problem(struct api_call *, enum rc_status, const struct rc_error *);
+/* A problem document as the member `name`, with up to `errors` of the complaints and, at a conflict of keys, the
+ * address of the first command. */
+void api_put_problem(struct api_call *, struct rc_json *, const char *name, enum rc_status,
+                     const struct rc_error *, uint32_t errors, const struct rc_outline *first);
 /* The call is over; its memory goes back. */
 void api_end(struct api_call *);
 
@@ -115,6 +133,9 @@ enum rc_status api_unescape(struct rc_sv, bool plus_is_blank, struct rc_arena *,
                             struct rc_error *);
 RC_MUST
 enum rc_status api_read_query(struct api_call *, struct rc_error *);
+/* An arena for what is read from a body of n bytes; NULL: out of memory. */
+RC_MUST
+struct rc_arena *api_input_arena(uint32_t n);
 RC_MUST
 enum rc_status api_read_body(struct api_call *, struct rc_error *);
 /* A value as the shape says; errors go to api->errors with pointers below `prefix`. */
@@ -149,17 +170,54 @@ enum rc_status api_authorize(struct api_call *, struct rc_error *);
 /* Posts call->request and parks the call. */
 RC_MUST
 enum rc_status api_post(struct api_call *, struct rc_error *);
+/* The same for n requests that are linked by `next`, all or none; the call's finish runs after the last reply. */
+RC_MUST
+enum rc_status api_post_all(struct api_call *, struct rc_request *first, uint32_t n, struct rc_error *);
+
+/* From then on the call is not parked any more; answers it. */
+void api_resume(struct api_call *);
+/* Hands a call to the API's thread, which resumes it in on_woken. */
+void api_push(struct api_call *);
+
+/* ---- waiting for a command (wait.c) */
+
+/* From the query or the header Prefer into call->wait.ms. */
+RC_MUST
+enum rc_status api_read_wait(struct api_call *, struct rc_error *);
+/* Answers with the command, as soon as it rests where call->wait.ms says so. */
+RC_MUST
+enum rc_status api_answer_when_rested(struct api_call *, struct rc_id, int status, struct rc_error *);
+/* What a call that waited is answered with. */
+RC_MUST
+enum rc_status api_waited(struct api_call *, struct rc_error *);
+/* Any thread: who waits for the command (0: for any) is pushed; whether anybody did. */
+bool api_wake_waiting(struct rc_api *, uint64_t seq);
+
+/* ---- reading (read.c) */
+
+/* A command with its history, as far as a handler needs it. */
+struct api_loaded {
+    struct rc_command command;
+    struct rc_record *records;
+    uint32_t n;
+};
+RC_MUST
+enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret, struct rc_error *);
+void api_put_command(struct api_call *, int status, const struct api_loaded *);
 
 /* ---- handlers */
 api_handler api_index, api_health, api_ready, api_metrics;
-api_handler api_submit, api_submitted;
+api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
 api_handler api_act, api_acted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
-extern const struct api_shape api_submit_shape, api_act_shape, api_apply_shape;
+extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 
 /* The body of a reply that is a command's outline; `type` and `key` may be empty. */
 void api_put_outline(struct api_call *, const struct rc_outline *);
+/* The same as the member `name`, without headers. */
+void api_put_row(struct rc_json *, const char *name, struct rc_sv type, struct rc_sv key,
+                 const struct rc_outline *);
 /* The id in the path. RC_NOT_FOUND for what is no id. */
 RC_MUST
 enum rc_status api_param_id(const struct api_call *, struct rc_id *ret, struct rc_error *);

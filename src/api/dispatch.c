@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_HEADERS = 16 << 10, IDLE_SECONDS = 75, SCRATCH_FIRST = 64 << 10, INPUT_FIRST = 1024 };
+enum { MAX_HEADERS = 16 << 10, IDLE_SECONDS = 75, SCRATCH_FIRST = 64 << 10 };
 
 static void receive(struct rc_receiver *receiver, struct rc_request *request);
 
@@ -25,6 +25,7 @@ static struct api_call *take_call(struct rc_api *api)
     call->arena = api->scratch;
     call->body = NULL;
     call->parked = false;
+    memset(&call->wait, 0, sizeof call->wait);
     call->nfields = 0;
     call->type[0] = call->key[0] = 0;
     memset(call->query, 0, sizeof call->query);
@@ -90,7 +91,7 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = api_authorize(call, err);
     if (status != RC_OK) return status;
     if (call->route->body) {
-        call->arena = rc_arena_new(INPUT_FIRST + 2 * (size_t)call->http.body.n, API_MAX_INPUT);
+        call->arena = api_input_arena(call->route->body->lines ? 0 : call->http.body.n);
         if (!call->arena) {
             call->arena = call->api->scratch;
             return rc_fail(err, RC_NOMEM, "out of memory");
@@ -100,6 +101,18 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = api_read_query(call, err);
     if (status == RC_OK && call->route->body) status = api_read_body(call, err);
     return status == RC_OK ? call->route->handle(call, err) : status;
+}
+
+/* A handler or a finish has returned. */
+static void settle(struct api_call *call, enum rc_status status, const struct rc_error *err)
+{
+    if (status == RC_COMMIT_UNKNOWN) {
+        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
+        api_end(call);
+    } else if (status != RC_OK)
+        api_send_problem(call, status, err);
+    else if (!call->parked)
+        api_send(call);
 }
 
 static void on_request(void *context, struct http_exchange *exchange, const struct http_request *http)
@@ -115,21 +128,26 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
     call->exchange = exchange;
     call->http = *http;
     enum rc_status status = handle(call, &err);
-    if (status != RC_OK)
-        api_send_problem(call, status, &err);
-    else if (!call->parked)
-        api_send(call);
+    settle(call, status, &err);
 }
 
 /* ---- engine -------------------------------------------------------------------------------------------- */
 
 enum rc_status api_post(struct api_call *call, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    call->request.owner = &call->receiver;
     call->request.arena = call->arena;
+    call->request.next = NULL;
+    return api_post_all(call, &call->request, 1, err);
+}
+
+enum rc_status api_post_all(struct api_call *call, struct rc_request *first, uint32_t n, struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    for (struct rc_request *request = first; request; request = request->next)
+        request->owner = &call->receiver;
+    call->left = n;
     atomic_fetch_add_explicit(&api->parked, 1, memory_order_relaxed);
-    enum rc_status status = rc_engine_post(api->options.engine, &call->request);
+    enum rc_status status = rc_engine_post_all(api->options.engine, first);
     if (status != RC_OK) {
         atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
         return rc_fail(err, status,
@@ -145,11 +163,24 @@ static void receive(struct rc_receiver *receiver, struct rc_request *request)
     (void)request;
     struct api_call *call = (struct api_call *)(void *)receiver;
     struct rc_api *api = call->api;
+    if (--call->left) return;
+    api_push(call);
+    api->unflushed = true;
+}
+
+void api_push(struct api_call *call)
+{
+    struct rc_api *api = call->api;
     call->next = atomic_load_explicit(&api->replies, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&api->replies, &call->next, call, memory_order_release,
                                                   memory_order_relaxed)) {
     }
-    api->unflushed = true;
+}
+
+void rc_api_changed(struct rc_api *api, const struct rc_outline *outline)
+{
+    if (outline && !rc_state_rests(outline->state)) return;
+    if (api_wake_waiting(api, outline ? outline->seq : 0)) api->unflushed = true;
 }
 
 void rc_api_flush(struct rc_api *api)
@@ -159,30 +190,31 @@ void rc_api_flush(struct rc_api *api)
     http_wake(api->http);
 }
 
-static void reply(struct api_call *call)
+/* What the engine has replied to becomes an answer. */
+static enum rc_status finish(struct api_call *call, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    atomic_fetch_sub_explicit(&api->parked, 1, memory_order_relaxed);
-    api->nerrors = 0;
+    atomic_fetch_sub_explicit(&call->api->parked, 1, memory_order_relaxed);
     call->arena = call->request.arena; /* NULL where the engine kept it */
-    if (call->request.status == RC_COMMIT_UNKNOWN) {
-        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
-        api_end(call);
-        return;
-    }
-    struct rc_error err = {0};
-    enum rc_status status = call->request.status;
-    if (status == RC_OK) status = call->route->finish(call, &err);
-    if (status == RC_OK)
-        api_send(call);
-    else
-        api_send_problem(call, status, call->request.status == RC_OK ? &err : &call->request.error);
+    if (call->request.status == RC_OK) return call->route->finish(call, err);
+    *err = call->request.error;
+    return call->request.status;
+}
+
+void api_resume(struct api_call *call)
+{
+    struct rc_error err;
+    call->api->nerrors = 0;
+    call->parked = false;
+    enum rc_status status = call->wait.entered ? api_waited(call, &err) : finish(call, &err);
+    settle(call, status, &err);
 }
 
 /* Everything that the engine has replied to, in its order. */
 static void on_woken(void *context)
 {
     struct rc_api *api = context;
+    bool draining = atomic_load(&api->draining);
+    if (draining) (void)api_wake_waiting(api, 0);
     struct api_call *newest = atomic_exchange_explicit(&api->replies, NULL, memory_order_acquire);
     struct api_call *oldest = NULL;
     while (newest) {
@@ -193,13 +225,28 @@ static void on_woken(void *context)
     }
     while (oldest) {
         struct api_call *next = oldest->next;
-        reply(oldest);
+        api_resume(oldest);
         oldest = next;
     }
-    if (atomic_load(&api->draining)) http_stop_listening(api->http);
+    if (draining) http_stop_listening(api->http);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------- */
+
+static void free_calls(struct api_call *call)
+{
+    for (struct api_call *next; call; call = next) {
+        next = call->next;
+        free(call);
+    }
+}
+
+static void destroy(struct rc_api *api)
+{
+    pthread_mutex_destroy(&api->wait_lock);
+    rc_arena_free(api->scratch);
+    free(api);
+}
 
 enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api **ret, struct rc_error *err)
 {
@@ -211,6 +258,7 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
             options->address);
     struct rc_api *api = calloc(1, sizeof *api);
     if (!api) return rc_fail(err, RC_NOMEM, "out of memory");
+    pthread_mutex_init(&api->wait_lock, NULL);
     api->options = *options;
     api->scratch = rc_arena_new(SCRATCH_FIRST, API_MAX_SCRATCH);
     const struct http_options http = {
@@ -227,8 +275,7 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
     enum rc_status status =
         api->scratch ? http_open(&http, &api->http, err) : rc_fail(err, RC_NOMEM, "out of memory");
     if (status != RC_OK) {
-        rc_arena_free(api->scratch);
-        free(api);
+        destroy(api);
         return status;
     }
     *ret = api;
@@ -253,7 +300,7 @@ void rc_api_drain(struct rc_api *api)
 
 bool rc_api_parked(const struct rc_api *api)
 {
-    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0 || atomic_load(&api->waiting) != 0;
 }
 
 void rc_api_stop(struct rc_api *api)
@@ -264,11 +311,11 @@ void rc_api_stop(struct rc_api *api)
 void rc_api_close(struct rc_api *api)
 {
     if (!api) return;
+    (void)api_wake_waiting(api, 0); /* who still waits, because the loop has ended early */
+    for (struct api_call *call = atomic_load(&api->replies); call; call = call->next)
+        http_unwatch(call->wait.watch);
     http_close(api->http);
-    for (struct api_call *call = api->free, *next; call; call = next) {
-        next = call->next;
-        free(call);
-    }
-    rc_arena_free(api->scratch);
-    free(api);
+    free_calls(api->free);
+    free_calls(atomic_load(&api->replies));
+    destroy(api);
 }

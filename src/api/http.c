@@ -213,6 +213,43 @@ void http_drop(struct http_exchange *exchange)
         evhttp_send_reply(inside(exchange), 503, NULL, NULL); /* the client went first: only frees */
 }
 
+struct http_watch {
+    struct event *event;
+    void (*over)(void *context);
+    void *context;
+};
+
+static void on_watched(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    const struct http_watch *watch = context;
+    watch->over(watch->context);
+}
+
+/* evhttp does not read while an exchange is parked, so the socket's readiness is ours. It becomes readable at the end
+ * of the stream, at an error and with more data; the event is not persistent, so that none of them can spin. */
+struct http_watch *http_watch(struct http_server *server, struct http_exchange *exchange, unsigned ms,
+                              void (*over)(void *context), void *context)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(inside(exchange));
+    const struct timeval time = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
+    struct http_watch *watch = connection ? calloc(1, sizeof *watch) : NULL;
+    if (!watch) return NULL;
+    *watch = (struct http_watch){.over = over, .context = context};
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+    watch->event = event_new(server->base, fd, EV_READ, on_watched, watch);
+    if (watch->event && event_add(watch->event, &time) == 0) return watch;
+    http_unwatch(watch);
+    return NULL;
+}
+
+void http_unwatch(struct http_watch *watch)
+{
+    if (!watch) return;
+    if (watch->event) event_free(watch->event);
+    free(watch);
+}
+
 void http_last(struct http_exchange *exchange)
 {
     (void)evhttp_add_header(evhttp_request_get_output_headers(inside(exchange)), "Connection", "close");

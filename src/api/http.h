@@ -73,6 +73,13 @@ struct http_field {
  * and no-store unless it answers a POST. */
 void http_answer(struct http_exchange *, int status, const struct http_field *fields, uint32_t nfields,
                  struct rc_sv body);
+/* Watches a parked exchange: `over` runs once, when `ms` have passed, or before that when the client has closed its
+ * side of the connection or has sent more. NULL: it cannot be watched (the client is gone, out of memory). */
+struct http_watch;
+RC_MUST
+struct http_watch *http_watch(struct http_server *, struct http_exchange *, unsigned ms,
+                              void (*over)(void *context), void *context);
+void http_unwatch(struct http_watch *); /* before the exchange ends; NULL is fine */
 /* Ends the exchange without an answer: the connection is closed. Not from within the handler. */
 void http_drop(struct http_exchange *);
 /* The connection is closed after this exchange's answer. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { POINTER_BYTES = RC_ERROR_POINTER };
+enum { POINTER_BYTES = RC_ERROR_POINTER, INPUT_FIRST = 1024 };
 
 /* ---- path ---------------------------------------------------------------------------------------------- */
 
@@ -234,22 +234,29 @@ enum rc_status api_decode(struct api_call *call, const struct api_shape *shape, 
     return api_complaints(call, err);
 }
 
-static bool is_json(struct rc_sv type)
+/* Whether a Content-Type is this one, parameters aside. */
+static bool is_media(struct rc_sv type, const char *name)
 {
-    static const char name[] = "application/json";
-    uint32_t n = sizeof name - 1;
+    uint32_t n = (uint32_t)strlen(name);
     if (type.n < n || strncasecmp(type.p, name, n) != 0) return false;
     return type.n == n || type.p[n] == ';' || type.p[n] == ' ';
+}
+
+struct rc_arena *api_input_arena(uint32_t n)
+{
+    return rc_arena_new(INPUT_FIRST + 2 * (size_t)n, API_MAX_INPUT);
 }
 
 enum rc_status api_read_body(struct api_call *call, struct rc_error *err)
 {
     const struct api_shape *shape = call->route->body;
-    if (!is_json(http_header(call->exchange, "Content-Type", NULL)))
-        return rc_fail(err, RC_MEDIA, "the body must be sent as \"Content-Type: application/json\"");
+    const char *media = shape->lines ? "application/x-ndjson" : "application/json";
+    if (!is_media(http_header(call->exchange, "Content-Type", NULL), media))
+        return rc_fail(err, RC_MEDIA, "the body must be sent as \"Content-Type: %s\"", media);
     if (call->http.body.n > RC_MAX_BODY)
         return rc_fail(err, RC_LIMIT, "the body has %u bytes; %d are allowed", call->http.body.n,
                        RC_MAX_BODY);
+    if (shape->lines) return RC_OK;
     struct cel_value value;
     enum rc_status status = rc_json_parse(call->http.body, call->arena, &value, err);
     if (status != RC_OK) return status;

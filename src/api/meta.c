@@ -106,6 +106,8 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
          call->api->problems},
         {"http_parked", "gauge", "HTTP requests that wait for the engine.",
          atomic_load_explicit(&call->api->parked, memory_order_relaxed)},
+        {"http_waiting", "gauge", "HTTP requests that wait for a command to come to rest.",
+         atomic_load(&call->api->waiting)},
         {"storage_room", "gauge", "1 when new work may be stored.", stats.room},
         {"storage_healthy", "gauge", "1 when the storage can be used.", stats.healthy},
     };

@@ -5,13 +5,6 @@
 
 enum { PAGE = 50 };
 
-/* A command with its history, as far as a handler needs it. */
-struct loaded {
-    struct rc_command command;
-    struct rc_record *records;
-    uint32_t n;
-};
-
 enum rc_status api_param_id(const struct api_call *call, struct rc_id *ret, struct rc_error *err)
 {
     if (!rc_id_parse(call->param[0], ret))
@@ -20,43 +13,51 @@ enum rc_status api_param_id(const struct api_call *call, struct rc_id *ret, stru
     return RC_OK;
 }
 
-static enum rc_status load(struct api_call *call, struct rc_reader *reader, uint64_t seq, struct loaded *ret,
-                           struct rc_error *err)
+static enum rc_status load(struct api_call *call, struct rc_reader *reader, uint64_t seq,
+                           struct api_loaded *ret, struct rc_error *err)
 {
     return rc_load_command(reader, rc_engine_definitions(call->api->options.engine), seq, call->arena,
                            &ret->command, &ret->records, &ret->n, err);
 }
 
-static enum rc_status load_by_id(struct api_call *call, struct loaded *ret, struct rc_error *err)
+enum rc_status api_load(struct api_call *call, struct rc_id id, struct api_loaded *ret, struct rc_error *err)
 {
-    struct rc_id id;
     struct rc_reader *reader;
+    char text[RC_ID_TEXT + 1];
     const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = api_param_id(call, &id, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
     status = load(call, reader, id.seq, ret, err);
     shelf->give_back(shelf->context);
     /* a wrong check is another command's id, or a guess */
     if (status == RC_NOT_FOUND ||
-        (status == RC_OK && (id.shard != 0 || (uint32_t)ret->command.id.nonce != id.check)))
-        return rc_fail(err, RC_NOT_FOUND, "there is no command %.*s", RC_SV_ARG(call->param[0]));
+        (status == RC_OK && (id.shard != 0 || (uint32_t)ret->command.id.nonce != id.check))) {
+        rc_id_format(id, text);
+        return rc_fail(err, RC_NOT_FOUND, "there is no command %s", text);
+    }
     return status;
 }
 
-static enum rc_status answer_command(struct api_call *call, const struct loaded *loaded)
+static enum rc_status load_by_id(struct api_call *call, struct api_loaded *ret, struct rc_error *err)
 {
-    api_begin(call, 200);
+    struct rc_id id;
+    enum rc_status status = api_param_id(call, &id, err);
+    return status == RC_OK ? api_load(call, id, ret, err) : status;
+}
+
+void api_put_command(struct api_call *call, int status, const struct api_loaded *loaded)
+{
+    api_begin(call, status);
     api_add_etag(call, loaded->command.rev);
     rc_view_command(&call->json, &loaded->command);
-    return RC_OK;
 }
 
 enum rc_status api_get(struct api_call *call, struct rc_error *err)
 {
-    struct loaded loaded = {0};
-    enum rc_status status = load_by_id(call, &loaded, err);
-    return status == RC_OK ? answer_command(call, &loaded) : status;
+    struct rc_id id;
+    enum rc_status status = api_param_id(call, &id, err);
+    if (status == RC_OK) status = api_read_wait(call, err);
+    return status == RC_OK ? api_answer_when_rested(call, id, 200, err) : status;
 }
 
 enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
@@ -65,7 +66,7 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
     if (!type.n || !key.n) return rc_fail(err, RC_SYNTAX, "the query parameters type and key are required");
     struct rc_reader *reader;
     struct rc_key_match match;
-    struct loaded loaded = {0};
+    struct api_loaded loaded = {0};
     const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
@@ -73,7 +74,9 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = load(call, reader, match.seq, &loaded, err);
     shelf->give_back(shelf->context);
     if (status == RC_NOT_FOUND) return rc_fail(err, RC_NOT_FOUND, "no command of this type has this key");
-    return status == RC_OK ? answer_command(call, &loaded) : status;
+    if (status != RC_OK) return status;
+    api_put_command(call, 200, &loaded);
+    return RC_OK;
 }
 
 /* ---- list ---------------------------------------------------------------------------------------------- */
@@ -122,17 +125,18 @@ static void put_list(struct rc_json *json, const struct rc_row *rows, uint32_t n
     rc_json_object(json, NULL);
     rc_json_array(json, "commands");
     for (uint32_t i = 0; i < n; i++)
-        rc_view_row(json, &(struct rc_view_row){.seq = rows[i].seq,
-                                                .nonce = rows[i].nonce,
-                                                .ns = rows[i].ns,
-                                                .type = rows[i].type,
-                                                .key = rows[i].key,
-                                                .actor = rows[i].actor,
-                                                .state = rows[i].state,
-                                                .in_flight = rows[i].in_flight,
-                                                .rev = rows[i].rev,
-                                                .created = rows[i].created,
-                                                .changed = rows[i].changed});
+        rc_view_row(json, NULL,
+                    &(struct rc_view_row){.seq = rows[i].seq,
+                                          .nonce = rows[i].nonce,
+                                          .ns = rows[i].ns,
+                                          .type = rows[i].type,
+                                          .key = rows[i].key,
+                                          .actor = rows[i].actor,
+                                          .state = rows[i].state,
+                                          .in_flight = rows[i].in_flight,
+                                          .rev = rows[i].rev,
+                                          .created = rows[i].created,
+                                          .changed = rows[i].changed});
     rc_json_end_array(json);
     if (next)
         rc_json_id(json, "next", next, 0);
@@ -175,7 +179,7 @@ static struct rc_view_record view_of(const struct rc_record *record)
 
 enum rc_status api_history(struct api_call *call, struct rc_error *err)
 {
-    struct loaded loaded = {0};
+    struct api_loaded loaded = {0};
     uint64_t after, limit;
     enum rc_status status = api_query_number(call, "after", 0, UINT32_MAX, 0, &after, err);
     if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
@@ -204,7 +208,7 @@ enum rc_status api_history(struct api_call *call, struct rc_error *err)
 
 enum rc_status api_explain(struct api_call *call, struct rc_error *err)
 {
-    struct loaded loaded = {0};
+    struct api_loaded loaded = {0};
     struct rc_explanation facts;
     struct rc_view_attempt *attempts = NULL;
     uint32_t n = 0;
@@ -224,7 +228,7 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
 
 enum rc_status api_preview(struct api_call *call, struct rc_error *err)
 {
-    struct loaded loaded = {0};
+    struct api_loaded loaded = {0};
     uint32_t *nodes = NULL, n = 0;
     enum rc_status status = load_by_id(call, &loaded, err);
     if (status == RC_OK) status = rc_command_undo_plan(&loaded.command, call->arena, &nodes, &n, err);

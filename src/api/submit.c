@@ -1,23 +1,20 @@
 /* POST /v1/commands. */
-#include "api/call.h"
+#include "api/submit.h"
 #include "engine/prepare.h"
 
 #include <stddef.h>
 
-struct submit_body {
-    struct rc_sv type, key, actor;
-    struct cel_value payload, refs;
-};
-
 static const struct api_field submit_fields[] = {
-    {"type", API_TEXT, RC_MAX_NAME, true, offsetof(struct submit_body, type)},
-    {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct submit_body, key)},
-    {"payload", API_ANY, 0, true, offsetof(struct submit_body, payload)},
-    {"refs", API_OBJECT, 0, false, offsetof(struct submit_body, refs)},
-    {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct submit_body, actor)},
+    {"type", API_TEXT, RC_MAX_NAME, true, offsetof(struct api_submission, type)},
+    {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct api_submission, key)},
+    {"payload", API_ANY, 0, true, offsetof(struct api_submission, payload)},
+    {"refs", API_OBJECT, 0, false, offsetof(struct api_submission, refs)},
+    {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct api_submission, actor)},
 };
 const struct api_shape api_submit_shape = {submit_fields, sizeof submit_fields / sizeof *submit_fields,
-                                           sizeof(struct submit_body)};
+                                           sizeof(struct api_submission)};
+const struct api_shape api_batch_shape = {submit_fields, sizeof submit_fields / sizeof *submit_fields,
+                                          sizeof(struct api_submission), true};
 
 /* The key of header and body, which must agree. A header in quotes is a structured field's string. */
 static enum rc_status find_key(struct api_call *call, struct rc_sv in_body, struct rc_sv *ret,
@@ -42,16 +39,40 @@ static enum rc_status find_key(struct api_call *call, struct rc_sv in_body, stru
     return ret->p ? RC_OK : rc_fail_arena(err, call->arena);
 }
 
-/* The payload as it would be stored. A body that is not larger than the bound cannot hold a larger payload. */
-static enum rc_status check_size(struct api_call *call, struct cel_value payload, struct rc_error *err)
+/* The payload as it would be stored. A text that is not larger than the bound cannot hold a larger payload. */
+static enum rc_status check_size(struct api_call *call, struct cel_value payload, uint32_t nbytes,
+                                 struct rc_error *err)
 {
-    if (call->http.body.n <= RC_MAX_PAYLOAD) return RC_OK;
+    if (nbytes <= RC_MAX_PAYLOAD) return RC_OK;
     struct rc_buf text = rc_buf_in(call->api->scratch, RC_MAX_PAYLOAD);
     cel_put_json(&text, payload);
     if (text.status == RC_LIMIT)
         return rc_fail(err, RC_LIMIT, "the payload has more than the %d bytes that are allowed",
                        RC_MAX_PAYLOAD);
     return text.status == RC_OK ? RC_OK : rc_fail(err, text.status, "out of memory");
+}
+
+enum rc_status api_prepare(struct api_call *call, const struct api_submission *in, uint32_t nbytes,
+                           struct rc_arena *arena, struct rc_request *ret, struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    struct rc_submission submission = {.ns = RC_SV("default"),
+                                       .type = in->type,
+                                       .subject = call->subject,
+                                       .actor = in->actor.n ? in->actor : call->subject,
+                                       .key = in->key,
+                                       .payload = in->payload,
+                                       .refs = in->refs};
+    enum rc_status status = check_size(call, in->payload, nbytes, err);
+    if (status != RC_OK) return status;
+    *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena};
+    status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,
+                               api->errors, API_ERRORS, &api->nerrors);
+    if (status == RC_OK) return RC_OK;
+    if (api->nerrors > API_ERRORS) api->nerrors = API_ERRORS;
+    *err = api->errors[0];
+    if (status == RC_NOT_FOUND || status == RC_NOMEM) api->nerrors = 0;
+    return status;
 }
 
 static void keep_text(char *ret, size_t size, struct rc_sv text)
@@ -63,26 +84,11 @@ static void keep_text(char *ret, size_t size, struct rc_sv text)
 
 enum rc_status api_submit(struct api_call *call, struct rc_error *err)
 {
-    const struct submit_body *body = call->body;
-    struct rc_api *api = call->api;
-    struct rc_submission submission = {.ns = RC_SV("default"),
-                                       .type = body->type,
-                                       .subject = call->subject,
-                                       .actor = body->actor.n ? body->actor : call->subject,
-                                       .payload = body->payload,
-                                       .refs = body->refs};
-    enum rc_status status = find_key(call, body->key, &submission.key, err);
-    if (status == RC_OK) status = check_size(call, body->payload, err);
+    struct api_submission in = *(const struct api_submission *)call->body;
+    enum rc_status status = api_read_wait(call, err);
+    if (status == RC_OK) status = find_key(call, in.key, &in.key, err);
+    if (status == RC_OK) status = api_prepare(call, &in, call->http.body.n, call->arena, &call->request, err);
     if (status != RC_OK) return status;
-    call->request = (struct rc_request){.kind = RC_REQUEST_SUBMIT};
-    status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, call->arena,
-                               &call->request.u.submit, api->errors, API_ERRORS, &api->nerrors);
-    if (status != RC_OK) {
-        if (api->nerrors > API_ERRORS) api->nerrors = API_ERRORS;
-        *err = api->errors[0];
-        if (status == RC_NOT_FOUND || status == RC_NOMEM) api->nerrors = 0;
-        return status;
-    }
     keep_text(call->type, sizeof call->type, call->request.u.submit.type);
     keep_text(call->key, sizeof call->key, call->request.u.submit.key);
     call->parked = true;
@@ -91,12 +97,17 @@ enum rc_status api_submit(struct api_call *call, struct rc_error *err)
 
 enum rc_status api_submitted(struct api_call *call, struct rc_error *err)
 {
-    (void)err;
     const struct rc_outline *outline = &call->request.command;
+    int status = call->request.replayed ? 200 : 201;
     char path[API_FIELD_TEXT];
     api_command_path(path, outline->seq, outline->nonce);
-    api_begin(call, call->request.replayed ? 200 : 201);
-    api_put_outline(call, outline);
     api_add_field(call, "Location", "%s", path);
+    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
+    if (call->wait.ms) {
+        struct rc_id id = {.seq = outline->seq, .check = (uint32_t)outline->nonce};
+        return api_answer_when_rested(call, id, status, err);
+    }
+    api_begin(call, status);
+    api_put_outline(call, outline);
     return RC_OK;
 }

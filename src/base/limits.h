@@ -4,6 +4,7 @@
 enum {
     /* requests */
     RC_MAX_BODY = 1 << 20,        /* bytes of one request body */
+    RC_MAX_BATCH = 1000,          /* submissions in one batch */
     RC_MAX_SECRET = 16 << 10,     /* bytes of one secret */
     RC_MAX_PAYLOAD = 256 << 10,   /* bytes of one command's payload */
     RC_MAX_JSON_DEPTH = 64,       /* nesting of any JSON text */
@@ -17,6 +18,7 @@ enum {
     RC_MAX_EXTERNAL_ID = 255,     /* bytes of an external id */
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
+    RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */

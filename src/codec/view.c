@@ -70,9 +70,9 @@ void rc_view_step_tone(struct rc_json *json, unsigned state)
     rc_json_text(json, "tone", tone);
 }
 
-void rc_view_row(struct rc_json *json, const struct rc_view_row *row)
+void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_row *row)
 {
-    rc_json_object(json, NULL);
+    rc_json_object(json, name);
     rc_json_id(json, "id", row->seq, row->nonce);
     rc_json_maybe(json, "namespace", row->ns);
     rc_json_maybe(json, "type", row->type);

@@ -14,7 +14,7 @@ struct rc_view_row {
     uint32_t rev;
     rc_us created, changed;
 };
-void rc_view_row(struct rc_json *, const struct rc_view_row *);
+void rc_view_row(struct rc_json *, const char *name, const struct rc_view_row *);
 
 /* One record of a command's history; as store.h's struct rc_record, which codec/ does not know. */
 struct rc_view_record {

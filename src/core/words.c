@@ -87,6 +87,11 @@ bool rc_state_ended(unsigned state)
     return state < RC_STATES && ended_table[state];
 }
 
+bool rc_state_rests(unsigned state)
+{
+    return rc_state_ended(state) || state == RC_REVIEW || state == RC_FAILED || state == RC_REJECTED;
+}
+
 struct edge {
     uint8_t from, to;
 };

@@ -68,6 +68,8 @@ int rc_outcome_of(struct rc_sv slug);
 int rc_action_of(struct rc_sv slug);
 
 bool rc_state_ended(unsigned state);
+/* Ended, or nothing happens until a person does something. */
+bool rc_state_rests(unsigned state);
 
 /* Whether the tables of spec/states.def have the edge. A state always "may become" itself. */
 bool rc_state_may(unsigned from, unsigned to);

@@ -67,14 +67,24 @@ void rc_engine_free(struct rc_engine *engine)
 
 enum rc_status rc_engine_post(struct rc_engine *engine, struct rc_request *request)
 {
-    if (atomic_load(&engine->draining)) return RC_STOPPING;
     request->next = NULL;
+    return rc_engine_post_all(engine, request);
+}
+
+enum rc_status rc_engine_post_all(struct rc_engine *engine, struct rc_request *requests)
+{
+    struct rc_request **end = &requests->next;
+    uint32_t n = 1;
+    if (atomic_load(&engine->draining)) return RC_STOPPING;
+    for (; *end; end = &(*end)->next) n++;
     pthread_mutex_lock(&engine->lock);
-    bool full = engine->queued >= RC_MAX_INBOX, first = !engine->inbox && !engine->answers.first;
+    /* what was put back after a turn may stand above the bound */
+    bool full = engine->queued >= RC_MAX_INBOX || n > RC_MAX_INBOX - engine->queued;
+    bool first = !engine->inbox && !engine->answers.first;
     if (!full) {
-        *engine->inbox_last = request;
-        engine->inbox_last = &request->next;
-        engine->queued++;
+        *engine->inbox_last = requests;
+        engine->inbox_last = end;
+        engine->queued += n;
     }
     pthread_mutex_unlock(&engine->lock);
     if (!full && first) engine->ports.wake(engine->ports.context);

@@ -25,7 +25,10 @@ struct rc_ports {
     struct rc_exec *exec[1]; /* by enum flow_dep_kind; closed by the caller before rc_engine_free */
     void (*reply)(void *context,
                   struct rc_request *); /* on the engine's thread; the request is the receiver's again */
-    void (*wake)(void *context);        /* any thread: there is something to do: run a turn soon */
+    /* On the engine's thread: the command is like this now and stays so after a crash. NULL in the place of the outline: any
+     * command may have changed. May be NULL itself. */
+    void (*changed)(void *context, const struct rc_outline *);
+    void (*wake)(void *context); /* any thread: there is something to do: run a turn soon */
     void *context;
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
@@ -48,6 +51,8 @@ void rc_engine_free(struct rc_engine *);
 /* Any thread. RC_BUSY (too much is queued), RC_STOPPING: the request stays the caller's and is not replied
  * to. */
 RC_MUST enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
+/* The same for several, linked by `next`: all of them or none, one behind the other, with one wake-up. */
+RC_MUST enum rc_status rc_engine_post_all(struct rc_engine *, struct rc_request *first);
 /* Any thread: an executor's answer; context is the engine. Never refuses: whatever left had a place. Has the type of
  * rc_answer_fn. */
 void rc_engine_answer(void *context, struct rc_answer *);

@@ -116,6 +116,16 @@ static void release_facts(struct rc_engine *engine)
     }
 }
 
+static void tell_changed(const struct rc_engine *engine)
+{
+    const struct rc_touch *touched = engine->turn.touched.items;
+    for (uint32_t i = 0; engine->ports.changed && i < engine->turn.touched.n; i++) {
+        struct rc_outline outline;
+        rc_outline_of(&touched[i].hot->command, &outline);
+        engine->ports.changed(engine->ports.context, &outline);
+    }
+}
+
 static void publish(struct rc_engine *engine, const struct rc_batch *batch, struct starting *starts)
 {
     enum { HOT_BYTES = 48 << 20 };
@@ -123,6 +133,7 @@ static void publish(struct rc_engine *engine, const struct rc_batch *batch, stru
     for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
     release_facts(engine);
     for (uint32_t i = 0; i < engine->turn.effects.n; i++) start(engine, &starts[i]);
+    tell_changed(engine);
     rc_turn_reply(engine, RC_OK, NULL);
     release_touched(engine);
     rc_cache_trim(&engine->cache, HOT_BYTES);
@@ -153,7 +164,10 @@ enum rc_status rc_engine_reopen(struct rc_engine *engine, struct rc_error *err)
     enum rc_status status = engine->ports.reopen(engine->ports.context, old, &engine->ports.store, err);
     if (status != RC_OK) return status;
     engine->reader = rc_store_self(engine->ports.store);
-    return rc_engine_boot(engine, false, err);
+    status = rc_engine_boot(engine, false, err);
+    /* nobody knows what of the batch is there: whoever waits must look */
+    if (status == RC_OK && engine->ports.changed) engine->ports.changed(engine->ports.context, NULL);
+    return status;
 }
 
 /* The store will never take this batch: something in it is wrong. */

@@ -31,6 +31,13 @@ static void on_reply(void *context, struct rc_request *request)
     receiver->receive(receiver, request);
 }
 
+static void on_changed(void *context, const struct rc_outline *outline)
+{
+    const struct server *server = context;
+    struct rc_api *api = atomic_load(&server->api);
+    if (api) rc_api_changed(api, outline);
+}
+
 static void on_answer(void *context, struct rc_answer *answer)
 {
     const struct server *server = context;
@@ -103,6 +110,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
                                    .reopen = on_reopen,
                                    .exec = {server->http},
                                    .reply = on_reply,
+                                   .changed = on_changed,
                                    .wake = loop_wake,
                                    .suspects = server->suspects,
                                    .context = server};

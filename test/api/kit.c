@@ -12,6 +12,30 @@
 static const char *const method_name[] = {"GET",    "HEAD",  "POST",    "PUT",
                                           "DELETE", "PATCH", "OPTIONS", "OTHER"};
 
+struct watched {
+    struct http_exchange *exchange;
+    struct http_watch *watch;
+    struct kit *kit;
+};
+
+static void on_over(void *context)
+{
+    struct watched *watched = context;
+    http_unwatch(watched->watch);
+    http_answer(watched->exchange, 200, NULL, 0, RC_SV("over"));
+    watched->kit->answered++;
+    free(watched);
+}
+
+static void watch(struct kit *kit, struct http_exchange *exchange, unsigned ms)
+{
+    struct watched *watched = calloc(1, sizeof *watched);
+    assert_non_null(watched);
+    *watched = (struct watched){.exchange = exchange, .kit = kit};
+    watched->watch = http_watch(kit->server, exchange, ms, on_over, watched);
+    assert_non_null(watched->watch);
+}
+
 static void on_request(void *context, struct http_exchange *exchange, const struct http_request *request)
 {
     struct kit *kit = context;
@@ -23,6 +47,10 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
         kit->drop[n] = drop;
         kit->parked[n] = exchange;
         kit->nparked = n + 1;
+        return;
+    }
+    if (rc_sv_is(request->path, "/watch")) {
+        watch(kit, exchange, rc_sv_is(request->query, "long") ? 60000 : 200);
         return;
     }
     char text[512];

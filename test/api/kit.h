@@ -12,7 +12,8 @@
 
 enum { KIT_ANSWER = 64 << 10, KIT_BODY = 1000, KIT_HEADERS = 2000, KIT_PARKED = 16 };
 
-/* The handler answers "METHOD PATH?QUERY body=N"; /park parks, /drop parks and is dropped at the next wake. */
+/* The handler answers "METHOD PATH?QUERY body=N"; /park parks, /watch
+ * parks and is answered "over" when its watch says so, /drop parks and is dropped at the next wake. */
 struct kit {
     struct http_server *server;
     pthread_t thread;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HOST "Host: localhost\r\n"
@@ -132,6 +133,31 @@ static void test_parked(void **state)
     assert_int_equal(kit->answered, 4);
 }
 
+/* A watch ends with its time, or with the client: closed, reset, or sending on. */
+static void test_watched(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_answer answer;
+    expect(kit, "GET /watch HTTP/1.1\r\n" HOST "\r\n", "200", "over", false);
+    assert_int_equal(kit->answered, 1);
+    static const char request[] = "GET /watch?long HTTP/1.1\r\n" HOST "\r\n";
+    static const struct linger reset = {.l_onoff = 1};
+    for (unsigned i = 0; i < 3; i++) {
+        int fd = kit_connect(kit);
+        kit_write(fd, request, sizeof request - 1);
+        kit_until(&kit->handled, 2 + i);
+        if (i == 1) assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+        if (i == 2) {
+            kit_write(fd, "GET /next HTTP/1.1\r\n" HOST "\r\n", strlen("GET /next HTTP/1.1\r\n" HOST "\r\n"));
+            kit_read(fd, 2, 5000, &answer);
+            assert_int_equal(answer.n, 2);
+            assert_true(strstr(answer.text, "over") < strstr(answer.text, "GET /next"));
+        }
+        close(fd);
+        kit_until(&kit->answered, 2 + i);
+    }
+}
+
 /* What might be wrong is not said: the connection just ends. */
 static void test_dropped(void **state)
 {
@@ -205,10 +231,19 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, kit_open, kit_close)
     const struct CMUnitTest tests[] = {
-        CASE(test_plain),          CASE(test_framing),    CASE(test_head),
-        CASE(test_unknown_method), CASE(test_body_bound), CASE(test_header_bound),
-        CASE(test_pipelined),      CASE(test_parked),     CASE(test_dropped),
-        CASE(test_wakes),          CASE(test_addresses),  cmocka_unit_test(test_connection_bound),
+        CASE(test_plain),
+        CASE(test_framing),
+        CASE(test_head),
+        CASE(test_unknown_method),
+        CASE(test_body_bound),
+        CASE(test_header_bound),
+        CASE(test_watched),
+        CASE(test_pipelined),
+        CASE(test_parked),
+        CASE(test_dropped),
+        CASE(test_wakes),
+        CASE(test_addresses),
+        cmocka_unit_test(test_connection_bound),
     };
     return cmocka_run_group_tests_name("api http", tests, NULL, NULL);
 }

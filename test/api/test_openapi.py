@@ -1,5 +1,6 @@
 """spec/openapi.yaml against the server: every route, parameter, status and body of the description is met, and nothing is
 answered that the description does not have."""
+import json
 import re
 import sys
 from pathlib import Path
@@ -50,8 +51,9 @@ class Watched:
         for name in described.get("headers", {}):
             if name != "Idempotency-Replayed":
                 true(answer.headers.get(name), f"{method} {target}: no header {name}")
-        if kind.endswith("json"):
-            wrong = list(SCHEMAS.errors(described["content"][kind]["schema"], answer.json))
+        texts = answer.text.splitlines() if kind == "application/x-ndjson" else [answer.text] if kind.endswith("json") else []
+        for text in texts:
+            wrong = list(SCHEMAS.errors(described["content"][kind]["schema"], json.loads(text)))
             true(not wrong, f"{method} {target}: {wrong[:5]}")
         return answer
 
@@ -102,6 +104,10 @@ def lives(world):
     watched, api = Watched(server.api), server.api
     api.submit(PR, pull(1), actor="carla", refs={"ticket": "9"}).must(201)
     equal(api.submit(PR, pull(1)).must(200).headers["Idempotency-Replayed"], "true", "replayed")
+    waited = api.post("/v1/commands?wait=30s", {"type": PR, "payload": pull(1)}).must(200).json
+    equal(waited["state"], "completed", "state after a wait")
+    equal(api.get(f"/v1/commands/{waited['id']}?wait=1s").must(200).json, waited, "the same")
+    api.get(f"/v1/commands/{waited['id']}?wait=x").problem(400, "malformed")
     first = api.list("state=completed,running,pending,waiting")[0]["id"]
     api.until_state(first, "completed")
     all_of(api, first)
@@ -129,6 +135,18 @@ def lives(world):
     equal(len(api.list()), 2, "commands in pages")
     met = {(m, p) for m, p, status in watched.met if status == 200}
     true(("GET", "/v1/commands/{id}/explain") in met, f"met {met}")
+
+
+@case("every answer is as described: batches")
+def batches(world):
+    server = world.server(defs=world.write(f=example_flow(), d=example_dependency(9), o=simple_flow("open"))).start()
+    Watched(server.api)
+    lines = [{"type": PR, "payload": pull(1)}, {"type": PR, "payload": pull(1)}, {"type": PR, "payload": pull(1, title="other")},
+             {"type": PR, "payload": {}}, {"type": "nobody", "payload": 1}, {"type": PR}, [], {"type": "open", "payload": {"n": 3}}]
+    answers = server.api.batch(lines)
+    equal([a["status"] for a in answers], [201, 200, 409, 422, 404, 422, 422, 201], "statuses")
+    server.api.batch(lines[:1] * 1001, must=413)
+    server.api.post("/v1/commands/batch", {"type": PR}).problem(415, "unsupported-media-type")
 
 
 @case("every answer is as described: definitions and the server")

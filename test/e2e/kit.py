@@ -180,6 +180,15 @@ class Api:
             body["key"] = key
         return self.post("/v1/commands", body, headers)
 
+    def batch(self, lines, must=200):
+        """Answers to a batch by line; lines are objects, or bytes as they are."""
+        body = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+        answer = self.post("/v1/commands/batch", body, {"Content-Type": "application/x-ndjson"}).must(must)
+        if must != 200:
+            return answer.json
+        equal(answer.headers["Content-Type"], "application/x-ndjson", "content type")
+        return [json.loads(line) for line in answer.text.splitlines()]
+
     def command(self, id):
         return self.get(f"/v1/commands/{id}").must(200).json
 

@@ -4,6 +4,7 @@
 #include "engine/state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- the plain life ------------------------------------------------------------------------------------------------- */
 
@@ -355,6 +356,63 @@ static void an_attempt_that_cannot_start_is_a_result(void **state)
     assert_int_equal(world_state(world, seq), RC_COMPLETED);
 }
 
+/* ---- several at once ------------------------------------------------------------------------------------------------ */
+
+/* n submissions linked in their order, keys k0, k1, … */
+static struct rc_request **chain(struct world *world, unsigned n)
+{
+    struct rc_request **all = calloc(n, sizeof *all);
+    assert_non_null(all);
+    for (unsigned i = 0; i < n; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%u", i);
+        all[i] = world_submission(world, "one", key, "{\"customer\": 7}");
+        if (i) all[i - 1]->next = all[i];
+    }
+    return all;
+}
+
+static void free_chain(struct rc_request **all, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) world_free_request(all[i]);
+    free(all);
+}
+
+static void what_is_posted_together_is_committed_together(void **state)
+{
+    struct world *world = *state;
+    enum { N = 500 };
+    struct rc_engine_stats before, after;
+    struct rc_request **all = chain(world, N);
+    rc_engine_stats(world->engine, &before);
+    assert_int_equal(rc_engine_post_all(world->engine, all[0]), RC_OK);
+    assert_int_equal(world_turn(world), RC_OK);
+    rc_engine_stats(world->engine, &after);
+    assert_int_equal(after.commits, before.commits + 1);
+    for (unsigned i = 0; i < N; i++) {
+        assert_true(*(bool *)all[i]->owner);
+        assert_true(all[i]->status == RC_OK && !all[i]->replayed);
+        assert_int_equal(all[i]->command.seq, all[0]->command.seq + i); /* in their order */
+    }
+    free_chain(all, N);
+}
+
+static void the_inbox_takes_all_or_none(void **state)
+{
+    struct world *world = *state;
+    struct rc_request **all = chain(world, RC_MAX_INBOX + 1);
+    assert_int_equal(rc_engine_post_all(world->engine, all[0]), RC_BUSY);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world->replies, 0); /* none of them */
+    all[RC_MAX_INBOX - 1]->next = NULL;
+    assert_int_equal(rc_engine_post_all(world->engine, all[0]), RC_OK);
+    assert_int_equal(rc_engine_post(world->engine, all[RC_MAX_INBOX]), RC_BUSY);
+    world_crash(world);
+    for (unsigned i = 0; i < RC_MAX_INBOX; i++) assert_int_equal(all[i]->status, RC_STOPPING);
+    assert_false(*(bool *)all[RC_MAX_INBOX]->owner);
+    free_chain(all, RC_MAX_INBOX + 1);
+}
+
 /* ---- actions -------------------------------------------------------------------------------------------------------- */
 
 static void an_action_with_a_key_is_done_once(void **state)
@@ -405,6 +463,39 @@ static void actions_on_what_is_not_there(void **state)
     assert_int_equal(stale->status, RC_STALE);
     world_free_request(stale);
     assert_int_equal(world_state(world, seq), RC_RUNNING);
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------------------- */
+
+static void a_change_is_told_when_it_is_true(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "one", "k");
+    assert_int_equal(world->nchanged, 1);
+    assert_true(world->changed.seq == seq && world->changed.state == RC_RUNNING && world->changed.rev == 1);
+    struct rc_request *again = world_submission(world, "one", "k", "{\"customer\": 7}");
+    world_ask(world, again);
+    world_free_request(again);
+    assert_int_equal(world->nchanged, 1); /* a repeat changes nothing */
+    rc_memory_fail_next(world->store, RC_FULL, false);
+    world_answer(world, 0, 201, "{}");
+    (void)!world_turn(world);
+    assert_int_equal(world->nchanged, 1); /* nor does what was not kept */
+    world_later(world, RC_SECONDS(2));
+    assert_int_equal(world->nchanged, 2);
+    assert_true(world->changed.seq == seq && world->changed.state == RC_COMPLETED && world->changed.rev == 2);
+    assert_int_equal(world->nany, 0);
+}
+
+static void after_an_unknown_commit_any_command_may_have_changed(void **state)
+{
+    struct world *world = *state;
+    (void)world_submit(world, "one", "k");
+    rc_memory_fail_next(world->store, RC_COMMIT_UNKNOWN, true);
+    world_answer(world, 0, 201, "{}");
+    (void)!world_turn(world);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world->nany, 1);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
@@ -516,8 +607,12 @@ int main(void)
         CASE(places_are_never_exceeded_and_the_queue_is_fair),
         CASE(many_wait_for_a_time),
         CASE(an_attempt_that_cannot_start_is_a_result),
+        CASE(what_is_posted_together_is_committed_together),
+        CASE(the_inbox_takes_all_or_none),
         CASE(an_action_with_a_key_is_done_once),
         CASE(actions_on_what_is_not_there),
+        CASE(a_change_is_told_when_it_is_true),
+        CASE(after_an_unknown_commit_any_command_may_have_changed),
         CASE(draining_starts_nothing_new),
         CASE(a_request_that_waits_at_the_end_is_answered),
         CASE(suspects_are_forgotten_when_they_turn_out_innocent),

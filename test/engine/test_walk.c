@@ -323,10 +323,13 @@ static void answer_some(struct walk *walk, bool kind)
 
 static void fail_a_commit(struct walk *walk)
 {
-    static const enum rc_status statuses[] = {RC_FULL, RC_IO, RC_NOMEM, RC_COMMIT_UNKNOWN, RC_COMMIT_UNKNOWN};
-    enum rc_status status = statuses[walk_dice(walk, 5)];
+    static const enum rc_status statuses[] = {RC_FULL,           RC_IO,   RC_NOMEM, RC_COMMIT_UNKNOWN,
+                                              RC_COMMIT_UNKNOWN, RC_LIMIT};
+    enum rc_status status = statuses[walk_dice(walk, 6)];
     bool kept = walk_chance(walk, 50);
-    if (!walk->world->store) return;
+    if (!walk->world->store || walk->world->engine->apart)
+        return; /* while it looks for the one to blame, there is none */
+    walk->counts->apart += status == RC_LIMIT;
     walk->counts->full += status == RC_FULL;
     walk->counts->io += status == RC_IO;
     walk->counts->unknown_kept += status == RC_COMMIT_UNKNOWN && kept;

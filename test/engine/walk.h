@@ -93,7 +93,7 @@ struct walk_request { /* on its way */
 /* How often things happened: a fault that never fires proves nothing. */
 struct walk_counts {
     uint32_t turns, commands, left, answers, doubled, crashes, crashes_in_turn, drains, refused_starts, full,
-        io, unknown_kept, unknown_lost, shut, nomem, defined, gone, replayed, conflicts, stale,
+        io, unknown_kept, unknown_lost, apart, shut, nomem, defined, gone, replayed, conflicts, stale,
         act_done[RC_ACTIONS], act_refused[RC_ACTIONS], act_replayed, state[RC_STATES], step[RC_STEP_STATES],
         purpose[RC_PURPOSES], why[RC_WHYS], lies;
 };

@@ -73,6 +73,13 @@ static const struct rc_exec_kind note_kind = {note_start, note_close};
 
 /* ---- ports ---------------------------------------------------------------------------------------------------------- */
 
+static void on_changed(void *context, const struct rc_outline *outline)
+{
+    struct world *world = context;
+    if (outline) world->changed = *outline;
+    ++*(outline ? &world->nchanged : &world->nany);
+}
+
 static void on_reply(void *context, struct rc_request *request)
 {
     struct world *world = context;
@@ -119,6 +126,7 @@ static void start(struct world *world)
                                    .reopen = on_reopen,
                                    .exec = {world->exec},
                                    .reply = on_reply,
+                                   .changed = on_changed,
                                    .wake = on_wake,
                                    .context = world,
                                    .suspects = world->suspects};

@@ -27,6 +27,8 @@ struct world {
     bool refuse_start;    /* the executor has no memory */
     uint32_t shut_reopen; /* so many times the store cannot be opened again */
     rc_us sleep;          /* what the last turn said */
+    struct rc_outline changed; /* the last that the engine told of */
+    uint32_t nchanged, nany;   /* how often it told of one, of any */
     struct rc_error err;
     /* Who watches; NULL where nobody does. An attempt is about to leave as left[i]: any other status than RC_OK, and it does not. A request was
      * answered. An engine was made, and its first turn has not run. */
