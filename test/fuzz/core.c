@@ -26,7 +26,7 @@ static unsigned byte(struct run *run)
 /* Printable digits and letters choose members from 0 on. */
 static unsigned choose(struct run *run, unsigned members)
 {
-    return (byte(run) + 256u - '0') % members;
+    return ((byte(run) - '0') & 0xffu) % members;
 }
 
 /* An answer that is 63 deep; as an output in a map it is as deep as a value may be. */
