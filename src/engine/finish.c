@@ -139,6 +139,15 @@ static void publish(struct rc_engine *engine, const struct rc_batch *batch, stru
     rc_cache_trim(&engine->cache, HOT_BYTES);
 }
 
+/* What was taken from the windows is in the store still. */
+static void forget_windows(struct rc_engine *engine)
+{
+    for (size_t i = 0; i < engine->doors.cap; i++)
+        if (engine->doors.slot[i].value)
+            rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
+    rc_window_forget(&engine->due);
+}
+
 /* Nothing of the turn has happened. */
 static void drop_turn(struct rc_engine *engine)
 {
@@ -148,10 +157,6 @@ static void drop_turn(struct rc_engine *engine)
     rc_overlay_undo(engine, (struct rc_mark){0});
     for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
         if (touched[i].nodes == NULL) rc_submit_take_back(engine, touched[i].hot);
-    for (size_t i = 0; i < engine->doors.cap; i++)
-        if (engine->doors.slot[i].value)
-            rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
-    rc_window_forget(&engine->due);
     rc_facts_put_back(&engine->facts, &engine->turn.taken);
 }
 
@@ -195,7 +200,8 @@ static void ask_again(struct rc_engine *engine)
 }
 
 /* A batch that is refused for what is in it is run again unit by unit, so that the one that is to blame fails alone. A fact that does is
- * given up: its command stays as it is, and the fault shows. */
+ * given up: its command stays as it is, and the fault shows. So is a step that was called from a window: it is not called again before the
+ * window is read anew, so that nobody waits behind it. */
 static enum rc_status find_the_one(struct rc_engine *engine, enum rc_status status,
                                    const struct rc_error *error)
 {
@@ -208,6 +214,7 @@ static enum rc_status find_the_one(struct rc_engine *engine, enum rc_status stat
         return RC_OK;
     }
     drop_turn(engine);
+    forget_windows(engine);
     ask_again(engine);
     engine->apart = engine->turn.nunits;
     return RC_OK;
@@ -232,6 +239,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
     }
     if (is_final(status)) return find_the_one(engine, status, &error);
     drop_turn(engine); /* first: requests get their memory back before they go */
+    forget_windows(engine);
     rc_turn_reply(engine, status, &error);
     if (status == RC_FULL) engine->full = true;
     if (status == RC_IO) engine->booted = false; /* read anew what is true before going on */

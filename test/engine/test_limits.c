@@ -141,6 +141,33 @@ static void definitions_are_not_taken_in_while_the_store_is_shut(void **state)
     assert_null(flow_set_dependency(rc_engine_definitions(world->engine), RC_SV("new")));
 }
 
+/* A batch that the store will never take: whoever is to blame does not keep the others from going on. */
+static void what_the_store_never_takes_is_left_alone(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "one", "k");
+    world_lose(world, 0, RC_WHY_NOT_SENT);
+    assert_int_equal(world_run(world), RC_OK);
+    world->now += RC_SECONDS(2);
+    for (unsigned i = 0; i < 2; i++) { /* in the batch, then alone */
+        rc_memory_fail_next(world->store, RC_BUG, false);
+        assert_int_equal(world_turn(world), RC_OK);
+    }
+    struct rc_engine_stats stats;
+    rc_engine_stats(world->engine, &stats);
+    assert_int_equal(stats.faults, 1);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world->nleft, 1); /* it is not tried again and again */
+    uint64_t other = world_submit(world, "one", "other");
+    world_answer(world, 1, 201, "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world_state(world, other), RC_COMPLETED);
+    world_crash(world);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world->nleft, 3);
+    assert_int_equal(world_state(world, seq), RC_RUNNING);
+}
+
 /* ---- queues --------------------------------------------------------------------------------------------------------- */
 
 static const char narrow[] = "dependency: out\n"
@@ -246,6 +273,7 @@ int main(void)
         CASE(a_round_is_not_begun_when_its_key_was_used),
         CASE(a_command_that_has_used_up_its_memory_goes_on),
         CASE(what_is_essential_goes_alone_when_the_disk_is_full),
+        CASE(what_the_store_never_takes_is_left_alone),
         CASE(definitions_are_not_taken_in_while_the_store_is_shut),
         cmocka_unit_test_setup_teardown(what_comes_to_stand_in_front_is_called, nothing, world_teardown),
         CASE(what_was_set_aside_has_a_clean_record_again),

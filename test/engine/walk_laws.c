@@ -164,8 +164,10 @@ static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_r
         bool undo = before == RC_STEP_UNDO_UNKNOWN || before == RC_STEP_UNDO_FAILED;
         if (!undo && before != RC_STEP_UNKNOWN) continue;
         if (act->verdict == RC_DID_NOT_HAPPEN) walk_known_not(walk, record->seq, change->at, undo);
-        if (walk_happens(walk, record->seq, change->at, undo) != (act->verdict == RC_HAPPENED))
-            seen->side[change->at][undo].lied = true;
+        struct walk_side *side = &seen->side[change->at][undo];
+        /* also who says too early that it happened says something wrong: an undo may come first then */
+        side->lied |=
+            act->verdict == RC_HAPPENED ? !side->done : walk_happens(walk, record->seq, change->at, undo);
     }
 }
 

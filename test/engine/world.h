@@ -24,9 +24,9 @@ struct world {
     struct rc_effect left[WORLD_EFFECTS]; /* what has left, in order */
     uint32_t nleft;
     uint32_t replies;
-    bool refuse_start;    /* the executor has no memory */
-    uint32_t shut_reopen; /* so many times the store cannot be opened again */
-    rc_us sleep;          /* what the last turn said */
+    bool refuse_start;         /* the executor has no memory */
+    uint32_t shut_reopen;      /* so many times the store cannot be opened again */
+    rc_us sleep;               /* what the last turn said */
     struct rc_outline changed; /* the last that the engine told of */
     uint32_t nchanged, nany;   /* how often it told of one, of any */
     struct rc_error err;
