@@ -1,6 +1,8 @@
 /* The client on libcurl's easy interface. */
 #include "client/client.h"
 
+#include "base/limits.h"
+
 #include "base/num.h"
 #include "codec/json.h"
 
@@ -166,7 +168,9 @@ static enum rc_status read_answer(struct gathering *gather, struct rc_arena *are
     answer->text = rc_buf_sv(&gather->body);
     struct rc_error ignored;
     bool json = answer->text.n && (answer->text.p[0] == '{' || answer->text.p[0] == '[');
-    if (!json || rc_json_parse(answer->text, arena, &answer->body, &ignored) != RC_OK)
+    /* outputs and payloads may be as deep as JSON may be, and stand within the answer */
+    if (!json ||
+        rc_json_parse_within(answer->text, 2 * RC_MAX_JSON_DEPTH, arena, &answer->body, &ignored) != RC_OK)
         answer->body = cel_null();
     return answer->status / 100 == 2 ? RC_OK : read_problem(answer, err);
 }

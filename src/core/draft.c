@@ -25,6 +25,8 @@ enum rc_status rc_draft_begin(struct rc_draft *draft, const struct rc_command *b
                                .random = ask->seed,
                                .err = err};
     *out = (struct rc_out){0};
+    if ((ask->kind == RC_MSG_SUBMIT) != (before->nnodes == 0))
+        return rc_fail(err, RC_BUG, "a command is submitted once, and first");
     if (ask->kind != RC_MSG_SUBMIT) return copy_nodes(draft);
     struct rc_change create = {.kind = RC_CHANGE_CREATE, .u.create = ask->u.submit};
     return rc_command_apply(&draft->c, &create, arena, err);
