@@ -13,6 +13,8 @@ enum { TURNS = 250, WALKS = 150, RC_US_PER_S = 1000000 };
 
 /* ---- memory that runs out ------------------------------------------------------------------------------------------- */
 
+/* the linker gives these names: ld(1), --wrap */
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t n);
@@ -44,6 +46,8 @@ void *__wrap_realloc(void *old, size_t n)
 {
     return is_refused() ? NULL : __real_realloc(old, n);
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* ---- what the engine does to the outside ----------------------------------------------------------------------------- */
 
@@ -428,7 +432,7 @@ static void people_decide(struct walk *walk)
 
 static void restart_twice(struct walk *walk)
 {
-    uint32_t revs[WALK_COMMANDS + 1], left = walk->world->nleft;
+    uint32_t revs[WALK_COMMANDS + 1] = {0}, left = walk->world->nleft;
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) revs[seq] = walk->seen[seq].c.rev;
     for (unsigned i = 0; i < 2; i++) {
         crash(walk);
