@@ -11,6 +11,7 @@ static void put(struct walk *walk, const char *format, ...)
     size_t n = strlen(walk->definitions);
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
     int more = vsnprintf(walk->definitions + n, sizeof walk->definitions - n, format, args);
     va_end(args);
     assert_true(more >= 0 && (size_t)more < sizeof walk->definitions - n);

@@ -11,7 +11,7 @@ void walk_break(struct walk *walk, const char *law, const char *format, ...)
     if (walk->broken) return;
     va_list args;
     va_start(args, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is two lines above */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
     vsnprintf(walk->broken_where, sizeof walk->broken_where, format, args);
     va_end(args);
     walk->broken = law;

@@ -39,7 +39,7 @@ struct world {
 };
 
 /* A world with other definitions. */
-struct world *world_open(const char *definitions);
+struct world *world_open(const char *text);
 void world_close(struct world *);
 
 /* cmocka's setup and teardown. The flow is "one": create (a POST with a check) at dependency "out", two at a time; "plain": without a check; "two":
