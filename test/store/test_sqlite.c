@@ -398,7 +398,12 @@ static void what_was_acknowledged_survives_a_kill(void **state)
         int out;
         uint64_t seq;
         pid_t child = start(kit, &out, commit_for_ever);
-        usleep((useconds_t)(rc_mix(&random) % 60000));
+        /* some batches in, however slow the machine is, and then at any moment */
+        for (uint64_t batches = 1 + rc_mix(&random) % 8; batches-- > 0;) {
+            assert_int_equal(read(out, &seq, sizeof seq), sizeof seq);
+            acknowledged = seq;
+        }
+        usleep((useconds_t)(rc_mix(&random) % 3000));
         kill_child(child);
         while (read(out, &seq, sizeof seq) == sizeof seq) acknowledged = seq;
         close(out);
