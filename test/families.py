@@ -297,9 +297,13 @@ def run_one(family):
 
 def run_families(families):
     total = Count()
-    for family in families:
-        say(f"== {family.name}")
-        total.add(run_one(family))
+    try:
+        for family in families:
+            say(f"== {family.name}")
+            total.add(run_one(family))
+    except KeyboardInterrupt:
+        say(f"FAIL {family.name}: interrupted")
+        total.fail("interrupted")
     return total
 
 
@@ -309,6 +313,7 @@ def main():
     parser.add_argument("--only", action="append", metavar="WORD", help="only families with this word in their name")
     options = parser.parse_args()
     start = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     LOGS.mkdir(exist_ok=True)
     chosen = [f for f in FAMILIES if (any(w in f.name.split() for w in options.only) if options.only else options.ci or not f.larger)]
     total = run_families(chosen)

@@ -396,6 +396,12 @@ class Counting(Planted):
         self.assertEqual(self.families(("a", lambda box: counting.Count())).failed, 1)
         self.assertEqual(self.families(("a", broken), ("b", lambda box: counting.Count(passed=2))).failed, 1)
 
+    def test_interrupted(self):
+        def interrupted(box):
+            raise KeyboardInterrupt
+        count = self.families(("a", lambda box: counting.Count(passed=2)), ("b", interrupted), ("c", lambda box: counting.Count(passed=4)))
+        self.assertEqual((count.passed, count.failed), (2, 1))
+
     def test_family_whose_build_fails(self):
         build = families.Build("none", "false", ())
         families.BUILT[build] = False
