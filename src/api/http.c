@@ -1,7 +1,7 @@
 /* The HTTP server on libevent's evhttp. An exchange is evhttp's own request object: nothing is allocated
  * beside it. A client that goes away while its exchange is parked is noticed when the answer is written;
  * evhttp frees the request then. */
-#include "api/http.h"
+#include "api/http_inside.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -9,7 +9,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
@@ -31,17 +30,6 @@ struct http_server {
     uint16_t port;
     uint32_t connections; /* an upper estimate: grows with every accept, exact after a recount */
 };
-
-/* evhttp's handle is the exchange; the casts stand here and nowhere else */
-static struct evhttp_request *inside(const struct http_exchange *exchange)
-{
-    return (struct evhttp_request *)(uintptr_t)exchange;
-}
-
-static struct http_exchange *outside(struct evhttp_request *request)
-{
-    return (struct http_exchange *)(void *)request;
-}
 
 /* ---- what the library lets pass ----------------------------------------------------------------------- */
 
@@ -114,8 +102,8 @@ static void refuse(struct evhttp_request *request, const char *why)
         "\"code\":\"malformed\",\"detail\":\"%s\"}",
         why);
     struct http_field field = {"Content-Type", "application/problem+json"};
-    http_last(outside(request));
-    http_answer(outside(request), 400, &field, 1, (struct rc_sv){body, (uint32_t)n});
+    http_last(http_outside(request));
+    http_answer(http_outside(request), 400, &field, 1, (struct rc_sv){body, (uint32_t)n});
 }
 
 static void on_request(struct evhttp_request *request, void *context)
@@ -136,8 +124,8 @@ static void on_request(struct evhttp_request *request, void *context)
     size_t n = evbuffer_get_length(input);
     const unsigned char *body = n ? evbuffer_pullup(input, -1) : NULL;
     if (n && !body) {
-        http_last(outside(request));
-        http_answer(outside(request), 503, NULL, 0, (struct rc_sv){0});
+        http_last(http_outside(request));
+        http_answer(http_outside(request), 503, NULL, 0, (struct rc_sv){0});
         return;
     }
     const char *host = evhttp_uri_get_host(uri);
@@ -145,17 +133,17 @@ static void on_request(struct evhttp_request *request, void *context)
         .method = method_of(request),
         .path = rc_sv_of(path),
         .query = rc_sv_of(evhttp_uri_get_query(uri)),
-        .host = host ? rc_sv_of(host) : http_header(outside(request), "Host", NULL),
+        .host = host ? rc_sv_of(host) : http_header(http_outside(request), "Host", NULL),
         .body = {(const char *)body, (uint32_t)n},
     };
-    server->options.handler(server->options.context, outside(request), &view);
+    server->options.handler(server->options.context, http_outside(request), &view);
 }
 
 struct rc_sv http_header(const struct http_exchange *exchange, const char *name, bool *ret_more)
 {
     struct rc_sv found = {0};
     if (ret_more) *ret_more = false;
-    const struct evkeyvalq *headers = evhttp_request_get_input_headers(inside(exchange));
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(http_inside(exchange));
     for (const struct evkeyval *h = headers->tqh_first; h; h = h->next.tqe_next) {
         if (evutil_ascii_strcasecmp(h->key, name) != 0) continue;
         if (!found.p)
@@ -183,7 +171,7 @@ static const char *reason(int status)
 void http_answer(struct http_exchange *exchange, int status, const struct http_field *fields,
                  uint32_t nfields, struct rc_sv body)
 {
-    struct evhttp_request *request = inside(exchange);
+    struct evhttp_request *request = http_inside(exchange);
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     /* a header that cannot be added (no memory, or a line break in its value) is left out */
     for (uint32_t i = 0; i < nfields; i++) (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
@@ -206,11 +194,11 @@ void http_answer(struct http_exchange *exchange, int status, const struct http_f
 
 void http_drop(struct http_exchange *exchange)
 {
-    struct evhttp_connection *connection = evhttp_request_get_connection(inside(exchange));
+    struct evhttp_connection *connection = evhttp_request_get_connection(http_inside(exchange));
     if (connection)
         evhttp_connection_free(connection); /* its request goes with it */
     else
-        evhttp_send_reply(inside(exchange), 503, NULL, NULL); /* the client went first: only frees */
+        evhttp_send_reply(http_inside(exchange), 503, NULL, NULL); /* the client went first: only frees */
 }
 
 struct http_watch {
@@ -231,7 +219,7 @@ static void on_watched(evutil_socket_t fd, short what, void *context)
 struct http_watch *http_watch(struct http_server *server, struct http_exchange *exchange, unsigned ms,
                               void (*over)(void *context), void *context)
 {
-    struct evhttp_connection *connection = evhttp_request_get_connection(inside(exchange));
+    struct evhttp_connection *connection = evhttp_request_get_connection(http_inside(exchange));
     const struct timeval time = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
     struct http_watch *watch = connection ? calloc(1, sizeof *watch) : NULL;
     if (!watch) return NULL;
@@ -252,7 +240,7 @@ void http_unwatch(struct http_watch *watch)
 
 void http_last(struct http_exchange *exchange)
 {
-    (void)evhttp_add_header(evhttp_request_get_output_headers(inside(exchange)), "Connection", "close");
+    (void)evhttp_add_header(evhttp_request_get_output_headers(http_inside(exchange)), "Connection", "close");
 }
 
 /* ---- connections --------------------------------------------------------------------------------------- */

@@ -84,3 +84,24 @@ void http_unwatch(struct http_watch *); /* before the exchange ends; NULL is fin
 void http_drop(struct http_exchange *);
 /* The connection is closed after this exchange's answer. */
 void http_last(struct http_exchange *);
+
+/* ---- answers without an end ---------------------------------------------------------------------------- */
+
+/* An answer whose body comes in pieces, for as long as the client likes. The exchange is the stream's from its begin on; the
+ * connection is closed after it, and knows no idle time. Everything on the server's thread. */
+struct http_stream;
+/* `look` runs when all that was put has left, and every `ms`: to see whether the client has gone, to put more, to end the
+ * stream. NULL: out of memory, or the client is gone; then so is the exchange. */
+RC_MUST
+struct http_stream *http_stream_begin(struct http_exchange *, int status, const struct http_field *fields,
+                                      uint32_t nfields, unsigned ms, void (*look)(void *context),
+                                      void *context);
+/* Queues a copy. False: out of memory; the stream cannot go on. */
+RC_MUST
+bool http_stream_put(struct http_stream *, struct rc_sv);
+/* Bytes that the system has not taken yet: what a slow reader costs. Who puts more must look at it. */
+size_t http_stream_pending(const struct http_stream *);
+bool http_stream_gone(const struct http_stream *);
+/* The stream is gone afterwards. What was put still leaves, if the client takes it within `ms`; 0: it is cut off. Streams are
+ * ended before http_close. */
+void http_stream_end(struct http_stream *, unsigned ms);
