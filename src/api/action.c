@@ -73,23 +73,25 @@ enum rc_status api_act(struct api_call *call, struct rc_error *err)
     if (action < 0)
         return rc_fail(err, RC_NOT_FOUND, "there is no action \"%.*s\"", RC_SV_ARG(call->param[1]));
     enum rc_verdict verdict = verdict_of(body->verdict);
-    status = check_verdict(call, body, (enum rc_action)action, verdict, err);
+    struct rc_sv actor = {0};
+    status = api_actor(call, body->actor, &actor, err);
+    if (status == RC_OK) status = check_verdict(call, body, (enum rc_action)action, verdict, err);
     if (status != RC_OK) return status;
-    call->request =
-        (struct rc_request){.kind = RC_REQUEST_ACT,
-                            .u.act = {.seq = id.seq,
-                                      .check = id.check,
-                                      .act = {.action = (uint8_t)action,
-                                              .subject = call->subject,
-                                              .actor = body->actor.n ? body->actor : call->subject,
-                                              .reason = body->reason,
-                                              .step = body->step,
-                                              .verdict = (uint8_t)verdict,
-                                              .external_id = body->external_id,
-                                              .outputs = body->outputs,
-                                              .key = body->key}}};
+    call->request = (struct rc_request){.kind = RC_REQUEST_ACT,
+                                        .u.act = {.seq = id.seq,
+                                                  .check = id.check,
+                                                  .act = {.action = (uint8_t)action,
+                                                          .subject = call->who.name,
+                                                          .actor = actor,
+                                                          .reason = body->reason,
+                                                          .step = body->step,
+                                                          .verdict = (uint8_t)verdict,
+                                                          .external_id = body->external_id,
+                                                          .outputs = body->outputs,
+                                                          .key = body->key}}};
     status = read_if_match(call, &call->request.u.act.act.expected_rev, err);
     if (status != RC_OK) return status;
+    call->request.who = &call->who;
     call->parked = true;
     return api_post(call, err);
 }

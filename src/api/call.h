@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/http.h"
 #include "base/limits.h"
+#include "core/access.h"
 #include "codec/view.h"
 
 #include <pthread.h>
@@ -20,8 +21,6 @@ enum {
     API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
     API_MAX_INPUT = 16 << 20     /* bytes that one parsed body may use */
 };
-
-enum api_role { API_ANYBODY, API_VIEWER, API_SUBMITTER, API_OPERATOR, API_ADMIN };
 
 struct api_call;
 /* RC_OK: the answer stands in the call, or the call is parked. Anything else becomes a problem. */
@@ -46,7 +45,7 @@ struct api_shape {
 struct api_route {
     enum http_method method; /* GET also answers HEAD */
     const char *path;        /* "/v1/commands/{id}" */
-    enum api_role role;
+    enum rc_permission permission;
     const char *query[API_QUERY]; /* names that are known; others are errors */
     const struct api_shape *body; /* NULL: none */
     api_handler *handle;
@@ -65,9 +64,9 @@ struct api_call {
     struct http_request http;
     struct rc_arena *arena; /* of this call: the scratch arena, or one that the engine may keep */
     struct rc_sv param[API_PARAMS], query[API_QUERY]; /* decoded; query: p is NULL where absent */
-    struct rc_sv subject;
-    const void *body; /* decoded as route->body says */
-    void *state;      /* what a handler leaves for its finish; in an arena that is still there then */
+    struct rc_subject who;                            /* its texts live as long as the call */
+    const void *body;                                 /* decoded as route->body says */
+    void *state; /* what a handler leaves for its finish; in an arena that is still there then */
     bool parked;
     uint32_t left; /* replies that are missing; the engine's thread only */
     struct rc_request request;
@@ -161,11 +160,21 @@ bool api_is_loopback(const char *address);
 /* Host and Origin name this server, so that no page of another site can talk to it (DNS rebinding). */
 RC_MUST
 enum rc_status api_check_origin(const struct api_call *, struct rc_error *);
-/* The one function that decides. Sets the call's subject. */
+/* Finds out who asks, and whether the route is for them. Sets call->who. */
 RC_MUST
 enum rc_status api_authorize(struct api_call *, struct rc_error *);
+/* Whether it may be done to this object (rc_access with the route's permission). Every handler that has loaded a thing of a
+ * namespace asks. */
+RC_MUST
+enum rc_status api_may(const struct api_call *, const struct rc_object *, struct rc_error *);
+/* In whose name: `named` where the request names somebody and may, else the subject. */
+RC_MUST
+enum rc_status api_actor(const struct api_call *, struct rc_sv named, struct rc_sv *ret, struct rc_error *);
 
 /* ---- engine (dispatch.c) */
+
+/* "GET"; "?" for HTTP_OTHER. */
+const char *api_method_name(enum http_method);
 
 /* Posts call->request and parks the call. */
 RC_MUST

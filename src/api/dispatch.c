@@ -38,19 +38,12 @@ static bool answers(const struct api_route *route, enum http_method method)
     return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
 }
 
-static const char *method_name(enum http_method method)
+const char *api_method_name(enum http_method method)
 {
-    switch (method) {
-    case HTTP_GET: return "GET, HEAD";
-    case HTTP_POST: return "POST";
-    case HTTP_PUT: return "PUT";
-    case HTTP_DELETE: return "DELETE";
-    case HTTP_PATCH: return "PATCH";
-    case HTTP_HEAD:
-    case HTTP_OPTIONS:
-    case HTTP_OTHER: break;
-    }
-    return "";
+    static const char *const name[] = {
+        [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",       [HTTP_PUT] = "PUT",
+        [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH", [HTTP_OPTIONS] = "OPTIONS", [HTTP_OTHER] = "?"};
+    return name[method];
 }
 
 /* The route of a request; RC_NOT_FOUND, or RC_METHOD with an Allow header. */
@@ -65,7 +58,8 @@ static enum rc_status find_route(struct api_call *call, struct rc_error *err)
             call->route = route;
             return RC_OK;
         }
-        n += (size_t)snprintf(allow + n, sizeof allow - n, "%s%s", n ? ", " : "", method_name(route->method));
+        n += (size_t)snprintf(allow + n, sizeof allow - n, "%s%s%s", n ? ", " : "",
+                              api_method_name(route->method), route->method == HTTP_GET ? ", HEAD" : "");
         if (n >= sizeof allow) n = sizeof allow - 1;
     }
     if (n == 0)

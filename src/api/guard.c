@@ -65,7 +65,21 @@ enum rc_status api_check_origin(const struct api_call *call, struct rc_error *er
 
 enum rc_status api_authorize(struct api_call *call, struct rc_error *err)
 {
-    (void)err;
-    call->subject = RC_SV("local"); /* its role is API_ADMIN, which includes call->route->role */
-    return RC_OK;
+    call->who = (struct rc_subject){
+        .name = RC_SV("local"), .role = RC_ROLE_ADMIN, .act_as = true, .ns = RC_SV("default")};
+    return api_may(call, NULL, err);
+}
+
+enum rc_status api_may(const struct api_call *call, const struct rc_object *object, struct rc_error *err)
+{
+    return rc_access(&call->who, call->route->permission, object, err);
+}
+
+enum rc_status api_actor(const struct api_call *call, struct rc_sv named, struct rc_sv *ret,
+                         struct rc_error *err)
+{
+    const struct rc_object object = {.actor = named};
+    enum rc_status status = api_may(call, &object, err);
+    if (status == RC_OK) *ret = named.n ? named : call->who.name;
+    return status;
 }

@@ -1,18 +1,6 @@
 /* What the server says of itself: index, health, metrics. */
 #include "api/call.h"
 
-static const char *role_name(enum api_role role)
-{
-    switch (role) {
-    case API_ANYBODY: return "anybody";
-    case API_VIEWER: return "viewer";
-    case API_SUBMITTER: return "submitter";
-    case API_OPERATOR: return "operator";
-    case API_ADMIN: return "admin";
-    }
-    return "?";
-}
-
 enum rc_status api_index(struct api_call *call, struct rc_error *err)
 {
     (void)err;
@@ -25,9 +13,9 @@ enum rc_status api_index(struct api_call *call, struct rc_error *err)
     for (uint32_t i = 0; i < api_nroutes; i++) {
         const struct api_route *route = &api_routes[i];
         rc_json_object(json, NULL);
-        rc_json_text(json, "method", route->method == HTTP_GET ? "GET" : "POST");
+        rc_json_text(json, "method", api_method_name(route->method));
         rc_json_text(json, "path", route->path);
-        rc_json_text(json, "role", role_name(route->role));
+        rc_json_text(json, "permission", rc_permission_word(route->permission).slug);
         rc_json_array(json, "query");
         for (unsigned q = 0; q < API_QUERY && route->query[q]; q++) rc_json_text(json, NULL, route->query[q]);
         rc_json_end_array(json);

@@ -35,7 +35,8 @@ enum rc_status api_load(struct api_call *call, struct rc_id id, struct api_loade
         rc_id_format(id, text);
         return rc_fail(err, RC_NOT_FOUND, "there is no command %s", text);
     }
-    return status;
+    if (status != RC_OK) return status;
+    return api_may(call, &(struct rc_object){.what = "command", .ns = ret->command.id.ns}, err);
 }
 
 static enum rc_status load_by_id(struct api_call *call, struct api_loaded *ret, struct rc_error *err)
@@ -70,7 +71,7 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
     const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
-    status = rc_read_key(reader, RC_SV("default"), type, key, &match, err);
+    status = rc_read_key(reader, call->who.ns, type, key, &match, err);
     if (status == RC_OK) status = load(call, reader, match.seq, &loaded, err);
     shelf->give_back(shelf->context);
     if (status == RC_NOT_FOUND) return rc_fail(err, RC_NOT_FOUND, "no command of this type has this key");
@@ -108,7 +109,7 @@ static enum rc_status read_cursor(struct rc_sv text, uint64_t *ret_before, struc
 
 static enum rc_status read_filter(struct api_call *call, struct rc_filter *ret, struct rc_error *err)
 {
-    *ret = (struct rc_filter){.ns = RC_SV("default"), .type = api_query(call, "type")};
+    *ret = (struct rc_filter){.ns = call->who.ns, .type = api_query(call, "type")};
     enum rc_status status = read_states(api_query(call, "state"), &ret->states, err);
     if (status == RC_OK) status = read_cursor(api_query(call, "before"), &ret->before, err);
     struct rc_sv ref = api_query(call, "ref");

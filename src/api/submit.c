@@ -56,15 +56,19 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
                            struct rc_arena *arena, struct rc_request *ret, struct rc_error *err)
 {
     struct rc_api *api = call->api;
-    struct rc_submission submission = {.ns = RC_SV("default"),
+    struct rc_sv actor = {0};
+    enum rc_status status = api_actor(call, in->actor, &actor, err);
+    if (status == RC_OK) status = check_size(call, in->payload, nbytes, err);
+    if (status != RC_OK) return status;
+    /* the command outlives the call */
+    struct rc_submission submission = {.ns = rc_copy_sv(arena, call->who.ns),
                                        .type = in->type,
-                                       .subject = call->subject,
-                                       .actor = in->actor.n ? in->actor : call->subject,
+                                       .subject = rc_copy_sv(arena, call->who.name),
+                                       .actor = rc_copy_sv(arena, actor),
                                        .key = in->key,
                                        .payload = in->payload,
                                        .refs = in->refs};
-    enum rc_status status = check_size(call, in->payload, nbytes, err);
-    if (status != RC_OK) return status;
+    if (!submission.ns.p || !submission.subject.p || !submission.actor.p) return rc_fail_arena(err, arena);
     *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,
                                api->errors, API_ERRORS, &api->nerrors);

@@ -42,6 +42,14 @@ static const struct rc_word why_table[] = {
 #define RC_WHY ROW
 #include "words.def"
 };
+static const struct rc_word role_table[] = {
+#define RC_ROLE ROW
+#include "words.def"
+};
+static const struct rc_word permission_table[] = {
+#define RC_PERMISSION(code, slug, wide, text) {slug, text},
+#include "words.def"
+};
 
 /* One accessor a table. */
 #define WORD(name)                                                                                           \
@@ -59,6 +67,8 @@ WORD(mode)
 WORD(action)
 WORD(cause)
 WORD(why)
+WORD(role)
+WORD(permission)
 
 static int find(const struct rc_word *table, int n, struct rc_sv slug)
 {
@@ -80,6 +90,11 @@ int rc_outcome_of(struct rc_sv slug)
 int rc_action_of(struct rc_sv slug)
 {
     return find(action_table, RC_ACTIONS, slug);
+}
+
+int rc_role_of(struct rc_sv slug)
+{
+    return find(role_table, RC_ROLES, slug);
 }
 
 bool rc_state_ended(unsigned state)

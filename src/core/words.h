@@ -42,6 +42,16 @@ enum rc_cause {
 #include "words.def"
     RC_CAUSES
 };
+enum rc_role {
+#define RC_ROLE(code, slug, text) code,
+#include "words.def"
+    RC_ROLES
+};
+enum rc_permission {
+#define RC_PERMISSION(code, slug, wide, text) code,
+#include "words.def"
+    RC_PERMISSIONS
+};
 enum rc_why {
 #define RC_WHY(code, slug, text) code,
 #include "words.def"
@@ -61,11 +71,14 @@ struct rc_word rc_mode_word(unsigned);
 struct rc_word rc_action_word(unsigned);
 struct rc_word rc_cause_word(unsigned);
 struct rc_word rc_why_word(unsigned);
+struct rc_word rc_role_word(unsigned);
+struct rc_word rc_permission_word(unsigned);
 
 /* The member with this slug, or -1. */
 int rc_state_of(struct rc_sv slug);
 int rc_outcome_of(struct rc_sv slug);
 int rc_action_of(struct rc_sv slug);
+int rc_role_of(struct rc_sv slug);
 
 bool rc_state_ended(unsigned state);
 /* Ended, or nothing happens until a person does something. */

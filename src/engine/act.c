@@ -33,6 +33,10 @@ void rc_request_act(struct rc_engine *engine, struct rc_request *request)
     if (request->status == RC_OK && (uint32_t)hot->command.id.nonce != request->u.act.check)
         request->status = RC_NOT_FOUND;
     if (request->status == RC_NOT_FOUND) (void)!rc_fail(err, RC_NOT_FOUND, "there is no such command");
+    if (request->status == RC_OK && request->who)
+        request->status = rc_access(
+            request->who, RC_PERMIT_ACT,
+            &(struct rc_object){.what = "command", .ns = hot->command.id.ns, .actor = act->actor}, err);
     if (request->status != RC_OK) return;
     if (act->key.n) {
         enum rc_status status = find_done(engine, &hot->command, act->key, &done, err);

@@ -1,6 +1,7 @@
 #pragma once
 /* What clients ask of the engine, and its answer. A request belongs to whoever made it, except between
  * rc_engine_post and the reply. */
+#include "core/access.h"
 #include "exec/exec.h"
 #include "store/store.h"
 
@@ -41,6 +42,8 @@ struct rc_request {
             uint32_t nadded, nremoved;
         } define;
     } u;
+    const struct rc_subject
+        *who;    /* who asks; until the reply. NULL: the program itself, which may everything */
     void *owner; /* the client's; the engine does not look at it */
 
     /* answer: error is set where status is not RC_OK */

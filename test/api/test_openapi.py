@@ -12,7 +12,7 @@ from schema import ROOT, Schemas, load  # noqa: E402
 DOCUMENT = load()
 SCHEMAS = Schemas(DOCUMENT)
 OPERATIONS = {(method.upper(), path): operation for path, item in DOCUMENT["paths"].items()
-              for method, operation in item.items() if method in ("get", "post")}
+              for method, operation in item.items() if method in ("get", "post", "put", "delete", "patch")}
 
 
 def parameters(path, operation):
@@ -68,6 +68,7 @@ def routes(world):
         query = [p["name"] for p in parameters(path, operation) if p["in"] == "query"]
         equal(sorted(route["query"]), sorted(query), f"query parameters of {method} {path}")
         equal(route["text"], operation["summary"], f"text of {method} {path}")
+        equal(route["permission"], operation["x-permission"], f"permission of {method} {path}")
         variables = [p["name"] for p in parameters(path, operation) if p["in"] == "path"]
         equal(sorted(re.findall(r"\{(\w+)\}", path)), sorted(variables), f"variables of {path}")
 
@@ -79,6 +80,9 @@ def words(world):
         return re.findall(rf'^{macro}\(\w+, "([^"]+)"', text, re.M)
 
     schema = DOCUMENT["components"]["schemas"]
+    permissions = slugs("words.def", "RC_PERMISSION")
+    for (method, path), operation in OPERATIONS.items():
+        true(operation.get("x-permission") in permissions, f"{method} {path}: x-permission is none of {permissions}")
     equal(sorted(schema["Code"]["enum"]), sorted(set(slugs("status.def", "RC_STATUS")) - {"ok"}), "codes")
     equal(schema["State"]["enum"], slugs("states.def", "RC_COMMAND_STATE")[1:], "states")
     equal(schema["StepState"]["enum"], slugs("states.def", "RC_STEP_STATE"), "step states")

@@ -86,12 +86,24 @@ def check_ways_out(tree):
 def check_unique(tree):
     """codes and words are unique within their list"""
     for macro, rows in lists(tree).items():
-        if macro.endswith("_EDGE"):
+        if macro.endswith("_EDGE") or macro == "RC_GRANT":
             continue
         for column in (0, 1):
             for word, n in Counter(a[column] for a, _ in rows).items():
                 if n > 1:
                     yield f"spec: {word} stands {n} times in the list of {macro}"
+
+
+def check_grants(tree):
+    """a role is granted a permission once, and both are there"""
+    rows, seen = lists(tree, "words.def"), set()
+    for (role, permission), where in rows["RC_GRANT"]:
+        for name, macro in ((role, "RC_ROLE"), (permission, "RC_PERMISSION")):
+            if name not in {a[0] for a, _ in rows[macro]}:
+                yield f"{where}: {name} is not in the list of {macro}"
+        if (role, permission) in seen or permission == "RC_PERMIT_OPEN":
+            yield f"{where}: {role} is granted {permission} twice, or without need"
+        seen.add((role, permission))
 
 
 def check_statuses(tree):
@@ -123,7 +135,7 @@ def numbers(tree):
     for macro, rows in lists(tree).items():
         if macro == "RC_STATUS":  # its words are promised, its numbers are not stored
             found.update({f"status {a[1]}": int(a[2]) for a, _ in rows})
-        elif not macro.endswith("_EDGE"):
+        elif not macro.endswith("_EDGE") and macro not in ("RC_PERMISSION", "RC_GRANT"):
             found.update({f"{a[0]} {a[1]}": number for number, (a, _) in enumerate(rows)})
     for path, name in STORED_ENUMS:
         found.update(dict(enum_numbers(tree, path, name)))

@@ -201,7 +201,8 @@ class Words(Planted):
 
 class Spec(Planted):
     def test_as_it_is(self):
-        for check in (spec.check_edges, spec.check_reachable, spec.check_ways_out, spec.check_unique, spec.check_statuses):
+        for check in (spec.check_edges, spec.check_reachable, spec.check_ways_out, spec.check_unique, spec.check_grants,
+                      spec.check_statuses):
             self.accepts(check)
 
     def test_unreachable(self):
@@ -221,6 +222,11 @@ class Spec(Planted):
     def test_slug_twice(self):
         self.edit("spec/status.def", '"storage-full"', '"busy"')
         self.finds(spec.check_unique, "busy stands 2 times")
+
+    def test_grant_twice_or_of_nothing(self):
+        grant = "RC_GRANT(RC_ROLE_VIEWER, RC_PERMIT_READ)"
+        self.edit("spec/words.def", grant, grant + "\n" + grant + "\nRC_GRANT(RC_ROLE_VIEWR, RC_PERMIT_READ)")
+        self.finds(spec.check_grants, "RC_ROLE_VIEWER is granted RC_PERMIT_READ twice", "RC_ROLE_VIEWR is not in the list")
 
     def test_error_answered_as_fine(self):
         self.edit("spec/status.def", '"storage-full", 507', '"storage-full", 200')

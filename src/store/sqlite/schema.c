@@ -108,6 +108,7 @@ static const struct word words[] = {
 #define RC_ACTION(code, slug, text)  {"action", code, slug, text},
 #define RC_CAUSE(code, slug, text)   {"cause", code, slug, text},
 #define RC_WHY(code, slug, text)     {"why", code, slug, text},
+#define RC_ROLE(code, slug, text)    {"role", code, slug, text},
 #include "words.def"
     {"change", RC_CHANGE_CREATE, "create", "the command begins"},
     {"change", RC_CHANGE_NODE, "node", "control and times of a step"},
