@@ -6,6 +6,8 @@
 #include "base/utf8.h"
 #include "flow/schema.h"
 
+#include <stdio.h>
+
 struct errors {
     struct rc_error *list;
     uint32_t cap, n;
@@ -87,12 +89,14 @@ static void prepare_key(const struct flow *flow, const struct rc_submission *in,
 static void add_ref(struct cel_value *pairs, uint32_t *n, struct rc_sv name, struct rc_sv value,
                     struct errors *errors)
 {
-    if (!is_name(name))
+    char pointer[sizeof "/refs/" + RC_MAX_NAME]; /* what is a name needs no escapes in it */
+    if (!is_name(name)) {
         add_error(errors, RC_INVALID, "/refs", "a ref's name is 1 to 64 letters, digits, '_', '-' and '.'");
-    else if (!is_label(value, RC_MAX_REF_VALUE))
-        add_error(errors, RC_INVALID, "/refs",
+    } else if (!is_label(value, RC_MAX_REF_VALUE)) {
+        snprintf(pointer, sizeof pointer, "/refs/%.*s", RC_SV_ARG(name));
+        add_error(errors, RC_INVALID, pointer,
                   "a ref's value is 1 to 128 bytes of text, or a number or boolean");
-    else {
+    } else {
         for (uint32_t i = 0; i < *n; i++)
             if (rc_sv_eq(cel_text(pairs[2 * i]), name)) return; /* the flow's own come first and win */
         pairs[2 * *n] = cel_string(name);

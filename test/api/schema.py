@@ -8,7 +8,9 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-IGNORED = {"description", "example", "default", "format", "title", "$ref"}
+IGNORED = {"description", "example", "examples", "default", "title", "deprecated", "$ref"}
+FORMATS = {"date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"),
+           "date": re.compile(r"\d{4}-\d\d-\d\d"), "uri-reference": re.compile(r"\S*")}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
 
@@ -32,7 +34,7 @@ class Schemas:
         """Names that a schema and what it is made of know."""
         schema = self.resolve(schema)
         names = set(schema.get("properties", {}))
-        for part in schema.get("allOf", []):
+        for part in (*schema.get("allOf", []), *schema.get("oneOf", []), *schema.get("anyOf", [])):
             names |= self.properties(part)
         return names
 
@@ -96,6 +98,27 @@ class Schemas:
     def check_maxLength(self, want, value, at, schema):
         if isinstance(value, str) and len(value) > want:
             yield f"{at}: longer than {want}"
+
+    def check_minLength(self, want, value, at, schema):
+        if isinstance(value, str) and len(value) < want:
+            yield f"{at}: shorter than {want}"
+
+    def check_format(self, want, value, at, schema):
+        if isinstance(value, str) and not FORMATS[want].fullmatch(value):
+            yield f"{at}: {value!r} is no {want}"
+
+    def check_minItems(self, want, value, at, schema):
+        if isinstance(value, list) and len(value) < want:
+            yield f"{at}: fewer than {want} items"
+
+    def check_maxProperties(self, want, value, at, schema):
+        if isinstance(value, dict) and len(value) > want:
+            yield f"{at}: more than {want} members"
+
+    def check_anyOf(self, want, value, at, schema):
+        found = [list(self.errors(part, value, at)) for part in want]
+        if all(found):
+            yield f"{at}: fits none of {len(want)} alternatives: {found}"
 
     def check_minimum(self, want, value, at, schema):
         if isinstance(value, (int, float)) and value < want:

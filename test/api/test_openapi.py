@@ -1,76 +1,73 @@
-"""spec/openapi.yaml against the server: every route, parameter, status and body of the description is met, and nothing is
-answered that the description does not have."""
+"""spec/openapi.yaml against the server, generated: every operation x documented status is made to happen by a row of test/api/rows,
+every parameter and member of a body is tried at and behind its bounds, and nothing is answered that the document does not have.
+
+Who adds a route: describe it in spec/openapi.yaml, and add a row for each status to a file in test/api/rows (stage.py says how).
+"""
+import importlib
 import json
 import re
 import sys
+import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-from kit import PR, Failure, case, equal, example_dependency, example_flow, main, pull, simple_flow, true  # noqa: E402
-from schema import ROOT, Schemas, load  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import mutants  # noqa: E402
+from described import DOCUMENT, METHODS, OPERATIONS, SCHEMAS, send, templates  # noqa: E402
+from kit import Failure, case, equal, main, true  # noqa: E402
+from schema import ROOT  # noqa: E402
+from stage import Stage  # noqa: E402
 
-DOCUMENT = load()
-SCHEMAS = Schemas(DOCUMENT)
-OPERATIONS = {(method.upper(), path): operation for path, item in DOCUMENT["paths"].items()
-              for method, operation in item.items() if method in ("get", "post", "put", "delete", "patch")}
-
-
-def parameters(path, operation):
-    own = [SCHEMAS.resolve(p) for p in operation.get("parameters", [])]
-    return own + [SCHEMAS.resolve(p) for p in DOCUMENT["paths"][path].get("parameters", [])]
-
-
-def operation_of(method, target):
-    """The operation that a request meets; a path without variables comes first."""
-    path = target.partition("?")[0]
-    for template in sorted(DOCUMENT["paths"], key=lambda t: t.count("{")):
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and (method, template) in OPERATIONS:
-            return template, OPERATIONS[method, template]
-    return None, None
+ROWS = [row for file in sorted((Path(__file__).parent / "rows").glob("*.py"))
+        for row in importlib.import_module(f"rows.{file.stem}").ROWS]
+UNMADE = {  # codes that no test can make happen through the API, and why
+    "internal-error": "a bug",
+    "out-of-memory": "the kernel gives memory until it kills",
+    "commit-unknown": "the connection is dropped then, because whatever would be said might be wrong",
+    "storage-error": "made by test/store with a faulty disk; test/e2e/test_store.py has what can be made from outside",
+    "storage-full": "test/e2e/test_store.py fills a disk",
+    "busy": "test/e2e fills the engine's queue",
+}
 
 
-class Watched:
-    """Holds every answer against the description, and counts what was met."""
+def good(operation):
+    """The row with its good request."""
+    return next(r for r in ROWS if r.operation == operation.id and r.status < 300)
 
-    def __init__(self, api):
-        self.met, self.ask = set(), api.ask
-        api.ask = self.check
 
-    def check(self, method, target, body=None, headers=None):
-        answer = self.ask(method, target, body, headers)
-        path, operation = operation_of(method, target)
-        if operation is None:
-            return answer
-        self.met.add((method, path, answer.status))
-        responses = operation["responses"]
-        described = SCHEMAS.resolve(responses.get(str(answer.status), responses[f"{answer.status // 100}XX"]
-                                                  if answer.status >= 400 else None))
-        kind = answer.headers["Content-Type"].partition(";")[0]
-        true(described, f"{method} {target}: status {answer.status} is not described")
-        true(kind in described["content"], f"{method} {target}: {kind} is not described for {answer.status}")
-        for name in described.get("headers", {}):
-            if name != "Idempotency-Replayed":
-                true(answer.headers.get(name), f"{method} {target}: no header {name}")
-        texts = answer.text.splitlines() if kind == "application/x-ndjson" else [answer.text] if kind.endswith("json") else []
-        for text in texts:
-            wrong = list(SCHEMAS.errors(described["content"][kind]["schema"], json.loads(text)))
-            true(not wrong, f"{method} {target}: {wrong[:5]}")
-        return answer
+class Failures:
+    """All that fail are told, not only the first."""
 
+    def __init__(self):
+        self.found, self.tried = [], 0
+
+    def attempt(self, what, work):
+        self.tried += 1
+        try:
+            return work()
+        except Failure as problem:
+            self.found.append(f"{what}: {problem}")
+        except Exception:
+            self.found.append(f"{what}: {traceback.format_exc()}")
+        return None
+
+    def end(self, least):
+        if self.found:
+            raise Failure(f"{len(self.found)} of {self.tried}:\n" + "\n".join(self.found))
+        true(self.tried >= least, f"only {self.tried} were tried")
+
+
+# ---- the document ---------------------------------------------------------------------------------------------------------
 
 @case("the routes of the server are those of the description")
 def routes(world):
-    api = world.server(defs=world.write(f=example_flow(), d=example_dependency(9))).start().api
-    served = {(r["method"], r["path"]): r for r in api.get("/v1").must(200).json["routes"]}
-    equal(sorted(served), sorted(OPERATIONS), "routes")
-    for (method, path), operation in OPERATIONS.items():
-        route = served[method, path]
-        query = [p["name"] for p in parameters(path, operation) if p["in"] == "query"]
-        equal(sorted(route["query"]), sorted(query), f"query parameters of {method} {path}")
-        equal(route["text"], operation["summary"], f"text of {method} {path}")
-        equal(route["permission"], operation["x-permission"], f"permission of {method} {path}")
-        variables = [p["name"] for p in parameters(path, operation) if p["in"] == "path"]
-        equal(sorted(re.findall(r"\{(\w+)\}", path)), sorted(variables), f"variables of {path}")
+    served = {(r["method"], r["path"]): r for r in Stage(world).api.get("/v1").must(200).json["routes"]}
+    described = {(o.method, o.path): o for o in OPERATIONS.values()}
+    equal(sorted(served), sorted(described), "routes")
+    for key, operation in described.items():
+        equal(sorted(served[key]["query"]), sorted(operation.names("query")), f"query parameters of {operation}")
+        equal(served[key]["text"], operation.described["summary"], f"text of {operation}")
+        equal(served[key]["permission"], operation.described["x-permission"], f"permission of {operation}")
+        equal(sorted(operation.variables), sorted(operation.names("path")), f"variables of {operation}")
 
 
 @case("the words of the description are those of spec/")
@@ -81,8 +78,8 @@ def words(world):
 
     schema = DOCUMENT["components"]["schemas"]
     permissions = slugs("words.def", "RC_PERMISSION")
-    for (method, path), operation in OPERATIONS.items():
-        true(operation.get("x-permission") in permissions, f"{method} {path}: x-permission is none of {permissions}")
+    for operation in OPERATIONS.values():
+        true(operation.described["x-permission"] in permissions, f"{operation}: x-permission is none of {permissions}")
     equal(sorted(schema["Code"]["enum"]), sorted(set(slugs("status.def", "RC_STATUS")) - {"ok"}), "codes")
     equal(schema["State"]["enum"], slugs("states.def", "RC_COMMAND_STATE")[1:], "states")
     equal(schema["StepState"]["enum"], slugs("states.def", "RC_STEP_STATE"), "step states")
@@ -93,150 +90,179 @@ def words(world):
     equal(schema["Command"]["properties"]["mode"]["enum"], slugs("words.def", "RC_MODE"), "modes")
 
 
-def all_of(api, id):
-    """Every way to look at a command."""
-    command = api.command(id)
-    api.get(f"/v1/commands/by-key?type={command['type']}&key={command['key'].replace('/', '%2F')}").must(200)
-    api.explain(id)
-    api.history(id)
-    return command
+def objects(node, at="$", through_all_of=frozenset()):
+    """Every schema with properties in the document, but for those that are only parts of others."""
+    if isinstance(node, dict):
+        if "properties" in node and isinstance(node["properties"], dict) and at not in through_all_of:
+            yield at, node
+        for name, part in node.items():
+            yield from objects(part, f"{at}/{name}", through_all_of)
+    elif isinstance(node, list):
+        for i, part in enumerate(node):
+            yield from objects(part, f"{at}/{i}", through_all_of)
 
 
-@case("every answer is as described: lives of commands")
-def lives(world):
-    server, hub = world.example(attempts=2, check_attempts=2)
-    watched, api = Watched(server.api), server.api
-    api.submit(PR, pull(1), actor="carla", refs={"ticket": "9"}).must(201)
-    equal(api.submit(PR, pull(1)).must(200).headers["Idempotency-Replayed"], "true", "replayed")
-    waited = api.post("/v1/commands?wait=30s", {"type": PR, "payload": pull(1)}).must(200).json
-    equal(waited["state"], "completed", "state after a wait")
-    equal(api.get(f"/v1/commands/{waited['id']}?wait=1s").must(200).json, waited, "the same")
-    api.get(f"/v1/commands/{waited['id']}?wait=x").problem(400, "malformed")
-    first = api.list("state=completed,running,pending,waiting")[0]["id"]
-    api.until_state(first, "completed")
-    all_of(api, first)
-    problem = api.submit(PR, pull(1, title="other")).problem(409, "key-conflict")
-    equal(problem["command"], f"/v1/commands/{first}", "the first command")
-    api.get(f"/v1/commands/{first}/actions/roll_back").must(200)
-    etag = api.get(f"/v1/commands/{first}").headers["ETag"]
-    api.act(first, "roll_back", {"If-Match": '"1"'}, reason="stale").problem(412, "stale")
-    api.act(first, "roll_back", {"If-Match": "nonsense"}, reason="stale").problem(412, "stale")
-    api.act(first, "roll_back", {"If-Match": etag}, reason="wrong", key="a1").must(200)
-    api.act(first, "roll_back", reason="wrong", key="a1").must(200)
-    api.until_state(first, "rolled_back")
-    all_of(api, first)
-    api.act(first, "retry", reason="too late").problem(409, "action-refused")
-    api.get(f"/v1/commands/{first}/actions/roll_back").problem(409, "action-refused")
-
-    hub.faults({"method": "POST", "fault": "422"})
-    second = api.submit(PR, pull(2)).must(201).json["id"]
-    api.until_resting(second)
-    all_of(api, second)
-    api.act(second, "resolve", verdict="accepted_as_is", reason="done by hand").must(200)
-    true(api.command(second)["ended"], "resolved is an end")
-    page = api.get("/v1/commands?limit=1").must(200).json
-    true(page["next"], "there is a next page")
-    equal(len(api.list()), 2, "commands in pages")
-    met = {(m, p) for m, p, status in watched.met if status == 200}
-    true(("GET", "/v1/commands/{id}/explain") in met, f"met {met}")
+@case("every object of the description is closed, and every text of a request has a bound")
+def closed(world):
+    text = json.dumps(DOCUMENT)
+    parts = {"$" + ref[1:] for ref in re.findall(r'"allOf": \[\{"\$ref": "([^"]+)"', text)}
+    open_ones = [at for at, node in objects(DOCUMENT, through_all_of=parts)
+                 if "additionalProperties" not in node and node.get("unevaluatedProperties") is not False]
+    equal(open_ones, [], "objects without additionalProperties or unevaluatedProperties")
+    unbounded = [f"{o.id} {at}" for o in OPERATIONS.values() if o.body for at in mutants.unbounded(o.body)]
+    equal(unbounded, [], "texts and lists without a bound")
 
 
-@case("every answer is as described: batches")
-def batches(world):
-    server = world.server(defs=world.write(f=example_flow(), d=example_dependency(9), o=simple_flow("open"))).start()
-    Watched(server.api)
-    lines = [{"type": PR, "payload": pull(1)}, {"type": PR, "payload": pull(1)}, {"type": PR, "payload": pull(1, title="other")},
-             {"type": PR, "payload": {}}, {"type": "nobody", "payload": 1}, {"type": PR}, [], {"type": "open", "payload": {"n": 3}}]
-    answers = server.api.batch(lines)
-    equal([a["status"] for a in answers], [201, 200, 409, 422, 404, 422, 422, 201], "statuses")
-    server.api.batch(lines[:1] * 1001, must=413)
-    server.api.post("/v1/commands/batch", {"type": PR}).problem(415, "unsupported-media-type")
+# ---- statuses -------------------------------------------------------------------------------------------------------------
+
+def wanted():
+    """(operation, status, code or None) that the document lists for an operation itself, and codes that any may have."""
+    own, common = set(), set()
+    for operation in OPERATIONS.values():
+        for status, response in operation.responses.items():
+            if not status.endswith("XX"):
+                problem = "application/problem+json" in response.get("content", {})
+                codes = operation.own(int(status)) if problem else {None}
+                own |= {(operation.id, int(status), code) for code in codes}
+                true(codes, f"{operation} {status}: the description names no code of spec/status.def in backquotes")
+            else:
+                common |= {(number, code) for number, listed in response["x-statuses"].items() for code in listed}
+    return own, common
 
 
-@case("every answer is as described: definitions and the server")
-def definitions(world):
-    flow, dependency = example_flow(), example_dependency(9)
-    server = world.server(defs=world.write(f=flow, d=dependency)).start()
-    watched, api = Watched(server.api), server.api
-    files = [{"source": "f.yaml", "text": flow}, {"source": "d.yaml", "text": dependency}]
-    dry = api.post("/v1/definitions", {"files": files, "dry_run": True}).must(200).json
-    equal((dry["applied"], dry["kept"], dry["added"]), (False, 2, 0), "a dry run of the same")
-    api.submit(PR, pull(1)).must(201)  # the first version has a command
-    files[0]["text"] = flow.replace("on_failure: keep", "on_failure: review")
-    changed = api.post("/v1/definitions", {"files": files}).must(200).json
-    equal((changed["applied"], changed["changed"]), (True, 1), "a change")
-    true("+on_failure: review" in changed["changes"][0]["diff"] + changed["changes"][1].get("diff", ""), "the difference")
-    versions = api.get(f"/v1/definitions/flow/{PR}").must(200).json["versions"]
-    equal([(v["version"], v["active"]) for v in versions], [(2, True), (1, False)], "versions")
-    equal(len(api.get("/v1/definitions").must(200).json["definitions"]), 2, "definitions in force")
-    api.get("/v1/definitions/flow/none").problem(404, "not-found")
-    bad = api.post("/v1/definitions", {"files": [{"source": "x.yaml", "text": "flow: x\nstps: []\n"}]}).problem(422, "invalid")
-    true(bad["errors"][0]["source"] == "x.yaml" and bad["errors"][0]["line"] >= 1, f"no position: {bad}")
-    for path in ("/v1", "/healthz", "/readyz", "/metrics"):
-        api.get(path).must(200)
-    for name in re.findall(r"(?m)^# TYPE (\S+) (\S+)$", api.get("/metrics").text):
-        true(name[0].endswith("_total") == (name[1] == "counter"), f"{name} against Prometheus' conventions")
+@case("every documented status of every operation happens, and is as described")
+def statuses(world):
+    stage, failures = Stage(world), Failures()
+
+    def run(row):
+        operation = OPERATIONS[row.operation]
+        made = row.make(stage)
+        answer = send(stage.api, operation, made) if type(made).__name__ == "Request" else made
+        answer.problem(row.status, row.code) if row.code else answer.must(row.status)
+
+    for row in ROWS:
+        failures.attempt(f"{row.operation} {row.status} {row.code or ''}", lambda: run(row))
+    for operation in OPERATIONS.values():
+        failures.attempt(f"any request: {operation}", lambda: any_request(stage, operation))
+    own, common = wanted()
+    missing = sorted(map(str, own - stage.met))
+    if missing:
+        failures.found.append(f"no row in test/api/rows makes these happen: {missing}")
+    missing = [f"{status} {code}" for status, code in sorted(common)
+               if code not in UNMADE and not any(m[1:] == (status, code) for m in stage.met)]
+    if missing:
+        failures.found.append(f"no test makes these happen: {missing}")
+    unused = sorted(f"{o.id} {name}" for o in OPERATIONS.values() for place in ("query", "header") for name in o.names(place)
+                    if ("parameter", o.id, name) not in stage.met)
+    if unused:
+        failures.found.append(f"no row uses these parameters with success: {unused}")
+    failures.end(len(ROWS))
 
 
-@case("every answer is as described: what is refused")
-def refused(world):
-    server = world.server(defs=world.write(f=example_flow(), d=example_dependency(9), o=simple_flow("open"))).start()
-    watched, api = Watched(server.api), server.api
-    post = lambda body, **headers: api.post("/v1/commands", body, {k.replace("_", "-"): v for k, v in headers.items()})
-    good = {"type": PR, "payload": pull(1)}
-    post(b"{", Content_Type="application/json").problem(400, "malformed")
-    post(b"[]", Content_Type="application/json").problem(422, "invalid")
-    post(b'{"type":"a","type":"b","payload":{}}', Content_Type="application/json").problem(400, "malformed")
-    post(b"{}", Content_Type="text/plain").problem(415, "unsupported-media-type")
-    post({**good, "type": "nobody"}).problem(404, "not-found")
-    post({**good, "more": 1}).problem(422, "invalid")
-    equal(post({"payload": 1}).problem(422, "invalid")["errors"][0]["pointer"], "/type", "pointer")
-    errors = post({**good, "payload": {"project": "x"}}).problem(422, "invalid")["errors"]
-    true({"/payload/project"} <= {e["pointer"] for e in errors}, f"pointers: {errors}")
-    post({**good, "key": "a"}, Idempotency_Key="b").problem(422, "invalid")
-    post({**good, "key": "k" * 256}).problem(422, "invalid")
-    post({**good, "actor": "a" * 129}).problem(422, "invalid")
-    note = lambda size: {"type": "open", "payload": {"n": 1, "note": "x" * (size - len('{"n":1,"note":""}'))}}
-    post(note((256 << 10) + 1)).problem(413, "limit-exceeded")
-    post(note(256 << 10)).must(201)
-    post(b"[" * 100 + b"]" * 100, Content_Type="application/json").problem(413, "limit-exceeded")
-    for query in ("state=nothing", "limit=0", "limit=201", "limit=x", "before=zz", "ref=x", "ref==x", "other=1", "type=%zz", "type=a&type=b"):
-        api.get(f"/v1/commands?{query}").problem(400, "malformed")
-    api.get("/v1/commands?limit=200").must(200)
-    for id in ("x", "0" * 16, "0" * 15, "0" * 17):
-        for rest in ("", "/history", "/explain", "/actions/roll_back"):
-            api.get(f"/v1/commands/{id}{rest}").problem(404, "not-found")
-        api.act(id, "retry", reason="x").problem(404, "not-found")
-    id = post(good).must(201).json["id"]
-    api.act(id, "explode").problem(404, "not-found")
-    api.act(id, "resolve", reason="x").problem(422, "invalid")
-    api.act(id, "resolve", verdict="happened").problem(422, "invalid")
-    api.act(id, "retry", verdict="happened").problem(422, "invalid")
-    api.act(id, "retry", reason="x" * 2001).problem(422, "invalid")
-    for method, path, allow in (("PUT", "/v1/commands", "POST, GET, HEAD"), ("DELETE", f"/v1/commands/{id}", "GET, HEAD"),
-                                ("GET", f"/v1/commands/{id}/actions/retry", "POST"), ("OPTIONS", "/v1", "GET, HEAD")):
-        answer = api.ask(method, path)
+def any_request(stage, operation):
+    """What every operation must refuse in the same way."""
+    request = stage.once(f"good {operation.id}", lambda: good(operation).make(stage))
+    ask = lambda **changed: send(stage.api, operation, request.but(**changed))
+    ask(query={**request.query, "nobody_knows": "1"}).problem(400, "malformed")
+    ask(headers={**request.headers, "Host": "evil.test"}).problem(421, "misdirected")
+    ask(headers={**request.headers, "Origin": "http://evil.test"}).problem(403, "forbidden")
+    if operation.body:
+        ask(headers={**request.headers, "Content-Type": "text/plain"}).problem(415, "unsupported-media-type")
+    methods = {o.method for o in OPERATIONS.values() if o.path in templates(operation.target(request))}
+    allowed = methods | ({"HEAD"} if "GET" in methods else set())
+    for method in sorted({m.upper() for m in METHODS} - methods):
+        answer = stage.api.watched.ask(method, operation.target(request))
         answer.problem(405, "method-not-allowed")
-        equal(answer.headers["Allow"], allow, f"Allow of {path}")
-    api.get("/v2").problem(404, "not-found")
-    api.get("/v1/").problem(404, "not-found")
+        equal(set(answer.headers["Allow"].split(", ")), allowed, f"Allow for {method}")
+    if operation.method == "GET" and not request.until:
+        answer = stage.api.watched.ask("HEAD", operation.target(request), headers=request.headers)
+        equal((answer.must(200).body, answer.headers["Content-Type"] is not None), (b"", True), "the answer to HEAD")
 
 
-@case("a page of another site cannot talk to the server")
-def origins(world):
-    server = world.server(defs=world.write(f=example_flow(), d=example_dependency(9)), more=["--allow-host", "recourse.test"]).start()
-    api = server.api
-    for host in ("localhost", "LOCALHOST:1", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "recourse.test:80"):
-        api.get("/healthz", Host=host).must(200)
-    for host in ("evil.test", "localhost.evil.test", "10.0.0.1", "", "127.0.0.1.evil.test", "[::2]", "0x7f.1"):
-        api.get("/healthz", Host=host).problem(421, "misdirected")
-    for origin in ("http://localhost:3000", "https://recourse.test"):
-        api.get("/healthz", Origin=origin).must(200)
-    for origin in ("http://evil.test", "null", "http://", "file://localhost", "http://localhost.evil.test"):
-        api.get("/healthz", Origin=origin).problem(403, "forbidden")
-    answer = api.get("/healthz", Origin="http://localhost:3000")
-    true("Access-Control-Allow-Origin" not in answer.headers, "there is no CORS")
-    equal(answer.headers["X-Content-Type-Options"], "nosniff", "nosniff")
+# ---- parameters and bodies ------------------------------------------------------------------------------------------------
+
+@case("every parameter is refused outside of its schema, and taken at its bounds")
+def parameters(world):
+    stage, failures = Stage(world), Failures()
+    for operation in OPERATIONS.values():
+        request = good(operation).make(stage)
+        for parameter in operation.parameters:
+            name, place, schema = parameter["name"], parameter["in"], SCHEMAS.resolve(parameter["schema"])
+            part = {"query": "query", "header": "headers", "path": "variables"}[place]
+
+            def ask(value):
+                fresh = request if operation.method == "GET" else good(operation).make(stage)
+                return send(stage.api, operation, fresh.but(**{part: {**getattr(fresh, part), name: value}}))
+
+            for value in mutants.wrong_parameters(schema):
+                failures.attempt(f"{operation}: {name}={str(value)[:40]}", lambda: true(
+                    ask(value).status in (400, 404, 412, 422), "it must be refused"))
+            for _, value in mutants.bounds(schema) if place == "query" else ():
+                failures.attempt(f"{operation}: {name}={str(value)[:40]}", lambda: true(ask(value).status < 300, "it must be taken"))
+            if parameter.get("required") and place == "query":
+                fewer = {k: v for k, v in request.query.items() if k != name}
+                failures.attempt(f"{operation} without {name}", lambda: send(
+                    stage.api, operation, request.but(query=fewer)).problem(400, "malformed"))
+    failures.end(20)
+
+
+def complaints(operation, answer):
+    """Pointers of a refused body; a line of a batch has its own problem."""
+    if operation.media == "application/x-ndjson":
+        lines = [json.loads(line) for line in answer.must(200).text.splitlines()]
+        equal(len(lines), 1, "lines")
+        equal(lines[0]["status"], 422, f"status of the line {lines}")
+        return lines[0]["problem"]["errors"]
+    return answer.problem(422, "invalid")["errors"]
+
+
+def taken(stage, operation, pointer, value):
+    """A member at its bound is not too long, whatever else may be wrong with it there."""
+    request = good(operation).make(stage)
+    answer = send(stage.api, operation, request.but(body=mutants.put(request.body, pointer, value)))
+    errors = answer.json.get("errors", []) if answer.status == 422 else []
+    about = [e for e in errors if e["pointer"] == pointer]
+    true(answer.status != 400 and not any("longer" in e["detail"] or "must be" in e["detail"] for e in about), f"refused: {answer}")
+
+
+@case("every member of every body: missing, of a wrong type, too long, unknown: 422 with its pointer; at its bound it is taken")
+def bodies(world):
+    stage, failures = Stage(world), Failures()
+    for operation in (o for o in OPERATIONS.values() if o.body):
+        request = good(operation).make(stage)
+        put = lambda body: send(stage.api, operation, request.but(body=body))
+
+        def refuse(body, pointers):
+            found = {e["pointer"] for e in complaints(operation, put(body))}
+            true(pointers <= found, f"expected complaints about {sorted(pointers)}, got {sorted(found)}")
+
+        for what, body, pointer in mutants.wrong_bodies(operation.body, request.body):
+            failures.attempt(f"{operation}: {what}", lambda: refuse(body, {pointer}))
+        everything = mutants.all_wrong(operation.body)
+        failures.attempt(f"{operation}: all wrong at once", lambda: refuse(everything, {f"/{name}" for name in everything}))
+        for what, pointer, value in mutants.at_bounds(operation.body, request.body):
+            failures.attempt(f"{operation}: {what}", lambda: taken(stage, operation, pointer, value))
+    failures.end(50)
+
+
+@case("a body that is no JSON is 400, one of another type 415, a too large one 413")
+def not_json(world):
+    stage, failures = Stage(world), Failures()
+    most = int(re.search(r"RC_MAX_BODY = 1 << (\d+)", (ROOT / "src/base/limits.h").read_text()).group(1))
+    for operation in (o for o in OPERATIONS.values() if o.body and o.media == "application/json"):
+        request = good(operation).make(stage)
+        put = lambda body, **headers: send(stage.api, operation, request.but(
+            body=body, headers={**request.headers, **{k.replace("_", "-"): v for k, v in headers.items()}}))
+        for text in (b"", b"{", b'{"a":1}}', b"\xff\xfe", b'{"a":"\xc3"}', b'{"a":1,"a":2}', b"{'a':1}", b'{"a":01}', b"NaN"):
+            failures.attempt(f"{operation}: {text}", lambda: put(text).problem(400, "malformed"))
+        failures.attempt(f"{operation}: too deep", lambda: put(b"[" * 100 + b"]" * 100).problem(413, "limit-exceeded"))
+        failures.attempt(f"{operation}: too large", lambda: stage.api.watched.ask(
+            operation.method, operation.target(request), b" " * (1 << most) + b"{", {"Content-Type": operation.media}).must(413))
+        for kind in ("text/plain", "application/xml", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data"):
+            failures.attempt(f"{operation}: {kind}", lambda: put(b"{}", Content_Type=kind).problem(415, "unsupported-media-type"))
+        failures.attempt(f"{operation}: charset", lambda: true(put(
+            json.dumps(request.body).encode(), Content_Type="Application/JSON; charset=utf-8").status not in (400, 415), "it is JSON"))
+    failures.end(20)
 
 
 if __name__ == "__main__":

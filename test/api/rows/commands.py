@@ -1,0 +1,71 @@
+"""Submitting, reading and acting on commands."""
+from kit import PR, pull
+from stage import NOBODY, row, to
+
+
+def conflict(s):
+    s.api.submit(PR, pull(900001)).must(201)
+    return to(body={"type": PR, "payload": pull(900001, title="other")})
+
+
+def replayed(s):
+    body = s.submission()
+    s.api.post("/v1/commands", body).must(201)
+    return to(body=body)
+
+
+def act(id, action="retry", headers=None, **body):
+    return to(id=id, action=action, headers=headers, body={"reason": "because", **body})
+
+
+def done_twice(s):
+    id = s.new("rejected", fault="422")
+    s.api.act(id, "cancel", reason="because", key="a1").must(200)
+    return act(id, "cancel", key="a1")
+
+
+def line(s, **more):
+    return to(body=s.submission(**more))
+
+
+ROWS = [
+    row("submitCommand", 201, lambda s: to(body=s.submission(refs={"ticket": "9"}, actor="carla"))),
+    row("submitCommand", 201, lambda s: to(body=s.submission(), query={"wait": "20s"}, headers={"Prefer": "wait=1"})),
+    row("submitCommand", 201, lambda s: to(body=s.submission(), headers={"Idempotency-Key": f'"k{s.number()}"'})),
+    row("submitCommand", 200, replayed),
+    row("submitCommand", 404, "not-found", lambda s: to(body={"type": "nobody", "payload": {}})),
+    row("submitCommand", 409, "key-conflict", conflict),
+    row("submitCommand", 422, "invalid", lambda s: to(body={"type": PR, "payload": {}})),
+    row("listCommands", 200, lambda s: to(query={"state": "failed,review", "type": PR, "ref": "customer=1", "limit": 1})),
+    row("listCommands", 200, lambda s: to(query={"limit": 1, "before": next_page(s)})),
+    row("submitBatch", 200, lambda s: line(s)),
+    row("submitBatch", 413, "limit-exceeded", lambda s: to(body=b"{}\n" * 1001)),
+    row("getCommandByKey", 200, lambda s: to(query=by_key(s))),
+    row("getCommandByKey", 404, "not-found", lambda s: to(query={"type": PR, "key": "nobody's"})),
+    row("getCommand", 200, lambda s: to(id=s.completed(), query={"wait": "10ms"}, headers={"Prefer": "wait=1"})),
+    row("getCommand", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("getHistory", 200, lambda s: to(id=s.completed(), query={"after": 1, "limit": 2})),
+    row("getHistory", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("explainCommand", 200, lambda s: to(id=s.completed())),
+    row("explainCommand", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("previewRollBack", 200, lambda s: to(id=s.completed())),
+    row("previewRollBack", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("previewRollBack", 409, "action-refused", lambda s: to(id=s.rejected())),
+    row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "cancel")),
+    row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), headers={"If-Match": "*"})),
+    row("actOnCommand", 200, done_twice),
+    row("actOnCommand", 404, "not-found", lambda s: act(NOBODY)),
+    row("actOnCommand", 409, "action-refused", lambda s: act(s.completed())),
+    row("actOnCommand", 412, "stale", lambda s: act(s.rejected(), headers={"If-Match": '"1"'})),
+    row("actOnCommand", 422, "invalid", lambda s: act(s.rejected(), verdict="happened")),
+]
+
+
+def next_page(s):
+    s.completed(), s.rejected()
+    return s.api.get("/v1/commands?limit=1").must(200).json["next"]
+
+
+def by_key(s):
+    command = s.api.command(s.completed())
+    return {"type": command["type"], "key": command["key"]}
