@@ -24,6 +24,12 @@ struct cli_option {
     char letter;      /* 0: none */
     const char *arg;  /* name of its value; NULL: a switch */
     const char *text;
+    const char *otherwise; /* what is meant where it is not given; NULL: the text says so */
+};
+
+/* A variable of the environment that the command line itself reads. */
+struct cli_variable {
+    const char *name, *text; /* name NULL ends the list */
 };
 
 struct cli;
@@ -76,3 +82,4 @@ int cli_read_file(struct rc_arena *, const char *path, struct rc_sv *ret);
 
 extern const struct cli_command cli_commands[]; /* ends with name NULL */
 extern const struct cli_option cli_globals[];
+extern const struct cli_variable cli_variables[];

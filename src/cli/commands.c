@@ -16,19 +16,22 @@ const struct cli_option cli_globals[] = {
     END,
 };
 
-static const struct cli_option serve_options[] = {
-    {"listen", 0, "ADDRESS",
-     "where to listen, HOST:PORT (127.0.0.1:7070); an address of loopback, port 0 is any"},
-    {"unsafe-listen", 0, "ADDRESS",
-     "the same for any address. Nobody is authenticated and nothing is encrypted in this version: whoever "
-     "reaches "
-     "the address may do everything"},
-    {"allow-host", 0, "NAME", "a name that a Host header may have, beside localhost (may be repeated)"},
-    {"store", 0, "FILE", "the store (recourse.db); made where it is not there"},
-    {"defs", 0, "DIR", "definitions to bring into force at start and on SIGHUP"},
-    {"secrets", 0, "DIR", "secrets, one file each, named like the secret"},
-    {"drain", 0, "TIME", "how long attempts in flight may take to end when the server stops (10s)"},
-    {"log", 0, "FORMAT", "text or json (text on a terminal, else json)"},
+const struct cli_variable cli_variables[] = {
+    {"RECOURSE_SERVER", "address of the server, where `--server` is not given"},
+    {"RECOURSE_ACTOR", "who is acting, where `--actor` is not given"},
+    {"RECOURSE_CONFIG", "the file of settings of the server, where `--config` is not given"},
+    {"NO_COLOR",
+     "no colours where it is not empty; there are none either where standard output is no terminal"},
+    {"COLUMNS", "width of what is printed where standard output is no terminal"},
+    {NULL, NULL},
+};
+
+/* of what reads the settings: serve, config, doctor */
+static const struct cli_option setting_options[] = {
+    {"config", 0, "FILE", "the file of settings (else $RECOURSE_CONFIG, else none)"},
+#define RC_SETTING(name, flag, kind, low, high, otherwise, when, arg, text) {flag, 0, arg, text, otherwise},
+#include "settings.def"
+#undef RC_SETTING
     END,
 };
 static const struct cli_option apply_options[] = {
@@ -87,8 +90,23 @@ const struct cli_command cli_commands[] = {
     {"serve", "", "run the server",
      "Starting is recovering: what was in flight when the server stopped, also by a crash, is settled "
      "first.\n"
-     "SIGHUP reads the definitions again; SIGTERM stops: new work is refused, attempts in flight may end.",
-     serve_options, 0, 0, cli_run_program},
+     "SIGHUP reads settings and definitions again; SIGTERM stops: new work is refused, attempts in flight "
+     "may "
+     "end.\n"
+     "Every option can also stand in the file of settings (`recourse config example`), with _ for -, and in "
+     "the "
+     "environment, as RECOURSE_ and its name in capitals, with _ for -. An option wins over the environment, "
+     "that over "
+     "the file, and the file over the default.",
+     setting_options, 0, 0, cli_run_program},
+    {"config", "check|show|example [FILE]", "check, show or begin a file of settings",
+     "`check` says everything that is wrong with the file, the environment and the options, with its place; "
+     "exit code 3 "
+     "where there is something. `show` prints what `recourse serve` would go by, and where each value comes "
+     "from. "
+     "`example` prints a file with every setting, its meaning and its default.\n"
+     "The options are those of `recourse serve`.",
+     setting_options, 1, 2, cli_run_program},
     {"apply", "DIR", "bring definitions into force",
      "Shows what changes, then stores new versions. Commands that are under way keep the version that they "
      "started "

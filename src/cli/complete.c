@@ -1,5 +1,5 @@
 /* recourse completion: a script for bash, zsh or fish, made from the table. What a value may be follows from the name
- * that the table gives it: STATES, FILE, DIR, COMMAND, SHELL, or the two log formats; nothing is offered for others. */
+ * that the table gives it: STATES, FILE, DIR, COMMAND, SHELL, or words with '|' between them; nothing is offered for others. */
 #include "cli/run.h"
 
 /* A list has commas between its words. */
@@ -11,44 +11,49 @@ static const char *const states[] = {
 #undef RC_COMMAND_STATE
 };
 
-static void put_states(FILE *out)
+static void put_states(FILE *out, const char *arg)
 {
+    (void)arg;
     /* the first one is that of a command which is not there */
     for (unsigned i = 1; i < sizeof states / sizeof *states; i++) fprintf(out, "%s ", states[i]);
 }
 
-static void put_commands(FILE *out)
+static void put_commands(FILE *out, const char *arg)
 {
+    (void)arg;
     for (const struct cli_command *command = cli_commands; command->name; command++)
         fprintf(out, "%s ", command->name);
 }
 
-static void put_shells(FILE *out)
+static void put_shells(FILE *out, const char *arg)
 {
+    (void)arg;
     fputs("bash zsh fish ", out);
 }
 
-static void put_formats(FILE *out)
+/* "check|show [FILE]": the words up to the first blank. */
+static void put_words(FILE *out, const char *arg)
 {
-    fputs("text json ", out);
+    for (; *arg && *arg != ' '; arg++) fputc(*arg == '|' ? ' ' : *arg, out);
+    fputc(' ', out);
 }
 
 static const struct value {
     const char *arg;
     enum value_kind kind;
-    void (*put)(FILE *); /* the words, each with a blank behind it */
+    void (*put)(FILE *, const char *arg); /* the words, each with a blank behind it */
 } values[] = {
     {"STATES", VALUE_LIST, put_states},
     {"FILE", VALUE_FILE, NULL},
     {"DIR", VALUE_DIR, NULL},
     {"SHELL", VALUE_WORD, put_shells},
-    {"FORMAT", VALUE_WORD, put_formats},
     {"[COMMAND]", VALUE_WORD, put_commands},
 };
 
 static const struct value *value_of(const char *arg)
 {
-    static const struct value any = {"", VALUE_ANY, NULL};
+    static const struct value any = {"", VALUE_ANY, NULL}, words = {"|", VALUE_WORD, put_words};
+    if (strchr(arg, '|')) return &words;
     for (unsigned i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].arg, arg) == 0) return &values[i];
     return &any;
@@ -77,7 +82,7 @@ static void put_bash_value(FILE *out, const char *arg)
     case VALUE_WORD:
     case VALUE_LIST:
         fputs("_recourse_words '", out);
-        value->put(out);
+        value->put(out, arg);
         fputc('\'', out);
         break;
     case VALUE_ANY: fputs(":", out); break;
@@ -125,7 +130,7 @@ static void put_bash(FILE *out)
     put_names(out, cli_globals);
     fputs("'\n    case $command:$cur in\n    :-*) _recourse_words \"$globals\" ;;\n    :*) _recourse_words '",
           out);
-    put_commands(out);
+    put_commands(out, NULL);
     fputs("' ;;\n", out);
     for (const struct cli_command *command = cli_commands; command->name; command++) {
         fprintf(out, "    %s:-*) _recourse_words \"", command->name);
@@ -147,12 +152,12 @@ static void put_zsh_value(FILE *out, const char *arg)
     case VALUE_DIR: fputs("_files -/", out); break;
     case VALUE_WORD:
         fputc('(', out);
-        value->put(out);
+        value->put(out, arg);
         fputc(')', out);
         break;
     case VALUE_LIST:
         fputs("_sequence compadd - ", out);
-        value->put(out);
+        value->put(out, arg);
         break;
     case VALUE_ANY: fputc(' ', out); break;
     }
@@ -222,7 +227,7 @@ static void put_fish_value(FILE *out, const char *arg)
     case VALUE_WORD:
     case VALUE_LIST:
         fputs(" -f -a '", out);
-        value->put(out);
+        value->put(out, arg);
         fputc('\'', out);
         break;
     case VALUE_ANY: fputs(" -f", out); break;

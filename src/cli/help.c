@@ -5,13 +5,23 @@ enum { NAME_WIDTH = 30 };
 
 static void put_option(struct screen *screen, const struct cli_option *option)
 {
-    char name[64];
+    char name[128];
     snprintf(name, sizeof name, "%s%c%s--%s%s%s", option->letter ? "-" : "",
              option->letter ? option->letter : ' ', option->letter ? ", " : "   ", option->name,
              option->arg ? " " : "", option->arg ? option->arg : "");
-    fputs("  ", screen->out);
-    screen_cell(screen, rc_sv_of(name), NAME_WIDTH, true);
-    screen_wrap(screen, NAME_WIDTH + 2, NAME_WIDTH + 2, rc_sv_of(option->text));
+    bool fits = screen_columns(rc_sv_of(name)) < NAME_WIDTH;
+    if (fits) {
+        fputs("  ", screen->out);
+        screen_cell(screen, rc_sv_of(name), NAME_WIDTH, true);
+    } else {
+        fprintf(screen->out, "  %s\n%*s", name, NAME_WIDTH + 2, "");
+    }
+    char text[512];
+    int n = option->otherwise
+                ? snprintf(text, sizeof text, "%s (default: %s)", option->text, option->otherwise)
+                : 0;
+    bool whole = n > 0 && (size_t)n < sizeof text;
+    screen_wrap(screen, NAME_WIDTH + 2, NAME_WIDTH + 2, rc_sv_of(whole ? text : option->text));
 }
 
 static void put_options(struct screen *screen, const char *title, const struct cli_option *option)

@@ -48,7 +48,13 @@ static void put_options(FILE *out, const char *title, const struct cli_option *o
             fputs("\\fR", out);
         }
         fputc('\n', out);
-        put_line(out, option->text);
+        put_text(out, option->text);
+        if (option->otherwise) {
+            fputs(" (default: ", out);
+            put_text(out, option->otherwise);
+            fputc(')', out);
+        }
+        fputc('\n', out);
     }
 }
 
@@ -88,15 +94,6 @@ static void put_command(FILE *out, const struct cli_command *command)
 
 static void put_program(FILE *out)
 {
-    static const struct {
-        const char *name, *text;
-    } variable[] = {
-        {"RECOURSE_SERVER", "address of the server, where `--server` is not given"},
-        {"RECOURSE_ACTOR", "who is acting, where `--actor` is not given"},
-        {"NO_COLOR",
-         "no colours where it is not empty; there are none either where standard output is no terminal"},
-        {"COLUMNS", "width of what is printed where standard output is no terminal"},
-    };
     fputs(".SH NAME\nrecourse \\- ", out);
     put_line(out, CLI_ABOUT);
     put_synopsis(out, NULL);
@@ -110,9 +107,9 @@ static void put_program(FILE *out)
     put_options(out, "\"OPTIONS OF EVERY COMMAND\"", cli_globals);
     put_exits(out);
     fputs(".SH ENVIRONMENT\n", out);
-    for (unsigned i = 0; i < sizeof variable / sizeof *variable; i++) {
-        fprintf(out, ".TP\n.B %s\n", variable[i].name);
-        put_line(out, variable[i].text);
+    for (const struct cli_variable *variable = cli_variables; variable->name; variable++) {
+        fprintf(out, ".TP\n.B %s\n", variable->name);
+        put_line(out, variable->text);
     }
     fputs(".SH \"SEE ALSO\"\nEvery command has a page of its own, such as\n.BR recourse\\-submit (1).\n",
           out);

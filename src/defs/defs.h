@@ -64,6 +64,27 @@ RC_MUST
 enum rc_status defs_read_dir(const char *path, struct rc_arena *, struct defs_file **ret, uint32_t *ret_n,
                              struct rc_error *);
 
+/* ---- files of settings */
+
+/* One file, whose path is its source (borrowed). RC_NOT_FOUND, RC_IO, RC_LIMIT, RC_INVALID (no regular file), RC_NOMEM. */
+RC_MUST
+enum rc_status defs_read_file(const char *path, struct rc_arena *, struct defs_file *ret, struct rc_error *);
+
+struct defs_pair { /* "name: value", or "name: [value, …]" */
+    struct rc_sv name;
+    struct rc_sv *value; /* texts as they are written; without further meaning here */
+    uint32_t n;
+    bool list;
+    struct defs_position at, value_at; /* of the name, of the value */
+};
+
+/* Reads a file that is one flat map, with what YAML offers beyond that refused as in definitions; an empty file has no
+ * pairs. Everything lives in the arena or is borrowed from the file. RC_OK or the status of the first error; the pairs
+ * that could be read are returned in both cases, so that a caller can find more errors. Writes over `ret_errors`. */
+RC_MUST
+enum rc_status defs_read_pairs(struct defs_file, struct rc_arena *, struct defs_pair **ret, uint32_t *ret_n,
+                               struct defs_errors *ret_errors);
+
 /* ---- what applying would change */
 
 enum defs_change_kind { DEFS_ADD, DEFS_CHANGE, DEFS_KEEP, DEFS_REMOVE };

@@ -1,4 +1,4 @@
-/* Reads a directory of definitions. The only I/O in defs/. */
+/* Reads a directory of definitions, or one file. The only I/O in defs/. */
 #include "defs/defs.h"
 
 #include <dirent.h>
@@ -99,14 +99,12 @@ static enum rc_status open_inside(const char *root, const char *name, int *ret_f
     return RC_OK;
 }
 
-/* *ret_text.p is NULL for a directory: it is left out. */
-static enum rc_status read_file(const char *root, const char *name, struct rc_arena *arena,
-                                struct rc_sv *ret_text, struct rc_error *err)
+/* Reads and closes. *ret_text.p is NULL for a directory: it is left out. */
+static enum rc_status read_and_close(int fd, const char *name, struct rc_arena *arena, struct rc_sv *ret_text,
+                                     struct rc_error *err)
 {
-    int fd = -1;
     struct stat info;
-    enum rc_status status = open_inside(root, name, &fd, err);
-    if (status != RC_OK) return status;
+    enum rc_status status = RC_OK;
     if (fstat(fd, &info) != 0)
         status = rc_fail(err, RC_IO, "cannot look at '%s': %s", name, strerror(errno));
     else if (S_ISDIR(info.st_mode))
@@ -119,6 +117,29 @@ static enum rc_status read_file(const char *root, const char *name, struct rc_ar
         status = read_open(fd, name, (size_t)info.st_size, arena, ret_text, err);
     close(fd);
     return status;
+}
+
+static enum rc_status read_file(const char *root, const char *name, struct rc_arena *arena,
+                                struct rc_sv *ret_text, struct rc_error *err)
+{
+    int fd = -1;
+    enum rc_status status = open_inside(root, name, &fd, err);
+    return status == RC_OK ? read_and_close(fd, name, arena, ret_text, err) : status;
+}
+
+enum rc_status defs_read_file(const char *path, struct rc_arena *arena, struct defs_file *ret,
+                              struct rc_error *err)
+{
+    struct rc_sv text = {0};
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return rc_fail(err, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "cannot open '%s': %s", path,
+                       strerror(errno));
+    enum rc_status status = read_and_close(fd, path, arena, &text, err);
+    if (status != RC_OK) return status;
+    if (!text.p) return rc_fail(err, RC_INVALID, "'%s' is a directory", path);
+    *ret = (struct defs_file){.source = rc_sv_of(path), .text = text};
+    return RC_OK;
 }
 
 enum rc_status defs_read_dir(const char *path, struct rc_arena *arena, struct defs_file **ret,

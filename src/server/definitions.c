@@ -112,7 +112,7 @@ static enum rc_status apply_in(struct server *server, struct rc_arena *arena, st
     uint32_t n = 0;
     struct rc_apply apply;
     const struct rc_shelf shelf = shelf_door(&server->shelf);
-    enum rc_status status = defs_read_dir(server->options.definitions, arena, &files, &n, err);
+    enum rc_status status = defs_read_dir(server->settings.defs, arena, &files, &n, err);
     if (status != RC_OK) return status;
     status = rc_apply_plan(&shelf, files, n, false, arena, &apply, request, errors, err);
     if (status == RC_OK && apply.added + apply.changed) status = ask_engine(server->engine, request, err);
@@ -135,7 +135,7 @@ enum rc_status definitions_apply(struct server *server)
         status = rc_fail(&err, RC_NOMEM, "out of memory");
     }
     if (status != RC_OK && errors && errors->n)
-        log_errors(errors, server->options.definitions);
+        log_errors(errors, server->settings.defs);
     else if (status != RC_OK)
         rc_log(RC_LOG_ERROR, "definitions", "%s", err.text);
     rc_arena_free(arena);

@@ -46,7 +46,7 @@ static void on_answer(void *context, struct rc_answer *answer)
 
 static enum rc_status open_store(const struct server *server, struct rc_store **ret, struct rc_error *err)
 {
-    const struct rc_sqlite_options options = {.path = server->options.store};
+    const struct rc_sqlite_options options = {.path = server->settings.store};
     return rc_sqlite_open(&options, ret, err);
 }
 
@@ -75,8 +75,8 @@ static uint32_t connections_within(uint32_t most, rlim_t part)
 
 static enum rc_status open_exec(struct server *server, struct rc_error *err)
 {
-    if (server->options.secrets) {
-        enum rc_status status = rc_secrets_open(server->options.secrets, &server->secrets, err);
+    if (server->settings.secrets) {
+        enum rc_status status = rc_secrets_open(server->settings.secrets, &server->secrets, err);
         if (status != RC_OK) return status;
     }
     const struct rc_http_options options = {
@@ -100,7 +100,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
     enum rc_status status = open_store(server, &store, err);
     if (status != RC_OK) return status;
     status = definitions_load(rc_store_self(store), server->definitions, &set, err);
-    if (status == RC_OK) status = page_open(server->options.store, &server->suspects, err);
+    if (status == RC_OK) status = page_open(server->settings.store, &server->suspects, err);
     if (status == RC_OK) status = open_exec(server, err);
     if (status != RC_OK) {
         rc_store_close(store);
@@ -139,13 +139,13 @@ static void *run_api(void *context)
 
 static enum rc_status open_api(struct server *server, struct rc_error *err)
 {
-    const struct serve_options *options = &server->options;
+    const struct settings *settings = &server->settings;
     struct rc_api *api = NULL;
-    const struct rc_api_options api_options = {.address = options->address,
-                                               .port = options->port,
-                                               .anywhere = options->anywhere,
-                                               .hosts = options->hosts,
-                                               .nhosts = options->nhosts,
+    const struct rc_api_options api_options = {.address = server->listen.host,
+                                               .port = server->listen.port,
+                                               .anywhere = *settings->unsafe_listen.host != 0,
+                                               .hosts = settings->allow_host.text,
+                                               .nhosts = settings->allow_host.n,
                                                .max_connections = connections_within(RC_MAX_CONNECTIONS, 2),
                                                .engine = server->engine,
                                                .shelf = shelf_door(&server->shelf),
@@ -193,7 +193,7 @@ static void stop(struct server *server, const sigset_t *signals)
     struct rc_engine_stats stats;
     if (api) rc_api_drain(api);
     rc_engine_drain(server->engine);
-    wait_quiet(server, server->options.drain, true, signals);
+    wait_quiet(server, server->settings.drain, true, signals);
     rc_engine_stats(server->engine, &stats);
     if (stats.in_flight)
         rc_log(RC_LOG_WARN, "stopping", "%u attempts are still in flight; they end as unknown",
@@ -243,6 +243,49 @@ static void set_up_process(sigset_t *ret_signals)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
+static void log_change(const struct setting *setting, bool in_force)
+{
+    if (in_force)
+        rc_log(RC_LOG_INFO, "settings", "%s has changed and is in force", setting->name);
+    else
+        rc_log(RC_LOG_WARN, "settings",
+               "%s has changed, which takes a restart; the value from the start stays", setting->name);
+}
+
+static void log_setup(const struct settings *settings)
+{
+    rc_log_setup((enum rc_log_level)settings->log_level, (enum rc_log_format)settings->log);
+}
+
+/* All or nothing: a file with an error changes nothing. */
+static void reload_settings(struct server *server)
+{
+    struct configuration *fresh = calloc(1, sizeof *fresh);
+    if (!fresh) {
+        rc_log(RC_LOG_ERROR, "settings", "not read again: out of memory");
+        return;
+    }
+    if (settings_load(server->configured->flags, server->configured->file, fresh) == RC_OK) {
+        log_setup(&fresh->values);
+        settings_reload(&server->settings, server->configured, fresh, log_change);
+    } else {
+        for (uint32_t i = 0; i < fresh->errors.n; i++) {
+            const struct rc_error *err = &fresh->errors.error[i];
+            rc_log(RC_LOG_ERROR, "settings", "%s:%u:%u: %s", err->source, err->line, err->column, err->text);
+        }
+        rc_log(RC_LOG_ERROR, "settings", "not applied; those that were in force stay");
+    }
+    settings_close(fresh);
+    free(fresh);
+}
+
+static void reload(struct server *server)
+{
+    reload_settings(server);
+    if (server->settings.defs && definitions_apply(server) != RC_OK)
+        rc_log(RC_LOG_ERROR, "definitions", "not applied; those that were in force stay");
+}
+
 static void wait_for_end(struct server *server, const sigset_t *signals)
 {
     for (;;) {
@@ -251,43 +294,48 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
             rc_log(RC_LOG_INFO, "stopping", "after signal %d", got);
             return;
         }
-        if (got != SIGHUP) continue;
-        if (!server->options.definitions)
-            rc_log(RC_LOG_WARN, "definitions", "SIGHUP, but there is no --defs to read again");
-        else if (definitions_apply(server) != RC_OK)
-            rc_log(RC_LOG_ERROR, "definitions", "not applied; those that were in force stay");
+        if (got == SIGHUP) reload(server);
     }
 }
 
 /* An IPv6 address stands in brackets. */
 static void log_started(const struct server *server)
 {
-    const struct serve_options *options = &server->options;
-    bool v6 = strchr(options->address, ':') != NULL;
+    const char *host = server->listen.host;
+    bool v6 = strchr(host, ':') != NULL;
     rc_log(RC_LOG_INFO, "started", "recourse %s on http://%s%s%s:%u, store %s", RC_VERSION, v6 ? "[" : "",
-           options->address, v6 ? "]" : "", rc_api_port(atomic_load(&server->api)), options->store);
-    if (options->anywhere)
-        rc_log(RC_LOG_WARN, "started", "nobody is authenticated: whoever reaches %s may do everything",
-               options->address);
+           host, v6 ? "]" : "", rc_api_port(atomic_load(&server->api)), server->settings.store);
+    if (*server->settings.unsafe_listen.host)
+        rc_log(RC_LOG_WARN, "started", "nobody is authenticated: whoever reaches %s may do everything", host);
 }
 
-int serve_run(const struct serve_options *options)
+static void log_stranger(const char *variable, struct rc_sv near)
 {
-    struct server server = {.options = *options, .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    rc_log(RC_LOG_WARN, "settings", "%s is in the environment and is no setting%s%.*s%s", variable,
+           near.p ? "; did you mean the setting '" : "", RC_SV_ARG(near), near.p ? "'?" : "");
+}
+
+int serve_run(const struct configuration *configured)
+{
+    struct server server = {.settings = configured->values,
+                            .configured = configured,
+                            .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     struct rc_error err = {0};
     sigset_t signals;
     bool looping = false;
-    rc_log_setup(RC_LOG_INFO, options->log);
+    const struct settings *settings = &server.settings;
+    server.listen = *settings->unsafe_listen.host ? settings->unsafe_listen : settings->listen;
+    log_setup(settings);
+    settings_strangers(log_stranger);
     set_up_process(&signals);
     shelf_init(&server.shelf);
     enum rc_status status = server.wake_fd >= 0 ? open_engine(&server, &err)
                                                 : rc_fail(&err, RC_IO, "eventfd: %s", strerror(errno));
     if (status == RC_OK) status = loop_start(&server, &err);
     looping = status == RC_OK;
-    if (looping && options->definitions) {
+    if (looping && settings->defs) {
         status = definitions_apply(&server);
-        if (status != RC_OK)
-            rc_fail(&err, status, "the definitions in %s cannot be used", options->definitions);
+        if (status != RC_OK) rc_fail(&err, status, "the definitions in %s cannot be used", settings->defs);
     }
     if (status == RC_OK) status = open_api(&server, &err);
     if (status == RC_OK) {
@@ -301,6 +349,6 @@ int serve_run(const struct serve_options *options)
     }
     close_all(&server, looping);
     if (status == RC_OK)
-        rc_log(RC_LOG_INFO, "stopped", "everything that was acknowledged is in %s", options->store);
+        rc_log(RC_LOG_INFO, "stopped", "everything that was acknowledged is in %s", settings->store);
     return status == RC_OK && !atomic_load(&server.api_failed) ? 0 : 1;
 }

@@ -5,23 +5,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "secure/secrets.h"
+#include "server/settings.h"
 #include "store/store.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-enum { SERVE_HOSTS = 16 };
-
-struct serve_options {
-    char address[64];
-    uint16_t port;
-    bool anywhere;
-    const char *store, *definitions, *secrets; /* definitions, secrets: NULL where not given */
-    enum rc_log_format log;
-    const char *hosts[SERVE_HOSTS];
-    uint32_t nhosts;
-    rc_us drain; /* how long attempts in flight may take to end */
-};
 
 /* The one reader that the API and the main thread share, and that goes away while the store is opened again. */
 struct shelf {
@@ -36,7 +24,9 @@ void shelf_clear(struct shelf *, bool for_good);   /* closes the reader */
 struct rc_shelf shelf_door(struct shelf *);
 
 struct server {
-    struct serve_options options;
+    struct settings settings; /* in force; the main thread's, others read what SIGHUP does not change */
+    const struct configuration *configured; /* at the start */
+    struct setting_address listen;          /* the one of the two settings that counts */
     struct shelf shelf;
     struct rc_secrets *secrets;
     struct rc_exec *http;
@@ -63,7 +53,7 @@ struct rc_tick loop_tick(struct server *); /* one thread at a time */
 RC_MUST
 enum rc_status definitions_load(struct rc_reader *, struct rc_arena *, const struct flow_set **ret,
                                 struct rc_error *);
-/* Brings the directory of the options into force through the running engine; logs what changed and every
+/* Brings the directory of the settings into force through the running engine; logs what changed and every
  * error. RC_OK also where nothing changed. */
 RC_MUST
 enum rc_status definitions_apply(struct server *);
@@ -79,4 +69,4 @@ void notify_manager(const char *state);
 
 /* ---- serve.c */
 /* Runs until a signal says stop; returns the exit code. */
-int serve_run(const struct serve_options *);
+int serve_run(const struct configuration *);
