@@ -13,6 +13,7 @@ enum {
     RC_MAX_NAME = 64,             /* bytes of a flow's, dependency's, step's or ref's name */
     RC_MAX_REF_VALUE = 128,       /* bytes of a ref's value */
     RC_MAX_REFS = 16,             /* refs of one command */
+    RC_MAX_ORIGINALS = 64,        /* edited originals that a repeated submission is held against */
     RC_MAX_ACTOR = 128,           /* bytes of an actor's or subject's name */
     RC_MAX_REASON = 2000,         /* bytes of an action's reason */
     RC_MAX_EXTERNAL_ID = 255,     /* bytes of an external id */

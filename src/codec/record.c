@@ -111,6 +111,16 @@ static void put_fault(struct rc_buf *buf, const struct rc_change *change)
     rc_put_char(buf, ']');
 }
 
+static void put_owner(struct rc_buf *buf, const struct rc_change *change)
+{
+    put_head(buf, change);
+    if (change->u.owner.n) {
+        rc_put_char(buf, ',');
+        rc_put_json(buf, change->u.owner);
+    }
+    rc_put_char(buf, ']');
+}
+
 static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us at)
 {
     switch ((enum rc_change_kind)change->kind) {
@@ -123,6 +133,17 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
         put_integers(buf, (int64_t[]){RC_CHANGE_MODE, change->u.mode.mode, change->u.mode.why}, 3);
         break;
     case RC_CHANGE_STATE: put_integers(buf, (int64_t[]){RC_CHANGE_STATE, change->u.state}, 2); break;
+    case RC_CHANGE_OWNER: put_owner(buf, change); break;
+    case RC_CHANGE_DUE:
+        put_integers(buf, (int64_t[]){RC_CHANGE_DUE, 0, relative(change->u.due, at)}, 3);
+        break;
+    case RC_CHANGE_NOTES: put_integers(buf, (int64_t[]){RC_CHANGE_NOTES, 0, change->u.notes}, 3); break;
+    case RC_CHANGE_SUCCESSOR:
+        put_integers(buf,
+                     (int64_t[]){RC_CHANGE_SUCCESSOR, 0, (int64_t)change->u.successor.seq,
+                                 (int64_t)change->u.successor.nonce},
+                     4);
+        break;
     case RC_CHANGE_GATE: break; /* not durable */
     }
 }
@@ -170,6 +191,8 @@ static void put_act(struct rc_json *json, const struct rc_act *act)
     rc_json_maybe(json, "external_id", act->external_id);
     if (act->outputs.kind != CEL_NULL) rc_json_value(json, "outputs", act->outputs);
     rc_json_maybe(json, "key", act->key);
+    rc_json_maybe(json, "owner", act->owner);
+    put_number(json, "due", act->due);
 }
 
 void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
@@ -223,6 +246,14 @@ static uint64_t number(struct reading *in, const struct cel_value *value, uint64
     if (value->kind == CEL_NULL) return 0;
     if (value->kind == CEL_INT && value->v.i >= 0 && (uint64_t)value->v.i <= max) return (uint64_t)value->v.i;
     in->bad = true;
+    return 0;
+}
+
+/* An unsigned number that was written as a signed one. */
+static uint64_t bits(struct reading *in, const struct cel_value *value)
+{
+    if (value->kind == CEL_INT) return (uint64_t)value->v.i;
+    in->bad |= value->kind != CEL_NULL;
     return 0;
 }
 
@@ -290,6 +321,10 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_FAULT: return 6;
     case RC_CHANGE_MODE: return 3;
     case RC_CHANGE_STATE: return 2;
+    case RC_CHANGE_OWNER:
+    case RC_CHANGE_DUE:
+    case RC_CHANGE_NOTES: return 3;
+    case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_GATE: break;
     }
     return 0;
@@ -299,7 +334,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
-    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_GATE)};
+    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_SUCCESSOR)};
     if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
@@ -320,6 +355,13 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
         change.u.mode.why = byte(&in, 2, RC_WHYS);
         break;
     case RC_CHANGE_STATE: change.u.state = byte(&in, 1, RC_STATES); break;
+    case RC_CHANGE_OWNER: change.u.owner = text(&in, item(&in, 2)); break;
+    case RC_CHANGE_DUE: change.u.due = absolute(&in, item(&in, 2)); break;
+    case RC_CHANGE_NOTES: change.u.notes = (uint32_t)number(&in, item(&in, 2), UINT32_MAX); break;
+    case RC_CHANGE_SUCCESSOR:
+        change.u.successor.seq = number(&in, item(&in, 2), INT64_MAX);
+        change.u.successor.nonce = bits(&in, item(&in, 3));
+        break;
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)
@@ -388,6 +430,8 @@ static void get_act(struct reading *in, struct rc_act *act)
         .external_id = text(in, member(in, "external_id")),
         .outputs = *member(in, "outputs"),
         .key = text(in, member(in, "key")),
+        .owner = text(in, member(in, "owner")),
+        .due = number(in, member(in, "due"), INT64_MAX),
     };
 }
 

@@ -109,6 +109,8 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
     if (step && command->state == RC_PARTIAL)
         rc_put_format(buf, "completed, but %.*s: %s", RC_SV_ARG(name),
                       rc_step_word(command->node[step].state).text);
+    else if (command->state == RC_RESOLVED && command->why == RC_WHY_REPLACED)
+        rc_put_text(buf, rc_why_word(RC_WHY_REPLACED).text);
     else if (step)
         rc_put_format(buf, "a person must decide: %.*s %s", RC_SV_ARG(name),
                       rc_step_word(command->node[step].state).text);
@@ -172,6 +174,13 @@ void rc_view_head(struct rc_json *json, const struct rc_command *command)
     rc_json_u64(json, "revision", command->rev);
     rc_json_time(json, "created", id->created);
     rc_json_time(json, "changed", command->changed);
+    rc_json_maybe(json, "owner", command->owner);
+    if (command->due) rc_json_time(json, "due", command->due);
+    if (command->notes) rc_json_u64(json, "notes", command->notes);
+    rc_json_u64(json, "generation", id->generation);
+    if (id->original.seq) rc_json_id(json, "original", id->original.seq, id->original.nonce);
+    if (command->successor.seq)
+        rc_json_id(json, "successor", command->successor.seq, command->successor.nonce);
 }
 
 void rc_view_command(struct rc_json *json, const struct rc_command *command)

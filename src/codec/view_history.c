@@ -40,6 +40,8 @@ static void put_act(struct rc_json *json, const struct rc_act *act)
     rc_json_maybe(json, "external_id", act->external_id);
     if (act->outputs.kind != CEL_NULL) rc_json_value(json, "outputs", act->outputs);
     rc_json_maybe(json, "key", act->key);
+    if (act->action == RC_ACTION_ASSIGN) rc_json_sv(json, "owner", act->owner);
+    if (act->action == RC_ACTION_DUE) rc_json_time(json, "due", act->due);
 }
 
 static void put_cause(struct rc_json *json, const struct rc_command *command, const struct rc_ask *cause)
@@ -79,9 +81,11 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     static const char *const name[] = {
         [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",   [RC_CHANGE_OUTPUTS] = "outputs",
         [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error", [RC_CHANGE_MODE] = "mode",
-        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate"};
+        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
+        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor"};
     rc_json_object(json, NULL);
-    rc_json_text(json, "kind", change->kind && change->kind <= RC_CHANGE_GATE ? name[change->kind] : "?");
+    rc_json_text(json, "kind",
+                 change->kind && change->kind <= RC_CHANGE_SUCCESSOR ? name[change->kind] : "?");
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
     case RC_CHANGE_GATE: break;
@@ -108,6 +112,12 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         rc_view_why(json, change->u.mode.why);
         break;
     case RC_CHANGE_STATE: rc_json_text(json, "state", rc_state_word(change->u.state).slug); break;
+    case RC_CHANGE_OWNER: rc_json_sv(json, "owner", change->u.owner); break;
+    case RC_CHANGE_DUE: rc_json_time(json, "due", change->u.due); break;
+    case RC_CHANGE_NOTES: rc_json_u64(json, "notes", change->u.notes); break;
+    case RC_CHANGE_SUCCESSOR:
+        rc_json_id(json, "successor", change->u.successor.seq, change->u.successor.nonce);
+        break;
     }
     rc_json_end_object(json);
 }

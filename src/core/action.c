@@ -52,7 +52,44 @@ static bool may_have_happened(const struct rc_command *c, uint32_t at)
            (c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN);
 }
 
-enum target { RETRYABLE, CHECKABLE, RESOLVABLE, UNDOABLE, NOT_UNDOABLE, MAYBE_HAPPENED };
+/* Known not to have happened, and nothing of it is out. */
+static bool can_be_skipped(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+    bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
+    return c->mode == RC_MODE_FORWARD && !node->doubt && (over || waits);
+}
+
+/* What stands outside, and would be done a second time if the whole were done again. */
+static bool stands(const struct rc_command *c, uint32_t at)
+{
+    const struct flow_call *call = &rc_node_step(c, at)->call;
+    bool over =
+        c->state == RC_COMPLETED || c->state == RC_PARTIAL; /* what leaves nothing behind is done, too */
+    return c->node[at].state == RC_STEP_SUCCEEDED &&
+           (over ? !call->act.reads_only : !flow_nothing_to_undo(call));
+}
+
+/* Nobody knows whether it stands outside. */
+static bool may_stand(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    const struct rc_side *side = rc_node_side(node);
+    return node->state == side->unknown || node->doubt || (side->undo && node->state != RC_STEP_UNDONE);
+}
+
+enum target {
+    RETRYABLE,
+    CHECKABLE,
+    RESOLVABLE,
+    UNDOABLE,
+    NOT_UNDOABLE,
+    MAYBE_HAPPENED,
+    SKIPPABLE,
+    STANDING,
+    MAYBE_STANDING
+};
 
 static bool is(const struct rc_command *c, uint32_t at, enum target target)
 {
@@ -64,6 +101,9 @@ static bool is(const struct rc_command *c, uint32_t at, enum target target)
     case UNDOABLE: return can_be_undone(c, at);
     case NOT_UNDOABLE: return cannot_be_undone(c, at);
     case MAYBE_HAPPENED: return may_have_happened(c, at);
+    case SKIPPABLE: return can_be_skipped(c, at);
+    case STANDING: return stands(c, at);
+    case MAYBE_STANDING: return may_stand(c, at);
     }
     return false;
 }
@@ -81,17 +121,32 @@ enum { ROOM_TO_ACT = 16 }; /* records that are kept for a cancel and for accepti
 
 static const char full[] = "its history has reached its limit: it can be cancelled, or accepted as it is";
 static const char accepted[] = "a person has accepted it as it is";
+static const char replaced[] = "a successor has taken its place: act on that one";
 
 /* What bars every action that lets the command go on. */
 static const char *why_not_go_on(const struct rc_command *c)
 {
+    if (c->successor.seq) return replaced;
     if (c->mode == RC_MODE_ACCEPTED) return accepted;
+    return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
+}
+
+/* Whether another command may take its place: nothing of this one may stand outside, else it would be done twice. NULL
+ * where it may. */
+static const char *why_not_replace(const struct rc_command *c)
+{
+    if (c->successor.seq) return replaced;
+    if (c->mode == RC_MODE_ACCEPTED) return accepted;
+    if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
+    if (any(c, MAYBE_STANDING)) return "it may have happened: find out first, with check or resolve";
+    if (any(c, STANDING)) return "a step has happened: roll it back first, so that it is not done twice";
     return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
 }
 
 /* NULL where allowed. */
 static const char *why_not_retry(const struct rc_command *c)
 {
+    if (c->state == RC_ROLLED_BACK) return why_not_replace(c); /* the whole, as a new generation */
     if (any(c, RETRYABLE)) return why_not_go_on(c);
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
@@ -133,6 +188,21 @@ static const char *why_not_resolve(const struct rc_command *c)
     return rc_command_in_flight(c) ? "an attempt is in flight; wait for its outcome" : NULL;
 }
 
+static const char *why_not_skip(const struct rc_command *c)
+{
+    if (any(c, SKIPPABLE)) return why_not_go_on(c);
+    if (rc_state_ended(c->state)) return "it has ended";
+    if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
+    if (any(c, RESOLVABLE)) return "the step may have happened: say with resolve whether it did";
+    return "no step is known to have failed";
+}
+
+/* What people write beside a command: always, as long as it can be written. */
+static const char *why_not_write(const struct rc_command *c)
+{
+    return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
+}
+
 struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action action)
 {
     const char *why_not = "there is no such action";
@@ -142,6 +212,11 @@ struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action a
     case RC_ACTION_CANCEL: why_not = why_not_cancel(c); break;
     case RC_ACTION_ROLL_BACK: why_not = why_not_roll_back(c); break;
     case RC_ACTION_RESOLVE: why_not = why_not_resolve(c); break;
+    case RC_ACTION_SKIP: why_not = why_not_skip(c); break;
+    case RC_ACTION_EDIT: why_not = why_not_replace(c); break;
+    case RC_ACTION_ASSIGN:
+    case RC_ACTION_NOTE:
+    case RC_ACTION_DUE: why_not = why_not_write(c); break;
     case RC_ACTIONS: break;
     }
     return (struct rc_allowed){why_not == NULL, why_not};
@@ -189,7 +264,8 @@ static enum rc_status retry(struct rc_draft *draft)
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
             retry_step(draft, i);
-        else if (c->node[i].state == RC_STEP_SKIPPED && c->mode == RC_MODE_FORWARD)
+        else if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS &&
+                 c->mode == RC_MODE_FORWARD)
             c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
     }
     return RC_OK;
@@ -234,7 +310,7 @@ static enum rc_status turn_to(struct rc_draft *draft, enum rc_mode mode)
 }
 
 /* What waits is dropped; the command ends as it is. */
-static enum rc_status accept_as_is(struct rc_draft *draft)
+static enum rc_status accept_as_is(struct rc_draft *draft, enum rc_why why)
 {
     struct rc_command *c = &draft->c;
     for (uint32_t i = 0; i < c->nnodes; i++)
@@ -242,7 +318,49 @@ static enum rc_status accept_as_is(struct rc_draft *draft)
             c->node[i].phase = RC_PHASE_NONE;
             c->data[i].times.due = 0;
         }
-    return turn_to(draft, RC_MODE_ACCEPTED);
+    c->mode = RC_MODE_ACCEPTED;
+    c->why = (uint8_t)why;
+    return RC_OK;
+}
+
+static enum rc_status skip(struct rc_draft *draft, const struct rc_act *act)
+{
+    uint32_t at = 0;
+    enum rc_status status = pick(draft, act->step, SKIPPABLE, &at);
+    if (status == RC_OK) rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_PERSON);
+    return status;
+}
+
+/* The successor is made and this command is settled in the same commit, so that never both run. */
+static enum rc_status replace(struct rc_draft *draft, const struct rc_act *act)
+{
+    struct rc_command *c = &draft->c;
+    const struct rc_identity *next = act->successor;
+    if (!next) return rc_fail(draft->err, RC_STALE, "the command has moved on: look at it again");
+    bool fits = rc_sv_eq(next->ns, c->id.ns) && rc_sv_eq(next->type, c->id.type) &&
+                rc_sv_eq(next->key, c->id.key) && next->original.seq == c->id.seq &&
+                next->generation > c->id.generation;
+    if (!fits) return rc_fail(draft->err, RC_BUG, "a successor has the type and the key of its original");
+    c->successor = (struct rc_link){next->seq, next->nonce};
+    rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_SUBMIT,
+                                            .to = {.agg = RC_AGG_COMMAND, .id = next->seq},
+                                            .u.submit = next});
+    return rc_state_ended(c->state) ? RC_OK : accept_as_is(draft, RC_WHY_REPLACED);
+}
+
+static enum rc_status assign(struct rc_draft *draft, const struct rc_act *act)
+{
+    if (act->owner.n > RC_MAX_ACTOR)
+        return rc_fail(draft->err, RC_INVALID, "an owner is at most %d bytes long", RC_MAX_ACTOR);
+    draft->c.owner = act->owner;
+    return RC_OK;
+}
+
+static enum rc_status note(struct rc_draft *draft, const struct rc_act *act)
+{
+    if (!act->reason.n) return rc_fail(draft->err, RC_INVALID, "a note needs a text");
+    draft->c.notes++;
+    return RC_OK;
 }
 
 /* A person knows the id outside, perhaps more. */
@@ -263,7 +381,7 @@ static struct cel_value outputs_told(struct rc_draft *draft, uint32_t at, const 
 static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
-    if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft);
+    if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft, RC_WHY_PERSON);
     if (!rc_has_room(&draft->c, ROOM_TO_ACT)) return rc_fail(draft->err, RC_REFUSED, "%s", full);
     enum rc_status status = pick(draft, act->step, RESOLVABLE, &at);
     if (status != RC_OK) return status;
@@ -301,11 +419,16 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     struct rc_allowed allowed = rc_command_allows(c, (enum rc_action)act->action);
     if (!allowed.allowed) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
     switch ((enum rc_action)act->action) {
-    case RC_ACTION_RETRY: return retry(draft);
+    case RC_ACTION_RETRY: return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);
     case RC_ACTION_CHECK: return check_now(draft, act);
     case RC_ACTION_CANCEL: return turn_to(draft, RC_MODE_CANCEL);
     case RC_ACTION_ROLL_BACK: return turn_to(draft, RC_MODE_ROLL_BACK);
     case RC_ACTION_RESOLVE: return resolve(draft, act);
+    case RC_ACTION_SKIP: return skip(draft, act);
+    case RC_ACTION_EDIT: return replace(draft, act);
+    case RC_ACTION_ASSIGN: return assign(draft, act);
+    case RC_ACTION_NOTE: return note(draft, act);
+    case RC_ACTION_DUE: draft->c.due = act->due; return RC_OK;
     case RC_ACTIONS: break;
     }
     return RC_BUG;

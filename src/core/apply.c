@@ -57,7 +57,13 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
                    : rc_fail(err, RC_BUG, "there is no mode %u", change->u.mode.mode);
     case RC_CHANGE_OUTPUTS:
     case RC_CHANGE_REQUEST:
+    case RC_CHANGE_OWNER:
+    case RC_CHANGE_DUE:
+    case RC_CHANGE_NOTES:
     case RC_CHANGE_FAULT: return RC_OK;
+    case RC_CHANGE_SUCCESSOR:
+        return command->successor.seq == 0 ? RC_OK
+                                           : rc_fail(err, RC_BUG, "a command has one successor at most");
     case RC_CHANGE_CREATE:
     case RC_CHANGE_GATE: break;
     }
@@ -77,6 +83,7 @@ static enum rc_status own(const struct rc_command *command, struct rc_change *ch
     }
     struct rc_sv *text = change->kind == RC_CHANGE_OUTPUTS ? &change->u.outputs.external_id
                          : change->kind == RC_CHANGE_FAULT ? &change->u.fault.text
+                         : change->kind == RC_CHANGE_OWNER ? &change->u.owner
                                                            : NULL;
     if (text && !(*text = rc_copy_sv(arena, *text)).p) return rc_fail_arena(err, arena);
     if (change->kind != RC_CHANGE_OUTPUTS) return RC_OK;
@@ -111,6 +118,10 @@ static void put(struct rc_command *command, const struct rc_change *change)
         command->why = change->u.mode.why;
         break;
     case RC_CHANGE_STATE: command->state = change->u.state; break;
+    case RC_CHANGE_OWNER: command->owner = change->u.owner; break;
+    case RC_CHANGE_DUE: command->due = change->u.due; break;
+    case RC_CHANGE_NOTES: command->notes = change->u.notes; break;
+    case RC_CHANGE_SUCCESSOR: command->successor = change->u.successor; break;
     }
 }
 
@@ -159,6 +170,10 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
         inverse.u.mode.why = command->why;
         break;
     case RC_CHANGE_STATE: inverse.u.state = command->state; break;
+    case RC_CHANGE_OWNER: inverse.u.owner = command->owner; break;
+    case RC_CHANGE_DUE: inverse.u.due = command->due; break;
+    case RC_CHANGE_NOTES: inverse.u.notes = command->notes; break;
+    case RC_CHANGE_SUCCESSOR: inverse.u.successor = command->successor; break;
     }
     return inverse;
 }

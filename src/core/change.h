@@ -5,14 +5,18 @@
 #include "core/message.h"
 
 enum rc_change_kind {
-    RC_CHANGE_CREATE = 1,  /* the command and its nodes, all idle */
-    RC_CHANGE_NODE = 2,    /* control and times of one node */
-    RC_CHANGE_OUTPUTS = 3, /* outputs and external id of one node */
-    RC_CHANGE_REQUEST = 4, /* hash of the round's request */
-    RC_CHANGE_FAULT = 5,   /* last error of one node */
-    RC_CHANGE_MODE = 6,    /* mode of the command and why */
-    RC_CHANGE_STATE = 7,   /* the derived state, when it changed: always the last one of a record */
-    RC_CHANGE_GATE = 8     /* places in use; not durable */
+    RC_CHANGE_CREATE = 1,    /* the command and its nodes, all idle */
+    RC_CHANGE_NODE = 2,      /* control and times of one node */
+    RC_CHANGE_OUTPUTS = 3,   /* outputs and external id of one node */
+    RC_CHANGE_REQUEST = 4,   /* hash of the round's request */
+    RC_CHANGE_FAULT = 5,     /* last error of one node */
+    RC_CHANGE_MODE = 6,      /* mode of the command and why */
+    RC_CHANGE_STATE = 7,     /* the derived state, when it changed: always the last one of a record */
+    RC_CHANGE_GATE = 8,      /* places in use; not durable */
+    RC_CHANGE_OWNER = 9,     /* who looks after the command */
+    RC_CHANGE_DUE = 10,      /* until when it should be settled */
+    RC_CHANGE_NOTES = 11,    /* how many notes people have left */
+    RC_CHANGE_SUCCESSOR = 12 /* the command that takes its place */
 };
 
 struct rc_change {
@@ -38,6 +42,10 @@ struct rc_change {
             uint8_t mode, why;
         } mode;
         uint8_t state;
+        struct rc_sv owner;
+        rc_us due;
+        uint32_t notes;
+        struct rc_link successor;
         struct {
             uint32_t in_use;
             bool backlog, closed;

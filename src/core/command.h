@@ -46,6 +46,11 @@ struct rc_data {
     uint8_t outcome;    /* enum rc_outcome: the same */
 };
 
+/* Another command. seq 0: none. */
+struct rc_link {
+    uint64_t seq, nonce;
+};
+
 /* What is fixed when the command is created. */
 struct rc_identity {
     uint64_t seq;   /* dense, in commit order */
@@ -55,6 +60,8 @@ struct rc_identity {
     struct rc_sv ns, type, key, subject, actor;
     struct rc_h128 payload_hash;
     struct cel_value payload, refs; /* refs: a map from name to text */
+    uint32_t generation;            /* which use of its key this is, from 1 */
+    struct rc_link original;        /* the command whose place it takes, as a person asked */
 };
 
 struct rc_command {
@@ -65,6 +72,10 @@ struct rc_command {
     uint8_t state; /* enum rc_state: what rc_command_derive says, kept */
     uint8_t why;   /* of the mode: RC_WHY_PERSON, or why the engine itself rolls back */
     rc_us changed;
+    struct rc_link successor; /* the command that a person has put in its place */
+    struct rc_sv owner;       /* who looks after it; empty: nobody */
+    rc_us due;      /* until when it should be settled; 0: not said. The engine does not act on it */
+    uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
     struct rc_node *node; /* [0] is the root */
     struct rc_data *data; /* beside node */
@@ -80,6 +91,8 @@ static inline const struct flow_step *rc_node_step(const struct rc_command *comm
 
 /* State from nodes and mode (core/derive.c holds the table). Pure function of control. */
 enum rc_state rc_command_derive(const struct rc_command *);
+/* Whether the key may be used again, for a new generation, as this flow (the one in force) says. */
+bool rc_command_frees_key(const struct rc_command *, const struct flow *, rc_us now);
 /* Whether any attempt is in flight. */
 bool rc_command_in_flight(const struct rc_command *);
 

@@ -48,6 +48,17 @@ enum rc_state rc_command_derive(const struct rc_command *command)
     return RC_REVIEW;
 }
 
+bool rc_command_frees_key(const struct rc_command *command, const struct flow *flow, rc_us now)
+{
+    if (!rc_state_ended(command->state)) return false;
+    switch ((enum flow_key_reuse)flow->key_reuse) {
+    case FLOW_KEY_NEVER: break;
+    case FLOW_KEY_AFTER_END: return flow->key_states >> command->state & 1;
+    case FLOW_KEY_AFTER: return now >= command->changed && now - command->changed >= flow->key_after;
+    }
+    return false;
+}
+
 bool rc_command_in_flight(const struct rc_command *command)
 {
     for (uint32_t i = 0; i < command->nnodes; i++)

@@ -134,6 +134,13 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
     for (uint32_t i = 0; i < new->nnodes; i++) compare_node(list, old, new, i);
     if (old->mode != new->mode || old->why != new->why)
         add(list, (struct rc_change){.kind = RC_CHANGE_MODE, .u.mode = {new->mode, new->why}});
+    if (!rc_sv_eq(old->owner, new->owner))
+        add(list, (struct rc_change){.kind = RC_CHANGE_OWNER, .u.owner = new->owner});
+    if (old->due != new->due) add(list, (struct rc_change){.kind = RC_CHANGE_DUE, .u.due = new->due});
+    if (old->notes != new->notes)
+        add(list, (struct rc_change){.kind = RC_CHANGE_NOTES, .u.notes = new->notes});
+    if (old->successor.seq != new->successor.seq)
+        add(list, (struct rc_change){.kind = RC_CHANGE_SUCCESSOR, .u.successor = new->successor});
     new->state = (uint8_t)rc_command_derive(new);
     if (old->state != new->state)
         add(list, (struct rc_change){.kind = RC_CHANGE_STATE, .u.state = new->state});
@@ -141,7 +148,7 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 4, PER_COMMAND = 3 };
+    enum { PER_NODE = 4, PER_COMMAND = 7 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->before;
     if (draft->status == RC_OK &&

@@ -48,11 +48,15 @@ struct rc_act {            /* an operator's action */
     uint8_t action;        /* enum rc_action */
     uint32_t expected_rev; /* If-Match; 0: any */
     struct rc_sv subject, actor, reason;
-    struct rc_sv step; /* resolve, check: which; empty: the only one that is possible */
+    struct rc_sv step; /* resolve, check, skip: which; empty: the only one that is possible */
     uint8_t verdict;   /* resolve: enum rc_verdict */
     struct rc_sv external_id;
     struct cel_value outputs; /* resolve happened: a map, or null */
     struct rc_sv key;         /* idempotency key of the action; empty: none */
+    struct rc_sv owner;       /* assign; empty: nobody any more */
+    rc_us due;                /* due; 0: none any more */
+    const struct rc_identity
+        *successor; /* edit, and retry of what was rolled back; NULL in a history that is read */
 };
 
 enum rc_verdict { RC_VERDICT_NONE, RC_HAPPENED, RC_DID_NOT_HAPPEN, RC_ACCEPTED_AS_IS };

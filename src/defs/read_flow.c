@@ -1,6 +1,8 @@
 /* Flows. */
 #include "defs/parts.h"
 
+#include "base/near.h"
+
 static bool read_payload(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
     (void)arg;
@@ -11,16 +13,78 @@ static bool read_payload(struct defs_reader *r, const struct defs_node *node, vo
     return true;
 }
 
+static const struct command_state {
+    const char *slug;
+    bool ended;
+} command_state[] = {
+#define RC_COMMAND_STATE(code, slug, ended, text) {slug, ended},
+#include "states.def"
+};
+enum { COMMAND_STATES = sizeof command_state / sizeof *command_state };
+_Static_assert(COMMAND_STATES <= 32, "a state is a bit of key_states");
+
+static uint32_t ended_states(void)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < COMMAND_STATES; i++) bits |= (uint32_t)command_state[i].ended << i;
+    return bits;
+}
+
+static bool read_end_state(struct defs_reader *r, const struct defs_node *node, uint32_t *io_bits)
+{
+    if (!defs_want(r, node, DEFS_SCALAR, "a state in which a command has ended")) return false;
+    struct rc_near near = {.wanted = node->text};
+    for (uint32_t i = 0; i < COMMAND_STATES; i++) {
+        if (!command_state[i].ended) continue;
+        rc_near_try(&near, rc_sv_of(command_state[i].slug));
+        if (!rc_sv_is(node->text, command_state[i].slug)) continue;
+        *io_bits |= 1u << i;
+        return true;
+    }
+    return defs_fail(r, node, RC_INVALID, "'%.*s' is no state in which a command has ended%s",
+                     RC_SV_ARG(node->text), defs_hint(near.best).text);
+}
+
+static bool read_end_states(struct defs_reader *r, const struct defs_node *node, void *target,
+                            const void *arg)
+{
+    (void)arg;
+    struct flow *flow = target;
+    bool ok = defs_want(r, node, DEFS_LIST, "a list of states in which a command has ended");
+    if (ok && node->n == 0) ok = defs_fail(r, node, RC_INVALID, "name at least one state");
+    for (const struct defs_node *state = node->first; ok && state; state = state->next)
+        ok = read_end_state(r, state, &flow->key_states);
+    flow->key_reuse = FLOW_KEY_AFTER_END;
+    return ok;
+}
+
+static bool read_after(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    struct flow *flow = target;
+    flow->key_reuse = FLOW_KEY_AFTER;
+    return defs_read_span(r, node, &flow->key_after, arg);
+}
+
+static const struct defs_field key_reuse_field[] = {
+    {"after_end", DEFS_OPTIONAL, read_end_states, 0, NULL},
+    {"after", DEFS_OPTIONAL, read_after, 0, NULL},
+};
+static const struct defs_table key_reuse_table = DEFS_TABLE(key_reuse_field);
+
+/* never; after_end; { after_end: [STATE, …] }; { after: SPAN } */
 static bool read_key_reuse(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
-    static const struct defs_word word[] = {{"never", 0}, {"after_end", -1}};
+    static const struct defs_word word[] = {{"never", FLOW_KEY_NEVER}, {"after_end", FLOW_KEY_AFTER_END}};
     static const struct defs_words words = {word, 2};
-    (void)target;
     (void)arg;
-    uint8_t never;
-    if (node->kind == DEFS_MAP)
-        return defs_fail(r, node, RC_UNSUPPORTED, "only 'key_reuse: never' is supported in this version");
-    return defs_read_word(r, node, &never, &words);
+    struct flow *flow = target;
+    if (node->kind != DEFS_MAP) {
+        if (!defs_read_word(r, node, &flow->key_reuse, &words)) return false;
+        if (flow->key_reuse == FLOW_KEY_AFTER_END) flow->key_states = ended_states();
+        return true;
+    }
+    if (node->n != 1) return defs_fail(r, node, RC_INVALID, "say either 'after_end' or 'after'");
+    return defs_read_object(r, node, &key_reuse_table, flow);
 }
 
 static bool read_refs(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)

@@ -23,6 +23,42 @@ static enum rc_status find_done(struct rc_engine *engine, const struct rc_comman
     return RC_NOT_FOUND;
 }
 
+/* Settles the command and makes its successor, in one unit. */
+static enum rc_status run_with_successor(struct rc_engine *engine, struct rc_request *request,
+                                         struct rc_ask *ask, struct rc_act *act)
+{
+    struct rc_hot *hot = NULL;
+    enum rc_status status = rc_engine_last_of_key(engine, request->u.act.successor, &hot, &request->error);
+    if (status != RC_OK) return status;
+    if (hot->command.id.seq != request->u.act.seq)
+        return rc_fail(&request->error, RC_REFUSED, "its key has been used again since: act on that command");
+    if (!engine->room) return rc_fail(&request->error, RC_FULL, "the disk is full: no new work is taken on");
+    hot = rc_submit_adopt(engine, request, request->u.act.successor);
+    if (!hot) return rc_fail(&request->error, RC_NOMEM, "out of memory");
+    act->successor = rc_copy(engine->turn.arena, &hot->command.id, sizeof hot->command.id);
+    status = act->successor ? rc_unit_run(engine, ask, &request->error)
+                            : rc_fail_arena(&request->error, engine->turn.arena);
+    if (status == RC_OK && hot->touched)
+        engine->next_seq++;
+    else
+        rc_submit_take_back(engine, hot);
+    return status;
+}
+
+static void run(struct rc_engine *engine, struct rc_request *request)
+{
+    struct rc_ask ask = rc_engine_ask(engine, RC_MSG_ACTION,
+                                      (struct rc_addr){.agg = RC_AGG_COMMAND, .id = request->u.act.seq});
+    struct rc_act *act = rc_copy(engine->turn.arena, &request->u.act.act, sizeof *act);
+    ask.u.act = act;
+    if (!act)
+        request->status = rc_fail_arena(&request->error, engine->turn.arena);
+    else if (request->u.act.successor)
+        request->status = run_with_successor(engine, request, &ask, act);
+    else
+        request->status = rc_unit_run(engine, &ask, &request->error);
+}
+
 void rc_request_act(struct rc_engine *engine, struct rc_request *request)
 {
     const struct rc_act *act = &request->u.act.act;
@@ -46,12 +82,9 @@ void rc_request_act(struct rc_engine *engine, struct rc_request *request)
     if (request->replayed && done.action != act->action)
         request->status = rc_fail(err, RC_KEY_CONFLICT, "the key '%.*s' belongs to the action '%s'",
                                   RC_SV_ARG(act->key), rc_action_word(done.action).slug);
-    if (request->status == RC_OK && !request->replayed) {
-        struct rc_ask ask = rc_engine_ask(engine, RC_MSG_ACTION,
-                                          (struct rc_addr){.agg = RC_AGG_COMMAND, .id = request->u.act.seq});
-        ask.u.act = act;
-        request->status = rc_unit_run(engine, &ask, err);
-        hot = rc_cache_find(&engine->cache, request->u.act.seq); /* it may have been read anew */
-    }
-    if (hot) rc_outline_of(&hot->command, &request->command);
+    if (request->status == RC_OK && !request->replayed) run(engine, request);
+    hot = rc_cache_find(&engine->cache, request->u.act.seq); /* it may have been read anew */
+    if (!hot) return;
+    rc_outline_of(&hot->command, &request->command);
+    request->successor = hot->command.successor;
 }

@@ -76,12 +76,20 @@ static enum rc_status note(struct rc_engine *engine, struct rc_undo undo, struct
     return RC_OK;
 }
 
+/* Takes back no change, but that a record was added. */
+static struct rc_undo as_it_is(struct rc_hot *hot)
+{
+    return (struct rc_undo){.hot = hot,
+                            .rev = hot->command.rev,
+                            .changed = hot->command.changed,
+                            .inverse = {.kind = RC_CHANGE_CREATE}};
+}
+
 static enum rc_status apply_one(struct rc_engine *engine, struct rc_hot *hot, const struct rc_change *change,
                                 struct rc_error *err)
 {
     struct rc_command *c = &hot->command;
-    struct rc_undo undo = {
-        .hot = hot, .rev = c->rev, .changed = c->changed, .inverse = {.kind = RC_CHANGE_CREATE}};
+    struct rc_undo undo = as_it_is(hot);
     if (change->kind != RC_CHANGE_CREATE) undo.inverse = rc_command_inverse(c, change);
     enum rc_status status = note(engine, undo, err);
     return status == RC_OK ? rc_command_apply(c, change, hot->arena, err) : status;
@@ -103,7 +111,7 @@ static enum rc_status extend_record(struct rc_engine *engine, struct rc_record *
     struct rc_change *all = rc_alloc(engine->turn.arena, n * sizeof *all);
     if (!all) return nomem(engine, err);
     memcpy(all, record->changes, record->nchanges * sizeof *all);
-    memcpy(all + record->nchanges, out->change, out->nchange * sizeof *all);
+    if (out->nchange) memcpy(all + record->nchanges, out->change, out->nchange * sizeof *all);
     record->changes = all;
     record->nchanges = n;
     return RC_OK;
@@ -130,8 +138,11 @@ static enum rc_status add_record(struct rc_engine *engine, struct rc_command *c,
 enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, const struct rc_ask *cause,
                                 const struct rc_out *out, struct rc_error *err)
 {
-    if (out->nchange == 0) return RC_OK;
-    enum rc_status status = touch(engine, hot, out->change[0].kind == RC_CHANGE_CREATE, err);
+    /* what a person did is on record, also where it changed nothing */
+    if (out->nchange == 0 && cause->kind != RC_MSG_ACTION) return RC_OK;
+    bool created = out->nchange && out->change[0].kind == RC_CHANGE_CREATE;
+    enum rc_status status = touch(engine, hot, created, err);
+    if (status == RC_OK && out->nchange == 0) status = note(engine, as_it_is(hot), err);
     for (uint32_t i = 0; status == RC_OK && i < out->nchange; i++)
         status = apply_one(engine, hot, &out->change[i], err);
     if (status != RC_OK) return status;

@@ -164,7 +164,7 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
 {
     struct errors errors = {list, nlist, 0};
     const struct flow *flow = flow_set_active(set, in->type);
-    struct rc_identity id = {.ns = in->ns, .subject = in->subject, .actor = in->actor};
+    struct rc_identity id = {.ns = in->ns, .subject = in->subject, .actor = in->actor, .generation = 1};
     struct rc_sha256 sha;
     *ret_nerrors = 1;
     if (!flow)
@@ -191,5 +191,19 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
         return rc_fail(nlist ? list : NULL, status, "the kernel gives no random numbers");
     }
     *ret = id;
+    return RC_OK;
+}
+
+enum rc_status rc_prepare_successor(const struct flow_set *set, const struct rc_command *original,
+                                    struct rc_submission *in, struct rc_arena *arena, struct rc_identity *ret,
+                                    struct rc_error *list, uint32_t nlist, uint32_t *ret_nerrors)
+{
+    in->ns = original->id.ns;
+    in->type = original->id.type;
+    in->key = original->id.key;
+    enum rc_status status = rc_prepare_submit(set, in, arena, ret, list, nlist, ret_nerrors);
+    if (status != RC_OK) return status;
+    ret->generation = original->id.generation + 1;
+    ret->original = (struct rc_link){original->id.seq, original->id.nonce};
     return RC_OK;
 }

@@ -18,6 +18,13 @@ RC_MUST enum rc_status rc_prepare_submit(const struct flow_set *, struct rc_subm
                                          struct rc_identity *ret, struct rc_error *errors, uint32_t nerrors,
                                          uint32_t *ret_nerrors);
 
+/* The same for a command that takes the place of `original`: its type, key and namespace; it is its successor on record.
+ * in: actor and subject of the original (the person who asks stands in the action); payload and refs as they shall be. */
+RC_MUST enum rc_status rc_prepare_successor(const struct flow_set *, const struct rc_command *original,
+                                            struct rc_submission *, struct rc_arena *,
+                                            struct rc_identity *ret, struct rc_error *errors,
+                                            uint32_t nerrors, uint32_t *ret_nerrors);
+
 /* Adds new versions and removals to a set; the result is in the arena and borrows the old set's parts. */
 RC_MUST enum rc_status rc_set_change(const struct flow_set *old, const struct rc_new_definition *added,
                                      uint32_t nadded, const struct rc_definition *removed, uint32_t nremoved,

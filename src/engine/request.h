@@ -35,6 +35,9 @@ struct rc_request {
             uint64_t seq;
             uint32_t check; /* of the id: a wrong one is not found */
             struct rc_act act;
+            /* edit, and retry of what was rolled back: from rc_prepare_successor; in `arena`, which becomes the
+             * successor's. NULL otherwise */
+            struct rc_identity *successor;
         } act;
         struct {
             struct rc_new_definition *added;
@@ -50,5 +53,6 @@ struct rc_request {
     enum rc_status status;
     bool replayed;             /* submit: the command was there already; act: the action was done already */
     struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command */
+    struct rc_link successor;  /* act: what has taken the command's place; seq 0: nothing */
     struct rc_error error;
 };

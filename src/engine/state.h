@@ -231,6 +231,12 @@ RC_MUST enum rc_status rc_engine_reopen(struct rc_engine *,
                                         struct rc_error *);        /* the store, and memory with it */
 void rc_engine_fault(struct rc_engine *, const struct rc_error *); /* a fact that cannot be taken in */
 
+/* submit.c: makes the request's memory that of a new command, which gets the next number; it is in the cache then. NULL: out of memory.
+ * Should the unit fail, it is taken back; next_seq moves on where it does not. */
+struct rc_hot *rc_submit_adopt(struct rc_engine *, struct rc_request *, struct rc_identity *);
+/* submit.c: the last generation of the key of `id`; RC_NOT_FOUND. */
+RC_MUST enum rc_status rc_engine_last_of_key(struct rc_engine *, const struct rc_identity *id,
+                                             struct rc_hot **ret, struct rc_error *);
 /* submit.c: the command is not made; its memory is the request's again. */
 void rc_submit_take_back(struct rc_engine *, struct rc_hot *);
 

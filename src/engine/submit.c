@@ -1,4 +1,5 @@
-/* A submission as a unit: same key and payload is the same command, another payload is a conflict, a new key is a new command. */
+/* A submission as a unit: same key and payload is the same command, another payload is a conflict, a new key is a new command. So is a key
+ * that the flow lets be used again: the next generation. */
 #include "engine/state.h"
 
 void rc_outline_of(const struct rc_command *c, struct rc_outline *ret)
@@ -11,26 +12,29 @@ void rc_outline_of(const struct rc_command *c, struct rc_outline *ret)
                                .changed = c->changed};
 }
 
-/* The key was used before. */
-static void repeat(struct rc_engine *engine, struct rc_request *request, uint64_t seq,
-                   struct rc_h128 payload_hash)
+/* The key was used before, last by `hot`. A payload that a person has edited since is the same submission still: the originals are
+ * asked, too. */
+static void repeat(struct rc_engine *engine, struct rc_request *request, struct rc_hot *hot)
 {
-    struct rc_hot *hot;
-    request->status = rc_engine_command(engine, seq, &hot, &request->error);
-    if (request->status != RC_OK) return;
     rc_outline_of(&hot->command, &request->command);
     request->replayed = true;
-    if (!rc_h128_eq(payload_hash, request->u.submit.payload_hash))
-        request->status =
-            rc_fail(&request->error, RC_KEY_CONFLICT,
-                    "the key '%.*s' belongs to a command with another payload; nothing was stored",
-                    RC_SV_ARG(request->u.submit.key));
+    for (uint32_t i = 0; !rc_h128_eq(hot->command.id.payload_hash, request->u.submit.payload_hash); i++) {
+        struct rc_link original = hot->command.id.original;
+        if (!original.seq || i == RC_MAX_ORIGINALS) {
+            request->status =
+                rc_fail(&request->error, RC_KEY_CONFLICT,
+                        "the key '%.*s' belongs to a command with another payload; nothing was stored",
+                        RC_SV_ARG(request->u.submit.key));
+            return;
+        }
+        request->status = rc_engine_command(engine, original.seq, &hot, &request->error);
+        if (request->status != RC_OK) return;
+    }
+    rc_outline_of(&hot->command, &request->command);
 }
 
-/* Makes the request's memory that of a command. */
-static struct rc_hot *adopt(struct rc_engine *engine, struct rc_request *request)
+struct rc_hot *rc_submit_adopt(struct rc_engine *engine, struct rc_request *request, struct rc_identity *id)
 {
-    struct rc_identity *id = &request->u.submit;
     struct rc_hot *hot = RC_NEW(request->arena, struct rc_hot);
     id->seq = engine->next_seq;
     id->created = engine->turn.now;
@@ -38,7 +42,10 @@ static struct rc_hot *adopt(struct rc_engine *engine, struct rc_request *request
     hot->arena = request->arena;
     hot->command.id = *id;
     hot->command.flow = flow_set_version(rc_engine_set(engine), id->flow);
-    return hot->command.flow && rc_cache_add(&engine->cache, hot) == RC_OK ? hot : NULL;
+    if (!hot->command.flow || rc_cache_add(&engine->cache, hot) != RC_OK) return NULL;
+    hot->request = request;
+    request->arena = NULL;
+    return hot;
 }
 
 void rc_submit_take_back(struct rc_engine *engine, struct rc_hot *hot)
@@ -49,13 +56,11 @@ void rc_submit_take_back(struct rc_engine *engine, struct rc_hot *hot)
 
 static void create(struct rc_engine *engine, struct rc_request *request)
 {
-    struct rc_hot *hot = adopt(engine, request);
+    struct rc_hot *hot = rc_submit_adopt(engine, request, &request->u.submit);
     if (!hot) {
         request->status = rc_fail(&request->error, RC_NOMEM, "out of memory");
         return;
     }
-    hot->request = request;
-    request->arena = NULL;
     struct rc_identity *identity = rc_copy(engine->turn.arena, &hot->command.id, sizeof *identity);
     struct rc_ask ask = rc_engine_ask(engine, RC_MSG_SUBMIT,
                                       (struct rc_addr){.agg = RC_AGG_COMMAND, .id = hot->command.id.seq});
@@ -70,24 +75,35 @@ static void create(struct rc_engine *engine, struct rc_request *request)
     rc_outline_of(&hot->command, &request->command);
 }
 
+enum rc_status rc_engine_last_of_key(struct rc_engine *engine, const struct rc_identity *id,
+                                     struct rc_hot **ret, struct rc_error *err)
+{
+    struct rc_key_match match;
+    *ret = rc_cache_find_key(&engine->cache, id->ns, id->type, id->key);
+    if (*ret) return RC_OK;
+    enum rc_status status = rc_read_key(engine->reader, id->ns, id->type, id->key, &match, err);
+    return status == RC_OK ? rc_engine_command(engine, match.seq, ret, err) : status;
+}
+
 void rc_request_submit(struct rc_engine *engine, struct rc_request *request)
 {
-    const struct rc_identity *id = &request->u.submit;
-    const struct rc_hot *hot = rc_cache_find_key(&engine->cache, id->ns, id->type, id->key);
-    struct rc_key_match match;
-    if (hot) {
-        repeat(engine, request, hot->command.id.seq, hot->command.id.payload_hash);
+    struct rc_identity *id = &request->u.submit;
+    struct rc_hot *last = NULL;
+    enum rc_status status = rc_engine_last_of_key(engine, id, &last, &request->error);
+    if (status != RC_OK && status != RC_NOT_FOUND) {
+        request->status = status;
         return;
     }
-    enum rc_status status = rc_read_key(engine->reader, id->ns, id->type, id->key, &match, &request->error);
-    if (status == RC_OK)
-        repeat(engine, request, match.seq, match.payload_hash);
-    else if (status != RC_NOT_FOUND)
-        request->status = status;
-    else if (!engine->room)
+    const struct flow *flow = flow_set_version(rc_engine_set(engine), id->flow);
+    if (last && !(flow && rc_command_frees_key(&last->command, flow, engine->turn.now))) {
+        repeat(engine, request, last);
+        return;
+    }
+    id->generation = last ? last->command.id.generation + 1 : 1;
+    if (engine->room)
+        create(engine, request);
+    else
         request->status =
             rc_fail(&request->error, RC_FULL,
                     "the disk is full: no new work is taken on; what is there can be read and settled");
-    else
-        create(engine, request);
 }

@@ -17,6 +17,9 @@ enum flow_kind { FLOW_LINEAR = 1, FLOW_CALL = 6 };
 enum flow_backoff { FLOW_CONSTANT, FLOW_LINEARLY, FLOW_EXPONENTIAL };
 enum flow_jitter { FLOW_NO_JITTER, FLOW_FULL_JITTER, FLOW_EQUAL_JITTER };
 enum flow_on_failure { FLOW_KEEP, FLOW_ROLL_BACK, FLOW_REVIEW };
+/* When a key may be used again, as a new generation: never; when its last command has ended in one of some states; some
+ * time after it has ended. */
+enum flow_key_reuse { FLOW_KEY_NEVER, FLOW_KEY_AFTER_END, FLOW_KEY_AFTER };
 
 /* Delay before try n+1 (n from 1): constant: delay; linear: n × delay; exponential: 2^(n-1) × delay; capped
  * by max_delay; then jitter: full: uniform in [0, d]; equal: uniform in [d/2, d]. Both limits hold; whichever
@@ -116,6 +119,9 @@ struct flow {
     struct rc_h128 digest;             /* of the definition's text */
     const struct flow_schema *payload; /* NULL: anything */
     flow_site key;                     /* 0: the caller must send one */
+    uint8_t key_reuse;                 /* enum flow_key_reuse */
+    uint32_t key_states;               /* FLOW_KEY_AFTER_END: bit 1 << n for state n of spec/states.def */
+    rc_us key_after;                   /* FLOW_KEY_AFTER */
     const struct flow_ref *refs;
     uint16_t nrefs;
     uint8_t on_failure; /* enum flow_on_failure */

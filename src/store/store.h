@@ -76,7 +76,9 @@ struct rc_work_move { /* phase none or open: no row on that side */
 /* A command that the batch touches, once, with what its row becomes. */
 struct rc_touched {
     const struct rc_command *command; /* as it is after the batch */
-    bool created; /* its identity, refs and key go in too; the key must be free: the engine has asked */
+    bool
+        created; /* its identity, refs and key go in too; the key of a first generation must be free: the engine
+                     has asked */
     uint8_t state_before;
     bool in_flight_before, in_flight;
     const struct rc_work_move *moves;
@@ -133,7 +135,7 @@ struct rc_key_match {
     uint64_t seq, nonce;
     struct rc_h128 payload_hash;
 };
-/* The command behind (namespace, type, key); RC_NOT_FOUND. */
+/* The newest command behind (namespace, type, key): the last generation of the key; RC_NOT_FOUND. */
 RC_MUST enum rc_status rc_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
                                    struct rc_key_match *ret, struct rc_error *);
 

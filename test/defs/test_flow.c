@@ -1,6 +1,11 @@
 /* Every field of a flow but its steps, right and wrong. */
 #include "kit.h"
 
+enum {
+#define RC_COMMAND_STATE(code, slug, ended, text) code,
+#include "states.def"
+};
+
 #define STEPS "steps:\n  - id: a\n    call: d\n    with: { method: POST, path: /p }\n"
 
 static const struct {
@@ -30,12 +35,24 @@ static const struct {
      "f.yaml:3:1: field 'confirm' is not supported in this version"},
     {"description", "flow: f\ndescription: [a]\n" STEPS, "f.yaml:2:14: must be text, not a list"},
     {"description is nothing", "flow: f\ndescription:\n" STEPS, "f.yaml:2:13: must be text, not nothing"},
-    {"key_reuse", "flow: f\nkey_reuse: after_end\n" STEPS,
-     "f.yaml:2:12: 'after_end' is not supported in this version"},
-    {"key_reuse after", "flow: f\nkey_reuse: { after: 30d }\n" STEPS,
-     "f.yaml:2:12: only 'key_reuse: never' is supported in this version"},
     {"key_reuse word", "flow: f\nkey_reuse: nver\n" STEPS,
-     "f.yaml:2:12: 'nver' is none of never; did you mean 'never'?"},
+     "f.yaml:2:12: 'nver' is none of never, after_end; did you mean 'never'?"},
+    {"key_reuse twice", "flow: f\nkey_reuse: { after: 30d, after_end: [completed] }\n" STEPS,
+     "f.yaml:2:12: say either 'after_end' or 'after'"},
+    {"key_reuse of nothing", "flow: f\nkey_reuse: {}\n" STEPS,
+     "f.yaml:2:12: say either 'after_end' or 'after'"},
+    {"key_reuse unknown", "flow: f\nkey_reuse: { afer: 30d }\n" STEPS,
+     "f.yaml:2:14: unknown field 'afer'; did you mean 'after'?"},
+    {"key_reuse after what", "flow: f\nkey_reuse: { after: soon }\n" STEPS,
+     "f.yaml:2:21: 'soon' is no span of time: write a number and us, ms, s, m, h or d, like 30s or 1h30m"},
+    {"key_reuse no states", "flow: f\nkey_reuse: { after_end: [] }\n" STEPS,
+     "f.yaml:2:25: name at least one state"},
+    {"key_reuse no list", "flow: f\nkey_reuse: { after_end: completed }\n" STEPS,
+     "f.yaml:2:25: must be a list of states in which a command has ended, not text"},
+    {"key_reuse state that has not ended", "flow: f\nkey_reuse: { after_end: [completed, failed] }\n" STEPS,
+     "f.yaml:2:37: 'failed' is no state in which a command has ended"},
+    {"key_reuse misspelt", "flow: f\nkey_reuse: { after_end: [canceled] }\n" STEPS,
+     "f.yaml:2:26: 'canceled' is no state in which a command has ended; did you mean 'cancelled'?"},
     {"key", "flow: f\nkey: [a]\n" STEPS, "f.yaml:2:6: must be text or a single value, not a list"},
     {"key is nothing", "flow: f\nkey: ~\n" STEPS, "f.yaml:2:6: must be text, not nothing"},
     {"key of a map",
@@ -137,6 +154,28 @@ static void test_every_field(void **state)
     assert_false(cel_prog_reads(flow->sites[flow->key].prog, FLOW_ROOT_COMMAND));
 }
 
+static void test_key_reuse(void **state)
+{
+    struct kit *kit = *state;
+    const struct flow *flow = kit_flow(kit, "flow: f\nkey_reuse: never\n" STEPS);
+    assert_int_equal(flow->key_reuse, FLOW_KEY_NEVER);
+    flow = kit_flow(kit, "flow: f\nkey_reuse: after_end\n" STEPS);
+    assert_int_equal(flow->key_reuse, FLOW_KEY_AFTER_END);
+    static const uint32_t bit[] = {
+#define RC_COMMAND_STATE(code, slug, ended, text) (uint32_t) ended << code,
+#include "states.def"
+    };
+    uint32_t ended = 0;
+    for (unsigned i = 0; i < sizeof bit / sizeof *bit; i++) ended |= bit[i];
+    assert_int_equal(flow->key_states, ended);
+    flow = kit_flow(kit, "flow: f\nkey_reuse: { after_end: [cancelled, rolled_back] }\n" STEPS);
+    assert_int_equal(flow->key_reuse, FLOW_KEY_AFTER_END);
+    assert_int_equal(flow->key_states, 1u << RC_CANCELLED | 1u << RC_ROLLED_BACK);
+    flow = kit_flow(kit, "flow: f\nkey_reuse: { after: 30d }\n" STEPS);
+    assert_int_equal(flow->key_reuse, FLOW_KEY_AFTER);
+    assert_true(flow->key_after == RC_SECONDS(30 * 86400));
+}
+
 static void test_limits(void **state)
 {
     struct kit *kit = *state;
@@ -187,8 +226,8 @@ static void test_sites(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        KIT_TEST(test_wrong),       KIT_TEST(test_pointer), KIT_TEST(test_defaults),
-        KIT_TEST(test_every_field), KIT_TEST(test_limits),  KIT_TEST(test_sites),
+        KIT_TEST(test_wrong),     KIT_TEST(test_pointer), KIT_TEST(test_defaults), KIT_TEST(test_every_field),
+        KIT_TEST(test_key_reuse), KIT_TEST(test_limits),  KIT_TEST(test_sites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,9 @@
 enum {
     WALK_FLOWS = 4,
     WALK_STEPS = 4,
-    WALK_KEYS = 4, /* keys of a flow */
-    WALK_COMMANDS = WALK_FLOWS * WALK_KEYS,
+    WALK_KEYS = 4,        /* keys of a flow */
+    WALK_SUCCESSORS = 16, /* that people ask for, at most */
+    WALK_COMMANDS = WALK_FLOWS * WALK_KEYS + WALK_SUCCESSORS,
     WALK_ACTIONS = 2048,
     WALK_DEPENDENCIES = 2,
     WALK_TEXT = 16 << 10
@@ -94,8 +95,8 @@ struct walk_request { /* on its way */
 struct walk_counts {
     uint32_t turns, commands, left, answers, doubled, crashes, crashes_in_turn, drains, refused_starts, full,
         io, unknown_kept, unknown_lost, apart, shut, nomem, defined, gone, replayed, conflicts, stale,
-        act_done[RC_ACTIONS], act_refused[RC_ACTIONS], act_replayed, state[RC_STATES], step[RC_STEP_STATES],
-        purpose[RC_PURPOSES], why[RC_WHYS], lies;
+        act_done[RC_ACTIONS], act_refused[RC_ACTIONS], act_replayed, replaced, state[RC_STATES],
+        step[RC_STEP_STATES], purpose[RC_PURPOSES], why[RC_WHYS], lies;
 };
 
 struct walk {
@@ -125,7 +126,7 @@ struct walk {
     struct walk_request request[64];
     uint32_t nrequests;
     struct walk_action action[WALK_ACTIONS];
-    uint32_t nactions;
+    uint32_t nactions, nsuccessors;
     rc_us latest; /* record */
     struct rc_arena *scratch, *rows;
     struct walk_counts *counts;

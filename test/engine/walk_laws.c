@@ -278,6 +278,27 @@ static void laws_of_truth(struct walk *walk, const struct walk_seen *seen)
     }
 }
 
+/* A command whose place was taken: both were written at once, and nothing of it stands outside beside its successor's doing. */
+static void laws_of_successor(struct walk *walk, const struct walk_seen *seen)
+{
+    const struct rc_command *c = &seen->c;
+    uint64_t next = c->successor.seq;
+    walk->counts->replaced++;
+    LAW(rc_state_ended(c->state), "Y1 what was replaced has ended", "command %llu", ULL(c->id.seq));
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        LAW(!walk_happens(walk, c->id.seq, i, false) || walk_happens(walk, c->id.seq, i, true) ||
+                seen->side[i][0].lied || seen->side[i][1].lied ||
+                flow_nothing_to_undo(&rc_node_step(c, i)->call),
+            "Y2 what was replaced has left nothing behind", "command %llu, step %u", ULL(c->id.seq), i);
+    if (next > WALK_COMMANDS) return;
+    walk_observe(walk, next);
+    const struct rc_command *successor = &walk->seen[next].c;
+    LAW(successor->rev && successor->id.original.seq == c->id.seq &&
+            successor->id.nonce == c->successor.nonce && successor->id.generation == c->id.generation + 1 &&
+            rc_sv_eq(successor->id.key, c->id.key),
+        "Y3 original and successor are written in one commit", "command %llu", ULL(c->id.seq));
+}
+
 void walk_observe(struct walk *walk, uint64_t seq)
 {
     struct rc_reader *reader;
@@ -306,6 +327,7 @@ void walk_observe(struct walk *walk, uint64_t seq)
     }
     for (uint32_t i = 0; i < n && !walk->broken; i++) see_record(walk, seen, &records[i]);
     if (n && !walk->broken) laws_of_truth(walk, seen);
+    if (n && !walk->broken && seen->c.successor.seq) laws_of_successor(walk, seen);
     if (arena == walk->scratch) rc_arena_reset(arena);
 }
 
@@ -360,8 +382,10 @@ static void laws_of_rows(struct walk *walk, struct rc_reader *reader)
                 rows[i].in_flight == rc_command_in_flight(c) && rows[i].changed == c->changed,
             "R2 the row of a command is what its history says", "command %llu", ULL(c->id.seq));
         for (uint32_t k = 0; k < i; k++)
-            LAW(!rc_sv_eq(rows[i].key, rows[k].key) || !rc_sv_eq(rows[i].type, rows[k].type),
-                "R3 a key has one command", "commands %llu and %llu", ULL(rows[i].seq), ULL(rows[k].seq));
+            LAW(!rc_sv_eq(rows[i].key, rows[k].key) || !rc_sv_eq(rows[i].type, rows[k].type) ||
+                    (walk->seen[rows[k].seq].c.id.generation > c->id.generation && rc_state_ended(c->state)),
+                "R3 a key has one command, but for those that were replaced", "commands %llu and %llu",
+                ULL(rows[i].seq), ULL(rows[k].seq));
     }
     if (!walk->broken && high.high_water > walk->latest) walk->latest = high.high_water;
 }
@@ -401,7 +425,7 @@ static void laws_of_next_move(struct walk *walk, const struct rc_command *c)
 {
     bool moves = rc_state_ended(c->state);
     for (uint32_t i = 0; i < c->nnodes; i++) moves |= c->node[i].phase != RC_PHASE_NONE;
-    for (unsigned i = 0; !moves && i < RC_ACTIONS; i++)
+    for (unsigned i = 0; !moves && i < RC_ACTION_ASSIGN; i++) /* what people write moves nothing */
         moves = rc_command_allows(c, (enum rc_action)i).allowed;
     LAW(moves, "N1 every command has a next move", "command %llu", ULL(c->id.seq));
     bool live = false;
@@ -473,6 +497,13 @@ void walk_laws_of_turn(struct walk *walk)
 
 /* ---- replies -------------------------------------------------------------------------------------------------------- */
 
+/* Whether a person has put `seq` in the place of `original`, perhaps in steps. */
+static bool takes_place_of(const struct walk *walk, uint64_t seq, uint64_t original)
+{
+    while (seq && seq <= WALK_COMMANDS && seq != original) seq = walk->seen[seq].c.id.original.seq;
+    return seq == original;
+}
+
 static void laws_of_submission(struct walk *walk, const struct walk_request *sent)
 {
     const struct rc_request *request = sent->request;
@@ -490,8 +521,8 @@ static void laws_of_submission(struct walk *walk, const struct walk_request *sen
     LAW(seen->c.rev && rc_sv_is(seen->c.id.type, type) && rc_sv_is(seen->c.id.key, key) &&
             request->command.nonce == seen->c.id.nonce,
         "A1 what is acknowledged is there", "command %llu", ULL(seq));
-    LAW(!told || told == seq, "A2 a key is one command for ever", "commands %llu and %llu", ULL(told),
-        ULL(seq));
+    LAW(!told || told == seq || takes_place_of(walk, seq, told) || takes_place_of(walk, told, seq),
+        "A2 a key is one command for ever", "commands %llu and %llu", ULL(told), ULL(seq));
     LAW(rc_h128_eq(sent->payload_hash, seen->payload_hash) != conflict,
         "A3 another payload is a conflict, the same is not", "command %llu", ULL(seq));
     LAW(conflict || request->replayed || (seen->c.id.nonce == sent->nonce), "A4 what is new is what was sent",

@@ -145,6 +145,22 @@ static enum rc_status do_crash(struct world *world, struct rc_error *err)
     return status;
 }
 
+/* With another payload where the story gives one. */
+static enum rc_status make_successor(struct world *world, struct rc_sv args, struct rc_identity *ret,
+                                     struct rc_error *err)
+{
+    const struct rc_command *c = &world->command;
+    struct rc_submission in = {.actor = c->id.actor, .payload = c->id.payload};
+    uint32_t n;
+    enum rc_status status = args.n ? rc_json_parse(args, world->arena, &in.payload, err) : RC_OK;
+    if (status == RC_OK) status = rc_prepare_successor(world->set, c, &in, world->arena, ret, err, 1, &n);
+    if (status != RC_OK) return status;
+    ret->seq = c->id.seq + 1;
+    ret->nonce = c->id.nonce + 1;
+    ret->created = world->now;
+    return RC_OK;
+}
+
 static enum rc_status do_action(struct world *world, enum rc_action action, struct rc_sv args,
                                 struct rc_error *err)
 {
@@ -155,6 +171,18 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         for (unsigned i = 1; i < sizeof verdicts / sizeof *verdicts; i++)
             if (rc_sv_is(verdict, verdicts[i])) act.verdict = (uint8_t)i;
     }
+    struct rc_identity successor;
+    enum rc_status status = RC_OK;
+    if (action == RC_ACTION_ASSIGN) act.owner = word(&args);
+    if (action == RC_ACTION_DUE && args.n) {
+        rc_us span;
+        if (!rc_parse_span(word(&args), &span)) return bad_event(err);
+        act.due = world->now + span;
+    }
+    bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK;
+    if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &successor, err);
+    if (action == RC_ACTION_EDIT || whole) act.successor = &successor;
+    if (status != RC_OK) return status;
     act.step = word(&args);
     act.external_id = word(&args);
     struct rc_ask ask = world_ask(world, RC_MSG_ACTION, 0);
@@ -182,11 +210,8 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "wait")) return do_wait(world, line, err);
     if (rc_sv_is(event, "crash")) return do_crash(world, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
-    if (rc_sv_is(event, "retry")) return do_action(world, RC_ACTION_RETRY, line, err);
-    if (rc_sv_is(event, "check")) return do_action(world, RC_ACTION_CHECK, line, err);
-    if (rc_sv_is(event, "cancel")) return do_action(world, RC_ACTION_CANCEL, line, err);
-    if (rc_sv_is(event, "rollback")) return do_action(world, RC_ACTION_ROLL_BACK, line, err);
-    if (rc_sv_is(event, "resolve")) return do_action(world, RC_ACTION_RESOLVE, line, err);
+    int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);
+    if (action >= 0) return do_action(world, (enum rc_action)action, line, err);
     if (!rc_sv_is(event, "explain")) return bad_event(err);
     tell_explanation(out, &world->command);
     return RC_OK;

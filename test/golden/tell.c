@@ -85,6 +85,14 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
         put_edge(out, rc_state_word(record->before.state).slug, rc_state_word(change->u.state).slug);
         rc_put_char(out, '\n');
         break;
+    case RC_CHANGE_OWNER: rc_put_format(out, "    owner: \"%.*s\"\n", RC_SV_ARG(change->u.owner)); break;
+    case RC_CHANGE_DUE:
+        rc_put_text(out, change->u.due ? "    to be settled" : "    no longer due");
+        if (change->u.due) put_from_now(out, "until", change->u.due, record->at);
+        rc_put_char(out, '\n');
+        break;
+    case RC_CHANGE_NOTES: rc_put_format(out, "    notes: %u\n", change->u.notes); break;
+    case RC_CHANGE_SUCCESSOR: rc_put_text(out, "    a successor takes its place\n"); break;
     case RC_CHANGE_GATE: break;
     }
 }

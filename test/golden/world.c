@@ -47,7 +47,7 @@ static void check_inverse(struct world *world, const struct rc_change *change)
 static void check_fold(struct world *world)
 {
     struct rc_command folded = {.flow = world->command.flow};
-    for (uint32_t i = 0; i < world->nhistory; i++)
+    for (uint32_t i = world->first; i < world->nhistory; i++)
         for (uint32_t k = 0; k < world->history[i].nchanges; k++)
             if (rc_command_apply(&folded, &world->history[i].changes[k], world->arena, NULL) != RC_OK)
                 world->broken = "the history does not fold";
@@ -62,6 +62,13 @@ static enum rc_status take(struct world *world, const struct rc_ask *ask, struct
                            struct rc_error *err)
 {
     struct rc_command *c = &world->command;
+    if (ask->kind == RC_MSG_SUBMIT && c->nnodes && ask->to.id != c->id.seq) { /* the story goes on with the successor */
+        if (ask->u.submit->generation != c->id.generation + 1 || !rc_state_ended(c->state))
+            world->broken = "a successor begins before its original is settled";
+        world->identity = *ask->u.submit;
+        world->first = world->nhistory;
+        *c = (struct rc_command){.flow = c->flow};
+    }
     enum rc_status status = rc_command_step(c, ask, world->set, world->arena, out, err);
     if (status != RC_OK || out->nchange == 0) return status;
     struct world_record *record = &world->history[world->nhistory++];

@@ -1,5 +1,5 @@
 #pragma once
-/* The smallest world around the core: one command, the gate of one dependency, a clock that the story sets. It delivers messages like the
+/* The smallest world around the core: one command (and then the successor that a person puts in its place), the gate of one dependency, a clock that the story sets. It delivers messages like the
  * engine (first in, first out), and checks on the way what must hold for every step: inverses take changes back, and folding the history
  * gives the state. */
 #include "core/core.h"
@@ -23,7 +23,7 @@ struct world {
     rc_us now;
     uint64_t seed;
     struct world_record *history;
-    uint32_t nhistory;
+    uint32_t nhistory, first;  /* first: where the present command's own history begins */
     struct rc_effect *effects; /* of the last event */
     uint32_t neffects;
     const char *broken; /* a law of the core that did not hold; NULL: all do */

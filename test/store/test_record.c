@@ -168,7 +168,6 @@ static void bad_changes_are_damage(void **state)
         "[[]]",
         "[[0]]",
         "[[8]]",
-        "[[9]]",
         "[[-1]]",
         "[[\"1\"]]",
         "[[1,0]]",
@@ -200,6 +199,14 @@ static void bad_changes_are_damage(void **state)
         "[[7,14]]",
         "[[7,0,0]]",
         "[[7],[1],[7,99]]",
+        "[[8]]",
+        "[[9,0,7]]",
+        "[[9,0,\"a\",0]]",
+        "[[10,0,\"soon\"]]",
+        "[[11,0,-1]]",
+        "[[12,0,-1,5]]",
+        "[[12,0,1,\"x\"]]",
+        "[[13]]",
         "[[2,99999999999999999999]]",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -209,6 +216,38 @@ static void bad_changes_are_damage(void **state)
         enum rc_status status = rc_get_changes(rc_sv_of(bad[i]), AT, arena, &changes, &n, &err);
         if (status != RC_DAMAGED) fail_msg("%s: %s", bad[i], rc_status_slug(status));
         assert_true(err.text[0] && n == 77 && !changes);
+    }
+}
+
+static void what_people_write_comes_back(void **state)
+{
+    (void)state;
+    const struct rc_change in[] = {
+        {.kind = RC_CHANGE_OWNER, .u.owner = RC_SV("olga \"o\"")},
+        {.kind = RC_CHANGE_OWNER},
+        {.kind = RC_CHANGE_DUE, .u.due = AT + 5},
+        {.kind = RC_CHANGE_DUE, .u.due = AT - 5},
+        {.kind = RC_CHANGE_DUE},
+        {.kind = RC_CHANGE_NOTES, .u.notes = UINT32_MAX},
+        {.kind = RC_CHANGE_SUCCESSOR, .u.successor = {INT64_MAX, UINT64_MAX}},
+        {.kind = RC_CHANGE_SUCCESSOR, .u.successor = {1, UINT64_C(1) << 63}},
+    };
+    enum { N = sizeof in / sizeof *in };
+    struct rc_buf buf = rc_buf_in(arena, 1000);
+    struct rc_change *out = NULL;
+    uint32_t n = 0;
+    rc_put_changes(&buf, in, N, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(n, N);
+    for (uint32_t i = 0; i < N; i++) {
+        assert_int_equal(out[i].kind, in[i].kind);
+        assert_int_equal(out[i].at, 0);
+        if (in[i].kind == RC_CHANGE_OWNER) assert_true(rc_sv_eq(out[i].u.owner, in[i].u.owner));
+        if (in[i].kind == RC_CHANGE_DUE) assert_true(out[i].u.due == in[i].u.due);
+        if (in[i].kind == RC_CHANGE_NOTES) assert_true(out[i].u.notes == in[i].u.notes);
+        if (in[i].kind != RC_CHANGE_SUCCESSOR) continue;
+        assert_true(out[i].u.successor.seq == in[i].u.successor.seq);
+        assert_true(out[i].u.successor.nonce == in[i].u.successor.nonce);
     }
 }
 
@@ -339,7 +378,9 @@ static void bad_causes_are_damage(void **state)
         {RC_MSG_RESULT, "{\"status\":-1}"},
         {RC_MSG_RESULT, "{\"error\":7}"},
         {RC_MSG_ACTION, "7"},
-        {RC_MSG_ACTION, "{\"action\":5}"},
+        {RC_MSG_ACTION, "{\"action\":10}"},
+        {RC_MSG_ACTION, "{\"owner\":5}"},
+        {RC_MSG_ACTION, "{\"due\":\"soon\"}"},
         {RC_MSG_ACTION, "{\"action\":\"retry\"}"},
         {RC_MSG_ACTION, "{\"verdict\":4}"},
         {RC_MSG_ACTION, "{\"reason\":[]}"},
@@ -362,6 +403,7 @@ int main(void)
         RUN(what_is_empty_is_left_out),
         RUN(random_nodes_come_back),
         RUN(bad_changes_are_damage),
+        RUN(what_people_write_comes_back),
         RUN(memory_that_is_missing_is_no_damage),
         RUN(results_come_back_without_their_body),
         RUN(actions_come_back),

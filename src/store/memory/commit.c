@@ -48,6 +48,8 @@ static struct mem_command *new_command(const struct rc_identity *id, struct rc_s
     command->flow = id->flow;
     command->created = id->created;
     command->payload_hash = id->payload_hash;
+    command->generation = id->generation;
+    command->original = id->original;
     command->ns = put_text(&at, id->ns);
     command->type = put_text(&at, id->type);
     command->key = put_text(&at, id->key);
@@ -89,7 +91,8 @@ static enum rc_status stage_created(struct staging *staging, const struct rc_ide
                                     struct mem_command **ret, struct rc_error *err)
 {
     if (rc_map_get(&staging->disk->by_seq, id->seq)) return contradicts(id->seq, "it is there already", err);
-    if (mem_find_key(staging->disk, mem_key_hash(id->ns, id->type, id->key), id->ns, id->type, id->key))
+    if (id->generation <= 1 && /* a later use of the key: the one before is there, surely */
+        mem_find_key(staging->disk, mem_key_hash(id->ns, id->type, id->key), id->ns, id->type, id->key))
         return contradicts(id->seq, "its key is taken", err);
     rc_arena_reset(staging->arena);
     struct rc_sv refs = {0};

@@ -19,6 +19,8 @@ struct mem_command {
     uint32_t rev;
     rc_us created, changed;
     struct rc_h128 payload_hash;
+    uint32_t generation;
+    struct rc_link original;
     struct rc_sv ns, type, key, subject, actor, refs; /* texts stand behind the struct; refs as JSON */
     uint64_t key_hash;
     struct mem_command *same_key; /* others with this key_hash */

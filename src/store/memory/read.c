@@ -14,11 +14,12 @@ uint64_t mem_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key)
 struct mem_command *mem_find_key(const struct rc_memory_disk *disk, uint64_t hash, struct rc_sv ns,
                                  struct rc_sv type, struct rc_sv key)
 {
-    struct mem_command *command = rc_map_get(&disk->by_key, hash);
-    while (command &&
-           !(rc_sv_eq(command->key, key) && rc_sv_eq(command->type, type) && rc_sv_eq(command->ns, ns)))
-        command = command->same_key;
-    return command;
+    struct mem_command *newest = NULL;
+    for (struct mem_command *command = rc_map_get(&disk->by_key, hash); command; command = command->same_key)
+        if (rc_sv_eq(command->key, key) && rc_sv_eq(command->type, type) && rc_sv_eq(command->ns, ns) &&
+            (!newest || command->seq > newest->seq))
+            newest = command;
+    return newest;
 }
 
 enum rc_status mem_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
@@ -43,6 +44,8 @@ static enum rc_status identity_of(const struct mem_command *command, struct rc_a
                                .flow = command->flow,
                                .created = command->created,
                                .payload_hash = command->payload_hash,
+                               .generation = command->generation,
+                               .original = command->original,
                                .ns = rc_copy_sv(arena, command->ns),
                                .type = rc_copy_sv(arena, command->type),
                                .key = rc_copy_sv(arena, command->key),

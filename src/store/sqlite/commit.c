@@ -235,6 +235,9 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
     sq_sv(&run, id->actor);
     sq_blob(&run, hash, sizeof hash);
     sq_sv_or_null(&run, refs);
+    sq_u64(&run, id->generation);
+    sq_u64(&run, id->original.seq);
+    sq_u64(&run, id->original.nonce);
     if (id->seq > writing->high.seq) writing->high.seq = id->seq;
     return sq_done(&run, "cannot write a command", err);
 }
@@ -256,7 +259,9 @@ static enum rc_status write_key(struct writing *writing, const struct rc_identit
 {
     uint64_t hash = sq_key_hash(id->ns, id->type, id->key);
     struct rc_key_match match;
-    enum rc_status status = sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL);
+    bool first = id->generation <= 1; /* a later use of the key: the one before is there, surely */
+    enum rc_status status =
+        first ? sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL) : RC_NOT_FOUND;
     if (status == RC_OK) return contradicts(writing, id->seq, "its key is taken", err);
     if (status != RC_NOT_FOUND) return rc_fail(err, status, "%s: cannot look up a key", writing->conn->path);
     if (sq_keys_add(writing->conn->keys, hash, id->seq) != RC_OK)

@@ -7,7 +7,8 @@
 
 /* Columns of command rows, in the order that list.c and read.c read them. */
 #define COMMAND_COLUMNS                                                                                      \
-    "nonce, flow, created, ns, type, key, subject, actor, payload_hash, refs, rev, first, last"
+    "nonce, flow, created, ns, type, key, subject, actor, payload_hash, refs, rev, first, last,"             \
+    " generation, original, original_nonce"
 #define ROW_COLUMNS "seq, nonce, flow, state, in_flight, rev, created, changed, ns, type, key, actor, refs"
 #define DEF_COLUMNS "id, kind, active, version, name, text, source, digest, at"
 
@@ -22,8 +23,8 @@ static const char *const sql[SQ_STATEMENTS] = {
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_COMMAND_ADD] =
         "INSERT INTO command (seq, rev, state, in_flight, first, last, flow, created, changed, nonce, ns,"
-        " type, key, subject, actor, payload_hash, refs)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " type, key, subject, actor, payload_hash, refs, generation, original, original_nonce)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_COMMAND_SET] =
         "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",

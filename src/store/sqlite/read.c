@@ -56,7 +56,9 @@ static enum rc_status identity_of(struct history *history, struct sq *run, struc
                                .nonce = sq_get_u64(run, 0),
                                .flow = sq_get_u64(run, 1),
                                .created = sq_get_u64(run, 2),
-                               .payload_hash = sq_h128(sq_get_sv(run, 8))};
+                               .payload_hash = sq_h128(sq_get_sv(run, 8)),
+                               .generation = (uint32_t)sq_get_u64(run, 13),
+                               .original = {sq_get_u64(run, 14), sq_get_u64(run, 15)}};
     history->rev = (uint32_t)sq_get_u64(run, 10);
     history->first = sq_get_u64(run, 11);
     history->last = sq_get_u64(run, 12);

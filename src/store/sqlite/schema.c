@@ -42,7 +42,10 @@ static const char tables[] =
     " subject TEXT NOT NULL,"
     " actor TEXT NOT NULL,"
     " payload_hash BLOB NOT NULL,"
-    " refs TEXT"
+    " refs TEXT,"
+    " generation INTEGER NOT NULL," /* which use of its key */
+    " original INTEGER NOT NULL,"   /* the command whose place it takes, and its nonce; 0: none */
+    " original_nonce INTEGER NOT NULL"
     ") STRICT;"
     /* completed commands are nearly all there are, and are found by going back from the newest */
     "CREATE INDEX command_open ON command (state, in_flight, seq) WHERE state <> 11 OR in_flight;"
@@ -117,6 +120,10 @@ static const struct word words[] = {
     {"change", RC_CHANGE_FAULT, "fault", "last error of a step"},
     {"change", RC_CHANGE_MODE, "mode", "where the command is heading"},
     {"change", RC_CHANGE_STATE, "state", "state of the command"},
+    {"change", RC_CHANGE_OWNER, "owner", "who looks after the command"},
+    {"change", RC_CHANGE_DUE, "due", "until when it should be settled"},
+    {"change", RC_CHANGE_NOTES, "note", "how many notes people have left"},
+    {"change", RC_CHANGE_SUCCESSOR, "successor", "the command that takes its place"},
 };
 
 static enum rc_status read_version(struct sq_conn *conn, uint32_t *ret, struct rc_error *err)
