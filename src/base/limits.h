@@ -20,6 +20,8 @@ enum {
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
     RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
+    RC_MAX_NAMESPACES = 1000,     /* namespaces of one store */
+    RC_MAX_TOKENS = 10000,        /* tokens of one store, dead ones included */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */

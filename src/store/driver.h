@@ -15,6 +15,10 @@ struct rc_driver {
     enum rc_status (*define)(struct rc_store *, struct rc_definition *added, uint32_t nadded,
                              const struct rc_definition *removed, uint32_t nremoved, rc_us now,
                              struct rc_error *);
+    enum rc_status (*access)(struct rc_store *, const struct rc_access_change *, rc_us now,
+                             struct rc_error *);
+    enum rc_status (*tokens_used)(struct rc_store *, const struct rc_token_use *, uint32_t n,
+                                  struct rc_error *);
     enum rc_status (*reader_open)(struct rc_store *, struct rc_reader **ret, struct rc_error *);
     void (*reader_close)(struct rc_reader *);
     void (*close)(struct rc_store *);
@@ -36,6 +40,11 @@ struct rc_driver {
     enum rc_status (*counts)(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
     enum rc_status (*definitions)(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                   uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*namespaces)(struct rc_reader *, struct rc_arena *, struct rc_namespace **ret,
+                                 uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*usage)(struct rc_reader *, struct rc_sv ns, struct rc_usage *ret, struct rc_error *);
+    enum rc_status (*tokens)(struct rc_reader *, struct rc_arena *, struct rc_token **ret, uint32_t *ret_n,
+                             struct rc_error *);
     enum rc_status (*definition)(struct rc_reader *, uint64_t id, struct rc_arena *,
                                  struct rc_definition *ret, struct rc_error *);
     enum rc_status (*high)(struct rc_reader *, struct rc_high *ret, struct rc_error *);

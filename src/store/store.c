@@ -93,6 +93,42 @@ enum rc_status rc_store_define(struct rc_store *store, struct rc_definition *add
     return settle(store, store->driver->define(store, added, nadded, removed, nremoved, now, err));
 }
 
+/* What no implementation can keep. */
+static bool sound_access(const struct rc_access_change *change)
+{
+    const struct rc_namespace *ns = &change->ns;
+    const struct rc_token *token = &change->token;
+    bool named = ns->name.n > 0 && ns->name.n <= RC_MAX_NAME;
+    switch ((enum rc_access_kind)change->kind) {
+    case RC_ACCESS_NAMESPACE_ADD:
+    case RC_ACCESS_NAMESPACE_SET: return named && ns->max_open <= INT64_MAX && ns->max_bytes <= INT64_MAX;
+    case RC_ACCESS_NAMESPACE_REMOVE: return named;
+    case RC_ACCESS_TOKEN_ADD:
+        return token->id && token->id <= INT64_MAX && token->subject.n > 0 &&
+               token->subject.n <= RC_MAX_ACTOR && token->author.n <= RC_MAX_ACTOR &&
+               token->role < RC_ROLES && token->expires <= INT64_MAX;
+    case RC_ACCESS_TOKEN_REVOKE: return true;
+    }
+    return false;
+}
+
+enum rc_status rc_store_access(struct rc_store *store, const struct rc_access_change *change, rc_us now,
+                               struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    if (status != RC_OK) return status;
+    if (!sound_access(change))
+        return rc_fail(err, RC_BUG, "the change of a namespace or token cannot be stored");
+    return settle(store, store->driver->access(store, change, now, err));
+}
+
+enum rc_status rc_store_tokens_used(struct rc_store *store, const struct rc_token_use *uses, uint32_t n,
+                                    struct rc_error *err)
+{
+    enum rc_status status = usable(store, err);
+    return status == RC_OK ? settle(store, store->driver->tokens_used(store, uses, n, err)) : status;
+}
+
 struct rc_reader *rc_store_self(struct rc_store *store)
 {
     return store->self;
@@ -189,6 +225,27 @@ enum rc_status rc_read_definition(struct rc_reader *reader, uint64_t id, struct 
 {
     enum rc_status status = usable(reader->store, err);
     return status == RC_OK ? reader->driver->definition(reader, id, arena, ret, err) : status;
+}
+
+enum rc_status rc_read_namespaces(struct rc_reader *reader, struct rc_arena *arena, struct rc_namespace **ret,
+                                  uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->namespaces(reader, arena, ret, ret_n, err) : status;
+}
+
+enum rc_status rc_read_usage(struct rc_reader *reader, struct rc_sv ns, struct rc_usage *ret,
+                             struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->usage(reader, ns, ret, err) : status;
+}
+
+enum rc_status rc_read_tokens(struct rc_reader *reader, struct rc_arena *arena, struct rc_token **ret,
+                              uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    return status == RC_OK ? reader->driver->tokens(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_high(struct rc_reader *reader, struct rc_high *ret, struct rc_error *err)

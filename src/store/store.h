@@ -41,6 +41,7 @@
  * OWNERSHIP. What goes in is borrowed for the call. What comes out lives in the caller's arena. Outputs are written on
  * RC_OK only, but for arrays that the caller gives: these may hold anything after a failure. */
 #include "core/core.h"
+#include "store/access.h"
 
 struct rc_store;
 struct rc_reader;
@@ -125,6 +126,19 @@ RC_MUST enum rc_status rc_store_define(struct rc_store *, struct rc_definition *
                                        const struct rc_definition *removed, uint32_t nremoved, rc_us now,
                                        struct rc_error *);
 
+/* ---- namespaces and tokens ---------------------------------------------------------------------------- */
+
+/* Changes one of them, in one durable commit. Statuses as rc_store_commit; a revocation is essential, the rest is not. And
+ * where nothing happens: RC_NOT_FOUND (no such namespace, also of a token that is to be bound to it; no such token),
+ * RC_IN_USE (add: the name is taken; remove: commands are stored in it, or tokens that work are bound to it, or it is
+ * "default"), RC_LIMIT (RC_MAX_NAMESPACES; RC_MAX_TOKENS, of which dead ones give way, oldest first). Revoking what is
+ * revoked is RC_OK. */
+RC_MUST enum rc_status rc_store_access(struct rc_store *, const struct rc_access_change *, rc_us now,
+                                       struct rc_error *);
+/* Notes when tokens were used, in a commit of its own; those that are not there any more are passed over. Never essential. */
+RC_MUST enum rc_status rc_store_tokens_used(struct rc_store *, const struct rc_token_use *, uint32_t n,
+                                            struct rc_error *);
+
 /* ---- reading: both kinds of handle -------------------------------------------------------------------- */
 
 /* The writer's own view as a reader: for the engine's loads. Valid as long as the store; not closed by the
@@ -188,6 +202,16 @@ RC_MUST enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *
 /* One definition by id. */
 RC_MUST enum rc_status rc_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *,
                                           struct rc_definition *ret, struct rc_error *);
+
+/* All namespaces, by name, with their usage. */
+RC_MUST enum rc_status rc_read_namespaces(struct rc_reader *, struct rc_arena *, struct rc_namespace **ret,
+                                          uint32_t *ret_n, struct rc_error *);
+/* The usage of one; all 0 where nothing was ever stored in it. */
+RC_MUST enum rc_status rc_read_usage(struct rc_reader *, struct rc_sv ns, struct rc_usage *ret,
+                                     struct rc_error *);
+/* All tokens, by the time when they were made. */
+RC_MUST enum rc_status rc_read_tokens(struct rc_reader *, struct rc_arena *, struct rc_token **ret,
+                                      uint32_t *ret_n, struct rc_error *);
 
 struct rc_high {
     uint64_t seq; /* highest seq that was ever given; 0: none */

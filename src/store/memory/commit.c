@@ -27,7 +27,7 @@ static enum rc_status nomem(struct rc_error *err)
     return rc_fail(err, RC_NOMEM, "out of memory");
 }
 
-static struct rc_sv put_text(char **at, struct rc_sv text)
+struct rc_sv mem_put_text(char **at, struct rc_sv text)
 {
     struct rc_sv copy = {*at, text.n};
     if (text.n) memcpy(*at, text.p, text.n);
@@ -50,12 +50,12 @@ static struct mem_command *new_command(const struct rc_identity *id, struct rc_s
     command->payload_hash = id->payload_hash;
     command->generation = id->generation;
     command->original = id->original;
-    command->ns = put_text(&at, id->ns);
-    command->type = put_text(&at, id->type);
-    command->key = put_text(&at, id->key);
-    command->subject = put_text(&at, id->subject);
-    command->actor = put_text(&at, id->actor);
-    command->refs = put_text(&at, refs);
+    command->ns = mem_put_text(&at, id->ns);
+    command->type = mem_put_text(&at, id->type);
+    command->key = mem_put_text(&at, id->key);
+    command->subject = mem_put_text(&at, id->subject);
+    command->actor = mem_put_text(&at, id->actor);
+    command->refs = mem_put_text(&at, refs);
     command->key_hash = mem_key_hash(id->ns, id->type, id->key);
     return command;
 }
@@ -145,8 +145,8 @@ static struct mem_record *new_record(const struct rc_stored *stored, uint64_t ch
     char *at = record->text;
     record->stored = *stored;
     record->stored.change = change;
-    record->stored.body = put_text(&at, stored->body);
-    record->stored.changes = put_text(&at, stored->changes);
+    record->stored.body = mem_put_text(&at, stored->body);
+    record->stored.changes = mem_put_text(&at, stored->changes);
     return record;
 }
 
@@ -300,8 +300,7 @@ static void publish(struct staging *staging)
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
 }
 
-/* The failure that a test has asked for, once. */
-static enum rc_status next_failure(struct mem_store *store, struct rc_error *err)
+enum rc_status mem_next_failure(struct mem_store *store, struct rc_error *err)
 {
     enum rc_status status = store->fail;
     store->fail = RC_OK;
@@ -311,7 +310,7 @@ static enum rc_status next_failure(struct mem_store *store, struct rc_error *err
 enum rc_status mem_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = next_failure(store, err);
+    enum rc_status failure = mem_next_failure(store, err);
     if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
     struct staging staging = {.disk = store->disk, .batch = batch};
     pthread_mutex_lock(&store->disk->lock);
@@ -335,9 +334,9 @@ static struct mem_definition *new_definition(const struct rc_definition *from)
     if (!kept) return NULL;
     char *at = kept->text;
     kept->def = *from;
-    kept->def.name = put_text(&at, from->name);
-    kept->def.text = put_text(&at, from->text);
-    kept->def.source = put_text(&at, from->source);
+    kept->def.name = mem_put_text(&at, from->name);
+    kept->def.text = mem_put_text(&at, from->text);
+    kept->def.source = mem_put_text(&at, from->source);
     return kept;
 }
 
@@ -418,7 +417,7 @@ enum rc_status mem_define(struct rc_store *base, struct rc_definition *added, ui
                           struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = next_failure(store, err);
+    enum rc_status failure = mem_next_failure(store, err);
     if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
     pthread_mutex_lock(&store->disk->lock);
     enum rc_status status =

@@ -44,6 +44,16 @@ struct mem_definition {
     char text[];
 };
 
+struct mem_namespace {
+    struct rc_namespace ns;
+    char text[];
+};
+
+struct mem_token {
+    struct rc_token token;
+    char text[];
+};
+
 struct rc_memory_disk {
     pthread_mutex_t lock;
     bool in_use; /* by a handle */
@@ -54,6 +64,10 @@ struct rc_memory_disk {
     uint64_t seed;                /* of the priorities: the same run gives the same tree */
     struct mem_definition **defs; /* [id - 1] */
     uint32_t ndefs;
+    struct mem_namespace **namespaces; /* by name */
+    uint32_t nnamespaces;
+    struct mem_token **tokens; /* by the time when they were made */
+    uint32_t ntokens;
     struct rc_high high;
 };
 
@@ -113,7 +127,25 @@ enum rc_status mem_read_definition(struct rc_reader *, uint64_t id, struct rc_ar
                                    struct rc_error *);
 enum rc_status mem_read_high(struct rc_reader *, struct rc_high *, struct rc_error *);
 
+/* ---- access.c ------------------------------------------------------------------------------------------------------- */
+
+enum rc_status mem_access(struct rc_store *, const struct rc_access_change *, rc_us, struct rc_error *);
+enum rc_status mem_tokens_used(struct rc_store *, const struct rc_token_use *, uint32_t, struct rc_error *);
+enum rc_status mem_read_namespaces(struct rc_reader *, struct rc_arena *, struct rc_namespace **, uint32_t *,
+                                   struct rc_error *);
+enum rc_status mem_read_usage(struct rc_reader *, struct rc_sv ns, struct rc_usage *, struct rc_error *);
+enum rc_status mem_read_tokens(struct rc_reader *, struct rc_arena *, struct rc_token **, uint32_t *,
+                               struct rc_error *);
+/* A new disk's namespace "default"; false: out of memory. */
+bool mem_access_new(struct rc_memory_disk *);
+void mem_access_free(struct rc_memory_disk *);
+
 /* ---- commit.c ------------------------------------------------------------------------------------------------------- */
+
+/* The failure that a test has asked for, once. */
+enum rc_status mem_next_failure(struct mem_store *, struct rc_error *);
+/* Copies a text to *at, which moves behind it. */
+struct rc_sv mem_put_text(char **at, struct rc_sv);
 
 enum rc_status mem_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 enum rc_status mem_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,

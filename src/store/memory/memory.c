@@ -39,6 +39,8 @@ static const struct rc_driver driver = {
     .room = always_room,
     .idle = always_room,
     .define = mem_define,
+    .access = mem_access,
+    .tokens_used = mem_tokens_used,
     .reader_open = open_reader,
     .reader_close = close_reader,
     .close = close_store,
@@ -51,6 +53,9 @@ static const struct rc_driver driver = {
     .counts = mem_read_counts,
     .definitions = mem_read_definitions,
     .definition = mem_read_definition,
+    .namespaces = mem_read_namespaces,
+    .usage = mem_read_usage,
+    .tokens = mem_read_tokens,
     .high = mem_read_high,
 };
 
@@ -59,6 +64,10 @@ struct rc_memory_disk *rc_memory_disk_new(void)
     struct rc_memory_disk *disk = calloc(1, sizeof *disk);
     if (disk && pthread_mutex_init(&disk->lock, NULL) != 0) {
         free(disk);
+        disk = NULL;
+    }
+    if (disk && !mem_access_new(disk)) {
+        rc_memory_disk_free(disk);
         disk = NULL;
     }
     return disk;
@@ -76,6 +85,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     }
     for (uint32_t i = 0; i < disk->ndefs; i++) free(disk->defs[i]);
     mem_work_free(disk->work);
+    mem_access_free(disk);
     rc_map_free(&disk->by_seq);
     rc_map_free(&disk->by_key);
     free(disk->commands);

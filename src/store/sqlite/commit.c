@@ -117,7 +117,7 @@ enum rc_status sq_idle(struct rc_store *base, struct rc_error *err)
 
 /* A command of the batch while its history grows. */
 struct slot {
-    uint64_t seq, first, last;
+    uint64_t seq, first, last, bytes;
     uint32_t rev;
 };
 
@@ -135,6 +135,7 @@ struct writing {
     struct slot *slots; /* beside batch->touched */
     struct tally *tallies;
     uint32_t ntallies;
+    struct sq_share *shares; /* beside batch->touched */
     struct rc_high high;
 };
 
@@ -198,6 +199,7 @@ static enum rc_status write_record(struct writing *writing, const struct rc_reco
     if (!slot->first) slot->first = change;
     slot->last = change;
     slot->rev = record->rev;
+    slot->bytes += (uint64_t)stored.body.n + stored.changes.n;
     return sq_done(&run, "cannot write a record", err);
 }
 
@@ -362,6 +364,7 @@ static enum rc_status write_touched(struct writing *writing, struct rc_error *er
         if (status == RC_OK && touched->created) status = write_key(writing, &touched->command->id, err);
         if (status == RC_OK && touched->created) status = write_refs(writing, &touched->command->id, err);
         if (status == RC_OK) status = move_work(writing, touched, err);
+        if (status == RC_OK) status = sq_share(writing->conn, touched, slot->bytes, &writing->shares[i], err);
         if (status != RC_OK) return status;
         count(writing, touched);
     }
@@ -386,44 +389,62 @@ static enum rc_status write_batch(struct writing *writing, struct rc_error *err)
     rc_arena_reset(store->batch);
     writing->slots = RC_NEW_ARRAY(store->batch, struct slot, batch->ntouched);
     writing->tallies = RC_NEW_ARRAY(store->batch, struct tally, (size_t)batch->ntouched * 2);
-    if (!writing->slots || !writing->tallies) return rc_fail_arena(err, store->batch);
+    writing->shares = RC_NEW_ARRAY(store->batch, struct sq_share, batch->ntouched);
+    if (!writing->slots || !writing->tallies || !writing->shares) return rc_fail_arena(err, store->batch);
     enum rc_status status = find_slots(writing, err);
     for (uint32_t i = 0; i < batch->nrecords && status == RC_OK; i++)
         status = write_record(writing, &batch->records[i], err);
     if (status == RC_OK) status = write_touched(writing, err);
     if (status == RC_OK) status = write_tallies(writing, err);
+    if (status == RC_OK) status = sq_write_usage(writing->conn, writing->shares, batch->ntouched, err);
     if (status == RC_OK) status = write_high(writing, err);
     for (uint32_t i = 0; i < batch->ntouched; i++)
         rc_map_remove(&store->by_seq, batch->touched[i].command->id.seq);
     return status;
 }
 
-static enum rc_status commit_once(struct sq_store *store, const struct rc_batch *batch, struct rc_error *err)
+static enum rc_status transact_once(struct sq_store *store, enum rc_status (*work)(void *, struct rc_error *),
+                                    void *context, struct rc_error *err)
 {
-    struct writing writing = {.store = store, .conn = &store->self.conn, .batch = batch, .high = store->high};
     enum rc_status status = sq_begin(store, err);
+    return status == RC_OK ? sq_settle(store, work(context, err), err) : status;
+}
+
+enum rc_status sq_transact(struct sq_store *store, bool essential,
+                           enum rc_status (*work)(void *, struct rc_error *), void *context,
+                           struct rc_error *err)
+{
+    enum rc_status status = essential ? RC_OK : sq_room_check(store, err);
     if (status != RC_OK) return status;
-    status = sq_settle(store, write_batch(&writing, err), err);
-    if (status == RC_OK) store->high = writing.high;
+    status = transact_once(store, work, context, err);
+    while (status == RC_FULL) {
+        store->room.full = true;
+        if (!essential || !sq_room_release(&store->room)) return status;
+        /* what is folded makes the log's own blocks free again; where it does not work, the part of the reserve does */
+        enum rc_status folded = sq_fold(store, NULL);
+        (void)folded;
+        status = transact_once(store, work, context, err);
+    }
     return status;
+}
+
+static enum rc_status write_all(void *context, struct rc_error *err)
+{
+    struct writing *writing = context;
+    writing->high = writing->store->high; /* it may run again */
+    writing->ntallies = 0;
+    return write_batch(writing, err);
 }
 
 enum rc_status sq_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)
 {
     struct sq_store *store = sq_store_of(base);
-    enum rc_status status = batch->essential ? RC_OK : sq_room_check(store, err);
+    struct writing writing = {.store = store, .conn = &store->self.conn, .batch = batch};
+    enum rc_status status = sq_transact(store, batch->essential, write_all, &writing, err);
     if (status != RC_OK) return status;
-    status = commit_once(store, batch, err);
-    while (status == RC_FULL) {
-        store->room.full = true;
-        if (!batch->essential || !sq_room_release(&store->room)) return status;
-        /* what is folded makes the log's own blocks free again; where it does not work, the part of the reserve does */
-        enum rc_status folded = sq_fold(store, NULL);
-        (void)folded;
-        status = commit_once(store, batch, err);
-    }
-    if (status == RC_OK) fold_if_due(store);
-    return status;
+    store->high = writing.high;
+    fold_if_due(store);
+    return RC_OK;
 }
 
 enum rc_status sq_room(struct rc_store *base, struct rc_error *err)

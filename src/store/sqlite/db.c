@@ -34,6 +34,10 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_WORK_DROP] = "DELETE FROM work WHERE phase = ? AND gate = ? AND ord = ? AND seq = ? AND node = ?",
     [SQ_TALLY_ADD] = "INSERT INTO tally (flow, state, commands) VALUES (?, ?, ?)"
                      " ON CONFLICT DO UPDATE SET commands = commands + excluded.commands",
+    [SQ_USAGE_ADD] =
+        "INSERT INTO usage (ns, commands, open, bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " commands = commands + excluded.commands, open = open + excluded.open, bytes = bytes + "
+        "excluded.bytes",
     [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 
@@ -47,6 +51,31 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
                     " (SELECT flow FROM tally WHERE commands > 0) ORDER BY id",
     [SQ_DEF_AT] = "SELECT " DEF_COLUMNS " FROM definition WHERE id = ?",
+
+    [SQ_NS_ADD] = "INSERT INTO namespace (ns, created, max_open, max_bytes, max_rate) VALUES (?, ?, ?, ?, ?)"
+                  " ON CONFLICT DO NOTHING",
+    [SQ_NS_SET] = "UPDATE namespace SET max_open = ?, max_bytes = ?, max_rate = ? WHERE ns = ?",
+    [SQ_NS_DROP] = "DELETE FROM namespace WHERE ns = ?",
+    [SQ_NS_COUNT] = "SELECT count(*), coalesce(sum(ns = ?), 0) FROM namespace",
+    [SQ_NS_TOKENS] =
+        "SELECT count(*) FROM token WHERE ns = ? AND revoked = 0 AND (expires = 0 OR expires > ?)",
+    [SQ_NS_ALL] =
+        "SELECT name.text, created, max_open, max_bytes, max_rate, coalesce(commands, 0), coalesce(open, 0),"
+        " coalesce(bytes, 0) FROM namespace JOIN name ON name.id = namespace.ns"
+        " LEFT JOIN usage ON usage.ns = namespace.ns ORDER BY name.text",
+    [SQ_USAGE_DROP] = "DELETE FROM usage WHERE ns = ?",
+    [SQ_USAGE] = "SELECT commands, open, bytes FROM usage WHERE ns = ?",
+    [SQ_TOKEN_ADD] =
+        "INSERT INTO token (id, digest, subject, author, ns, role, act_as, created, expires, revoked, used)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+    [SQ_TOKEN_COUNT] = "SELECT count(*) FROM token",
+    [SQ_TOKEN_DROP_DEAD] = "DELETE FROM token WHERE id = (SELECT id FROM token WHERE revoked > 0"
+                           " OR (expires > 0 AND expires <= ?) ORDER BY created, id LIMIT 1)",
+    [SQ_TOKEN_REVOKE] = "UPDATE token SET revoked = CASE revoked WHEN 0 THEN ? ELSE revoked END WHERE id = ?",
+    [SQ_TOKEN_USED] = "UPDATE token SET used = max(used, ?) WHERE id = ?",
+    [SQ_TOKENS] =
+        "SELECT id, digest, subject, author, ns, role, act_as, created, expires, revoked, used FROM token"
+        " ORDER BY created, id",
 
     [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",
     [SQ_NAME_TEXT] = "SELECT text FROM name WHERE id = ?",

@@ -4,6 +4,8 @@
  *   db.c       one connection: statements, binding, errors    schema.c   tables, views, migrations
  *   commit.c   one batch, one transaction                     define.c   definitions
  *   read.c     what the engine reads: history, work           list.c     what people read: lists, counts
+ *   access.c   namespaces and tokens
+ *   usage.c    what namespaces hold
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   open.c     create, check, open, close                     lock.c     one process at a time
@@ -31,6 +33,7 @@ enum sq_statement {
     SQ_WORK_ADD,
     SQ_WORK_DROP,
     SQ_TALLY_ADD,
+    SQ_USAGE_ADD,
     SQ_HIGH_SET,
     SQ_NAME_ADD,
     /* definitions */
@@ -40,6 +43,21 @@ enum sq_statement {
     SQ_DEF_HELD,
     SQ_DEF_LIVE,
     SQ_DEF_AT,
+    /* namespaces and tokens */
+    SQ_NS_ADD,
+    SQ_NS_SET,
+    SQ_NS_DROP,
+    SQ_NS_COUNT,
+    SQ_NS_TOKENS,
+    SQ_NS_ALL,
+    SQ_USAGE_DROP,
+    SQ_USAGE,
+    SQ_TOKEN_ADD,
+    SQ_TOKEN_COUNT,
+    SQ_TOKEN_DROP_DEAD,
+    SQ_TOKEN_REVOKE,
+    SQ_TOKEN_USED,
+    SQ_TOKENS,
     /* reads */
     SQ_NAME_ID,
     SQ_NAME_TEXT,
@@ -204,6 +222,21 @@ enum rc_status sq_migrate(struct sq_conn *, struct rc_error *);
 RC_MUST
 enum rc_status sq_write_words(struct sq_conn *, struct rc_error *);
 
+/* ---- usage.c -------------------------------------------------------------------------------------------------------- */
+
+/* By how much the usage of a namespace changes. */
+struct sq_share {
+    uint64_t ns;
+    int64_t commands, open, bytes;
+};
+/* What a touched command does to it, with so many bytes more of its history. Within a transaction of the writer. */
+RC_MUST
+enum rc_status sq_share(struct sq_conn *, const struct rc_touched *, uint64_t bytes, struct sq_share *ret,
+                        struct rc_error *);
+/* Adds them up by namespace (the array is sorted) and to the table. Whoever takes commands out gives negative ones. */
+RC_MUST
+enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, struct rc_error *);
+
 /* ---- lock.c --------------------------------------------------------------------------------------------------------- */
 
 /* Takes the lock file of a store. *ret_clean: the last process that had it closed the store. */
@@ -220,6 +253,13 @@ RC_MUST
 enum rc_status sq_room_check(struct sq_store *, struct rc_error *);
 /* Gives a part of the reserve back to the disk; false when nothing is left of it. */
 bool sq_room_release(struct sq_room *);
+
+/* A transaction of `work`, as rc_store_commit promises; an essential one gets room from the reserve, and `work` may then run
+ * more than once. */
+RC_MUST
+enum rc_status sq_transact(struct sq_store *, bool essential,
+                           enum rc_status (*work)(void *context, struct rc_error *), void *context,
+                           struct rc_error *);
 
 /* ---- commit.c, define.c, read.c, list.c: the driver's functions ------------------------------------------------------ */
 
@@ -238,6 +278,14 @@ enum rc_status sq_room(struct rc_store *, struct rc_error *);
 enum rc_status sq_idle(struct rc_store *, struct rc_error *);
 enum rc_status sq_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
                          uint32_t, rc_us, struct rc_error *);
+
+enum rc_status sq_access(struct rc_store *, const struct rc_access_change *, rc_us, struct rc_error *);
+enum rc_status sq_tokens_used(struct rc_store *, const struct rc_token_use *, uint32_t, struct rc_error *);
+enum rc_status sq_read_namespaces(struct rc_reader *, struct rc_arena *, struct rc_namespace **, uint32_t *,
+                                  struct rc_error *);
+enum rc_status sq_read_usage(struct rc_reader *, struct rc_sv ns, struct rc_usage *, struct rc_error *);
+enum rc_status sq_read_tokens(struct rc_reader *, struct rc_arena *, struct rc_token **, uint32_t *,
+                              struct rc_error *);
 
 enum rc_status sq_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
                            struct rc_key_match *, struct rc_error *);

@@ -333,6 +333,8 @@ const struct rc_driver sq_driver = {
     .room = sq_room,
     .idle = sq_idle,
     .define = sq_define,
+    .access = sq_access,
+    .tokens_used = sq_tokens_used,
     .reader_open = open_reader,
     .reader_close = close_reader,
     .close = close_store,
@@ -345,5 +347,8 @@ const struct rc_driver sq_driver = {
     .counts = sq_read_counts,
     .definitions = sq_read_definitions,
     .definition = sq_read_definition,
+    .namespaces = sq_read_namespaces,
+    .usage = sq_read_usage,
+    .tokens = sq_read_tokens,
     .high = sq_read_high,
 };

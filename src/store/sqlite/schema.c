@@ -59,6 +59,30 @@ static const char tables[] =
     "INTEGER NOT NULL,"
     " PRIMARY KEY (phase, gate, ord, seq, node)) STRICT, WITHOUT ROWID;"
 
+    "CREATE TABLE namespace ("
+    " ns INTEGER PRIMARY KEY," /* its number in name */
+    " created INTEGER NOT NULL, max_open INTEGER NOT NULL, max_bytes INTEGER NOT NULL, max_rate INTEGER NOT "
+    "NULL"
+    ") STRICT;"
+    "CREATE TABLE usage (ns INTEGER PRIMARY KEY, commands INTEGER NOT NULL, open INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL) STRICT;"
+    "INSERT INTO name VALUES (1, 'default');"
+    "INSERT INTO namespace VALUES (1, 0, 0, 0, 0);"
+
+    "CREATE TABLE token ("
+    " id INTEGER PRIMARY KEY,"
+    " digest BLOB NOT NULL," /* SHA-256 of the secret */
+    " subject TEXT NOT NULL,"
+    " author TEXT NOT NULL,"
+    " ns TEXT NOT NULL," /* '': all */
+    " role INTEGER NOT NULL,"
+    " act_as INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL,"
+    " used INTEGER NOT NULL"
+    ") STRICT;"
+
     "CREATE TABLE tally (" /* how many commands of a flow's version are in a state */
     " flow INTEGER NOT NULL, state INTEGER NOT NULL, commands INTEGER NOT NULL,"
     " PRIMARY KEY (flow, state)) STRICT, WITHOUT ROWID;"
