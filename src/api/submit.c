@@ -74,8 +74,9 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
                                api->errors, API_ERRORS, &api->nerrors);
     if (status == RC_OK) return RC_OK;
     if (api->nerrors > API_ERRORS) api->nerrors = API_ERRORS;
+    if (status != RC_NOT_FOUND && status != RC_NOMEM) return api_complaints(call, err);
     *err = api->errors[0];
-    if (status == RC_NOT_FOUND || status == RC_NOMEM) api->nerrors = 0;
+    api->nerrors = 0;
     return status;
 }
 

@@ -209,9 +209,8 @@ static void check_object(struct report *report, const struct place *place, const
     for (uint32_t i = 0; i < schema->nproperties; i++) {
         const struct flow_property *property = &schema->properties[i];
         const struct cel_value *found = cel_map_find(map, cel_string(property->name));
-        if (!found && property->required)
-            complain(report, place, "'%.*s' is missing", RC_SV_ARG(property->name));
         struct place below = {.up = place, .name = property->name};
+        if (!found && property->required) complain(report, &below, "is required");
         if (found) check(report, &below, property->schema, entry + (found - map->v.items));
     }
     for (uint32_t i = 0; schema->closed && i < map->n; i++) {

@@ -187,7 +187,7 @@ static void test_objects(void **state)
     const struct flow_property properties[] = {{RC_SV("a"), &text, true}, {RC_SV("b~/"), &whole, false}};
     struct flow_schema s = {.types = FLOW_OBJECT, .properties = properties, .nproperties = 2, ANY};
     struct cel_value none[] = {S("x"), cel_null()};
-    expect(&s, map(none, 1), ": 'a' is missing");
+    expect(&s, map(none, 1), "/a: is required");
     struct cel_value wrong[] = {S("b~/"), S("x"), S("a"), S("x")};
     expect(&s, map(wrong, 2), "/b~0~1: must be of type integer, not string");
     struct cel_value more[] = {S("a"), S("x"), S(""), cel_int(1)};
