@@ -300,7 +300,9 @@ def run_families(families):
     try:
         for family in families:
             say(f"== {family.name}")
-            total.add(run_one(family))
+            count = run_one(family)
+            count.failures = [why if family.name in why else f"{family.name}: {why}" for why in count.failures]
+            total.add(count)
     except KeyboardInterrupt:
         say(f"FAIL {family.name}: interrupted")
         total.fail("interrupted")
