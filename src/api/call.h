@@ -219,6 +219,7 @@ api_handler api_index, api_health, api_ready, api_metrics;
 api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
 api_handler api_act, api_acted;
+api_handler api_audit;
 api_handler api_definitions, api_definition, api_apply, api_applied;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 

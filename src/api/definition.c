@@ -7,6 +7,7 @@
 
 struct apply_body {
     struct cel_value files;
+    struct rc_sv actor, reason;
     bool dry_run, prune;
 };
 
@@ -14,6 +15,8 @@ static const struct api_field apply_fields[] = {
     {"files", API_LIST, RC_MAX_DEF_FILES, true, offsetof(struct apply_body, files)},
     {"dry_run", API_BOOL, 0, false, offsetof(struct apply_body, dry_run)},
     {"prune", API_BOOL, 0, false, offsetof(struct apply_body, prune)},
+    {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct apply_body, actor)},
+    {"reason", API_TEXT, RC_MAX_REASON, false, offsetof(struct apply_body, reason)},
 };
 const struct api_shape api_apply_shape = {apply_fields, sizeof apply_fields / sizeof *apply_fields,
                                           sizeof(struct apply_body)};
@@ -161,6 +164,10 @@ enum rc_status api_apply(struct api_call *call, struct rc_error *err)
                            errors, err);
     if (status != RC_OK) return errors->n ? say_errors(call, errors, status, err) : status;
     call->state = apply;
+    struct rc_author *by = &call->request.u.define.by;
+    *by = (struct rc_author){.subject = call->who.name, .reason = body->reason};
+    status = api_actor(call, body->actor, &by->actor, err);
+    if (status != RC_OK) return status;
     if (body->dry_run || apply->added + apply->changed + apply->removed == 0) {
         put_result(call, !body->dry_run);
         return RC_OK;

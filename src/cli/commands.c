@@ -37,6 +37,7 @@ static const struct cli_option setting_options[] = {
 static const struct cli_option apply_options[] = {
     {"dry-run", 0, NULL, "say what would change, and change nothing"},
     {"prune", 0, NULL, "take out of force what the directory does not have"},
+    {"reason", 'm', "TEXT", "why, for the record"},
     END,
 };
 static const struct cli_option submit_options[] = {
@@ -61,6 +62,14 @@ static const struct cli_option eval_options[] = {
     {"context", 'c', "FILE",
      "a JSON object: its members are the names that EXPR may use; - is standard input"},
     {"type", 't', NULL, "the static type too"},
+    END,
+};
+static const struct cli_option audit_options[] = {
+    {"command", 0, "ID", "list: only entries about this command"},
+    {"limit", 'n', "N", "list: entries of a page, up to 200 (50)"},
+    {"before", 0, "N", "list: only entries before this number"},
+    {"store", 0, "FILE", "verify: the store (recourse.db)"},
+    {"pin", 0, "N:HASH", "verify: entry N must have this hash, as an earlier verification printed it"},
     END,
 };
 static const struct cli_option act_options[] = {
@@ -148,6 +157,12 @@ const struct cli_command cli_commands[] = {
      "An expression that is wrong or cannot be evaluated gives exit code 3, with its line and column and a "
      "mark below the place; so does a context that is no JSON object.",
      eval_options, 1, 1, cli_run_program},
+    {"audit", "list|verify", "what people did, and whether that record is whole",
+     "`list` asks the server, newest first. `verify` reads the store's file itself, whether or not a server "
+     "runs on it, and holds every entry against the one before it. The first that does not fit is named, "
+     "with exit code 1. Somebody who can write the file can also write the whole record anew: keep the line "
+     "that begins with `pin` somewhere else, and give it to a later verification.",
+     audit_options, 1, 1, cli_run_audit},
     {"man", "[COMMAND]", "print the manual's page of the program or of one command",
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},

@@ -29,7 +29,7 @@ static const char *verdict_name(unsigned verdict)
     return "?";
 }
 
-static void put_act(struct rc_json *json, const struct rc_act *act)
+void rc_view_act(struct rc_json *json, const struct rc_act *act)
 {
     rc_json_text(json, "action", rc_action_word(act->action).slug);
     rc_json_sv(json, "subject", act->subject);
@@ -57,7 +57,7 @@ static void put_cause(struct rc_json *json, const struct rc_command *command, co
         rc_json_text(json, "purpose", rc_purpose_word(cause->purpose).slug);
     }
     if (cause->kind == RC_MSG_RESULT && cause->u.result) rc_view_result(json, cause->u.result);
-    if (cause->kind == RC_MSG_ACTION && cause->u.act) put_act(json, cause->u.act);
+    if (cause->kind == RC_MSG_ACTION && cause->u.act) rc_view_act(json, cause->u.act);
     rc_json_end_object(json);
 }
 

@@ -50,6 +50,14 @@ static const struct rc_word permission_table[] = {
 #define RC_PERMISSION(code, slug, wide, text) {slug, text},
 #include "words.def"
 };
+static const struct rc_word audit_table[] = {
+#define RC_AUDIT ROW
+#include "words.def"
+};
+static const struct rc_word deed_table[] = {
+#define RC_DEED ROW
+#include "words.def"
+};
 
 /* One accessor a table. */
 #define WORD(name)                                                                                           \
@@ -69,6 +77,8 @@ WORD(cause)
 WORD(why)
 WORD(role)
 WORD(permission)
+WORD(audit)
+WORD(deed)
 
 static int find(const struct rc_word *table, int n, struct rc_sv slug)
 {
@@ -95,6 +105,11 @@ int rc_action_of(struct rc_sv slug)
 int rc_role_of(struct rc_sv slug)
 {
     return find(role_table, RC_ROLES, slug);
+}
+
+int rc_audit_of(struct rc_sv slug)
+{
+    return find(audit_table, RC_AUDIT_KINDS, slug);
 }
 
 bool rc_state_ended(unsigned state)

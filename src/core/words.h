@@ -57,6 +57,16 @@ enum rc_why {
 #include "words.def"
     RC_WHYS
 };
+enum rc_audit_kind {
+#define RC_AUDIT(code, slug, text) code,
+#include "words.def"
+    RC_AUDIT_KINDS
+};
+enum rc_deed {
+#define RC_DEED(code, slug, text) code,
+#include "words.def"
+    RC_DEEDS
+};
 
 /* A word as the API spells it, and as a sentence part. "?" for what is no member. Static. */
 struct rc_word {
@@ -73,12 +83,15 @@ struct rc_word rc_cause_word(unsigned);
 struct rc_word rc_why_word(unsigned);
 struct rc_word rc_role_word(unsigned);
 struct rc_word rc_permission_word(unsigned);
+struct rc_word rc_audit_word(unsigned);
+struct rc_word rc_deed_word(unsigned);
 
 /* The member with this slug, or -1. */
 int rc_state_of(struct rc_sv slug);
 int rc_outcome_of(struct rc_sv slug);
 int rc_action_of(struct rc_sv slug);
 int rc_role_of(struct rc_sv slug);
+int rc_audit_of(struct rc_sv slug);
 
 bool rc_state_ended(unsigned state);
 /* Ended, or nothing happens until a person does something. */

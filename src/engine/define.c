@@ -17,9 +17,11 @@ static enum rc_status store(struct rc_engine *engine, struct rc_request *request
 {
     struct rc_new_definition *added = request->u.define.added;
     uint32_t n = request->u.define.nadded;
+    const struct rc_author *by = &request->u.define.by;
     for (uint32_t i = 0; i < n; i++) rows[i] = added[i].row;
-    enum rc_status status = rc_store_define(engine->ports.store, rows, n, request->u.define.removed,
-                                            request->u.define.nremoved, engine->turn.now, &request->error);
+    enum rc_status status =
+        rc_store_define(engine->ports.store, rows, n, request->u.define.removed, request->u.define.nremoved,
+                        by->subject.n ? by : NULL, engine->turn.now, &request->error);
     for (uint32_t i = 0; status == RC_OK && i < n; i++) added[i].row = rows[i];
     return status;
 }

@@ -43,6 +43,7 @@ struct rc_request {
             struct rc_new_definition *added;
             struct rc_definition *removed; /* kind and name */
             uint32_t nadded, nremoved;
+            struct rc_author by;
         } define;
     } u;
     const struct rc_subject

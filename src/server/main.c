@@ -1,4 +1,7 @@
 /* The binary `recourse`: server and command line. */
+#include "base/num.h"
+#include "cli/cli.h"
+#include "server/admin.h"
 #include "server/server.h"
 #include "tool/tool.h"
 
@@ -17,7 +20,7 @@ static int serve(const struct cli_args *args)
 int main(int argc, char **argv)
 {
     static const struct cli_program programs[] = {
-        {"serve", serve}, {"config", config_run}, {"eval", tool_eval}, {NULL, NULL}};
+        {"serve", serve}, {"config", config_run}, {"eval", tool_eval}, {"audit", audit_verify}, {NULL, NULL}};
     const struct cli_host host = {.version = RC_VERSION, .programs = programs};
     return cli_main(argc, argv, &host);
 }

@@ -13,8 +13,8 @@ struct rc_driver {
     enum rc_status (*room)(struct rc_store *, struct rc_error *);
     enum rc_status (*idle)(struct rc_store *, struct rc_error *);
     enum rc_status (*define)(struct rc_store *, struct rc_definition *added, uint32_t nadded,
-                             const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                             struct rc_error *);
+                             const struct rc_definition *removed, uint32_t nremoved, const struct rc_author *,
+                             rc_us now, struct rc_error *);
     enum rc_status (*access)(struct rc_store *, const struct rc_access_change *, rc_us now,
                              struct rc_error *);
     enum rc_status (*tokens_used)(struct rc_store *, const struct rc_token_use *, uint32_t n,
@@ -37,6 +37,8 @@ struct rc_driver {
                                 uint32_t *ret_n, struct rc_error *);
     enum rc_status (*list)(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
                            struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
+    enum rc_status (*audit)(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *, uint32_t cap,
+                            struct rc_audit_entry **ret, uint32_t *ret_n, struct rc_error *);
     enum rc_status (*counts)(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
     enum rc_status (*definitions)(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                   uint32_t *ret_n, struct rc_error *);
@@ -98,3 +100,17 @@ enum rc_status rc_store_decode_refs(struct rc_sv text, struct rc_arena *, struct
                                     struct rc_error *);
 /* Whether the refs have this one. */
 bool rc_store_has_ref(struct cel_value refs, struct rc_sv name, struct rc_sv value);
+
+/* ---- the audit (audit.c) --------------------------------------------------------------------------------------------- */
+
+/* The entry of a record whose cause is an action; the body as it is stored. */
+struct rc_audit rc_audit_of_action(const struct rc_record *, struct rc_sv body);
+/* The entry of a definition that comes into force or leaves it (RC_DEED_REMOVE); its data is in the arena. */
+RC_MUST
+enum rc_status rc_audit_of_definition(const struct rc_definition *, enum rc_deed, const struct rc_author *,
+                                      struct rc_arena *, struct rc_audit *ret, struct rc_error *);
+/* A new link of the chain behind `previous` (RC_AUDIT_HASH bytes; NULL: the first). Borrows the data. RC_IO where the kernel
+ * gives no random numbers. */
+RC_MUST
+enum rc_status rc_audit_link(const struct rc_audit *, uint64_t number, rc_us now,
+                             const unsigned char *previous, struct rc_audit_entry *ret, struct rc_error *);

@@ -85,12 +85,12 @@ enum rc_status rc_store_idle(struct rc_store *store, struct rc_error *err)
 }
 
 enum rc_status rc_store_define(struct rc_store *store, struct rc_definition *added, uint32_t nadded,
-                               const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                               struct rc_error *err)
+                               const struct rc_definition *removed, uint32_t nremoved,
+                               const struct rc_author *by, rc_us now, struct rc_error *err)
 {
     enum rc_status status = usable(store, err);
     if (status != RC_OK) return status;
-    return settle(store, store->driver->define(store, added, nadded, removed, nremoved, now, err));
+    return settle(store, store->driver->define(store, added, nadded, removed, nremoved, by, now, err));
 }
 
 /* What no implementation can keep. */
@@ -205,6 +205,19 @@ enum rc_status rc_read_list(struct rc_reader *reader, const struct rc_filter *fi
     struct rc_filter bounded = *filter;
     if (bounded.before == 0 || bounded.before > RC_SEQ_MAX) bounded.before = RC_SEQ_MAX + 1;
     return reader->driver->list(reader, &bounded, arena, cap, ret_rows, ret_n, ret_next, err);
+}
+
+enum rc_status rc_read_audit(struct rc_reader *reader, const struct rc_audit_page *page,
+                             struct rc_arena *arena, uint32_t cap, struct rc_audit_entry **ret,
+                             uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = usable(reader->store, err);
+    if (status != RC_OK) return status;
+    struct rc_audit_page bounded = *page;
+    if (bounded.before == 0 || bounded.before > INT64_MAX) bounded.before = INT64_MAX;
+    if (bounded.after > INT64_MAX) bounded.after = INT64_MAX;
+    if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
+    return reader->driver->audit(reader, &bounded, arena, cap, ret, ret_n, err);
 }
 
 enum rc_status rc_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)

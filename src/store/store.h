@@ -42,6 +42,7 @@
  * RC_OK only, but for arrays that the caller gives: these may hold anything after a failure. */
 #include "core/core.h"
 #include "store/access.h"
+#include "store/audit.h"
 
 struct rc_store;
 struct rc_reader;
@@ -119,12 +120,13 @@ struct rc_definition {
 };
 
 /* Stores new versions (each becomes the active one of its name) and takes names out of force, in one durable
- * commit. Fills id, version, active and at of `added`; of `removed` only kind and name count. Statuses as
+ * commit, with an entry of the audit for each (`by` NULL: the server itself). Fills id, version, active and at
+ * of `added`; of `removed` only kind and name count. Statuses as
  * rc_store_commit, never essential; and where nothing happens: RC_IN_USE where a removed flow is held by commands that
  * have not ended (err says how many), RC_NOT_FOUND where a removed name is not in force. */
 RC_MUST enum rc_status rc_store_define(struct rc_store *, struct rc_definition *added, uint32_t nadded,
-                                       const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                                       struct rc_error *);
+                                       const struct rc_definition *removed, uint32_t nremoved,
+                                       const struct rc_author *by, rc_us now, struct rc_error *);
 
 /* ---- namespaces and tokens ---------------------------------------------------------------------------- */
 
@@ -217,6 +219,7 @@ struct rc_high {
     uint64_t seq; /* highest seq that was ever given; 0: none */
     uint64_t change;
     rc_us high_water;
+    uint64_t audit; /* number of the last entry of the audit; 0: none */
 };
 RC_MUST enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, struct rc_error *);
 
@@ -238,6 +241,11 @@ struct rc_sqlite_options {
 };
 RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret,
                                       struct rc_error *);
+
+/* A reader of a store's file without its lock: beside a server that runs on it, or with none. Sees what is committed,
+ * writes nothing, and never folds the log. RC_NOT_FOUND (no such file), RC_DAMAGED (no store), RC_NEWER, RC_UNSUPPORTED (of an
+ * older version: a server must open it first). Closed by rc_reader_close. */
+RC_MUST enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, struct rc_error *);
 
 /* The memory store keeps "the disk" apart from the handle: what was not committed is gone with the handle,
  * what was being committed may be either. Single process. */

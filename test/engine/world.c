@@ -175,7 +175,7 @@ static void define(struct world *world, const char *text)
     assert_non_null(rows);
     for (uint32_t i = 0; i < n; i++) rows[i] = list[i].row;
     assert_int_equal(rc_memory_open(world->disk, &store, &world->err), RC_OK);
-    assert_int_equal(rc_store_define(store, rows, n, NULL, 0, 1, &world->err), RC_OK);
+    assert_int_equal(rc_store_define(store, rows, n, NULL, 0, NULL, 1, &world->err), RC_OK);
     rc_store_close(store);
 }
 

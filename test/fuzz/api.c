@@ -215,7 +215,7 @@ static const struct flow_set *define(struct house *house)
                                          .text = found[i].text,
                                          .source = found[i].source,
                                          .digest = found[i].digest};
-    FUZZ_LAW(rc_store_define(house->store, rows, n, NULL, 0, 1, NULL) == RC_OK);
+    FUZZ_LAW(rc_store_define(house->store, rows, n, NULL, 0, NULL, 1, NULL) == RC_OK);
     for (uint32_t i = 0; i < n; i++)
         list[i] = (struct rc_new_definition){rows[i], found[i].flow, found[i].dependency};
     FUZZ_LAW(rc_set_make(list, n, house->arena, &set) == RC_OK);

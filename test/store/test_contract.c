@@ -532,14 +532,14 @@ static void definitions_have_versions(void **state)
     struct kit *kit = *state;
     struct rc_definition first[] = {def(RC_DEF_FLOW, "a", "one"), def(RC_DEF_DEPENDENCY, "a", "dep"),
                                     def(RC_DEF_FLOW, "b", "bee")};
-    assert_ok(kit, rc_store_define(kit->store, first, 3, NULL, 0, 1000, &kit->err));
+    assert_ok(kit, rc_store_define(kit->store, first, 3, NULL, 0, NULL, 1000, &kit->err));
     assert_true(first[0].id == 1 && first[1].id == 2 && first[2].id == 3);
     for (int i = 0; i < 3; i++) assert_true(first[i].version == 1 && first[i].active && first[i].at == 1000);
 
     kit_submit(kit, 1, "a", RC_RUNNING, true); /* of flow 1 */
     struct made *two = kit_submit(kit, 2, "b", RC_RUNNING, true);
     struct rc_definition second = def(RC_DEF_FLOW, "a", "two words");
-    assert_ok(kit, rc_store_define(kit->store, &second, 1, NULL, 0, 2000, &kit->err));
+    assert_ok(kit, rc_store_define(kit->store, &second, 1, NULL, 0, NULL, 2000, &kit->err));
     assert_true(second.id == 4 && second.version == 2);
 
     kit_reopen(kit);
@@ -556,14 +556,14 @@ static void definitions_have_versions(void **state)
 
     kit->err = (struct rc_error){0};
     struct rc_definition removed = def(RC_DEF_FLOW, "a", ""), added = def(RC_DEF_FLOW, "c", "sea");
-    assert_int_equal(rc_store_define(kit->store, &added, 1, &removed, 1, 3000, &kit->err), RC_IN_USE);
+    assert_int_equal(rc_store_define(kit->store, &added, 1, &removed, 1, NULL, 3000, &kit->err), RC_IN_USE);
     assert_non_null(strstr(kit->err.text, "2 commands"));
     assert_true(added.id == 0);
     assert_ok(kit, rc_read_definitions(rc_store_self(kit->store), kit->arena, &defs, &n, &kit->err));
     assert_int_equal(n, 4); /* nothing happened */
 
     kit_result(kit, two, RC_COMPLETED, false);
-    assert_int_equal(rc_store_define(kit->store, NULL, 0, &removed, 1, 3000, &kit->err), RC_IN_USE);
+    assert_int_equal(rc_store_define(kit->store, NULL, 0, &removed, 1, NULL, 3000, &kit->err), RC_IN_USE);
     assert_non_null(strstr(kit->err.text, "1 commands"));
 }
 
@@ -573,10 +573,10 @@ static void definitions_go_out_of_force(void **state)
     struct rc_definition defs[] = {def(RC_DEF_FLOW, "a", "one"), def(RC_DEF_DEPENDENCY, "d", "dep")}, got,
                          *all;
     uint32_t n;
-    assert_ok(kit, rc_store_define(kit->store, defs, 2, NULL, 0, 1000, &kit->err));
+    assert_ok(kit, rc_store_define(kit->store, defs, 2, NULL, 0, NULL, 1000, &kit->err));
     struct made *made = kit_submit(kit, 1, "a", RC_REVIEW, false);
     kit_result(kit, made, RC_RESOLVED, false);
-    assert_ok(kit, rc_store_define(kit->store, NULL, 0, defs, 2, 2000, &kit->err));
+    assert_ok(kit, rc_store_define(kit->store, NULL, 0, defs, 2, NULL, 2000, &kit->err));
     assert_ok(kit, rc_read_definitions(rc_store_self(kit->store), kit->arena, &all, &n, &kit->err));
     assert_int_equal(n, 1);
     /* it stays what it was: an ended command is read, and can be taken up again */
@@ -588,10 +588,10 @@ static void definitions_go_out_of_force(void **state)
                      RC_NOT_FOUND);
     assert_int_equal(rc_read_definition(rc_store_self(kit->store), 0, kit->arena, &got, &kit->err),
                      RC_NOT_FOUND);
-    assert_int_equal(rc_store_define(kit->store, NULL, 0, defs, 1, 2000, &kit->err), RC_NOT_FOUND);
+    assert_int_equal(rc_store_define(kit->store, NULL, 0, defs, 1, NULL, 2000, &kit->err), RC_NOT_FOUND);
     /* and a name that comes back goes on counting */
     struct rc_definition again = def(RC_DEF_FLOW, "a", "three");
-    assert_ok(kit, rc_store_define(kit->store, &again, 1, NULL, 0, 3000, &kit->err));
+    assert_ok(kit, rc_store_define(kit->store, &again, 1, NULL, 0, NULL, 3000, &kit->err));
     assert_true(again.version == 2 && again.id == 3);
     kit_result(kit, made, RC_REVIEW, false);
     assert_ok(kit, rc_read_definitions(rc_store_self(kit->store), kit->arena, &all, &n, &kit->err));

@@ -48,7 +48,7 @@ static void assert_poisoned(struct kit *kit, struct rc_reader *reader)
     kit_commit(kit, &batch, RC_IO);
     assert_int_equal(rc_store_room(kit->store, &kit->err), RC_IO);
     assert_int_equal(rc_store_idle(kit->store, &kit->err), RC_IO);
-    assert_int_equal(rc_store_define(kit->store, NULL, 0, NULL, 0, 1, &kit->err), RC_IO);
+    assert_int_equal(rc_store_define(kit->store, NULL, 0, NULL, 0, NULL, 1, &kit->err), RC_IO);
     assert_int_equal(rc_reader_open(kit->store, &another, &kit->err), RC_IO);
     assert_int_equal(kit_history(kit, rc_store_self(kit->store), 1, 0, 10, &got), RC_IO);
     assert_int_equal(kit_history(kit, reader, 1, 0, 10, &got), RC_IO);
@@ -91,7 +91,7 @@ static void an_unknown_commit_is_there_or_not(void **state)
     }
     struct rc_definition def = {.kind = RC_DEF_FLOW, .name = RC_SV("a")};
     rc_memory_fail_next(kit->store, RC_COMMIT_UNKNOWN, true);
-    assert_int_equal(rc_store_define(kit->store, &def, 1, NULL, 0, 1, &kit->err), RC_COMMIT_UNKNOWN);
+    assert_int_equal(rc_store_define(kit->store, &def, 1, NULL, 0, NULL, 1, &kit->err), RC_COMMIT_UNKNOWN);
     kit_reopen(kit);
     assert_ok(kit, rc_read_definition(rc_store_self(kit->store), 1, kit->arena, &def, &kit->err));
 }
@@ -374,7 +374,7 @@ static void a_limit_stops_new_work_only(void **state)
     assert_non_null(strstr(kit->err.text, "its limit is 1048576"));
     assert_int_equal(rc_store_room(kit->store, &kit->err), RC_FULL);
     struct rc_definition def = {.kind = RC_DEF_FLOW, .name = RC_SV("a")};
-    assert_int_equal(rc_store_define(kit->store, &def, 1, NULL, 0, 1, &kit->err), RC_FULL);
+    assert_int_equal(rc_store_define(kit->store, &def, 1, NULL, 0, NULL, 1, &kit->err), RC_FULL);
     struct made_batch batch = kit_begin(kit);
     made_result(&batch, last, RC_COMPLETED, false, NULL);
     batch.batch.essential = true;

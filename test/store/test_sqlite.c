@@ -549,7 +549,7 @@ static void a_shell_can_read_everything(void **state)
     struct kit *kit = *state;
     struct rc_definition def = {
         .kind = RC_DEF_FLOW, .name = RC_SV("github.create_pr"), .text = RC_SV("flow: …")};
-    assert_ok(kit, rc_store_define(kit->store, &def, 1, NULL, 0, kit->now, &kit->err));
+    assert_ok(kit, rc_store_define(kit->store, &def, 1, NULL, 0, NULL, kit->now, &kit->err));
     struct made_batch batch = kit_begin(kit);
     struct made *made = kit_new(kit, 7, "seven"), *waits = kit_new(kit, 8, "eight");
     made_submit(&batch, made, RC_RUNNING, true, NULL);

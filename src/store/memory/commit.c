@@ -13,7 +13,8 @@ struct staging {
     struct mem_command **commands; /* beside batch->touched */
     struct mem_record **records;   /* beside batch->records */
     struct mem_work *work;         /* nodes to put in, chained by `left` */
-    uint32_t ncommands, nrecords;  /* how far it came */
+    struct mem_audits audits;
+    uint32_t ncommands, nrecords; /* how far it came */
 };
 
 static enum rc_status contradicts(uint64_t seq, const char *how, struct rc_error *err)
@@ -169,6 +170,13 @@ static enum rc_status stage_records(struct staging *staging, struct rc_error *er
         if (!kept) return nomem(err);
         staging->records[staging->nrecords] = kept;
         command->records[command->rev + command->staged++] = kept;
+        if (record->cause->kind != RC_MSG_ACTION) continue;
+        const struct rc_audit entry = rc_audit_of_action(record, kept->stored.body);
+        status = mem_audit_stage(staging->disk, &staging->audits, &entry, record->at, err);
+        if (status != RC_OK) {
+            staging->nrecords++; /* the record is there to be taken back */
+            return status;
+        }
     }
     for (uint32_t i = 0; i < batch->ntouched; i++) {
         const struct mem_command *command = staging->commands[i];
@@ -258,6 +266,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
 
 static void take_back(struct staging *staging)
 {
+    mem_audit_take_back(&staging->audits);
     for (uint32_t i = 0; i < staging->nrecords; i++) free(staging->records[i]);
     for (uint32_t i = staging->ncommands; i > 0; i--) {
         staging->commands[i - 1]->staged = 0;
@@ -296,6 +305,7 @@ static void publish(struct staging *staging)
         if (touched->created) insert_command(disk, command);
     }
     publish_work(staging);
+    mem_audit_publish(disk, &staging->audits);
     disk->high.change += batch->nrecords;
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
 }
@@ -387,14 +397,46 @@ static enum rc_status append(struct rc_memory_disk *disk, const struct rc_defini
     return RC_OK;
 }
 
-static enum rc_status define(struct rc_memory_disk *disk, struct rc_definition *added, uint32_t nadded,
-                             const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                             struct rc_error *err)
+static enum rc_status stage_note(struct rc_memory_disk *disk, struct mem_audits *audits,
+                                 const struct rc_definition *def, enum rc_deed deed,
+                                 const struct rc_author *by, rc_us now, struct rc_error *err)
 {
+    struct rc_arena *arena = rc_arena_new(0, 1 << 20);
+    struct rc_audit entry = {0};
+    if (!arena) return nomem(err);
+    enum rc_status status = rc_audit_of_definition(def, deed, by, arena, &entry, err);
+    if (status == RC_OK) status = mem_audit_stage(disk, audits, &entry, now, err);
+    rc_arena_free(arena);
+    return status;
+}
+
+static void drop_appended(struct rc_memory_disk *disk, uint32_t n)
+{
+    while (n > 0) free(disk->defs[disk->ndefs + --n]);
+}
+
+static enum rc_status define(struct rc_memory_disk *disk, struct rc_definition *added, uint32_t nadded,
+                             const struct rc_definition *removed, uint32_t nremoved,
+                             const struct rc_author *by, rc_us now, struct rc_error *err)
+{
+    struct mem_audits audits = {0};
     enum rc_status status = RC_OK;
     for (uint32_t i = 0; i < nremoved && status == RC_OK; i++) status = check_removed(disk, &removed[i], err);
     if (status == RC_OK) status = append(disk, added, nadded, now, err);
     if (status != RC_OK) return status;
+    for (uint32_t i = 0; i < nremoved && status == RC_OK; i++)
+        status = stage_note(disk, &audits, &removed[i], RC_DEED_REMOVE, by, now, err);
+    for (uint32_t i = 0; i < nadded && status == RC_OK; i++) {
+        const struct rc_definition *def = &disk->defs[disk->ndefs + i]->def;
+        status =
+            stage_note(disk, &audits, def, def->version == 1 ? RC_DEED_ADD : RC_DEED_CHANGE, by, now, err);
+    }
+    if (status != RC_OK) {
+        drop_appended(disk, nadded);
+        mem_audit_take_back(&audits);
+        return status;
+    }
+    mem_audit_publish(disk, &audits);
     for (uint32_t i = 0; i < nremoved; i++) {
         struct rc_definition *def = active(disk, &removed[i]);
         if (def) def->active = false;
@@ -413,15 +455,15 @@ static enum rc_status define(struct rc_memory_disk *disk, struct rc_definition *
 }
 
 enum rc_status mem_define(struct rc_store *base, struct rc_definition *added, uint32_t nadded,
-                          const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                          struct rc_error *err)
+                          const struct rc_definition *removed, uint32_t nremoved, const struct rc_author *by,
+                          rc_us now, struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
     enum rc_status failure = mem_next_failure(store, err);
     if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
     pthread_mutex_lock(&store->disk->lock);
     enum rc_status status =
-        define(store->disk, added, nadded, removed, nremoved, now, failure == RC_OK ? err : NULL);
+        define(store->disk, added, nadded, removed, nremoved, by, now, failure == RC_OK ? err : NULL);
     pthread_mutex_unlock(&store->disk->lock);
     return failure != RC_OK ? failure : status;
 }

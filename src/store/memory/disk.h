@@ -54,6 +54,11 @@ struct mem_token {
     char text[];
 };
 
+struct mem_audit {
+    struct rc_audit_entry entry; /* its data stands behind the struct */
+    char text[];
+};
+
 struct rc_memory_disk {
     pthread_mutex_t lock;
     bool in_use; /* by a handle */
@@ -68,6 +73,8 @@ struct rc_memory_disk {
     uint32_t nnamespaces;
     struct mem_token **tokens; /* by the time when they were made */
     uint32_t ntokens;
+    struct mem_audit **audits; /* [number - 1] */
+    uint32_t naudits, cap_audits;
     struct rc_high high;
 };
 
@@ -139,6 +146,20 @@ enum rc_status mem_read_tokens(struct rc_reader *, struct rc_arena *, struct rc_
 /* A new disk's namespace "default"; false: out of memory. */
 bool mem_access_new(struct rc_memory_disk *);
 void mem_access_free(struct rc_memory_disk *);
+/* ---- audit.c -------------------------------------------------------------------------------------------------------- */
+
+/* Entries on their way: made and chained behind what is there; then appended, which cannot fail. */
+struct mem_audits {
+    struct mem_audit **items;
+    uint32_t n, cap;
+};
+RC_MUST
+enum rc_status mem_audit_stage(struct rc_memory_disk *, struct mem_audits *, const struct rc_audit *,
+                               rc_us now, struct rc_error *);
+void mem_audit_publish(struct rc_memory_disk *, struct mem_audits *);
+void mem_audit_take_back(struct mem_audits *);
+enum rc_status mem_read_audit(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *,
+                              uint32_t cap, struct rc_audit_entry **, uint32_t *, struct rc_error *);
 
 /* ---- commit.c ------------------------------------------------------------------------------------------------------- */
 
@@ -149,4 +170,4 @@ struct rc_sv mem_put_text(char **at, struct rc_sv);
 
 enum rc_status mem_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 enum rc_status mem_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
-                          uint32_t, rc_us, struct rc_error *);
+                          uint32_t, const struct rc_author *, rc_us, struct rc_error *);

@@ -50,6 +50,7 @@ static const struct rc_driver driver = {
     .gates = mem_read_gates,
     .in_flight = mem_read_in_flight,
     .list = mem_read_list,
+    .audit = mem_read_audit,
     .counts = mem_read_counts,
     .definitions = mem_read_definitions,
     .definition = mem_read_definition,
@@ -84,6 +85,8 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
         free(command);
     }
     for (uint32_t i = 0; i < disk->ndefs; i++) free(disk->defs[i]);
+    for (uint32_t i = 0; i < disk->naudits; i++) free(disk->audits[i]);
+    free(disk->audits);
     mem_work_free(disk->work);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);

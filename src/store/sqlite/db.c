@@ -10,6 +10,10 @@
     "nonce, flow, created, ns, type, key, subject, actor, payload_hash, refs, rev, first, last,"             \
     " generation, original, original_nonce"
 #define ROW_COLUMNS "seq, nonce, flow, state, in_flight, rev, created, changed, ns, type, key, actor, refs"
+#define AUDIT_COLUMNS                                                                                        \
+    "number, at, kind, command, rev, action, digest, hash, salt, data,"                                      \
+    " coalesce((SELECT nonce FROM command WHERE seq = command), (SELECT nonce FROM purged WHERE seq ="       \
+    " command), 0), command IN (SELECT seq FROM purged)"
 #define DEF_COLUMNS "id, kind, active, version, name, text, source, digest, at"
 
 static const char *const sql[SQ_STATEMENTS] = {
@@ -40,6 +44,15 @@ static const char *const sql[SQ_STATEMENTS] = {
         "excluded.bytes",
     [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
+
+    [SQ_AUDIT_NUMBER] = "UPDATE high SET audit = audit + 1 RETURNING audit",
+    [SQ_AUDIT_HASH] = "SELECT hash FROM audit WHERE number = ?",
+    [SQ_AUDIT_ADD] = "INSERT INTO audit (number, at, kind, command, rev, action, digest, hash, salt, data)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_AUDIT_AFTER] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE number > ? ORDER BY number LIMIT ?",
+    [SQ_AUDIT_BEFORE] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?",
+    [SQ_AUDIT_OF] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE command = ? AND command <> 0 AND number < ?"
+                    " ORDER BY number DESC LIMIT ?",
 
     [SQ_DEF_ADD] = "INSERT INTO definition (kind, active, version, name, text, source, digest, at)"
                    " VALUES (?, 1, ?, ?, ?, ?, ?, ?)",
@@ -102,7 +115,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         " AND in_flight = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     [SQ_REF_RANGE] = "SELECT place FROM ref WHERE place BETWEEN ? AND ? ORDER BY place DESC",
     [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
-    [SQ_HIGH] = "SELECT seq, change, at FROM high",
+    [SQ_HIGH] = "SELECT seq, change, at, audit FROM high",
 };
 _Static_assert(SQ_HASH_BITS == 23 && SQ_KEY_BUCKET == 16, "places in SQ_KEY_RANGE");
 _Static_assert(RC_COMPLETED == 11,

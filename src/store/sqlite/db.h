@@ -7,6 +7,7 @@
  *   access.c   namespaces and tokens
  *   usage.c    what namespaces hold
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
+ *   audit.c    what people did, chained
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   open.c     create, check, open, close                     lock.c     one process at a time
  *
@@ -36,6 +37,13 @@ enum sq_statement {
     SQ_USAGE_ADD,
     SQ_HIGH_SET,
     SQ_NAME_ADD,
+    /* audit */
+    SQ_AUDIT_NUMBER,
+    SQ_AUDIT_HASH,
+    SQ_AUDIT_ADD,
+    SQ_AUDIT_AFTER,
+    SQ_AUDIT_BEFORE,
+    SQ_AUDIT_OF,
     /* definitions */
     SQ_DEF_ADD,
     SQ_DEF_VERSION,
@@ -96,6 +104,8 @@ struct sq_conn {
 struct sq_reader {
     struct rc_reader base;
     struct sq_conn conn;
+    struct rc_store alone; /* of a reader that has no store (rc_sqlite_look); driver NULL: it has one */
+    char *path;            /* of such a reader */
 };
 
 struct sq_room {
@@ -215,6 +225,9 @@ struct rc_h128 sq_h128(struct rc_sv bytes);
 enum { SQ_APPLICATION_ID = 0x52635374 /* "RcSt" */ };
 extern const uint32_t sq_schema_version;
 extern const char sq_views[]; /* views.c */
+/* RC_OK: the tables are those of this version; RC_NEWER, RC_UNSUPPORTED (older). */
+RC_MUST
+enum rc_status sq_check_version(struct sq_conn *, struct rc_error *);
 /* Makes the tables of an empty database, or brings older ones up to date; RC_NEWER. */
 RC_MUST
 enum rc_status sq_migrate(struct sq_conn *, struct rc_error *);
@@ -236,6 +249,11 @@ enum rc_status sq_share(struct sq_conn *, const struct rc_touched *, uint64_t by
 /* Adds them up by namespace (the array is sorted) and to the table. Whoever takes commands out gives negative ones. */
 RC_MUST
 enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, struct rc_error *);
+/* ---- audit.c -------------------------------------------------------------------------------------------------------- */
+
+/* Appends an entry: within a transaction of the writer, so that it is there with what it records or not at all. */
+RC_MUST
+enum rc_status sq_audit_add(struct sq_conn *, const struct rc_audit *, rc_us now, struct rc_error *);
 
 /* ---- lock.c --------------------------------------------------------------------------------------------------------- */
 
@@ -277,7 +295,7 @@ enum rc_status sq_commit(struct rc_store *, const struct rc_batch *, struct rc_e
 enum rc_status sq_room(struct rc_store *, struct rc_error *);
 enum rc_status sq_idle(struct rc_store *, struct rc_error *);
 enum rc_status sq_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
-                         uint32_t, rc_us, struct rc_error *);
+                         uint32_t, const struct rc_author *, rc_us, struct rc_error *);
 
 enum rc_status sq_access(struct rc_store *, const struct rc_access_change *, rc_us, struct rc_error *);
 enum rc_status sq_tokens_used(struct rc_store *, const struct rc_token_use *, uint32_t, struct rc_error *);
@@ -302,6 +320,8 @@ enum rc_status sq_read_high(struct rc_reader *, struct rc_high *, struct rc_erro
 RC_MUST
 enum rc_status sq_high(struct sq_conn *, struct rc_high *, struct rc_error *);
 
+enum rc_status sq_read_audit(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *,
+                             uint32_t cap, struct rc_audit_entry **, uint32_t *, struct rc_error *);
 enum rc_status sq_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
                             struct rc_row **, uint32_t *, uint64_t *ret_next, struct rc_error *);
 enum rc_status sq_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);

@@ -27,17 +27,36 @@ static enum rc_status stop(struct sq_conn *conn, const struct rc_definition *def
     return sq_done(&run, "cannot write a definition", err);
 }
 
-static enum rc_status take_out(struct sq_conn *conn, const struct rc_definition *def, struct rc_error *err)
+struct defining {
+    struct sq_store *store;
+    struct sq_conn *conn;
+    const struct rc_author *by;
+    rc_us now;
+};
+
+static enum rc_status note(const struct defining *in, const struct rc_definition *def, enum rc_deed deed,
+                           struct rc_error *err)
 {
+    struct rc_audit entry = {0};
+    rc_arena_reset(in->store->text);
+    enum rc_status status = rc_audit_of_definition(def, deed, in->by, in->store->text, &entry, err);
+    return status == RC_OK ? sq_audit_add(in->conn, &entry, in->now, err) : status;
+}
+
+static enum rc_status take_out(const struct defining *in, const struct rc_definition *def,
+                               struct rc_error *err)
+{
+    struct sq_conn *conn = in->conn;
     enum rc_status status = check_held(conn, def, err);
     if (status == RC_OK) status = stop(conn, def, err);
     if (status == RC_OK && sqlite3_changes(conn->db) == 0)
         return rc_fail(err, RC_NOT_FOUND, "'%.*s' is not in force", RC_SV_ARG(def->name));
-    return status;
+    return status == RC_OK ? note(in, def, RC_DEED_REMOVE, err) : status;
 }
 
-static enum rc_status add(struct sq_conn *conn, struct rc_definition *def, rc_us now, struct rc_error *err)
+static enum rc_status add(const struct defining *in, struct rc_definition *def, struct rc_error *err)
 {
+    struct sq_conn *conn = in->conn;
     struct sq run = sq_start(conn, SQ_DEF_VERSION);
     sq_u64(&run, def->kind);
     sq_sv(&run, def->name);
@@ -55,28 +74,27 @@ static enum rc_status add(struct sq_conn *conn, struct rc_definition *def, rc_us
     sq_sv(&run, def->text);
     sq_sv(&run, def->source);
     sq_blob(&run, digest, sizeof digest);
-    sq_u64(&run, now);
+    sq_u64(&run, in->now);
     status = sq_done(&run, "cannot write a definition", err);
     def->id = (uint64_t)sqlite3_last_insert_rowid(conn->db);
     def->version = (uint32_t)version;
     def->active = true;
-    def->at = now;
-    return status;
+    def->at = in->now;
+    return status == RC_OK ? note(in, def, def->version == 1 ? RC_DEED_ADD : RC_DEED_CHANGE, err) : status;
 }
 
-static enum rc_status define(struct sq_conn *conn, struct rc_definition *added, uint32_t nadded,
-                             const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                             struct rc_error *err)
+static enum rc_status define(const struct defining *in, struct rc_definition *added, uint32_t nadded,
+                             const struct rc_definition *removed, uint32_t nremoved, struct rc_error *err)
 {
     enum rc_status status = RC_OK;
-    for (uint32_t i = 0; i < nremoved && status == RC_OK; i++) status = take_out(conn, &removed[i], err);
-    for (uint32_t i = 0; i < nadded && status == RC_OK; i++) status = add(conn, &added[i], now, err);
+    for (uint32_t i = 0; i < nremoved && status == RC_OK; i++) status = take_out(in, &removed[i], err);
+    for (uint32_t i = 0; i < nadded && status == RC_OK; i++) status = add(in, &added[i], err);
     return status;
 }
 
 enum rc_status sq_define(struct rc_store *base, struct rc_definition *added, uint32_t nadded,
-                         const struct rc_definition *removed, uint32_t nremoved, rc_us now,
-                         struct rc_error *err)
+                         const struct rc_definition *removed, uint32_t nremoved, const struct rc_author *by,
+                         rc_us now, struct rc_error *err)
 {
     struct sq_store *store = sq_store_of(base);
     enum rc_status status = sq_room_check(store, err);
@@ -85,10 +103,9 @@ enum rc_status sq_define(struct rc_store *base, struct rc_definition *added, uin
         calloc(nadded ? nadded : 1, sizeof *stored); /* written back on success only */
     if (!stored) return rc_fail(err, RC_NOMEM, "out of memory");
     if (nadded) memcpy(stored, added, nadded * sizeof *stored);
+    const struct defining in = {store, &store->self.conn, by, now};
     status = sq_begin(store, err);
-    if (status == RC_OK)
-        status =
-            sq_settle(store, define(&store->self.conn, stored, nadded, removed, nremoved, now, err), err);
+    if (status == RC_OK) status = sq_settle(store, define(&in, stored, nadded, removed, nremoved, err), err);
     if (status == RC_FULL) store->room.full = true;
     if (status == RC_OK && nadded) memcpy(added, stored, nadded * sizeof *stored);
     free(stored);

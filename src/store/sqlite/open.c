@@ -325,7 +325,37 @@ static void close_reader(struct rc_reader *base)
 {
     struct sq_reader *reader = (struct sq_reader *)(void *)base;
     sq_conn_close(&reader->conn);
+    free(reader->path);
     free(reader);
+}
+
+static enum rc_status look(struct sq_reader *reader, const char *path, struct rc_error *err)
+{
+    uint64_t size = 0;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return rc_fail(err, RC_NOT_FOUND, "%s: no such file", path);
+    enum rc_status status = resolve(path, &reader->path, err);
+    if (status == RC_OK) status = check_file(reader->path, &size, err);
+    if (status == RC_OK) status = sq_conn_open(&reader->conn, reader->path, SQ_READER, false, err);
+    if (status != RC_OK) return status;
+    /* the log of a server that crashed is its next start's to settle */
+    int code = sqlite3_db_config(reader->conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    status = sq_fail(&reader->conn, code, "cannot be set up", err);
+    return status == RC_OK ? sq_check_version(&reader->conn, err) : status;
+}
+
+enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, struct rc_error *err)
+{
+    struct sq_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return rc_fail(err, RC_NOMEM, "out of memory");
+    reader->alone = (struct rc_store){.driver = &sq_driver};
+    reader->base = (struct rc_reader){.driver = &sq_driver, .store = &reader->alone};
+    enum rc_status status = look(reader, path, err);
+    if (status == RC_OK)
+        *ret = &reader->base;
+    else
+        close_reader(&reader->base);
+    return status;
 }
 
 const struct rc_driver sq_driver = {
@@ -344,6 +374,7 @@ const struct rc_driver sq_driver = {
     .gates = sq_read_gates,
     .in_flight = sq_read_in_flight,
     .list = sq_read_list,
+    .audit = sq_read_audit,
     .counts = sq_read_counts,
     .definitions = sq_read_definitions,
     .definition = sq_read_definition,

@@ -103,8 +103,30 @@ static const char tables[] =
     /* one row: numbers that never go back, whatever is deleted */
     "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "
     "NULL,"
-    " at INTEGER NOT NULL) STRICT;"
-    "INSERT INTO high VALUES (1, 0, 0, 0);"
+    " at INTEGER NOT NULL, audit INTEGER NOT NULL) STRICT;"
+    "INSERT INTO high VALUES (1, 0, 0, 0, 0);"
+
+    "CREATE TABLE audit ("         /* store/audit.h; only salt and data ever change, to NULL */
+    " number INTEGER PRIMARY KEY," /* from 1, without gaps */
+    " at INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " command INTEGER NOT NULL," /* 0: none */
+    " rev INTEGER NOT NULL,"
+    " action INTEGER NOT NULL,"
+    " digest BLOB NOT NULL,"
+    " hash BLOB NOT NULL,"
+    " salt BLOB,"
+    " data TEXT"
+    ") STRICT;"
+    "CREATE INDEX audit_command ON audit (command) WHERE command <> 0;"
+
+    "CREATE TABLE purged ("     /* what is left of a purged command */
+    " seq INTEGER PRIMARY KEY," /* its place in command_key stays */
+    " nonce INTEGER NOT NULL,"
+    " key BLOB NOT NULL," /* hash of namespace, type and key */
+    " state INTEGER NOT NULL,"
+    " at INTEGER NOT NULL"
+    ") STRICT;"
 
     "CREATE TABLE word (list TEXT NOT NULL, code INTEGER NOT NULL, slug TEXT NOT NULL, text TEXT NOT NULL,"
     " PRIMARY KEY (list, code)) STRICT, WITHOUT ROWID;";
@@ -136,6 +158,8 @@ static const struct word words[] = {
 #define RC_CAUSE(code, slug, text)   {"cause", code, slug, text},
 #define RC_WHY(code, slug, text)     {"why", code, slug, text},
 #define RC_ROLE(code, slug, text)    {"role", code, slug, text},
+#define RC_AUDIT(code, slug, text)   {"audit", code, slug, text},
+#define RC_DEED(code, slug, text)    {"deed", code, slug, text},
 #include "words.def"
     {"change", RC_CHANGE_CREATE, "create", "the command begins"},
     {"change", RC_CHANGE_NODE, "node", "control and times of a step"},
@@ -175,14 +199,29 @@ static enum rc_status step(struct sq_conn *conn, uint32_t from, struct rc_error 
     return status;
 }
 
+static enum rc_status too_new(const struct sq_conn *conn, uint32_t version, struct rc_error *err)
+{
+    return rc_fail(err, RC_NEWER,
+                   "%s: written by a newer version of Recourse (schema %u; this one knows up to %u)",
+                   conn->path, version, (unsigned)VERSIONS);
+}
+
+enum rc_status sq_check_version(struct sq_conn *conn, struct rc_error *err)
+{
+    uint32_t version = 0;
+    enum rc_status status = read_version(conn, &version, err);
+    if (status != RC_OK) return status;
+    if (version > VERSIONS) return too_new(conn, version, err);
+    if (version == VERSIONS) return RC_OK;
+    return rc_fail(err, RC_UNSUPPORTED,
+                   "%s: written by an older version of Recourse; start the server on it first", conn->path);
+}
+
 enum rc_status sq_migrate(struct sq_conn *conn, struct rc_error *err)
 {
     uint32_t version = 0;
     enum rc_status status = read_version(conn, &version, err);
-    if (status == RC_OK && version > VERSIONS)
-        status = rc_fail(err, RC_NEWER,
-                         "%s: written by a newer version of Recourse (schema %u; this one knows up to %u)",
-                         conn->path, version, (unsigned)VERSIONS);
+    if (status == RC_OK && version > VERSIONS) status = too_new(conn, version, err);
     for (; status == RC_OK && version < VERSIONS; version++) status = step(conn, version, err);
     return status;
 }

@@ -5,7 +5,7 @@
 #include "core/change.h"
 
 _Static_assert(RC_CAUSE_ACTION == 5 && RC_CHANGE_NODE == 2 && RC_CHANGE_FAULT == 5 && RC_CHANGE_MODE == 6 &&
-                   RC_CHANGE_STATE == 7 && RC_DEF_FLOW == 1 && RC_DEF_DEPENDENCY == 2,
+                   RC_CHANGE_STATE == 7 && RC_DEF_FLOW == 1 && RC_DEF_DEPENDENCY == 2 && RC_AUDIT_ACTION == 0,
                "numbers in the views");
 
 #define WORD(list, code) "(SELECT slug FROM word WHERE list = '" list "' AND code = " code ")"
@@ -66,5 +66,12 @@ const char sq_views[] =
     "  name, version, active, source,"
     "  " TIME("at") " AS at,"
     "  lower(hex(digest)) AS digest, text"
-    " FROM definition;";
+    " FROM definition;"
+
+    "CREATE VIEW audit_entries AS SELECT number,"
+    "  " TIME("at") " AS at,"
+    "  " WORD("audit", "kind") " AS kind,"
+    "  CASE kind WHEN 0 THEN " WORD("action", "action") " ELSE " WORD("deed", "action") " END AS action,"
+    "  nullif(command, 0) AS command, rev, data, lower(hex(hash)) AS hash"
+    " FROM audit;";
 /* clang-format on */

@@ -1,0 +1,14 @@
+#pragma once
+/* Offline administration: commands that work on a store's file themselves, whether or not a server runs on it. Each takes
+ * the parsed command line of its row in cli/commands.c, writes to standard output and standard error, and returns an exit
+ * code (enum cli_exit). Internal to server/. */
+#include "cli/cli.h"
+#include "store/store.h"
+
+/* recourse audit verify */
+int audit_verify(const struct cli_args *);
+
+/* The store that command line, environment, file of settings or default name; NULL after saying what is wrong with these. */
+const char *admin_store(const struct cli_args *);
+/* Says what went wrong; returns the exit code. */
+int admin_fail(const struct cli_args *, const struct rc_error *);
