@@ -38,6 +38,7 @@ void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonc
 void api_end(struct api_call *call)
 {
     struct rc_api *api = call->api;
+    api_trace_end(call);
     if (call->arena != api->scratch) rc_arena_free(call->arena);
     rc_arena_reset(api->scratch);
     call->arena = NULL;
@@ -47,10 +48,11 @@ void api_end(struct api_call *call)
 
 static void send(struct api_call *call)
 {
-    struct http_field fields[API_FIELDS + 1];
+    struct http_field fields[API_FIELDS + 2];
     memcpy(fields, call->field, sizeof call->field);
     uint32_t n = call->nfields;
     fields[n++] = (struct http_field){"Content-Type", call->content_type};
+    fields[n++] = (struct http_field){"X-Request-Id", call->request_id};
     http_answer(call->exchange, call->status, fields, n, rc_buf_sv(&call->out));
     api_end(call);
 }
@@ -104,11 +106,13 @@ void api_put_problem(struct api_call *call, struct rc_json *json, const char *na
     rc_json_u64(json, "status", (uint64_t)rc_status_http(status));
     rc_json_text(json, "code", rc_status_slug(status));
     rc_json_text(json, "detail", err->text);
+    if (!name) rc_json_text(json, "request_id", call->request_id);
     put_position(json, err);
     if (call->api->nerrors) put_errors(call, json, errors);
     if (status == RC_KEY_CONFLICT) {
         char path[API_FIELD_TEXT];
         api_command_path(path, first->seq, first->nonce);
+        if (!name) api_about(call, first->seq, first->nonce);
         rc_json_text(json, "command", path);
     }
     rc_json_end_object(json);
@@ -142,6 +146,7 @@ void api_put_row(struct rc_json *json, const char *name, struct rc_sv type, stru
 
 void api_put_outline(struct api_call *call, const struct rc_outline *outline)
 {
+    api_about(call, outline->seq, outline->nonce);
     api_put_row(&call->json, NULL, rc_sv_of(call->type), rc_sv_of(call->key), outline);
     api_add_etag(call, outline->rev);
 }

@@ -29,6 +29,7 @@ struct rc_api_options {
     struct rc_engine *engine;
     struct rc_shelf shelf;
     const char *version;
+    rc_us slow; /* a request that takes this long, and not because it asked to wait, is logged as a warning */
 };
 
 /* Listens at once. RC_FORBIDDEN where the address is not of loopback; others as http_open. */

@@ -16,6 +16,7 @@ enum {
     API_ERRORS = 32,     /* errors of one 422 */
     API_LINE_ERRORS = 8, /* of one line of a batch: all lines' together must fit in API_MAX_INPUT */
     API_FIELD_TEXT = 128,
+    API_REQUEST_ID = 64,         /* bytes of a request's id */
     API_WAIT_LISTS = 1024,       /* of calls that wait; a power of two */
     API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
     API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
@@ -78,8 +79,12 @@ struct api_call {
         struct http_watch *watch;
     } wait;
     char type[RC_MAX_NAME + 1], key[RC_MAX_KEY + 1]; /* of a submission: the arena may be gone at its reply */
+    /* trace.c */
+    char request_id[API_REQUEST_ID + 1], subject[RC_MAX_ACTOR + 1];
+    struct rc_id about; /* the command that it is about; seq 0: none, or not known */
+    rc_us started;      /* monotonic */
     /* the answer */
-    int status;
+    int status; /* 0: none, the connection is closed */
     const char *content_type;
     struct rc_buf out;
     struct rc_json json; /* writes to out */
@@ -100,6 +105,8 @@ struct rc_api {
     pthread_mutex_t wait_lock;                    /* guards the lists */
     struct api_call *waiting_for[API_WAIT_LISTS]; /* by the command's number */
     uint64_t requests, problems;                  /* counters for /metrics */
+    uint64_t ids;                                 /* the stream of random numbers behind the requests' ids */
+    uint64_t log_second, log_lines, log_left_out; /* trace.c */
     struct rc_error errors[API_ERRORS];           /* of the call in work */
     uint32_t nerrors;
 };
@@ -121,6 +128,20 @@ void api_put_problem(struct api_call *, struct rc_json *, const char *name, enum
                      const struct rc_error *, uint32_t errors, const struct rc_outline *first);
 /* The call is over; its memory goes back. */
 void api_end(struct api_call *);
+
+/* ---- ids of requests, and their lines in the log (trace.c) */
+
+/* Takes the id that the client gave, or makes one. */
+void api_trace_begin(struct api_call *);
+/* Once it is known who asks. */
+void api_trace_subject(struct api_call *);
+/* The command that the answer is about. */
+static inline void api_about(struct api_call *call, uint64_t seq, uint64_t nonce)
+{
+    call->about = (struct rc_id){.seq = seq, .check = (uint32_t)nonce};
+}
+/* When the call is over. */
+void api_trace_end(struct api_call *);
 
 /* ---- requests (input.c) */
 

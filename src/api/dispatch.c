@@ -1,6 +1,8 @@
 /* The way of a request: match, guard, decode, handle; and back: reply of the engine, finish, answer. */
 #include "api/call.h"
 
+#include "base/random.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,6 +77,10 @@ static enum rc_status decode_params(struct api_call *call, struct rc_error *err)
         enum rc_status status = api_unescape(call->param[n], false, call->arena, &call->param[n], err);
         if (status != RC_OK) return status;
     }
+    if (rc_sv_starts(rc_sv_of(call->route->path), RC_SV("/v1/commands/{id}"))) {
+        struct rc_id id;
+        if (rc_id_parse(call->param[0], &id)) call->about = id;
+    }
     return RC_OK;
 }
 
@@ -84,6 +90,7 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = find_route(call, err);
     if (status == RC_OK) status = api_authorize(call, err);
     if (status != RC_OK) return status;
+    api_trace_subject(call);
     if (call->route->body) {
         call->arena = api_input_arena(call->route->body->lines ? 0 : call->http.body.n);
         if (!call->arena) {
@@ -102,6 +109,7 @@ static void settle(struct api_call *call, enum rc_status status, const struct rc
 {
     if (status == RC_COMMIT_UNKNOWN) {
         http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
+        call->status = 0;
         api_end(call);
     } else if (status != RC_OK)
         api_send_problem(call, status, err);
@@ -121,6 +129,7 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
     }
     call->exchange = exchange;
     call->http = *http;
+    api_trace_begin(call);
     enum rc_status status = handle(call, &err);
     settle(call, status, &err);
 }
@@ -254,6 +263,8 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
     if (!api) return rc_fail(err, RC_NOMEM, "out of memory");
     pthread_mutex_init(&api->wait_lock, NULL);
     api->options = *options;
+    if (rc_random(&api->ids, sizeof api->ids) != RC_OK)
+        api->ids = rc_clock_wall(); /* they need not be secret */
     api->scratch = rc_arena_new(SCRATCH_FIRST, API_MAX_SCRATCH);
     const struct http_options http = {
         .address = options->address,

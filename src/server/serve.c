@@ -149,7 +149,8 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
                                                .max_connections = connections_within(RC_MAX_CONNECTIONS, 2),
                                                .engine = server->engine,
                                                .shelf = shelf_door(&server->shelf),
-                                               .version = RC_VERSION};
+                                               .version = RC_VERSION,
+                                               .slow = settings->log_slow};
     enum rc_status status = rc_api_open(&api_options, &api, err);
     if (status != RC_OK) return status;
     atomic_store(&server->api, api);

@@ -241,6 +241,7 @@ static void open_house(struct house *house)
                                    .context = house};
     FUZZ_LAW(rc_engine_new(&ports, define(house), tick(house), &house->engine, NULL) == RC_OK);
     const struct rc_api_options options = {.address = "127.0.0.1",
+                                           .slow = RC_SECONDS(3600),
                                            .port = 1,
                                            .engine = house->engine,
                                            .shelf = {house, borrow, give_back},
