@@ -85,7 +85,7 @@ void api_trace_end(struct api_call *call)
     if (call->status) snprintf(status, sizeof status, "%d", call->status);
     if (left_out) snprintf(more, sizeof more, "%llu", (unsigned long long)left_out);
     const char *method = api_method_name(call->http.method),
-               *route = call->route ? call->route->path : "unknown";
+               *route = call->route ? call->route->path : "no route";
     const struct rc_log_field fields[] = {
         {"method", method, 0},
         {"route", route, 0},

@@ -41,7 +41,7 @@ def ids(world):
         answer = server.api.ask(method, path, headers={"X-Request-Id": "problem-1"})
         true(answer.status >= 400, f"{path}: {answer}")
         equal((answer.json["request_id"], answer.headers["X-Request-Id"]), ("problem-1", "problem-1"), f"id of {path}")
-    one(server, request_id="problem-1", route="unknown", status=404)
+    one(server, request_id="problem-1", route="no route", status=404)
     one(server, request_id="problem-1", method="DELETE", status=405)
 
 
