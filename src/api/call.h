@@ -236,7 +236,7 @@ enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret,
 void api_put_command(struct api_call *, int status, const struct api_loaded *);
 
 /* ---- handlers */
-api_handler api_index, api_health, api_ready, api_metrics;
+api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
 api_handler api_act, api_acted;

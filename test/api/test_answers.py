@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from described import Watched  # noqa: E402
+from described import CODES, Watched  # noqa: E402
 from kit import PR, case, equal, example_dependency, example_flow, main, pull, simple_flow, true  # noqa: E402
 
 
@@ -134,6 +134,17 @@ def refused(world):
         equal(answer.headers["Allow"], allow, f"Allow of {path}")
     api.get("/v2").problem(404, "not-found")
     api.get("/v1/").problem(404, "not-found")
+
+
+@case("every code of a problem is described by the server itself")
+def problems(world):
+    api = world.server(defs=world.write(f=example_flow(), d=example_dependency(9))).start().api
+    Watched(api)
+    for code in sorted(CODES):
+        said = api.get(f"/problems/{code}").must(200).json
+        true(said["code"] == code and len(said["text"]) > 40, f"{code}: {said}")
+    type = api.get("/v1/commands/x").problem(404, "not-found")["type"]
+    equal(api.get(type).must(200).json["status"], 404, "what a type leads to")
 
 
 @case("a page of another site cannot talk to the server")
