@@ -28,7 +28,7 @@ def codes(tree):
 
 
 def texts(tree):
-    found = re.findall(r'RC_PROBLEM\((RC_\w+),((?:\s*"(?:\\.|[^"\\])*")+)\)', tree.code("spec/problems.def"))
+    found = re.findall(r'RC_PROBLEM\(\s*(RC_\w+),((?:\s*"(?:\\.|[^"\\])*")+)\)', tree.code("spec/problems.def"))
     return [(name, "".join(json.loads(part) for part in re.findall(r'"(?:\\.|[^"\\])*"', text))) for name, text in found]
 
 
