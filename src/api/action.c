@@ -1,13 +1,15 @@
 /* What operators do: POST /v1/commands/{id}/actions/{action}. */
-#include "api/call.h"
+#include "api/submit.h"
 
 #include "base/num.h"
+#include "cel/time.h"
+#include "engine/prepare.h"
 
 #include <stddef.h>
 
 struct act_body {
-    struct rc_sv reason, actor, step, verdict, external_id, key;
-    struct cel_value outputs;
+    struct rc_sv reason, actor, step, verdict, external_id, key, owner, due;
+    struct cel_value outputs, payload, refs;
 };
 
 static const struct api_field act_fields[] = {
@@ -18,6 +20,10 @@ static const struct api_field act_fields[] = {
     {"external_id", API_TEXT, RC_MAX_EXTERNAL_ID, false, offsetof(struct act_body, external_id)},
     {"outputs", API_OBJECT, 0, false, offsetof(struct act_body, outputs)},
     {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct act_body, key)},
+    {"owner", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct act_body, owner)},
+    {"due", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct act_body, due)},
+    {"payload", API_ANY, 0, false, offsetof(struct act_body, payload)},
+    {"refs", API_OBJECT, 0, false, offsetof(struct act_body, refs)},
 };
 const struct api_shape api_act_shape = {act_fields, sizeof act_fields / sizeof *act_fields,
                                         sizeof(struct act_body)};
@@ -32,15 +38,58 @@ static enum rc_verdict verdict_of(struct rc_sv text)
     return RC_VERDICT_NONE;
 }
 
-/* What belongs to resolve, and only there. */
-static enum rc_status check_verdict(struct api_call *call, const struct act_body *body, enum rc_action action,
-                                    enum rc_verdict verdict, struct rc_error *err)
+/* Members that mean something for some actions only, and that one of these cannot be without. */
+struct member {
+    const char *pointer;
+    bool there;
+    uint32_t of, needed_by; /* bits 1 << enum rc_action */
+    const char *belongs, *needed;
+};
+
+static void check_members(struct api_call *call, const struct act_body *body, enum rc_action action)
 {
-    bool resolve = action == RC_ACTION_RESOLVE;
-    if (resolve && verdict == RC_VERDICT_NONE)
+    enum { RESOLVE = 1 << RC_ACTION_RESOLVE, EDIT = 1 << RC_ACTION_EDIT, ASSIGN = 1 << RC_ACTION_ASSIGN };
+    enum { CHECK = 1 << RC_ACTION_CHECK, SKIP = 1 << RC_ACTION_SKIP, DUE = 1 << RC_ACTION_DUE };
+    const struct member members[] = {
+        {"/reason", body->reason.n != 0, UINT32_MAX, RESOLVE | 1 << RC_ACTION_NOTE, "",
+         action == RC_ACTION_NOTE ? "is required: it is the note" : "is required: what is the evidence?"},
+        {"/step", body->step.n != 0, CHECK | RESOLVE | SKIP, 0, "belongs to check, resolve and skip", ""},
+        {"/verdict", body->verdict.n != 0, RESOLVE, 0, "belongs to the action resolve only", ""},
+        {"/payload", body->payload.kind != CEL_NULL, EDIT, EDIT, "belongs to the action edit only",
+         "is required: the payload as it should be"},
+        {"/refs", body->refs.kind != CEL_NULL, EDIT, 0, "belongs to the action edit only", ""},
+        {"/owner", body->owner.p != NULL, ASSIGN, ASSIGN, "belongs to the action assign only",
+         "is required; an empty text means nobody"},
+        {"/due", body->due.p != NULL, DUE, DUE, "belongs to the action due only",
+         "is required; an empty text means no time"},
+    };
+    for (unsigned i = 0; i < sizeof members / sizeof *members; i++) {
+        const struct member *member = &members[i];
+        if (member->there && !(member->of >> action & 1))
+            api_complain(call, member->pointer, "%s", member->belongs);
+        if (!member->there && member->needed_by >> action & 1)
+            api_complain(call, member->pointer, "%s", member->needed);
+    }
+}
+
+static bool read_due(struct rc_sv text, rc_us *ret)
+{
+    struct cel_value time;
+    *ret = 0;
+    if (text.n == 0) return true;
+    if (!cel_parse_timestamp(text, &time) || time.v.i < 0) return false;
+    *ret = RC_SECONDS((uint64_t)time.v.i) + time.n / 1000;
+    return true;
+}
+
+static enum rc_status check_body(struct api_call *call, const struct act_body *body, enum rc_action action,
+                                 enum rc_verdict verdict, rc_us *ret_due, struct rc_error *err)
+{
+    check_members(call, body, action);
+    if (action == RC_ACTION_RESOLVE && verdict == RC_VERDICT_NONE)
         api_complain(call, "/verdict", "must be happened, did_not_happen or accepted_as_is");
-    if (resolve && body->reason.n == 0) api_complain(call, "/reason", "is required: what is the evidence?");
-    if (!resolve && body->verdict.n) api_complain(call, "/verdict", "belongs to the action resolve only");
+    if (!read_due(body->due, ret_due) && action == RC_ACTION_DUE)
+        api_complain(call, "/due", "must be a time since 1970, like 2026-01-31T12:00:00Z");
     if (verdict != RC_HAPPENED && body->external_id.n)
         api_complain(call, "/external_id", "belongs to the verdict happened only");
     if (verdict != RC_HAPPENED && body->outputs.kind != CEL_NULL)
@@ -63,6 +112,37 @@ static enum rc_status read_if_match(const struct api_call *call, uint32_t *ret_r
     return RC_OK;
 }
 
+/* The command that takes the place of the one with this id: its payload as the body says, or as it was. Where the command
+ * is in another state than the person believes, the core says so. */
+static enum rc_status make_successor(struct api_call *call, struct rc_id id, const struct act_body *body,
+                                     struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    struct api_loaded loaded = {0};
+    enum rc_status status = api_load(call, id, &loaded, err);
+    if (status != RC_OK) return status;
+    const struct rc_identity *original = &loaded.command.id;
+    bool edit = call->request.u.act.act.action == RC_ACTION_EDIT;
+    if (!edit && loaded.command.state != RC_ROLLED_BACK)
+        return RC_OK; /* a retry goes on with what is there */
+    struct rc_submission in = {.subject = original->subject,
+                               .actor = original->actor,
+                               .payload = edit ? body->payload : original->payload,
+                               .refs = body->refs.kind == CEL_MAP ? body->refs : original->refs};
+    struct rc_identity *next = RC_NEW(call->arena, struct rc_identity);
+    if (!next) return rc_fail_arena(err, call->arena);
+    status = api_check_payload_size(call, in.payload, call->http.body.n, err);
+    if (status != RC_OK) return status;
+    status = rc_prepare_successor(rc_engine_definitions(api->options.engine), &loaded.command, &in,
+                                  call->arena, next, api->errors, API_ERRORS, &api->nerrors);
+    if (status == RC_NOT_FOUND)
+        return rc_fail(err, RC_REFUSED, "its flow \"%.*s\" is not in force any more",
+                       RC_SV_ARG(original->type));
+    if (status != RC_OK) return api_prepare_failed(call, status, err);
+    call->request.u.act.successor = next;
+    return RC_OK;
+}
+
 enum rc_status api_act(struct api_call *call, struct rc_error *err)
 {
     const struct act_body *body = call->body;
@@ -74,8 +154,9 @@ enum rc_status api_act(struct api_call *call, struct rc_error *err)
         return rc_fail(err, RC_NOT_FOUND, "there is no action \"%.*s\"", RC_SV_ARG(call->param[1]));
     enum rc_verdict verdict = verdict_of(body->verdict);
     struct rc_sv actor = {0};
+    rc_us due = 0;
     status = api_actor(call, body->actor, &actor, err);
-    if (status == RC_OK) status = check_verdict(call, body, (enum rc_action)action, verdict, err);
+    if (status == RC_OK) status = check_body(call, body, (enum rc_action)action, verdict, &due, err);
     if (status != RC_OK) return status;
     call->request = (struct rc_request){.kind = RC_REQUEST_ACT,
                                         .u.act = {.seq = id.seq,
@@ -88,8 +169,12 @@ enum rc_status api_act(struct api_call *call, struct rc_error *err)
                                                           .verdict = (uint8_t)verdict,
                                                           .external_id = body->external_id,
                                                           .outputs = body->outputs,
-                                                          .key = body->key}}};
+                                                          .key = body->key,
+                                                          .owner = body->owner,
+                                                          .due = due}}};
     status = read_if_match(call, &call->request.u.act.act.expected_rev, err);
+    if (status == RC_OK && (action == RC_ACTION_EDIT || action == RC_ACTION_RETRY))
+        status = make_successor(call, id, body, err);
     if (status != RC_OK) return status;
     call->request.who = &call->who;
     call->parked = true;
@@ -101,6 +186,6 @@ enum rc_status api_acted(struct api_call *call, struct rc_error *err)
     (void)err;
     api_begin(call, 200);
     if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
-    api_put_outline(call, &call->request.command);
+    api_put_acted(call, &call->request.command, call->request.successor);
     return RC_OK;
 }

@@ -150,3 +150,16 @@ void api_put_outline(struct api_call *call, const struct rc_outline *outline)
     api_put_row(&call->json, NULL, rc_sv_of(call->type), rc_sv_of(call->key), outline);
     api_add_etag(call, outline->rev);
 }
+
+void api_put_acted(struct api_call *call, const struct rc_outline *outline, struct rc_link successor)
+{
+    rc_view_row(&call->json, NULL,
+                &(struct rc_view_row){.seq = outline->seq,
+                                      .nonce = outline->nonce,
+                                      .state = outline->state,
+                                      .rev = outline->rev,
+                                      .created = outline->created,
+                                      .changed = outline->changed,
+                                      .successor = successor});
+    api_add_etag(call, outline->rev);
+}

@@ -246,6 +246,8 @@ extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, 
 
 /* The body of a reply that is a command's outline; `type` and `key` may be empty. */
 void api_put_outline(struct api_call *, const struct rc_outline *);
+/* The answer to an action: the command, and what has taken its place. */
+void api_put_acted(struct api_call *, const struct rc_outline *, struct rc_link successor);
 /* The same as the member `name`, without headers. */
 void api_put_row(struct rc_json *, const char *name, struct rc_sv type, struct rc_sv key,
                  const struct rc_outline *);

@@ -74,7 +74,7 @@ const struct api_route api_routes[] = {
      &api_act_shape,
      api_act,
      api_acted,
-     "retry, check, cancel, roll_back or resolve a command"},
+     "act on a command"},
     {HTTP_GET,
      "/v1/definitions",
      RC_PERMIT_READ,

@@ -39,10 +39,10 @@ static enum rc_status find_key(struct api_call *call, struct rc_sv in_body, stru
     return ret->p ? RC_OK : rc_fail_arena(err, call->arena);
 }
 
-/* The payload as it would be stored. A text that is not larger than the bound cannot hold a larger payload. */
-static enum rc_status check_size(struct api_call *call, struct cel_value payload, uint32_t nbytes,
-                                 struct rc_error *err)
+enum rc_status api_check_payload_size(struct api_call *call, struct cel_value payload, uint32_t nbytes,
+                                      struct rc_error *err)
 {
+    /* a text that is not larger than the bound cannot hold a larger payload */
     if (nbytes <= RC_MAX_PAYLOAD) return RC_OK;
     struct rc_buf text = rc_buf_in(call->api->scratch, RC_MAX_PAYLOAD);
     cel_put_json(&text, payload);
@@ -52,13 +52,23 @@ static enum rc_status check_size(struct api_call *call, struct cel_value payload
     return text.status == RC_OK ? RC_OK : rc_fail(err, text.status, "out of memory");
 }
 
+enum rc_status api_prepare_failed(struct api_call *call, enum rc_status status, struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    if (api->nerrors > API_ERRORS) api->nerrors = API_ERRORS;
+    if (status != RC_NOT_FOUND && status != RC_NOMEM) return api_complaints(call, err);
+    *err = api->errors[0];
+    api->nerrors = 0;
+    return status;
+}
+
 enum rc_status api_prepare(struct api_call *call, const struct api_submission *in, uint32_t nbytes,
                            struct rc_arena *arena, struct rc_request *ret, struct rc_error *err)
 {
     struct rc_api *api = call->api;
     struct rc_sv actor = {0};
     enum rc_status status = api_actor(call, in->actor, &actor, err);
-    if (status == RC_OK) status = check_size(call, in->payload, nbytes, err);
+    if (status == RC_OK) status = api_check_payload_size(call, in->payload, nbytes, err);
     if (status != RC_OK) return status;
     /* the command outlives the call */
     struct rc_submission submission = {.ns = rc_copy_sv(arena, call->who.ns),
@@ -72,12 +82,7 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
     *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,
                                api->errors, API_ERRORS, &api->nerrors);
-    if (status == RC_OK) return RC_OK;
-    if (api->nerrors > API_ERRORS) api->nerrors = API_ERRORS;
-    if (status != RC_NOT_FOUND && status != RC_NOMEM) return api_complaints(call, err);
-    *err = api->errors[0];
-    api->nerrors = 0;
-    return status;
+    return status == RC_OK ? RC_OK : api_prepare_failed(call, status, err);
 }
 
 static void keep_text(char *ret, size_t size, struct rc_sv text)

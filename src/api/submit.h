@@ -7,6 +7,13 @@ struct api_submission {
     struct cel_value payload, refs;
 };
 
+/* The payload as it would be stored, in a text of nbytes: RC_LIMIT where it is larger than RC_MAX_PAYLOAD. */
+RC_MUST
+enum rc_status api_check_payload_size(struct api_call *, struct cel_value payload, uint32_t nbytes,
+                                      struct rc_error *);
+/* What rc_prepare_… left in the API's list of errors becomes the answer. Gives `status` back. */
+RC_MUST
+enum rc_status api_prepare_failed(struct api_call *, enum rc_status status, struct rc_error *);
 /* Makes the request of a submission that came in a text of `nbytes`; its parts live in the arena or borrow from the
  * submission. Complaints go to the API's list, with pointers into the submission. */
 RC_MUST

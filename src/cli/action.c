@@ -1,4 +1,4 @@
-/* recourse retry, check, cancel, rollback, resolve: says what it will touch, asks where that is wise, acts on
+/* recourse retry, check, cancel, rollback, resolve, skip, edit, assign, note, due: says what it will touch, asks where that is wise, acts on
  * exactly the state that was shown (If-Match), and says what came of it. */
 #include "cli/run.h"
 
@@ -8,12 +8,20 @@ struct action {
     const char *command, *action; /* as typed; as the API spells it */
     bool ask;                     /* a person is asked first */
     const char *done;
+    const char *member; /* what the second operand is in the body; NULL: there is none */
 };
 
 static const struct action actions[] = {
-    {"retry", "retry", false, "asked to try again"}, {"check", "check", false, "asked to check"},
-    {"cancel", "cancel", true, "asked to cancel"},   {"rollback", "roll_back", true, "asked to roll back"},
+    {"retry", "retry", false, "asked to try again"},
+    {"check", "check", false, "asked to check"},
+    {"cancel", "cancel", true, "asked to cancel"},
+    {"rollback", "roll_back", true, "asked to roll back"},
     {"resolve", "resolve", true, "recorded"},
+    {"skip", "skip", true, "left out"},
+    {"edit", "edit", true, "replaced"},
+    {"assign", "assign", false, "recorded", "owner"},
+    {"note", "note", false, "recorded", "reason"},
+    {"due", "due", false, "recorded", "due"},
 };
 
 static const struct action *find_action(const char *command)
@@ -105,6 +113,12 @@ static int put_body(struct cli *cli, const struct action *action, struct rc_buf 
         if (!reason || !*reason) return cli_usage(cli, "wants --reason: what is the evidence?");
         rc_json_text(&json, "verdict", said);
         fault = cli_put_json_option(cli, &json, "outputs", "outputs");
+    } else if (strcmp(action->action, "edit") == 0) {
+        if (!cli_has(args, "payload")) return cli_usage(cli, "wants --payload: the payload as it should be");
+        fault = cli_put_json_option(cli, &json, "payload", "payload");
+        if (fault == CLI_OK && cli_has(args, "ref")) fault = cli_put_refs(cli, &json, args);
+    } else if (action->member) {
+        rc_json_text(&json, action->member, args->operand[1]);
     }
     rc_json_end_object(&json);
     return fault;
@@ -119,8 +133,13 @@ static void put_result(struct cli *cli, const struct action *action, const struc
         fputc('\n', screen->out);
         return;
     }
+    struct rc_sv successor = cli_text(body, "successor");
     fprintf(screen->out, "%s; now ", reply->answer.replayed ? "was done already" : action->done);
     cli_put_state(cli, body);
+    if (!successor.n) return;
+    fputs("its place has taken ", screen->out);
+    screen_sv(screen, successor);
+    fputc('\n', screen->out);
 }
 
 int cli_run_action(struct cli *cli, const struct cli_args *args)

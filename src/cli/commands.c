@@ -95,6 +95,18 @@ static const struct cli_option resolve_options[] = {
     END,
 };
 
+static const struct cli_option note_options[] = {
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    END,
+};
+static const struct cli_option edit_options[] = {
+    {"payload", 'p', "JSON", "the payload as it should be (required); @FILE reads a file, - standard input"},
+    {"ref", 'r', "NAME=VALUE", "a label of the successor (may be repeated); without, those of the original"},
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    END,
+};
+
 const struct cli_command cli_commands[] = {
     {"serve", "", "run the server",
      "Starting is recovering: what was in flight when the server stopped, also by a crash, is settled "
@@ -151,6 +163,26 @@ const struct cli_command cli_commands[] = {
      "recorded "
      "with your name.",
      resolve_options, 1, 1, cli_run_action},
+    {"skip", "ID", "leave out a step that did not happen, and go on",
+     "Only for a step that is known not to have happened. The flow goes on behind it; steps that need it are "
+     "left out, too, and the command ends as partial.",
+     step_options, 1, 1, cli_run_action},
+    {"edit", "ID", "submit it again with another payload, as its successor",
+     "A new command with the same key takes the place of this one, in one commit, so that never both run. "
+     "Possible only where nothing of this one has happened, or everything was undone. `recourse show ID "
+     "--json` "
+     "has the payload as it is.",
+     edit_options, 1, 1, cli_run_action},
+    {"assign", "ID NAME", "say who looks after a command", "An empty NAME, '', means nobody any more.",
+     act_options, 2, 2, cli_run_action},
+    {"note", "ID TEXT", "write something down beside a command", "It stands in the history, with your name.",
+     note_options, 2, 2, cli_run_action},
+    {"due", "ID TIME", "say until when a command should be settled",
+     "TIME is like 2026-01-31T12:00:00Z; an empty one, '', means no time any more. It is for people and "
+     "lists: the "
+     "engine does "
+     "not act on it.",
+     act_options, 2, 2, cli_run_action},
     {"eval", "EXPR", "evaluate one expression of a definition",
      "Works without a server. EXPR is a bare expression, as after `happened:`; of a text, only what stands "
      "between ${ and }. The value is printed as JSON. Put -- before an expression that begins with a minus.\n"

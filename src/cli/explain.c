@@ -73,6 +73,8 @@ static const struct {
     {"cancel", "cancel", ""},
     {"roll_back", "rollback", ""},
     {"resolve", "resolve", " --accept --reason …"},
+    {"skip", "skip", ""},
+    {"edit", "edit", " --payload …"},
 };
 
 static void put_actions(struct cli *cli, const struct cel_value *body)

@@ -81,6 +81,9 @@ void cli_put_command_help(struct cli *, const struct cli_command *);
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
 struct rc_sv cli_refs_text(struct cli *, struct cel_value refs);   /* "customer=7 project=42" */
+/* Writes the member "refs" from the options --ref. */
+RC_MUST
+int cli_put_refs(struct cli *, struct rc_json *, const struct cli_args *);
 /* Writes a member whose value is given as JSON, @FILE or "-" by an option; nothing where the option is not there. */
 RC_MUST
 int cli_put_json_option(struct cli *, struct rc_json *, const char *option, const char *name);

@@ -19,6 +19,33 @@ static void put_time_line(struct cli *cli, const struct cel_value *command)
     screen_tint(screen, TINT_NONE);
 }
 
+/* Who looks after it, until when, and which commands it belongs to; nothing where nobody has said anything. */
+static void put_beside(struct cli *cli, const struct cel_value *command)
+{
+    struct screen *screen = &cli->screen;
+    struct rc_sv owner = cli_text(command, "owner"), due = cli_text(command, "due");
+    struct rc_sv original = cli_text(command, "original"), successor = cli_text(command, "successor");
+    const struct {
+        const char *before;
+        struct rc_sv text;
+    } part[] = {{"owner ", owner},
+                {"due ", due.n ? screen_ago(screen, cli->arena, due) : due},
+                {"in the place of ", original},
+                {"replaced by ", successor}};
+    const char *between = "";
+    for (unsigned i = 0; i < sizeof part / sizeof *part; i++) {
+        if (!part[i].text.n) continue;
+        fprintf(screen->out, "%s%s", between, part[i].before);
+        screen_sv(screen, part[i].text);
+        between = ", ";
+    }
+    uint64_t notes = cli_number(command, "notes");
+    if (notes)
+        fprintf(screen->out, "%s%llu note%s (recourse history)", between, (unsigned long long)notes,
+                notes == 1 ? "" : "s");
+    if (notes || *between) fputc('\n', screen->out);
+}
+
 /* "rolling_back" and "rolling back" are the same words. */
 static bool says_the_same(struct rc_sv state, struct rc_sv display)
 {
@@ -53,6 +80,7 @@ void cli_put_head(struct cli *cli, const struct cel_value *command)
     fputc('\n', screen->out);
     cli_put_state(cli, command);
     put_time_line(cli, command);
+    put_beside(cli, command);
 }
 
 struct rc_sv cli_refs_text(struct cli *cli, struct cel_value refs)

@@ -26,7 +26,7 @@ int cli_put_json_option(struct cli *cli, struct rc_json *json, const char *optio
     return fault;
 }
 
-static int put_refs(struct cli *cli, struct rc_json *json, const struct cli_args *args)
+int cli_put_refs(struct cli *cli, struct rc_json *json, const struct cli_args *args)
 {
     unsigned at = 0;
     rc_json_object(json, "refs");
@@ -71,7 +71,7 @@ int cli_run_submit(struct cli *cli, const struct cli_args *args)
         rc_json_object(&json, "payload");
         rc_json_end_object(&json);
     }
-    if (fault == CLI_OK && cli_has(args, "ref")) fault = put_refs(cli, &json, args);
+    if (fault == CLI_OK && cli_has(args, "ref")) fault = cli_put_refs(cli, &json, args);
     rc_json_end_object(&json);
     if (fault == CLI_OK) fault = cli_post(cli, &reply, "/v1/commands", &buf, NULL);
     if (fault != CLI_OK) return fault;

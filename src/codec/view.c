@@ -86,6 +86,7 @@ void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_ro
     rc_json_u64(json, "revision", row->rev);
     rc_json_time(json, "created", row->created);
     rc_json_time(json, "changed", row->changed);
+    if (row->successor.seq) rc_json_id(json, "successor", row->successor.seq, row->successor.nonce);
     rc_json_end_object(json);
 }
 

@@ -13,6 +13,7 @@ struct rc_view_row {
     bool in_flight;
     uint32_t rev;
     rc_us created, changed;
+    struct rc_link successor;
 };
 void rc_view_row(struct rc_json *, const char *name, const struct rc_view_row *);
 

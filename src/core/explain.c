@@ -100,14 +100,15 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     for (unsigned i = 0; i < RC_ACTIONS; i++) ret->allowed[i] = rc_command_allows(c, (enum rc_action)i);
     ret->can_be_settled = rc_command_can_be_settled(c);
     ret->next = rc_state_ended(c->state) ? "nothing: it has ended" : "the engine goes on by itself";
-    if (ret->node == UINT32_MAX) return;
-    ret->received = received(c, ret->node);
-    if (c->state == RC_ROLLED_BACK && ret->allowed[RC_ACTION_RETRY].allowed) {
+    bool whole = c->state == RC_ROLLED_BACK && ret->allowed[RC_ACTION_RETRY].allowed;
+    if (whole) {
         ret->retry_is_safe = true;
         ret->retry_reason =
             "what had happened was undone: the whole is done again, by a new command with the same key";
-        return;
     }
+    if (ret->node == UINT32_MAX) return;
+    ret->received = received(c, ret->node);
+    if (whole) return;
     if (!rc_state_ended(c->state) || ret->allowed[RC_ACTION_RETRY].allowed) explain_retry(c, ret->node, ret);
     if (rc_state_ended(c->state)) return;
     ret->next = next_of_node(c, ret->node);

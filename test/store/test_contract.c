@@ -272,6 +272,33 @@ static void keys_are_found_within_namespace_and_type(void **state)
     }
 }
 
+static void a_key_has_generations(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_history got;
+    struct made *first = kit_submit(kit, 1, "a", RC_CANCELLED, false);
+    (void)kit_submit(kit, 2, "b", RC_RUNNING, false);
+    for (uint32_t n = 3; n < 6; n++) { /* in one bucket, and after opening again */
+        struct made_batch batch = kit_begin(kit);
+        struct made *next = kit_new(kit, n, "a");
+        next->command.id.generation = n - 1;
+        next->command.id.original =
+            (struct rc_link){n == 3 ? 1 : n - 1, first->command.id.nonce | UINT64_C(1) << 63};
+        made_submit(&batch, next, RC_RUNNING, false, NULL);
+        kit_commit(kit, &batch, RC_OK);
+        if (n == 4) kit_reopen(kit);
+        assert_int_equal(kit_key(kit, rc_store_self(kit->store), "a"), n);
+    }
+    assert_int_equal(kit_key(kit, rc_store_self(kit->store), "b"), 2);
+    assert_ok(kit, kit_history(kit, rc_store_self(kit->store), 5, 0, 1, &got));
+    assert_int_equal(got.identity.generation, 4);
+    assert_int_equal(got.identity.original.seq, 4);
+    assert_true(got.identity.original.nonce == (first->command.id.nonce | UINT64_C(1) << 63));
+    struct made_batch batch = kit_begin(kit); /* a first use of a key that is taken is still a mistake */
+    made_submit(&batch, kit_new(kit, 6, "a"), RC_RUNNING, false, NULL);
+    kit_commit(kit, &batch, RC_BUG);
+}
+
 static void keys_hold_any_bytes(void **state)
 {
     struct kit *kit = *state;
@@ -614,6 +641,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(an_empty_batch_moves_the_time),
         RUN(keys_are_found_within_namespace_and_type),
         RUN(keys_hold_any_bytes),
+        RUN(a_key_has_generations),
         RUN(readers_never_see_half_a_batch),
         RUN(work_comes_in_order),
         RUN(much_work_comes_in_order),
