@@ -7,6 +7,6 @@ ROWS = [
 
 
 def acted(s):
-    id = s.new("failed", fault="503")
+    id = s.new("rejected", fault="422")
     s.api.act(id, "cancel", reason="not needed").must(200)
     return to(query={"command": id, "before": "1000000", "limit": "2"})
