@@ -58,6 +58,18 @@ static const struct rc_word deed_table[] = {
 #define RC_DEED ROW
 #include "words.def"
 };
+static const struct rc_word item_table[] = {
+#define RC_ITEM ROW
+#include "words.def"
+};
+static const struct rc_word bulk_table[] = {
+#define RC_BULK_STATE(code, slug, ended, text) {slug, text},
+#include "states.def"
+};
+static const bool bulk_ended_table[] = {
+#define RC_BULK_STATE(code, slug, ended, text) ended,
+#include "states.def"
+};
 
 /* One accessor a table. */
 #define WORD(name)                                                                                           \
@@ -79,6 +91,8 @@ WORD(role)
 WORD(permission)
 WORD(audit)
 WORD(deed)
+WORD(item)
+WORD(bulk)
 
 static int find(const struct rc_word *table, int n, struct rc_sv slug)
 {
@@ -112,6 +126,21 @@ int rc_audit_of(struct rc_sv slug)
     return find(audit_table, RC_AUDIT_KINDS, slug);
 }
 
+int rc_item_of(struct rc_sv slug)
+{
+    return find(item_table, RC_ITEM_RESULTS, slug);
+}
+
+int rc_bulk_state_of(struct rc_sv slug)
+{
+    return find(bulk_table, RC_BULK_STATES, slug);
+}
+
+bool rc_bulk_ended(unsigned state)
+{
+    return state < RC_BULK_STATES && bulk_ended_table[state];
+}
+
 bool rc_state_ended(unsigned state)
 {
     return state < RC_STATES && ended_table[state];
@@ -142,6 +171,10 @@ static const struct edge phase_edges[] = {
 #define RC_PHASE_EDGE EDGE
 #include "states.def"
 };
+static const struct edge bulk_edges[] = {
+#define RC_BULK_EDGE EDGE
+#include "states.def"
+};
 
 static bool has_edge(const struct edge *table, size_t n, unsigned from, unsigned to)
 {
@@ -169,4 +202,9 @@ bool rc_block_may(unsigned from, unsigned to)
 bool rc_phase_may(unsigned from, unsigned to)
 {
     return has_edge(phase_edges, sizeof phase_edges / sizeof *phase_edges, from, to);
+}
+
+bool rc_bulk_may(unsigned from, unsigned to)
+{
+    return from != to && has_edge(bulk_edges, sizeof bulk_edges / sizeof *bulk_edges, from, to);
 }

@@ -67,6 +67,16 @@ enum rc_deed {
 #include "words.def"
     RC_DEEDS
 };
+enum rc_item_result {
+#define RC_ITEM(code, slug, text) code,
+#include "words.def"
+    RC_ITEM_RESULTS
+};
+enum rc_bulk_state {
+#define RC_BULK_STATE(code, slug, ended, text) code,
+#include "states.def"
+    RC_BULK_STATES
+};
 
 /* A word as the API spells it, and as a sentence part. "?" for what is no member. Static. */
 struct rc_word {
@@ -85,6 +95,8 @@ struct rc_word rc_role_word(unsigned);
 struct rc_word rc_permission_word(unsigned);
 struct rc_word rc_audit_word(unsigned);
 struct rc_word rc_deed_word(unsigned);
+struct rc_word rc_item_word(unsigned);
+struct rc_word rc_bulk_word(unsigned);
 
 /* The member with this slug, or -1. */
 int rc_state_of(struct rc_sv slug);
@@ -92,6 +104,8 @@ int rc_outcome_of(struct rc_sv slug);
 int rc_action_of(struct rc_sv slug);
 int rc_role_of(struct rc_sv slug);
 int rc_audit_of(struct rc_sv slug);
+int rc_item_of(struct rc_sv slug);
+int rc_bulk_state_of(struct rc_sv slug);
 
 bool rc_state_ended(unsigned state);
 /* Ended, or nothing happens until a person does something. */
@@ -102,3 +116,6 @@ bool rc_state_may(unsigned from, unsigned to);
 bool rc_step_may(unsigned from, unsigned to);
 bool rc_block_may(unsigned from, unsigned to);
 bool rc_phase_may(unsigned from, unsigned to);
+/* The same for bulks; here a state does not become itself. */
+bool rc_bulk_may(unsigned from, unsigned to);
+bool rc_bulk_ended(unsigned state);

@@ -10,6 +10,7 @@ enum { TURN_FIRST = 1 << 20, TURN_MAX = 256 << 20 };
 static void destroy(struct rc_engine *engine)
 {
     rc_engine_forget(engine);
+    rc_bulks_free(engine);
     rc_facts_free(&engine->facts);
     rc_facts_free(&engine->answers);
     rc_map_free(&engine->started);
@@ -58,7 +59,7 @@ void rc_engine_free(struct rc_engine *engine)
     for (struct rc_request *request = engine->inbox, *next; request; request = next) {
         next = request->next;
         request->status = rc_fail(&request->error, RC_STOPPING, "the server is stopping");
-        engine->ports.reply(engine->ports.context, request);
+        rc_engine_reply(engine, request);
     }
     struct rc_store *store = engine->ports.store;
     destroy(engine);

@@ -32,6 +32,7 @@ struct rc_ports {
     void *context;
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
+    bool bulk_without_keys; /* negative control of the proofs: never in production */
 };
 
 struct rc_tick {

@@ -7,12 +7,20 @@ void rc_engine_fault(struct rc_engine *engine, const struct rc_error *error)
     atomic_fetch_add(&engine->stats.faults, 1);
 }
 
+void rc_engine_reply(struct rc_engine *engine, struct rc_request *request)
+{
+    if (request->item)
+        rc_wave_settle(engine, request->item);
+    else
+        engine->ports.reply(engine->ports.context, request);
+}
+
 void rc_turn_reply(struct rc_engine *engine, enum rc_status failed, const struct rc_error *error)
 {
     for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
         next = request->next;
-        /* what was found out within the turn may rest on what was not committed; a definition was committed by itself */
-        if (failed != RC_OK && request->kind != RC_REQUEST_DEFINE) {
+        /* what was found out within the turn may rest on what was not committed */
+        if (failed != RC_OK && !rc_request_stands(request)) {
             request->status = failed;
             request->error = *error;
         }
@@ -20,7 +28,7 @@ void rc_turn_reply(struct rc_engine *engine, enum rc_status failed, const struct
             atomic_fetch_add(&engine->stats.refused, 1);
         else if (request->kind == RC_REQUEST_SUBMIT)
             atomic_fetch_add(request->replayed ? &engine->stats.replayed : &engine->stats.submitted, 1);
-        engine->ports.reply(engine->ports.context, request);
+        rc_engine_reply(engine, request);
     }
     engine->turn.replies = NULL;
 }
@@ -181,15 +189,15 @@ static bool is_final(enum rc_status status)
     return status == RC_BUG || status == RC_LIMIT || status == RC_DAMAGED;
 }
 
-/* Whoever asks gets another turn; whoever made definitions has them. */
+/* Whoever asks gets another turn, but for what has committed by itself. */
 static void ask_again(struct rc_engine *engine)
 {
     struct rc_request *again = NULL, **last = &again;
     for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
         next = request->next;
         request->next = NULL;
-        if (request->kind == RC_REQUEST_DEFINE) {
-            engine->ports.reply(engine->ports.context, request);
+        if (rc_request_stands(request)) {
+            rc_engine_reply(engine, request);
             continue;
         }
         *last = request;

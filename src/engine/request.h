@@ -3,9 +3,9 @@
  * rc_engine_post and the reply. */
 #include "core/access.h"
 #include "exec/exec.h"
-#include "store/store.h"
+#include "store/bulk.h"
 
-enum rc_request_kind { RC_REQUEST_SUBMIT, RC_REQUEST_ACT, RC_REQUEST_DEFINE };
+enum rc_request_kind { RC_REQUEST_SUBMIT, RC_REQUEST_ACT, RC_REQUEST_DEFINE, RC_REQUEST_BULK };
 
 /* What the answer says of a command; copied, so that it stays true when the command moves on. */
 struct rc_outline {
@@ -45,14 +45,26 @@ struct rc_request {
             uint32_t nadded, nremoved;
             struct rc_author by;
         } define;
+        struct {
+            struct rc_bulk
+                *made; /* a new one: what was asked for, counts and items; the rest is filled in by the
+                                     engine. NULL: an order to the bulk that `id` and `check` name */
+            const struct rc_bulk_item *items; /* made->total */
+            struct rc_bulk_order order;       /* made: subject, actor and reason only */
+            uint64_t id;                      /* answer: of the bulk, also with RC_KEY_CONFLICT */
+            uint64_t nonce;                   /* the same */
+            uint32_t check;                   /* of its id: a wrong one is not found */
+        } bulk;
     } u;
     const struct rc_subject
         *who;    /* who asks; until the reply. NULL: the program itself, which may everything */
     void *owner; /* the client's; the engine does not look at it */
+    void *owner;               /* the client's; the engine does not look at it */
+    struct rc_wave_item *item; /* the engine's own: NULL from clients */
 
     /* answer: error is set where status is not RC_OK */
     enum rc_status status;
-    bool replayed;             /* submit: the command was there already; act: the action was done already */
+    bool replayed;             /* submit, bulk: it was there already; act: the action was done already */
     struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command */
     struct rc_link successor;  /* act: what has taken the command's place; seq 0: nothing */
     struct rc_error error;

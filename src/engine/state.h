@@ -125,6 +125,29 @@ struct rc_turn {
     uint32_t nunits;
 };
 
+/* ---- bulks that run (bulk.c, wave.c) ------------------------------------------------------------------------------------ */
+
+struct rc_wave_item {
+    struct rc_request request; /* the same as a client's */
+    struct rc_bulk_run *run;
+    struct rc_bulk_item item;
+    char key[64];
+    bool posted, settled; /* posted: a queue or the turn holds the request */
+};
+
+/* One wave of a bulk is in memory at a time. Its items are asked of the engine like any client's actions, and when all of them are
+ * answered their results become durable together, and with them the place where the bulk stands. */
+struct rc_bulk_run {
+    struct rc_bulk bulk;    /* as stored */
+    struct rc_arena *arena; /* of its texts */
+    struct rc_arena *texts; /* of the wave */
+    struct rc_wave_item item[RC_MAX_BULK_RATE];
+    uint32_t n;  /* items of the wave */
+    bool open;   /* there is a wave: its results are not stored yet */
+    rc_us began; /* the wave */
+    rc_us due;   /* when something is to be done next */
+};
+
 struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
@@ -134,7 +157,8 @@ struct rc_engine {
         started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
                                * answer comes from outside, else the fact that stands for it */
     struct rc_window due;
-    struct rc_facts facts; /* not yet committed */
+    struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
+    struct rc_facts facts;                   /* not yet committed */
     struct rc_turn turn;
     rc_us anchor, monotonic; /* engine time = anchor + (now's monotonic − monotonic) */
     rc_us now;
@@ -245,7 +269,29 @@ void rc_request_submit(struct rc_engine *, struct rc_request *);
 void rc_request_act(struct rc_engine *, struct rc_request *);
 void rc_request_define(struct rc_engine *,
                        struct rc_request *); /* commits by itself: not within a turn's batch */
+void rc_request_bulk(struct rc_engine *, struct rc_request *); /* commits by itself, too */
+/* Whether the request has committed by itself: what becomes of the turn does not touch it. */
+static inline bool rc_request_stands(const struct rc_request *request)
+{
+    return request->kind == RC_REQUEST_DEFINE || request->kind == RC_REQUEST_BULK;
+}
+/* Tells whoever asked: a client, or a bulk. */
+void rc_engine_reply(struct rc_engine *, struct rc_request *);
 void rc_outline_of(const struct rc_command *, struct rc_outline *ret);
+
+/* bulk.c: those that run, from the store; what is in memory already is looked at again. */
+RC_MUST enum rc_status rc_bulks_read(struct rc_engine *, struct rc_error *);
+void rc_bulks_free(struct rc_engine *);
+RC_MUST enum rc_status rc_bulk_run_new(struct rc_engine *, uint64_t id, struct rc_bulk_run **ret,
+                                       struct rc_error *);
+void rc_bulk_run_free(struct rc_bulk_run *);
+
+/* wave.c: puts what is due before the requests of the turn. */
+void rc_waves_post(struct rc_engine *, struct rc_request **io_requests);
+void rc_wave_settle(struct rc_engine *, struct rc_wave_item *); /* its request was answered */
+/* After the commit: waves that are over become durable, each by itself. */
+void rc_waves_record(struct rc_engine *);
+rc_us rc_waves_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 
 /* turn.c: the name of what is done for a step, whoever starts it, on the page of suspects. */
 uint64_t rc_step_unit(uint64_t seq, uint32_t node);

@@ -226,7 +226,7 @@ static uint64_t request_unit(const struct rc_request *request)
 
 static void run_request(struct rc_engine *engine, struct rc_request *request)
 {
-    struct rc_suspects *suspects = request->kind == RC_REQUEST_DEFINE ? NULL : engine->ports.suspects;
+    struct rc_suspects *suspects = rc_request_stands(request) ? NULL : engine->ports.suspects;
     uint64_t unit = suspects ? request_unit(request) : 0;
     request->status = RC_OK;
     if (rc_suspects_is_poison(suspects, unit)) {
@@ -242,6 +242,10 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_DEFINE:
         rc_request_define(engine, request);
         if (request->status == RC_COMMIT_UNKNOWN) engine->booted = false; /* the handle is poisoned */
+        break;
+    case RC_REQUEST_BULK:
+        rc_request_bulk(engine, request);
+        if (request->status == RC_COMMIT_UNKNOWN) engine->booted = false;
         break;
     }
     rc_suspects_leave(suspects);
@@ -265,7 +269,7 @@ static void run_requests(struct rc_engine *engine, struct rc_request **requests)
 
 static rc_us sleep_of(struct rc_engine *engine)
 {
-    rc_us sleep = UINT64_MAX;
+    rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
     if (engine->facts.first || !engine->booted) return 0;
     if (!engine->room) return RC_SECONDS(1); /* nothing new starts; look for room again */
@@ -277,7 +281,7 @@ static rc_us sleep_of(struct rc_engine *engine)
             rc_gate_free(&door->gate, rc_engine_set(engine)))
             return 0;
     }
-    return sleep;
+    return sleep < waves ? sleep : waves;
 }
 
 static void count_turn(struct rc_engine *engine, bool healthy)
@@ -319,6 +323,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     if (status == RC_OK) status = run_offers(engine, err);
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
+    if (engine->booted) rc_waves_record(engine);
     return committed != RC_OK ? committed : passes(engine, status) && engine->turn.nunits ? RC_OK : status;
 }
 
@@ -330,6 +335,7 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
     struct rc_request *requests = take_inbox(engine);
     enum rc_status status = engine->booted ? RC_OK : rc_engine_reopen(engine, &error);
     if (status == RC_OK) {
+        rc_waves_post(engine, &requests);
         status = work(engine, &requests, &error);
         rc_inbox_put_back(engine, requests);
     } else {

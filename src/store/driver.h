@@ -4,7 +4,7 @@
  *
  * A driver's own handles begin with these structs. It never looks at `poisoned`; it only answers RC_COMMIT_UNKNOWN. */
 #include "base/limits.h"
-#include "store/store.h"
+#include "store/bulk.h"
 
 #include <stdatomic.h>
 
@@ -19,6 +19,8 @@ struct rc_driver {
                              struct rc_error *);
     enum rc_status (*tokens_used)(struct rc_store *, const struct rc_token_use *, uint32_t n,
                                   struct rc_error *);
+    enum rc_status (*bulk)(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id,
+                           struct rc_error *);
     enum rc_status (*reader_open)(struct rc_store *, struct rc_reader **ret, struct rc_error *);
     void (*reader_close)(struct rc_reader *);
     void (*close)(struct rc_store *);
@@ -39,6 +41,8 @@ struct rc_driver {
                            struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
     enum rc_status (*audit)(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *, uint32_t cap,
                             struct rc_audit_entry **ret, uint32_t *ret_n, struct rc_error *);
+    enum rc_status (*row)(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *ret,
+                          struct rc_error *);
     enum rc_status (*counts)(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
     enum rc_status (*definitions)(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                   uint32_t *ret_n, struct rc_error *);
@@ -50,6 +54,19 @@ struct rc_driver {
     enum rc_status (*definition)(struct rc_reader *, uint64_t id, struct rc_arena *,
                                  struct rc_definition *ret, struct rc_error *);
     enum rc_status (*high)(struct rc_reader *, struct rc_high *ret, struct rc_error *);
+    enum rc_status (*bulk_at)(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_bulk *ret,
+                              struct rc_error *);
+    enum rc_status (*bulk_key)(struct rc_reader *, struct rc_sv ns, struct rc_sv key, uint64_t *ret_id,
+                               struct rc_error *);
+    enum rc_status (*bulks)(struct rc_reader *, struct rc_sv ns, uint32_t states, uint64_t before,
+                            struct rc_arena *, uint32_t cap, struct rc_bulk **ret, uint32_t *ret_n,
+                            struct rc_error *);
+    enum rc_status (*bulk_items)(struct rc_reader *, uint64_t id, uint32_t results, uint32_t after,
+                                 struct rc_arena *, uint32_t cap, struct rc_bulk_item **ret, uint32_t *ret_n,
+                                 struct rc_error *);
+    enum rc_status (*bulk_events)(struct rc_reader *, uint64_t id, uint32_t after, struct rc_arena *,
+                                  uint32_t cap, struct rc_bulk_event **ret, uint32_t *ret_n,
+                                  struct rc_error *);
 };
 
 struct rc_reader {
@@ -62,6 +79,11 @@ struct rc_store {
     struct rc_reader *self;
     atomic_bool poisoned; /* a commit's result is not known; readers on other threads look at it too */
 };
+
+/* RC_IO where the handle is poisoned. */
+RC_MUST enum rc_status rc_store_usable(const struct rc_store *, struct rc_error *);
+/* Poisons the handle where the result of a commit is not known. */
+RC_MUST enum rc_status rc_store_settle(struct rc_store *, enum rc_status);
 
 /* Bits 1 << enum rc_state of the states in which a command has ended. */
 uint32_t rc_store_ended_states(void);
@@ -98,6 +120,11 @@ enum rc_status rc_store_encode_refs(struct cel_value refs, struct rc_arena *, st
 RC_MUST
 enum rc_status rc_store_decode_refs(struct rc_sv text, struct rc_arena *, struct cel_value *ret,
                                     struct rc_error *);
+/* The action of a bulk (bulk.c). */
+RC_MUST enum rc_status rc_store_encode_act(const struct rc_act *, struct rc_arena *, struct rc_sv *ret,
+                                           struct rc_error *);
+RC_MUST enum rc_status rc_store_decode_act(struct rc_sv text, struct rc_arena *, struct rc_act *ret,
+                                           struct rc_error *);
 /* Whether the refs have this one. */
 bool rc_store_has_ref(struct cel_value refs, struct rc_sv name, struct rc_sv value);
 

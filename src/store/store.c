@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-static enum rc_status usable(const struct rc_store *store, struct rc_error *err)
+enum rc_status rc_store_usable(const struct rc_store *store, struct rc_error *err)
 {
     if (!atomic_load_explicit(&store->poisoned, memory_order_acquire)) return RC_OK;
     return rc_fail(err, RC_IO,
@@ -13,7 +13,7 @@ static enum rc_status usable(const struct rc_store *store, struct rc_error *err)
 }
 
 /* Fail-stop: nothing that this handle says from here on would be certain. */
-static enum rc_status settle(struct rc_store *store, enum rc_status status)
+enum rc_status rc_store_settle(struct rc_store *store, enum rc_status status)
 {
     if (status == RC_COMMIT_UNKNOWN) atomic_store_explicit(&store->poisoned, true, memory_order_release);
     return status;
@@ -66,21 +66,21 @@ static bool sound_batch(const struct rc_batch *batch)
 
 enum rc_status rc_store_commit(struct rc_store *store, const struct rc_batch *batch, struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
+    enum rc_status status = rc_store_usable(store, err);
     if (status != RC_OK) return status;
     if (!sound_batch(batch)) return rc_fail(err, RC_BUG, "the batch has a number that cannot be stored");
-    return settle(store, store->driver->commit(store, batch, err));
+    return rc_store_settle(store, store->driver->commit(store, batch, err));
 }
 
 enum rc_status rc_store_room(struct rc_store *store, struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
+    enum rc_status status = rc_store_usable(store, err);
     return status == RC_OK ? store->driver->room(store, err) : status;
 }
 
 enum rc_status rc_store_idle(struct rc_store *store, struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
+    enum rc_status status = rc_store_usable(store, err);
     return status == RC_OK ? store->driver->idle(store, err) : status;
 }
 
@@ -88,9 +88,9 @@ enum rc_status rc_store_define(struct rc_store *store, struct rc_definition *add
                                const struct rc_definition *removed, uint32_t nremoved,
                                const struct rc_author *by, rc_us now, struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
+    enum rc_status status = rc_store_usable(store, err);
     if (status != RC_OK) return status;
-    return settle(store, store->driver->define(store, added, nadded, removed, nremoved, by, now, err));
+    return rc_store_settle(store, store->driver->define(store, added, nadded, removed, nremoved, by, now, err));
 }
 
 /* What no implementation can keep. */
@@ -115,18 +115,18 @@ static bool sound_access(const struct rc_access_change *change)
 enum rc_status rc_store_access(struct rc_store *store, const struct rc_access_change *change, rc_us now,
                                struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
+    enum rc_status status = rc_store_usable(store, err);
     if (status != RC_OK) return status;
     if (!sound_access(change))
         return rc_fail(err, RC_BUG, "the change of a namespace or token cannot be stored");
-    return settle(store, store->driver->access(store, change, now, err));
+    return rc_store_settle(store, store->driver->access(store, change, now, err));
 }
 
 enum rc_status rc_store_tokens_used(struct rc_store *store, const struct rc_token_use *uses, uint32_t n,
                                     struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
-    return status == RC_OK ? settle(store, store->driver->tokens_used(store, uses, n, err)) : status;
+    enum rc_status status = rc_store_usable(store, err);
+    return status == RC_OK ? rc_store_settle(store, store->driver->tokens_used(store, uses, n, err)) : status;
 }
 
 struct rc_reader *rc_store_self(struct rc_store *store)
@@ -136,7 +136,7 @@ struct rc_reader *rc_store_self(struct rc_store *store)
 
 enum rc_status rc_reader_open(struct rc_store *store, struct rc_reader **ret, struct rc_error *err)
 {
-    enum rc_status status = usable(store, err);
+    enum rc_status status = rc_store_usable(store, err);
     return status == RC_OK ? store->driver->reader_open(store, ret, err) : status;
 }
 
@@ -157,7 +157,7 @@ void rc_store_close(struct rc_store *store)
 enum rc_status rc_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
                            struct rc_key_match *ret, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->key(reader, ns, type, key, ret, err) : status;
 }
 
@@ -165,7 +165,7 @@ enum rc_status rc_read_history(struct rc_reader *reader, uint64_t seq, uint32_t 
                                struct rc_arena *arena, struct rc_identity *ret_identity,
                                struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_HISTORY) cap = RC_MAX_HISTORY;
     return reader->driver->history(reader, seq, after_rev, cap, arena, ret_identity, ret_records, ret_n, err);
@@ -175,7 +175,7 @@ enum rc_status rc_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
                             const struct rc_work *after, rc_us up_to, struct rc_work *ret_rows, uint32_t cap,
                             uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     if (status != RC_OK) return status;
     if (up_to > INT64_MAX) up_to = INT64_MAX;
     return reader->driver->work(reader, phase, gate, after, up_to, ret_rows, cap, ret_n, err);
@@ -184,14 +184,14 @@ enum rc_status rc_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
 enum rc_status rc_read_gates(struct rc_reader *reader, uint64_t after, uint64_t *ret_gates, uint32_t cap,
                              uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->gates(reader, after, ret_gates, cap, ret_n, err) : status;
 }
 
 enum rc_status rc_read_in_flight(struct rc_reader *reader, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
                                  uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->in_flight(reader, after, ret_seqs, cap, ret_n, err) : status;
 }
 
@@ -199,7 +199,7 @@ enum rc_status rc_read_list(struct rc_reader *reader, const struct rc_filter *fi
                             uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next,
                             struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
     struct rc_filter bounded = *filter;
@@ -211,7 +211,7 @@ enum rc_status rc_read_audit(struct rc_reader *reader, const struct rc_audit_pag
                              struct rc_arena *arena, uint32_t cap, struct rc_audit_entry **ret,
                              uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     if (status != RC_OK) return status;
     struct rc_audit_page bounded = *page;
     if (bounded.before == 0 || bounded.before > INT64_MAX) bounded.before = INT64_MAX;
@@ -220,49 +220,56 @@ enum rc_status rc_read_audit(struct rc_reader *reader, const struct rc_audit_pag
     return reader->driver->audit(reader, &bounded, arena, cap, ret, ret_n, err);
 }
 
+enum rc_status rc_read_row(struct rc_reader *reader, uint64_t seq, struct rc_arena *arena, struct rc_row *ret,
+                           struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(reader->store, err);
+    return status == RC_OK ? reader->driver->row(reader, seq, arena, ret, err) : status;
+}
+
 enum rc_status rc_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->counts(reader, ret_counts, err) : status;
 }
 
 enum rc_status rc_read_definitions(struct rc_reader *reader, struct rc_arena *arena,
                                    struct rc_definition **ret, uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->definitions(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_definition(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
                                   struct rc_definition *ret, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->definition(reader, id, arena, ret, err) : status;
 }
 
 enum rc_status rc_read_namespaces(struct rc_reader *reader, struct rc_arena *arena, struct rc_namespace **ret,
                                   uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->namespaces(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_usage(struct rc_reader *reader, struct rc_sv ns, struct rc_usage *ret,
                              struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->usage(reader, ns, ret, err) : status;
 }
 
 enum rc_status rc_read_tokens(struct rc_reader *reader, struct rc_arena *arena, struct rc_token **ret,
                               uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->tokens(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_high(struct rc_reader *reader, struct rc_high *ret, struct rc_error *err)
 {
-    enum rc_status status = usable(reader->store, err);
+    enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->high(reader, ret, err) : status;
 }

@@ -194,6 +194,9 @@ struct rc_filter {
 RC_MUST enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *,
                                     uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n,
                                     uint64_t *ret_next, struct rc_error *);
+/* One of them; RC_NOT_FOUND. */
+RC_MUST enum rc_status rc_read_row(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *ret,
+                                   struct rc_error *);
 /* How many commands are in each state: bounded work is not promised; for tools and tests. */
 RC_MUST enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
 

@@ -9,6 +9,7 @@ MACHINES = (
     ("RC_COMMAND_STATE", "RC_COMMAND_EDGE", "RC_ABSENT"),
     ("RC_STEP_STATE", "RC_STEP_EDGE", "RC_STEP_IDLE"),
     ("RC_PHASE", "RC_PHASE_EDGE", "RC_PHASE_NONE"),
+    ("RC_BULK_STATE", "RC_BULK_EDGE", "RC_BULK_PREVIEW"),
 )
 # enums outside spec/ whose numbers are stored
 STORED_ENUMS = (
@@ -74,13 +75,14 @@ def check_reachable(tree):
 
 
 def check_ways_out(tree):
-    """every state of a command that has not ended can be left, and an end can be reached from it"""
+    """every state of a command or a bulk that has not ended can be left, and an end can be reached from it"""
     rows = lists(tree, "states.def")
-    ended = {a[0] for a, _ in rows["RC_COMMAND_STATE"] if a[2] == "1"}
-    ways = edges(rows, "RC_COMMAND_EDGE")
-    for a, where in rows["RC_COMMAND_STATE"]:
-        if a[0] not in ended and not reach(ways, a[0]) & ended:
-            yield f"{where}: no way leads from {a[0]} to an end"
+    for states, edge in (("RC_COMMAND_STATE", "RC_COMMAND_EDGE"), ("RC_BULK_STATE", "RC_BULK_EDGE")):
+        ended = {a[0] for a, _ in rows[states] if a[2] == "1"}
+        ways = edges(rows, edge)
+        for a, where in rows[states]:
+            if a[0] not in ended and not reach(ways, a[0]) & ended:
+                yield f"{where}: no way leads from {a[0]} to an end"
 
 
 def check_unique(tree):

@@ -310,6 +310,7 @@ static void publish(struct staging *staging)
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
 }
 
+/* The failure that a test has asked for, once. */
 enum rc_status mem_next_failure(struct mem_store *store, struct rc_error *err)
 {
     enum rc_status status = store->fail;

@@ -59,6 +59,16 @@ struct mem_audit {
     char text[];
 };
 
+struct mem_bulk {
+    struct mem_bulk *older;
+    struct rc_bulk bulk; /* but for its action */
+    struct rc_sv act;    /* as text; all texts are in the arena */
+    struct rc_bulk_item *items;
+    struct rc_bulk_event *events; /* room for RC_MAX_BULK_REVS and two */
+    uint32_t nevents;
+    struct rc_arena *arena;
+};
+
 struct rc_memory_disk {
     pthread_mutex_t lock;
     bool in_use; /* by a handle */
@@ -75,6 +85,8 @@ struct rc_memory_disk {
     uint32_t ntokens;
     struct mem_audit **audits; /* [number - 1] */
     uint32_t naudits, cap_audits;
+    struct mem_bulk *bulks; /* newest first */
+    uint64_t nbulks;        /* that were ever made */
     struct rc_high high;
 };
 
@@ -171,3 +183,25 @@ struct rc_sv mem_put_text(char **at, struct rc_sv);
 enum rc_status mem_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 enum rc_status mem_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
                           uint32_t, const struct rc_author *, rc_us, struct rc_error *);
+/* The failure that the test has asked for, once. */
+RC_MUST enum rc_status mem_next_failure(struct mem_store *, struct rc_error *);
+
+/* ---- bulk.c --------------------------------------------------------------------------------------------------------- */
+
+void mem_bulks_free(struct mem_bulk *);
+enum rc_status mem_bulk(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id, struct rc_error *);
+enum rc_status mem_read_row(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *,
+                            struct rc_error *);
+enum rc_status mem_read_bulk(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_bulk *,
+                             struct rc_error *);
+enum rc_status mem_read_bulk_key(struct rc_reader *, struct rc_sv ns, struct rc_sv key, uint64_t *ret_id,
+                                 struct rc_error *);
+enum rc_status mem_read_bulks(struct rc_reader *, struct rc_sv ns, uint32_t states, uint64_t before,
+                              struct rc_arena *, uint32_t cap, struct rc_bulk **, uint32_t *ret_n,
+                              struct rc_error *);
+enum rc_status mem_read_bulk_items(struct rc_reader *, uint64_t id, uint32_t results, uint32_t after,
+                                   struct rc_arena *, uint32_t cap, struct rc_bulk_item **, uint32_t *ret_n,
+                                   struct rc_error *);
+enum rc_status mem_read_bulk_events(struct rc_reader *, uint64_t id, uint32_t after, struct rc_arena *,
+                                    uint32_t cap, struct rc_bulk_event **, uint32_t *ret_n,
+                                    struct rc_error *);

@@ -41,6 +41,7 @@ static const struct rc_driver driver = {
     .define = mem_define,
     .access = mem_access,
     .tokens_used = mem_tokens_used,
+    .bulk = mem_bulk,
     .reader_open = open_reader,
     .reader_close = close_reader,
     .close = close_store,
@@ -51,6 +52,7 @@ static const struct rc_driver driver = {
     .in_flight = mem_read_in_flight,
     .list = mem_read_list,
     .audit = mem_read_audit,
+    .row = mem_read_row,
     .counts = mem_read_counts,
     .definitions = mem_read_definitions,
     .definition = mem_read_definition,
@@ -58,6 +60,11 @@ static const struct rc_driver driver = {
     .usage = mem_read_usage,
     .tokens = mem_read_tokens,
     .high = mem_read_high,
+    .bulk_at = mem_read_bulk,
+    .bulk_key = mem_read_bulk_key,
+    .bulks = mem_read_bulks,
+    .bulk_items = mem_read_bulk_items,
+    .bulk_events = mem_read_bulk_events,
 };
 
 struct rc_memory_disk *rc_memory_disk_new(void)
@@ -87,6 +94,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     for (uint32_t i = 0; i < disk->ndefs; i++) free(disk->defs[i]);
     for (uint32_t i = 0; i < disk->naudits; i++) free(disk->audits[i]);
     free(disk->audits);
+    mem_bulks_free(disk->bulks);
     mem_work_free(disk->work);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);

@@ -213,6 +213,21 @@ enum rc_status mem_read_list(struct rc_reader *reader, const struct rc_filter *f
     return RC_OK;
 }
 
+enum rc_status mem_read_row(struct rc_reader *reader, uint64_t seq, struct rc_arena *arena,
+                            struct rc_row *ret, struct rc_error *err)
+{
+    struct rc_memory_disk *disk = mem_disk_of(reader);
+    struct rc_row row;
+    pthread_mutex_lock(&disk->lock);
+    const struct mem_command *command = rc_map_get(&disk->by_seq, seq);
+    enum rc_status status =
+        command ? row_of(command, arena, &row, err)
+                : rc_fail(err, RC_NOT_FOUND, "there is no command %llu", (unsigned long long)seq);
+    pthread_mutex_unlock(&disk->lock);
+    if (status == RC_OK) *ret = row;
+    return status;
+}
+
 enum rc_status mem_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
 {
     (void)err;

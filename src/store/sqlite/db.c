@@ -14,6 +14,10 @@
     "number, at, kind, command, rev, action, digest, hash, salt, data,"                                      \
     " coalesce((SELECT nonce FROM command WHERE seq = command), (SELECT nonce FROM purged WHERE seq ="       \
     " command), 0), command IN (SELECT seq FROM purged)"
+#define BULK_COLUMNS                                                                                         \
+    "id, rev, state, nonce, ns, key, asked, act, source, most, more, created, expires, changed, total, "     \
+    "allowed,"                                                                                               \
+    " rate, stop_percent, even_if_changed, wave, next, done, refused, stale, failed"
 #define DEF_COLUMNS "id, kind, active, version, name, text, source, digest, at"
 
 static const char *const sql[SQ_STATEMENTS] = {
@@ -89,6 +93,30 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_TOKENS] =
         "SELECT id, digest, subject, author, ns, role, act_as, created, expires, revoked, used FROM token"
         " ORDER BY created, id",
+    [SQ_BULK_ADD] = "INSERT INTO bulk (" BULK_COLUMNS ")"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_BULK_SET] = "UPDATE bulk SET rev = ?, state = ?, act = ?, changed = ?, rate = ?, stop_percent = ?, "
+                    "even_if_changed = ?,"
+                    " wave = ?, next = ?, done = ?, refused = ?, stale = ?, failed = ? WHERE id = ?",
+    [SQ_BULK_ITEM_ADD] =
+        "INSERT INTO bulk_item (bulk, n, seq, nonce, rev, state, allowed, why, undoes, result, fault, acted)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_BULK_ITEM_SET] = "UPDATE bulk_item SET result = ?, fault = ?, acted = ? WHERE bulk = ? AND n = ?",
+    [SQ_BULK_EVENT_ADD] =
+        "INSERT INTO bulk_event (bulk, rev, state, at, subject, actor, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [SQ_BULK_EXPIRED] = "SELECT id FROM bulk WHERE state = ? AND expires < ? ORDER BY id LIMIT ?",
+    [SQ_BULK_DROP] = "DELETE FROM bulk WHERE id = ?",
+    [SQ_BULK_ITEMS_DROP] = "DELETE FROM bulk_item WHERE bulk = ?",
+    [SQ_BULK_EVENTS_DROP] = "DELETE FROM bulk_event WHERE bulk = ?",
+    [SQ_BULK_AT] = "SELECT " BULK_COLUMNS " FROM bulk WHERE id = ?",
+    [SQ_BULK_KEY] = "SELECT id FROM bulk WHERE ns = ? AND key = ?",
+    [SQ_BULKS] = "SELECT " BULK_COLUMNS " FROM bulk WHERE id < ? AND (? = '' OR ns = ?) AND ? >> state & 1"
+                 " ORDER BY id DESC LIMIT ?",
+    [SQ_BULK_ITEMS] =
+        "SELECT n, seq, nonce, rev, state, allowed, why, undoes, result, fault, acted FROM bulk_item"
+        " WHERE bulk = ? AND n > ? AND ? >> result & 1 ORDER BY n LIMIT ?",
+    [SQ_BULK_EVENTS] = "SELECT rev, state, at, subject, actor, reason FROM bulk_event"
+                       " WHERE bulk = ? AND rev > ? ORDER BY rev LIMIT ?",
 
     [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",
     [SQ_NAME_TEXT] = "SELECT text FROM name WHERE id = ?",

@@ -9,6 +9,7 @@
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   audit.c    what people did, chained
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
+ *   bulk.c     bulks
  *   open.c     create, check, open, close                     lock.c     one process at a time
  *
  * A connection is used by one thread at a time: the writer's by the engine's, each reader's by its own. */
@@ -66,6 +67,21 @@ enum sq_statement {
     SQ_TOKEN_REVOKE,
     SQ_TOKEN_USED,
     SQ_TOKENS,
+    /* bulks */
+    SQ_BULK_ADD,
+    SQ_BULK_SET,
+    SQ_BULK_ITEM_ADD,
+    SQ_BULK_ITEM_SET,
+    SQ_BULK_EVENT_ADD,
+    SQ_BULK_EXPIRED,
+    SQ_BULK_DROP,
+    SQ_BULK_ITEMS_DROP,
+    SQ_BULK_EVENTS_DROP,
+    SQ_BULK_AT,
+    SQ_BULK_KEY,
+    SQ_BULKS,
+    SQ_BULK_ITEMS,
+    SQ_BULK_EVENTS,
     /* reads */
     SQ_NAME_ID,
     SQ_NAME_TEXT,
@@ -296,6 +312,7 @@ enum rc_status sq_room(struct rc_store *, struct rc_error *);
 enum rc_status sq_idle(struct rc_store *, struct rc_error *);
 enum rc_status sq_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
                          uint32_t, const struct rc_author *, rc_us, struct rc_error *);
+enum rc_status sq_bulk(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id, struct rc_error *);
 
 enum rc_status sq_access(struct rc_store *, const struct rc_access_change *, rc_us, struct rc_error *);
 enum rc_status sq_tokens_used(struct rc_store *, const struct rc_token_use *, uint32_t, struct rc_error *);
@@ -329,3 +346,17 @@ enum rc_status sq_read_definitions(struct rc_reader *, struct rc_arena *, struct
                                    struct rc_error *);
 enum rc_status sq_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_definition *,
                                   struct rc_error *);
+enum rc_status sq_read_row(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *,
+                           struct rc_error *);
+enum rc_status sq_read_bulk(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_bulk *,
+                            struct rc_error *);
+enum rc_status sq_read_bulk_key(struct rc_reader *, struct rc_sv ns, struct rc_sv key, uint64_t *ret_id,
+                                struct rc_error *);
+enum rc_status sq_read_bulks(struct rc_reader *, struct rc_sv ns, uint32_t states, uint64_t before,
+                             struct rc_arena *, uint32_t cap, struct rc_bulk **, uint32_t *ret_n,
+                             struct rc_error *);
+enum rc_status sq_read_bulk_items(struct rc_reader *, uint64_t id, uint32_t results, uint32_t after,
+                                  struct rc_arena *, uint32_t cap, struct rc_bulk_item **, uint32_t *ret_n,
+                                  struct rc_error *);
+enum rc_status sq_read_bulk_events(struct rc_reader *, uint64_t id, uint32_t after, struct rc_arena *,
+                                   uint32_t cap, struct rc_bulk_event **, uint32_t *ret_n, struct rc_error *);

@@ -226,6 +226,25 @@ enum rc_status sq_read_list(struct rc_reader *reader, const struct rc_filter *fi
     return RC_OK;
 }
 
+enum rc_status sq_read_row(struct rc_reader *reader, uint64_t seq, struct rc_arena *arena, struct rc_row *ret,
+                           struct rc_error *err)
+{
+    struct rc_row row;
+    struct listing list = {.conn = sq_conn_of(reader), .arena = arena};
+    enum rc_status status = sq_read_begin(list.conn, err);
+    if (status != RC_OK) return status;
+    struct sq run = sq_start(list.conn, SQ_ROW_AT);
+    sq_u64(&run, seq);
+    bool found = sq_row(&run);
+    if (found) status = fill_row(&list, &run, &row, err);
+    enum rc_status ended = sq_end(&run, "cannot read a command", status == RC_OK ? err : NULL);
+    sq_read_end(list.conn);
+    if (status != RC_OK || ended != RC_OK) return status != RC_OK ? status : ended;
+    if (!found) return rc_fail(err, RC_NOT_FOUND, "there is no command %llu", (unsigned long long)seq);
+    *ret = row;
+    return RC_OK;
+}
+
 enum rc_status sq_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
 {
     uint64_t counts[RC_STATES] = {0};

@@ -100,6 +100,43 @@ static const char tables[] =
     " UNIQUE (kind, name, version)) STRICT;"
     "CREATE UNIQUE INDEX definition_active ON definition (kind, name) WHERE active;"
 
+    "CREATE TABLE bulk ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " rev INTEGER NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " nonce INTEGER NOT NULL,"
+    " ns TEXT NOT NULL,"
+    " key TEXT NOT NULL,"
+    " asked BLOB NOT NULL,"
+    " act TEXT NOT NULL,"    /* as the body of an action in history */
+    " source TEXT NOT NULL," /* the filter as JSON */
+    " most INTEGER NOT NULL,"
+    " more INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL,"
+    " total INTEGER NOT NULL,"
+    " allowed INTEGER NOT NULL,"
+    " rate INTEGER NOT NULL,"
+    " stop_percent INTEGER NOT NULL,"
+    " even_if_changed INTEGER NOT NULL,"
+    " wave INTEGER NOT NULL,"
+    " next INTEGER NOT NULL,"
+    " done INTEGER NOT NULL,"
+    " refused INTEGER NOT NULL,"
+    " stale INTEGER NOT NULL,"
+    " failed INTEGER NOT NULL,"
+    " UNIQUE (ns, key)) STRICT;"
+    "CREATE TABLE bulk_item ("
+    " bulk INTEGER NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL, nonce INTEGER NOT NULL,"
+    " rev INTEGER NOT NULL, state INTEGER NOT NULL, allowed INTEGER NOT NULL, why TEXT, undoes TEXT,"
+    " result INTEGER NOT NULL, fault TEXT, acted INTEGER NOT NULL,"
+    " PRIMARY KEY (bulk, n)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE bulk_event ("
+    " bulk INTEGER NOT NULL, rev INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " subject TEXT, actor TEXT, reason TEXT,"
+    " PRIMARY KEY (bulk, rev)) STRICT, WITHOUT ROWID;"
+
     /* one row: numbers that never go back, whatever is deleted */
     "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "
     "NULL,"
@@ -150,6 +187,7 @@ static const struct word words[] = {
 #define RC_COMMAND_STATE(code, slug, ended, text) {"state", code, slug, text},
 #define RC_STEP_STATE(code, slug, text)           {"step", code, slug, text},
 #define RC_PHASE(code, slug, text)                {"phase", code, slug, text},
+#define RC_BULK_STATE(code, slug, ended, text)    {"bulk", code, slug, text},
 #include "states.def"
 #define RC_OUTCOME(code, slug, text) {"outcome", code, slug, text},
 #define RC_PURPOSE(code, slug, text) {"purpose", code, slug, text},
@@ -160,6 +198,7 @@ static const struct word words[] = {
 #define RC_ROLE(code, slug, text)    {"role", code, slug, text},
 #define RC_AUDIT(code, slug, text)   {"audit", code, slug, text},
 #define RC_DEED(code, slug, text)    {"deed", code, slug, text},
+#define RC_ITEM(code, slug, text)    {"item", code, slug, text},
 #include "words.def"
     {"change", RC_CHANGE_CREATE, "create", "the command begins"},
     {"change", RC_CHANGE_NODE, "node", "control and times of a step"},
