@@ -129,7 +129,8 @@ static void start(struct world *world)
                                    .changed = on_changed,
                                    .wake = on_wake,
                                    .context = world,
-                                   .suspects = world->suspects};
+                                   .suspects = world->suspects,
+                                   .bulk_without_keys = world->without_keys};
     enum rc_status status = rc_engine_new(&ports, world->set, tick(world), &world->engine, &world->err);
     if (status != RC_OK) print_error("%s\n", world->err.text);
     assert_int_equal(status, RC_OK);
@@ -323,6 +324,48 @@ struct rc_request *world_definition(const char *dependency, const char *text)
     gone->name = rc_sv_of(dependency);
     request->u.define.removed = gone;
     request->u.define.nremoved = 1;
+    return request;
+}
+
+struct rc_request *world_order(uint64_t id, uint64_t nonce, enum rc_bulk_state to, bool first)
+{
+    struct rc_request *request = new_request(RC_REQUEST_BULK);
+    request->u.bulk.id = id;
+    request->u.bulk.check = (uint32_t)nonce;
+    request->u.bulk.order = (struct rc_bulk_order){.to = (uint8_t)to,
+                                                   .first = first,
+                                                   .subject = RC_SV("token"),
+                                                   .actor = RC_SV("olga"),
+                                                   .reason = RC_SV("now")};
+    return request;
+}
+
+struct rc_request *world_bulk(struct world *world, const char *key, struct rc_act act, const uint64_t *seqs,
+                              uint32_t n)
+{
+    struct rc_request *request = world_order(0, 0, RC_BULK_PREVIEW, false);
+    struct rc_bulk_item *items = RC_NEW_ARRAY(request->arena, struct rc_bulk_item, n);
+    struct rc_bulk *bulk = RC_NEW(request->arena, struct rc_bulk);
+    assert_true(items && bulk);
+    for (uint32_t i = 0; i < n; i++) {
+        struct rc_command command = world_read(world, seqs[i]);
+        items[i] = (struct rc_bulk_item){.n = i + 1,
+                                         .seq = seqs[i],
+                                         .nonce = command.id.nonce,
+                                         .rev = command.rev,
+                                         .state = command.state};
+        items[i].allowed = rc_command_would(&command, &act, rc_engine_definitions(world->engine), 1,
+                                            request->arena, NULL) == RC_OK;
+        bulk->allowed += items[i].allowed;
+    }
+    bulk->ns = RC_SV("default");
+    bulk->key = rc_sv_of(key);
+    bulk->act = act;
+    bulk->asked = (struct rc_h128){act.action, n};
+    bulk->from = RC_SV("null");
+    bulk->limit = bulk->total = bulk->count[RC_ITEM_OPEN] = n;
+    request->u.bulk.made = bulk;
+    request->u.bulk.items = items;
     return request;
 }
 

@@ -25,6 +25,7 @@ struct world {
     uint32_t nleft;
     uint32_t replies;
     bool refuse_start;         /* the executor has no memory */
+    bool without_keys;         /* negative control: items of bulks have no keys, from the next start on */
     uint32_t shut_reopen;      /* so many times the store cannot be opened again */
     rc_us sleep;               /* what the last turn said */
     struct rc_outline changed; /* the last that the engine told of */
@@ -59,6 +60,10 @@ struct rc_request *world_submission(struct world *, const char *type, const char
 struct rc_request *world_action(struct world *, uint64_t seq, enum rc_action, const char *key);
 /* The same, by somebody who knows the nonce: nothing is read. */
 struct rc_request *world_action_with(uint64_t seq, uint64_t nonce, enum rc_action, const char *key);
+/* An order to a bulk; and a new one that does `act` to these commands, as they are now. */
+struct rc_request *world_order(uint64_t id, uint64_t nonce, enum rc_bulk_state to, bool first);
+struct rc_request *world_bulk(struct world *, const char *key, struct rc_act act, const uint64_t *seqs,
+                              uint32_t n);
 /* Posts, runs one turn, and checks that it was answered. */
 void world_ask(struct world *, struct rc_request *);
 /* A definition of this text comes into force; where it is NULL, the dependency of this name goes. */
