@@ -12,7 +12,12 @@ const char *rc_bulk_why_not(const struct rc_act *act)
     case RC_ACTION_RETRY:
     case RC_ACTION_CHECK:
     case RC_ACTION_CANCEL:
-    case RC_ACTION_ROLL_BACK: return NULL;
+    case RC_ACTION_ROLL_BACK:
+    case RC_ACTION_SKIP:
+    case RC_ACTION_ASSIGN:
+    case RC_ACTION_NOTE:
+    case RC_ACTION_DUE: return NULL;
+    case RC_ACTION_EDIT: return "another payload is for one command at a time";
     case RC_ACTION_RESOLVE:
         return act->verdict == RC_ACCEPTED_AS_IS
                    ? NULL
@@ -97,7 +102,7 @@ uint32_t rc_bulk_wave(const struct rc_bulk *bulk)
 /* What the preview had said already is no surprise. */
 static bool went_wrong(const struct rc_bulk_item *item)
 {
-    return item->result != RC_ITEM_DONE && (item->allowed || item->result != RC_ITEM_REFUSED);
+    return item->result == RC_ITEM_FAILED || (item->result != RC_ITEM_DONE && item->allowed);
 }
 
 enum rc_status rc_bulk_advance(const struct rc_bulk *bulk, const struct rc_bulk_item *items, uint32_t n,

@@ -57,8 +57,7 @@ struct rc_request {
         } bulk;
     } u;
     const struct rc_subject
-        *who;    /* who asks; until the reply. NULL: the program itself, which may everything */
-    void *owner; /* the client's; the engine does not look at it */
+        *who;                  /* who asks; until the reply. NULL: the program itself, which may everything */
     void *owner;               /* the client's; the engine does not look at it */
     struct rc_wave_item *item; /* the engine's own: NULL from clients */
 

@@ -160,6 +160,9 @@ static enum rc_status copy_bulk(const struct mem_bulk *from, struct rc_arena *ar
                                 struct rc_error *err)
 {
     *ret = from->bulk;
+    ret->count[RC_ITEM_OPEN] = ret->total;
+    for (unsigned result = RC_ITEM_DONE; result < RC_ITEM_RESULTS; result++)
+        ret->count[RC_ITEM_OPEN] -= ret->count[result];
     keep(arena, &ret->ns);
     keep(arena, &ret->key);
     keep(arena, &ret->from);
