@@ -7,6 +7,20 @@
 
 enum { TURN_FIRST = 1 << 20, TURN_MAX = 256 << 20 };
 
+void rc_engine_fault(struct rc_engine *engine, const struct rc_error *error)
+{
+    engine->fault = *error;
+    atomic_fetch_add(&engine->stats.faults, 1);
+}
+
+void rc_engine_reply(struct rc_engine *engine, struct rc_request *request)
+{
+    if (request->item)
+        rc_wave_settle(engine, request->item);
+    else
+        engine->ports.reply(engine->ports.context, request);
+}
+
 static void destroy(struct rc_engine *engine)
 {
     rc_engine_forget(engine);

@@ -1,20 +1,6 @@
 /* How a turn ends: one commit, and what follows from how it went (engine.h). */
 #include "engine/state.h"
 
-void rc_engine_fault(struct rc_engine *engine, const struct rc_error *error)
-{
-    engine->fault = *error;
-    atomic_fetch_add(&engine->stats.faults, 1);
-}
-
-void rc_engine_reply(struct rc_engine *engine, struct rc_request *request)
-{
-    if (request->item)
-        rc_wave_settle(engine, request->item);
-    else
-        engine->ports.reply(engine->ports.context, request);
-}
-
 void rc_turn_reply(struct rc_engine *engine, enum rc_status failed, const struct rc_error *error)
 {
     for (struct rc_request *request = engine->turn.replies, *next; request; request = next) {
