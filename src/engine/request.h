@@ -3,7 +3,7 @@
  * rc_engine_post and the reply. */
 #include "core/access.h"
 #include "exec/exec.h"
-#include "store/bulk.h"
+#include "store/store.h"
 
 enum rc_request_kind { RC_REQUEST_SUBMIT, RC_REQUEST_ACT, RC_REQUEST_DEFINE, RC_REQUEST_BULK };
 

@@ -1,5 +1,5 @@
 /* Bulks: the public functions, and the form in which an action is kept; the same for every implementation. */
-#include "store/bulk.h"
+#include "store/driver.h"
 
 #include "base/id.h"
 #include "codec/record.h"

@@ -1,7 +1,9 @@
 #pragma once
 /* Bulks in the store: a part of the contract of store.h, with its rules on commits, readers and ownership. */
 #include "core/bulk.h"
-#include "store/store.h"
+
+struct rc_store;
+struct rc_reader;
 
 /* What becomes durable together. */
 struct rc_bulk_write {

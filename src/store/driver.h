@@ -4,7 +4,7 @@
  *
  * A driver's own handles begin with these structs. It never looks at `poisoned`; it only answers RC_COMMIT_UNKNOWN. */
 #include "base/limits.h"
-#include "store/bulk.h"
+#include "store/store.h"
 
 #include <stdatomic.h>
 

@@ -42,6 +42,7 @@
  * RC_OK only, but for arrays that the caller gives: these may hold anything after a failure. */
 #include "core/core.h"
 #include "store/access.h"
+#include "store/bulk.h"
 #include "store/audit.h"
 
 struct rc_store;
