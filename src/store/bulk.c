@@ -3,7 +3,6 @@
 
 #include "base/id.h"
 #include "codec/record.h"
-#include "store/driver.h"
 
 enum rc_status rc_store_encode_act(const struct rc_act *act, struct rc_arena *arena, struct rc_sv *ret,
                                    struct rc_error *err)

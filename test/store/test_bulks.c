@@ -2,7 +2,6 @@
 #include "kit.h"
 
 #include "base/limits.h"
-#include "store/bulk.h"
 
 #include <stdio.h>
 
