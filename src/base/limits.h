@@ -21,6 +21,7 @@ enum {
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
     RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
     RC_MAX_NAMESPACES = 1000,     /* namespaces of one store */
+    RC_MAX_RATE = 1000000,        /* new commands per second that a quota can name */
     RC_MAX_TOKENS = 10000,        /* tokens of one store, dead ones included */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* bulks */

@@ -50,8 +50,9 @@ enum rc_status rc_access(const struct rc_subject *who, enum rc_permission permis
     if (!who) return rc_fail(err, RC_UNAUTHENTICATED, "a token is needed: Authorization: Bearer rct_...");
     enum rc_status status = check_permission(who, permission, err);
     if (status != RC_OK || !object) return status;
-    if (object->ns.n && !rc_sv_eq(object->ns, who->ns))
-        return rc_fail(err, RC_NOT_FOUND, "there is no such %s", object->what);
+    bool here = object->administered ? !who->bound.n || rc_sv_eq(object->ns, who->bound)
+                                     : !object->ns.n || rc_sv_eq(object->ns, who->ns);
+    if (!here) return rc_fail(err, RC_NOT_FOUND, "there is no such %s", object->what);
     if (object->actor.n && !who->act_as && !rc_sv_eq(object->actor, who->name))
         return rc_fail(err, RC_FORBIDDEN, "\"%.*s\" may not act in the name of \"%.*s\" (act_as)",
                        RC_SV_ARG(who->name), RC_SV_ARG(object->actor));

@@ -15,8 +15,11 @@ struct rc_subject {
 
 /* What it is about, as far as it is known: a decision without it is one about the permission alone. */
 struct rc_object {
-    const char *what;   /* "command": for the message */
-    struct rc_sv ns;    /* where it lives; empty: nowhere */
+    const char *what; /* "command": for the message */
+    struct rc_sv ns;  /* where it lives; empty: nowhere */
+    /* not a thing of work, as a command is, but one of administration: who is not bound sees it from every namespace, and
+     * who is bound sees those of the own one */
+    bool administered;
     struct rc_sv actor; /* in whose name something is to be done; empty: the subject's own */
 };
 

@@ -107,6 +107,7 @@ enum rc_status rc_engine_boot(struct rc_engine *engine, bool restart, struct rc_
 {
     rc_engine_forget(engine);
     enum rc_status status = read_high(engine, err);
+    if (status == RC_OK) status = rc_engine_know(engine, err);
     if (status == RC_OK) status = read_gates(engine, err);
     if (status == RC_OK) status = read_in_flight(engine, restart, err);
     if (status == RC_OK) status = rc_bulks_read(engine, err);

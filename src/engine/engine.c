@@ -29,6 +29,8 @@ static void destroy(struct rc_engine *engine)
     rc_facts_free(&engine->answers);
     rc_map_free(&engine->started);
     rc_arena_free(engine->turn.arena);
+    rc_engine_know_nothing(engine);
+    rc_quotas_forget(engine);
     for (struct rc_kept *kept = engine->kept, *next; kept; kept = next) {
         next = kept->next;
         rc_arena_free(kept->arena);

@@ -11,6 +11,7 @@
  * (reply with RC_COMMIT_UNKNOWN, which the API turns into a closed connection), the cache is dropped, the
  * store is opened again and read anew; facts stay queued Starting is recovering: rc_engine_new takes over
  * what the store says was in flight. There is no other recovery code. */
+#include "engine/access.h"
 #include "engine/request.h"
 #include "engine/suspects.h"
 
@@ -66,6 +67,9 @@ RC_MUST enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us 
 
 /* The definitions in force; any thread; valid until rc_engine_free. */
 const struct flow_set *rc_engine_definitions(const struct rc_engine *);
+
+/* Namespaces and tokens. For one thread, which may use it until it asks again. A change that a client was told of is in it. */
+const struct rc_known *rc_engine_known(struct rc_engine *);
 
 /* The last fact that could not be taken in (stats.faults counts them). On the engine's thread, until the next turn. */
 const struct rc_error *rc_engine_last_fault(const struct rc_engine *);

@@ -24,8 +24,7 @@ static void add_error(struct errors *errors, enum rc_status status, const char *
     errors->n++;
 }
 
-/* Keys, actors and the like: printable text of a bounded length. */
-static bool is_label(struct rc_sv text, uint32_t max)
+bool rc_is_label(struct rc_sv text, uint32_t max)
 {
     if (text.n == 0 || text.n > max || !rc_utf8_valid(text)) return false;
     for (uint32_t i = 0; i < text.n; i++)
@@ -33,7 +32,7 @@ static bool is_label(struct rc_sv text, uint32_t max)
     return true;
 }
 
-static bool is_name(struct rc_sv text)
+bool rc_is_name(struct rc_sv text)
 {
     for (uint32_t i = 0; i < text.n; i++) {
         char c = text.p[i];
@@ -82,7 +81,7 @@ static void prepare_key(const struct flow *flow, const struct rc_submission *in,
     if (!id->key.n)
         add_error(errors, RC_INVALID, "/key",
                   "a key is needed: send Idempotency-Key, or \"key\", or declare `key:` in the flow");
-    else if (!is_label(id->key, RC_MAX_KEY))
+    else if (!rc_is_label(id->key, RC_MAX_KEY))
         add_error(errors, RC_INVALID, "/key", "a key is 1 to 255 bytes of UTF-8 without control characters");
 }
 
@@ -90,9 +89,9 @@ static void add_ref(struct cel_value *pairs, uint32_t *n, struct rc_sv name, str
                     struct errors *errors)
 {
     char pointer[sizeof "/refs/" + RC_MAX_NAME]; /* what is a name needs no escapes in it */
-    if (!is_name(name)) {
+    if (!rc_is_name(name)) {
         add_error(errors, RC_INVALID, "/refs", "a ref's name is 1 to 64 letters, digits, '_', '-' and '.'");
-    } else if (!is_label(value, RC_MAX_REF_VALUE)) {
+    } else if (!rc_is_label(value, RC_MAX_REF_VALUE)) {
         snprintf(pointer, sizeof pointer, "/refs/%.*s", RC_SV_ARG(name));
         add_error(errors, RC_INVALID, pointer,
                   "a ref's value is 1 to 128 bytes of text, or a number or boolean");
@@ -176,7 +175,7 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
         prepare_key(flow, in, arena, &id, &errors);
         prepare_refs(flow, in, arena, &id, &errors);
     }
-    if (in->actor.n && !is_label(in->actor, RC_MAX_ACTOR))
+    if (in->actor.n && !rc_is_label(in->actor, RC_MAX_ACTOR))
         add_error(&errors, RC_INVALID, "/actor",
                   "an actor is at most 128 bytes of text without control characters");
     *ret_nerrors = errors.n;

@@ -10,6 +10,11 @@ struct rc_submission {
     struct cel_value refs;    /* a map of name to text, or null; added to the flow's own, which win */
 };
 
+/* Keys, actors, subjects: printable UTF-8 of 1 to `max` bytes. Names of refs and namespaces: 1 to RC_MAX_NAME letters, digits,
+ * '_', '-' and '.'. */
+RC_MUST bool rc_is_label(struct rc_sv, uint32_t max);
+RC_MUST bool rc_is_name(struct rc_sv);
+
 /* Checks a submission against its flow and makes the identity of a command of it (without seq and created).
  * Everything lives in the arena. Errors: RC_NOT_FOUND (no such flow), RC_INVALID (payload, key, refs: up to
  * `nerrors` errors, each with a JSON pointer into the submission: "/payload/amount"), RC_EVAL (the flow's key

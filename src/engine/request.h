@@ -5,7 +5,15 @@
 #include "exec/exec.h"
 #include "store/store.h"
 
-enum rc_request_kind { RC_REQUEST_SUBMIT, RC_REQUEST_ACT, RC_REQUEST_DEFINE, RC_REQUEST_BULK };
+enum rc_request_kind {
+    RC_REQUEST_SUBMIT,
+    RC_REQUEST_ACT,
+    /* these commit by themselves */
+    RC_REQUEST_DEFINE,
+    RC_REQUEST_BULK,
+    RC_REQUEST_ACCESS, /* a namespace or a token */
+    RC_REQUEST_USED    /* when tokens were used */
+};
 
 /* What the answer says of a command; copied, so that it stays true when the command moves on. */
 struct rc_outline {
@@ -55,9 +63,15 @@ struct rc_request {
             uint64_t nonce;                   /* the same */
             uint32_t check;                   /* of its id: a wrong one is not found */
         } bulk;
+        struct rc_access_change access;
+        struct {
+            const struct rc_token_use *uses;
+            uint32_t n;
+        } used;
     } u;
     const struct rc_subject
         *who;                  /* who asks; until the reply. NULL: the program itself, which may everything */
+    uint32_t bytes;            /* submit: of its text as it was sent, for the quota */
     void *owner;               /* the client's; the engine does not look at it */
     struct rc_wave_item *item; /* the engine's own: NULL from clients */
 
@@ -66,5 +80,6 @@ struct rc_request {
     bool replayed;             /* submit, bulk: it was there already; act: the action was done already */
     struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command */
     struct rc_link successor;  /* act: what has taken the command's place; seq 0: nothing */
+    uint32_t retry_after;      /* seconds, with RC_QUOTA and RC_RATE where time helps; else 0 */
     struct rc_error error;
 };

@@ -115,6 +115,7 @@ struct rc_list { /* growing array in the turn's arena */
 struct rc_turn {
     struct rc_arena *arena;
     rc_us now;
+    uint64_t number;                          /* from 1 */
     struct rc_list undo;                      /* struct rc_undo */
     struct rc_list records;                   /* struct rc_record */
     uint32_t unit_records;                    /* where those of the unit that is running begin */
@@ -171,6 +172,10 @@ struct rc_engine {
         struct rc_arena *arena;
     } * kept;
     _Atomic(const struct flow_set *) set;
+    struct rc_known *known;                 /* namespaces and tokens, as committed */
+    _Atomic(struct rc_known *) known_fresh; /* the same, until the reading thread fetches it */
+    struct rc_known *known_read;            /* the reading thread's */
+    struct rc_map quotas;                   /* struct rc_taken (quota.c), by namespace */
 
     pthread_mutex_t lock; /* guards inbox and answers */
     struct rc_request *inbox, **inbox_last;
@@ -273,10 +278,22 @@ void rc_request_bulk(struct rc_engine *, struct rc_request *); /* commits by its
 /* Whether the request has committed by itself: what becomes of the turn does not touch it. */
 static inline bool rc_request_stands(const struct rc_request *request)
 {
-    return request->kind == RC_REQUEST_DEFINE || request->kind == RC_REQUEST_BULK;
+    return request->kind >= RC_REQUEST_DEFINE;
 }
 /* Tells whoever asked: a client, or a bulk. */
 void rc_engine_reply(struct rc_engine *, struct rc_request *);
+/* access.c: the same for namespaces and tokens, and for their use. */
+void rc_request_access(struct rc_engine *, struct rc_request *);
+void rc_request_used(struct rc_engine *, struct rc_request *);
+/* Reads the snapshot anew and hands it to the reading thread. */
+RC_MUST enum rc_status rc_engine_know(struct rc_engine *, struct rc_error *);
+void rc_engine_know_nothing(struct rc_engine *); /* frees it */
+
+/* quota.c: whether a new command may be made (RC_QUOTA, RC_RATE, RC_NOT_FOUND: no such namespace), and that it was. */
+RC_MUST enum rc_status rc_quota_check(struct rc_engine *, struct rc_request *);
+void rc_quota_take(struct rc_engine *, struct rc_sv ns, uint32_t bytes);
+void rc_quotas_forget(struct rc_engine *);
+
 void rc_outline_of(const struct rc_command *, struct rc_outline *ret);
 
 /* bulk.c: those that run, from the store; what is in memory already is looked at again. */

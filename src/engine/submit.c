@@ -72,6 +72,7 @@ static void create(struct rc_engine *engine, struct rc_request *request)
         return;
     }
     engine->next_seq++;
+    rc_quota_take(engine, hot->command.id.ns, request->bytes);
     rc_outline_of(&hot->command, &request->command);
 }
 
@@ -100,10 +101,10 @@ void rc_request_submit(struct rc_engine *engine, struct rc_request *request)
         return;
     }
     id->generation = last ? last->command.id.generation + 1 : 1;
-    if (engine->room)
-        create(engine, request);
-    else
+    if (!engine->room)
         request->status =
             rc_fail(&request->error, RC_FULL,
                     "the disk is full: no new work is taken on; what is there can be read and settled");
+    if (request->status == RC_OK) request->status = rc_quota_check(engine, request);
+    if (request->status == RC_OK) create(engine, request);
 }

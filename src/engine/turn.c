@@ -11,7 +11,7 @@ static void begin(struct rc_engine *engine, struct rc_tick tick)
     rc_us now = engine->anchor + (tick.monotonic - engine->monotonic);
     if (now > engine->now) engine->now = now;
     engine->seed ^= tick.seed;
-    *turn = (struct rc_turn){.arena = arena, .now = engine->now};
+    *turn = (struct rc_turn){.arena = arena, .now = engine->now, .number = turn->number + 1};
     rc_facts_init(&turn->taken);
     turn->last_reply = &turn->replies;
 }
@@ -239,15 +239,13 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     switch (request->kind) {
     case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
     case RC_REQUEST_ACT: rc_request_act(engine, request); break;
-    case RC_REQUEST_DEFINE:
-        rc_request_define(engine, request);
-        if (request->status == RC_COMMIT_UNKNOWN) engine->booted = false; /* the handle is poisoned */
-        break;
-    case RC_REQUEST_BULK:
-        rc_request_bulk(engine, request);
-        if (request->status == RC_COMMIT_UNKNOWN) engine->booted = false;
-        break;
+    case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
+    case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
+    case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
+    case RC_REQUEST_USED: rc_request_used(engine, request); break;
     }
+    if (rc_request_stands(request) && request->status == RC_COMMIT_UNKNOWN)
+        engine->booted = false; /* the handle is poisoned */
     rc_suspects_leave(suspects);
 }
 
