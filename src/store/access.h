@@ -6,9 +6,7 @@
  *
  * Of a token the digest of its secret is kept, never the secret. A revoked or expired token stays in the list until its
  * place is needed, so that people can see who had it. */
-#include "base/clock.h"
-#include "base/status.h"
-#include "base/sv.h"
+#include "store/audit.h"
 
 enum { RC_TOKEN_DIGEST = 32 };
 
@@ -56,9 +54,10 @@ enum rc_access_kind {
 };
 
 struct rc_access_change {
-    uint8_t kind;           /* enum rc_access_kind */
-    struct rc_namespace ns; /* add: name and quotas; set: the same; remove: name */
-    struct rc_token token;  /* add: all but the times created, revoked and used; revoke: id */
+    uint8_t kind;               /* enum rc_access_kind */
+    const struct rc_author *by; /* NULL: the server itself */
+    struct rc_namespace ns;     /* add: name and quotas; set: the same; remove: name */
+    struct rc_token token;      /* add: all but the times created, revoked and used; revoke: id */
 };
 
 struct rc_token_use {

@@ -136,6 +136,10 @@ struct rc_audit rc_audit_of_action(const struct rc_record *, struct rc_sv body);
 RC_MUST
 enum rc_status rc_audit_of_definition(const struct rc_definition *, enum rc_deed, const struct rc_author *,
                                       struct rc_arena *, struct rc_audit *ret, struct rc_error *);
+/* The entry of a change of namespaces or tokens; its data is in the arena. (access.c) */
+RC_MUST
+enum rc_status rc_audit_of_access(const struct rc_access_change *, struct rc_arena *, struct rc_audit *ret,
+                                  struct rc_error *);
 /* A new link of the chain behind `previous` (RC_AUDIT_HASH bytes; NULL: the first). Borrows the data. RC_IO where the kernel
  * gives no random numbers. */
 RC_MUST

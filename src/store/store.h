@@ -131,11 +131,11 @@ RC_MUST enum rc_status rc_store_define(struct rc_store *, struct rc_definition *
 
 /* ---- namespaces and tokens ---------------------------------------------------------------------------- */
 
-/* Changes one of them, in one durable commit. Statuses as rc_store_commit; a revocation is essential, the rest is not. And
+/* Changes one of them, in one durable commit, with an entry of the audit. Statuses as rc_store_commit; a revocation is essential, the rest is not. And
  * where nothing happens: RC_NOT_FOUND (no such namespace, also of a token that is to be bound to it; no such token),
  * RC_IN_USE (add: the name is taken; remove: commands are stored in it, or tokens that work are bound to it, or it is
  * "default"), RC_LIMIT (RC_MAX_NAMESPACES; RC_MAX_TOKENS, of which dead ones give way, oldest first). Revoking what is
- * revoked is RC_OK. */
+ * revoked is RC_OK, and nothing happens. */
 RC_MUST enum rc_status rc_store_access(struct rc_store *, const struct rc_access_change *, rc_us now,
                                        struct rc_error *);
 /* Notes when tokens were used, in a commit of its own; those that are not there any more are passed over. Never essential. */

@@ -369,6 +369,13 @@ struct rc_request *world_bulk(struct world *world, const char *key, struct rc_ac
     return request;
 }
 
+struct rc_request *world_access(struct rc_access_change change)
+{
+    struct rc_request *request = new_request(RC_REQUEST_ACCESS);
+    request->u.access = change;
+    return request;
+}
+
 bool world_answered(const struct rc_request *request)
 {
     return *(const bool *)request->owner;

@@ -68,6 +68,8 @@ struct rc_request *world_bulk(struct world *, const char *key, struct rc_act act
 void world_ask(struct world *, struct rc_request *);
 /* A definition of this text comes into force; where it is NULL, the dependency of this name goes. */
 struct rc_request *world_definition(const char *dependency, const char *text);
+/* A change of namespaces and tokens; its texts must outlive it. */
+struct rc_request *world_access(struct rc_access_change);
 bool world_answered(const struct rc_request *);
 void world_free_request(struct rc_request *);
 /* Submits and returns the seq; fails the test where it is not accepted. */

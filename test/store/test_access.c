@@ -279,6 +279,37 @@ static void readers_see_what_is_committed(void **state)
     assert_true(all[0].revoked != 0);
 }
 
+static void changes_are_audited(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_audit_entry *entries;
+    struct rc_audit_verdict verdict;
+    const struct rc_author anna = {.subject = RC_SV("anna"), .reason = RC_SV("a new shop")};
+    uint32_t n;
+    assert_ok(kit, change(kit, &(struct rc_access_change){.kind = RC_ACCESS_NAMESPACE_ADD,
+                                                          .by = &anna,
+                                                          .ns = {.name = RC_SV("shop"), .max_open = 4}}));
+    assert_int_equal(change_ns(kit, RC_ACCESS_NAMESPACE_ADD, "shop", 5), RC_IN_USE);
+    assert_ok(kit, add_token(kit, 5, "shop", 0));
+    assert_ok(kit, revoke(kit, 5));
+    assert_ok(kit, revoke(kit, 5)); /* nothing happens */
+    assert_int_equal(revoke(kit, 6), RC_NOT_FOUND);
+    const struct rc_audit_page page = {.ascending = true};
+    kit_reopen(kit);
+    assert_ok(kit, rc_read_audit(rc_store_self(kit->store), &page, kit->arena, 10, &entries, &n, &kit->err));
+    assert_int_equal(n, 3);
+    assert_true(entries[0].what.kind == RC_AUDIT_NAMESPACE && entries[0].what.action == RC_DEED_ADD);
+    assert_sv(entries[0].what.data, "{\"subject\":\"anna\",\"reason\":\"a new shop\",\"name\":\"shop\","
+                                    "\"max_open\":4,\"max_bytes\":0,\"max_rate\":0}");
+    assert_true(entries[1].what.kind == RC_AUDIT_TOKEN && entries[1].what.action == RC_DEED_ADD);
+    assert_sv(entries[1].what.data,
+              "{\"subject\":\"recourse\",\"token\":\"0000000000000005\",\"holder\":\"billing\","
+              "\"role\":\"operator\",\"namespace\":\"shop\",\"act_as\":true}");
+    assert_true(entries[2].what.kind == RC_AUDIT_TOKEN && entries[2].what.action == RC_DEED_REMOVE);
+    assert_ok(kit, rc_audit_verify(rc_store_self(kit->store), NULL, &verdict, &kit->err));
+    assert_true(verdict.entries == 3 && !verdict.broken);
+}
+
 #define RUN(name)                                                                                            \
     {                                                                                                        \
 #name, name, kit_setup, kit_teardown, kind                                                           \
@@ -296,6 +327,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(uses_are_noted),
         RUN(dead_tokens_give_way),
         RUN(readers_see_what_is_committed),
+        RUN(changes_are_audited),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -174,6 +174,33 @@ static enum rc_status change(struct rc_memory_disk *disk, const struct rc_access
     return rc_fail(err, RC_BUG, "there is no change %u of namespaces and tokens", wanted->kind);
 }
 
+/* A revocation of what is revoked is no deed. */
+static bool is_done(const struct rc_memory_disk *disk, const struct rc_access_change *wanted)
+{
+    const struct rc_token *token =
+        wanted->kind == RC_ACCESS_TOKEN_REVOKE ? find_token(disk, wanted->token.id) : NULL;
+    return token && token->revoked;
+}
+
+/* The entry of the audit first: it can be taken back. */
+static enum rc_status change_and_note(struct rc_memory_disk *disk, const struct rc_access_change *wanted,
+                                      rc_us now, struct rc_error *err)
+{
+    struct mem_audits audits = {0};
+    struct rc_audit entry = {0};
+    struct rc_arena *arena = rc_arena_new(0, 1 << 20);
+    if (!arena) return nomem(err);
+    enum rc_status status = is_done(disk, wanted) ? RC_OK : rc_audit_of_access(wanted, arena, &entry, err);
+    if (status == RC_OK && entry.data.n) status = mem_audit_stage(disk, &audits, &entry, now, err);
+    if (status == RC_OK) status = change(disk, wanted, now, err);
+    if (status == RC_OK)
+        mem_audit_publish(disk, &audits);
+    else
+        mem_audit_take_back(&audits);
+    rc_arena_free(arena);
+    return status;
+}
+
 enum rc_status mem_access(struct rc_store *base, const struct rc_access_change *wanted, rc_us now,
                           struct rc_error *err)
 {
@@ -181,7 +208,7 @@ enum rc_status mem_access(struct rc_store *base, const struct rc_access_change *
     enum rc_status failure = mem_next_failure(store, err);
     if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
     pthread_mutex_lock(&store->disk->lock);
-    enum rc_status status = change(store->disk, wanted, now, failure == RC_OK ? err : NULL);
+    enum rc_status status = change_and_note(store->disk, wanted, now, failure == RC_OK ? err : NULL);
     pthread_mutex_unlock(&store->disk->lock);
     return failure != RC_OK ? failure : status;
 }

@@ -154,30 +154,48 @@ static enum rc_status add_token(const struct changing *in, struct rc_error *err)
     return sq_done(&run, "cannot write a token", err);
 }
 
-static enum rc_status revoke_token(const struct changing *in, struct rc_error *err)
+/* *ret_done is false where it was revoked before. */
+static enum rc_status revoke_token(const struct changing *in, bool *ret_done, struct rc_error *err)
 {
+    uint64_t id = in->change->token.id;
     struct sq run = sq_start(in->conn, SQ_TOKEN_REVOKE);
     sq_u64(&run, in->now);
-    sq_u64(&run, in->change->token.id);
+    sq_u64(&run, id);
     enum rc_status status = sq_done(&run, "cannot write a token", err);
-    if (status == RC_OK && sqlite3_changes(in->conn->db) != 1)
-        return rc_fail(err, RC_NOT_FOUND, "there is no such token");
-    return status;
+    *ret_done = sqlite3_changes(in->conn->db) == 1;
+    if (status != RC_OK || *ret_done) return status;
+    run = sq_start(in->conn, SQ_TOKEN_HAS);
+    sq_u64(&run, id);
+    bool found = sq_row(&run);
+    status = sq_end(&run, "cannot read a token", err);
+    return status == RC_OK && !found ? rc_fail(err, RC_NOT_FOUND, "there is no such token") : status;
 }
 
 /* ---- changing ----------------------------------------------------------------------------------------------------- */
 
-static enum rc_status change(void *context, struct rc_error *err)
+static enum rc_status change(const struct changing *in, bool *ret_done, struct rc_error *err)
 {
-    const struct changing *in = context;
+    *ret_done = true;
     switch ((enum rc_access_kind)in->change->kind) {
     case RC_ACCESS_NAMESPACE_ADD: return add_namespace(in, err);
     case RC_ACCESS_NAMESPACE_SET: return set_namespace(in, err);
     case RC_ACCESS_NAMESPACE_REMOVE: return remove_namespace(in, err);
     case RC_ACCESS_TOKEN_ADD: return add_token(in, err);
-    case RC_ACCESS_TOKEN_REVOKE: return revoke_token(in, err);
+    case RC_ACCESS_TOKEN_REVOKE: return revoke_token(in, ret_done, err);
     }
     return rc_fail(err, RC_BUG, "there is no change %u of namespaces and tokens", in->change->kind);
+}
+
+static enum rc_status change_and_note(void *context, struct rc_error *err)
+{
+    const struct changing *in = context;
+    struct rc_audit entry = {0};
+    bool done = false;
+    enum rc_status status = change(in, &done, err);
+    if (status != RC_OK || !done) return status;
+    rc_arena_reset(in->store->text);
+    status = rc_audit_of_access(in->change, in->store->text, &entry, err);
+    return status == RC_OK ? sq_audit_add(in->conn, &entry, in->now, err) : status;
 }
 
 enum rc_status sq_access(struct rc_store *base, const struct rc_access_change *wanted, rc_us now,
@@ -185,7 +203,7 @@ enum rc_status sq_access(struct rc_store *base, const struct rc_access_change *w
 {
     struct sq_store *store = sq_store_of(base);
     struct changing in = {.store = store, .conn = &store->self.conn, .change = wanted, .now = now};
-    return sq_transact(store, wanted->kind == RC_ACCESS_TOKEN_REVOKE, change, &in, err);
+    return sq_transact(store, wanted->kind == RC_ACCESS_TOKEN_REVOKE, change_and_note, &in, err);
 }
 
 struct noting {

@@ -88,7 +88,8 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_TOKEN_COUNT] = "SELECT count(*) FROM token",
     [SQ_TOKEN_DROP_DEAD] = "DELETE FROM token WHERE id = (SELECT id FROM token WHERE revoked > 0"
                            " OR (expires > 0 AND expires <= ?) ORDER BY created, id LIMIT 1)",
-    [SQ_TOKEN_REVOKE] = "UPDATE token SET revoked = CASE revoked WHEN 0 THEN ? ELSE revoked END WHERE id = ?",
+    [SQ_TOKEN_REVOKE] = "UPDATE token SET revoked = ? WHERE id = ? AND revoked = 0",
+    [SQ_TOKEN_HAS] = "SELECT 1 FROM token WHERE id = ?",
     [SQ_TOKEN_USED] = "UPDATE token SET used = max(used, ?) WHERE id = ?",
     [SQ_TOKENS] =
         "SELECT id, digest, subject, author, ns, role, act_as, created, expires, revoked, used FROM token"

@@ -65,6 +65,7 @@ enum sq_statement {
     SQ_TOKEN_COUNT,
     SQ_TOKEN_DROP_DEAD,
     SQ_TOKEN_REVOKE,
+    SQ_TOKEN_HAS,
     SQ_TOKEN_USED,
     SQ_TOKENS,
     /* bulks */
