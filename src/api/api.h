@@ -46,6 +46,8 @@ void rc_api_close(struct rc_api *); /* after rc_api_run */
 void rc_api_changed(struct rc_api *, const struct rc_outline *);
 /* Engine's thread, after every turn: wakes the API once for all replies since the last call. */
 void rc_api_flush(struct rc_api *);
+/* Any thread: says in /readyz that the server is about to stop; everything else goes on. */
+void rc_api_leave(struct rc_api *);
 /* Any thread: accepts no more connections and says so in /readyz; what is open goes on, but nobody waits for a
  * command any more. */
 void rc_api_drain(struct rc_api *);

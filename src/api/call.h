@@ -100,7 +100,7 @@ struct rc_api {
     struct api_call *free;
     _Atomic(struct api_call *) replies; /* newest first */
     bool unflushed;                     /* engine's thread only */
-    _Atomic bool draining;
+    _Atomic bool draining, leaving;
     _Atomic uint32_t parked, waiting;
     pthread_mutex_t wait_lock;                    /* guards the lists */
     struct api_call *waiting_for[API_WAIT_LISTS]; /* by the command's number */

@@ -297,8 +297,14 @@ enum rc_status rc_api_run(struct rc_api *api, struct rc_error *err)
     return http_run(api->http, err);
 }
 
+void rc_api_leave(struct rc_api *api)
+{
+    atomic_store(&api->leaving, true);
+}
+
 void rc_api_drain(struct rc_api *api)
 {
+    rc_api_leave(api);
     atomic_store(&api->draining, true);
     http_wake(api->http);
 }

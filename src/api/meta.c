@@ -42,13 +42,13 @@ enum rc_status api_ready(struct api_call *call, struct rc_error *err)
     (void)err;
     struct rc_engine_stats stats;
     rc_engine_stats(call->api->options.engine, &stats);
-    bool draining = atomic_load(&call->api->draining);
-    bool ready = stats.healthy && !draining;
+    bool leaving = atomic_load(&call->api->leaving);
+    bool ready = stats.healthy && !leaving;
     api_begin(call, ready ? 200 : 503);
     struct rc_json *json = &call->json;
     rc_json_object(json, NULL);
     rc_json_bool(json, "ready", ready);
-    rc_json_bool(json, "stopping", draining);
+    rc_json_bool(json, "stopping", leaving);
     rc_json_bool(json, "storage", stats.healthy);
     rc_json_bool(json, "room", stats.room);
     rc_json_end_object(json);

@@ -70,6 +70,7 @@ static void *loop(void *context)
         struct rc_error err = {0};
         rc_us sleep = 0;
         atomic_store(&server->engine_state, RUNNING);
+        atomic_fetch_add_explicit(&server->beats, 1, memory_order_relaxed);
         enum rc_status status = rc_engine_turn(server->engine, loop_tick(server), &sleep, &err);
         struct rc_api *api = atomic_load(&server->api);
         if (api) rc_api_flush(api);

@@ -75,8 +75,10 @@ static uint32_t connections_within(uint32_t most, rlim_t part)
 
 static enum rc_status open_exec(struct server *server, struct rc_error *err)
 {
-    if (server->settings.secrets) {
-        enum rc_status status = rc_secrets_open(server->settings.secrets, &server->secrets, err);
+    const char *secrets = server->settings.secrets;
+    if (!secrets) secrets = getenv("CREDENTIALS_DIRECTORY"); /* systemd.exec(5) */
+    if (secrets) {
+        enum rc_status status = rc_secrets_open(secrets, &server->secrets, err);
         if (status != RC_OK) return status;
     }
     const struct rc_http_options options = {
@@ -188,13 +190,29 @@ static void wait_quiet(const struct server *server, rc_us most, bool with_attemp
     }
 }
 
+/* Those who ask /readyz go elsewhere while everything else still works. A second signal ends this, and the wait for
+ * attempts, too. */
+static bool leave(struct rc_api *api, rc_us delay, const sigset_t *signals)
+{
+    const rc_us end = rc_clock_monotonic() + delay;
+    rc_api_leave(api);
+    for (rc_us now; (now = rc_clock_monotonic()) < end;) {
+        const struct timespec left = {.tv_sec = (time_t)((end - now) / 1000000),
+                                      .tv_nsec = (long)((end - now) % 1000000) * 1000};
+        int got = sigtimedwait(signals, NULL, &left);
+        if (got == SIGTERM || got == SIGINT) return false;
+    }
+    return true;
+}
+
 static void stop(struct server *server, const sigset_t *signals)
 {
     struct rc_api *api = atomic_load(&server->api);
     struct rc_engine_stats stats;
+    bool patient = !api || leave(api, server->settings.stop_delay, signals);
     if (api) rc_api_drain(api);
     rc_engine_drain(server->engine);
-    wait_quiet(server, server->settings.drain, true, signals);
+    if (patient) wait_quiet(server, server->settings.drain, true, signals);
     rc_engine_stats(server->engine, &stats);
     if (stats.in_flight)
         rc_log(RC_LOG_WARN, "stopping", "%u attempts are still in flight; they end as unknown",
@@ -289,8 +307,11 @@ static void reload(struct server *server)
 
 static void wait_for_end(struct server *server, const sigset_t *signals)
 {
+    struct watchdog dog = watchdog_start();
     for (;;) {
-        int got = sigwaitinfo(signals, NULL);
+        const struct timespec nap = watchdog_nap(&dog);
+        int got = sigtimedwait(signals, NULL, &nap);
+        watchdog_look(&dog, server);
         if (got == SIGTERM || got == SIGINT) {
             rc_log(RC_LOG_INFO, "stopping", "after signal %d", got);
             return;

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 /* The one reader that the API and the main thread share, and that goes away while the store is opened again. */
 struct shelf {
@@ -38,6 +39,7 @@ struct server {
     int wake_fd;
     uint64_t seed;            /* of the stream of random numbers that the engine draws from */
     _Atomic int engine_state; /* enum engine_state in loop.c */
+    _Atomic uint64_t beats;   /* times that the engine's loop went round */
     _Atomic bool stop_engine, api_failed;
 };
 
@@ -66,6 +68,17 @@ void page_close(struct rc_suspects *);
 /* ---- notify.c */
 /* "READY=1", "STOPPING=1" for systemd. */
 void notify_manager(const char *state);
+
+/* Systemd's watchdog (sd_watchdog_enabled(3)): it is told every so often that the server is alive, which is said only while
+ * the engine's loop goes round. Where nobody asked, nothing happens. */
+struct watchdog {
+    rc_us every;    /* 0: nobody asked */
+    rc_us next;     /* monotonic: when to look again */
+    uint64_t beats; /* of the loop, when it was called last */
+};
+struct watchdog watchdog_start(void);
+struct timespec watchdog_nap(const struct watchdog *); /* how long to sleep at most */
+void watchdog_look(struct watchdog *, struct server *);
 
 /* ---- serve.c */
 /* Runs until a signal says stop; returns the exit code. */

@@ -3,10 +3,11 @@ import http.client
 import os
 import random
 import signal
+import socket
 import threading
 import time
 
-from kit import PR, case, equal, eventually, in_threads, main, note, pull, true
+from kit import PR, Process, case, equal, eventually, in_threads, main, note, pull, true
 
 
 def no_trouble(server, allowed=()):
@@ -63,6 +64,63 @@ def second_signal(world):
     time.sleep(0.3)
     true(server.process.running(), "it has not waited for what is in flight")
     equal(server.process.end(signal.SIGINT, 10), 0, "exit code")
+
+
+@case("with stop_delay, readiness goes first while work is still taken; a second signal ends that")
+def readiness_first(world):
+    server, hub = world.example(more=["--stop-delay", "5m"])
+    api = server.api
+    equal(api.get("/readyz").json["ready"], True, "ready")
+    server.process.p.send_signal(signal.SIGTERM)
+    said = eventually(lambda: (lambda a: a.status == 503 and a)(api.get("/readyz")), "readiness has gone").json
+    equal((said["ready"], said["stopping"]), (False, True), "what /readyz says")
+    for n in range(1, 6):
+        api.until_state(api.submit(PR, pull(n, repo=f"r{n}")).must(201).json["id"], "completed")
+    true(server.process.running(), "it is still there")
+    equal(server.process.end(signal.SIGTERM, 20), 0, "exit code")
+    equal(server.records()[-1]["event"], "stopped", "last line of the log")
+
+
+@case("a short stop_delay ends by itself")
+def short_delay(world):
+    server, hub = world.example(more=["--stop-delay", "300ms"])
+    start = time.monotonic()
+    equal(server.stop(), 0, "exit code")
+    true(time.monotonic() - start >= 0.3, "it has not waited")
+    no_trouble(server)
+
+
+@case("a request that waits for a command is answered when the server stops")
+def waiting_is_answered(world):
+    server, hub = world.example(timeout="20s")
+    id = server.api.submit(PR, pull(1, title="fault=slow:1500")).must(201).json["id"]
+    eventually(lambda: hub.fired("slow"), "it is out")
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(server.api.get(f"/v1/commands/{id}?wait=30s")))
+    waiter.start()
+    eventually(lambda: server.api.metric("http_waiting") == 1, "somebody waits")
+    equal(server.stop(), 0, "exit code")
+    waiter.join()
+    equal(answers[0].status, 200, "the answer of who waited")
+
+
+@case("systemd is told that the server is ready, alive and stopping")
+def manager(world):
+    box = world.dir / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(box))
+        heard.settimeout(40)
+        server = world.server()
+        env = dict(os.environ, NOTIFY_SOCKET=str(box), WATCHDOG_USEC="300000")
+        server.process = Process(world, "watched", server.argv, env)
+        equal(heard.recv(100), b"READY=1", "first")
+        for _ in range(3):
+            equal(heard.recv(100), b"WATCHDOG=1", "then")
+        server.process.p.send_signal(signal.SIGTERM)
+        while (said := heard.recv(100)) == b"WATCHDOG=1":
+            pass
+        equal(said, b"STOPPING=1", "last")
+        equal(server.process.p.wait(40), 0, "exit code")
 
 
 @case("under load: every submission is answered, or was not taken")

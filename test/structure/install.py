@@ -8,7 +8,7 @@ EXPECTED = ("bin/recourse", "libexec/recourse/github-standin", "share/recourse/o
             "share/recourse/examples/github/create_pr.yaml", "share/recourse/examples/github/github.yaml",
             "share/doc/recourse/README.md", "share/doc/recourse/LICENSE", "share/doc/recourse/docs/definitions.md",
             "share/man/man1/recourse.1", "share/bash-completion/completions/recourse",
-            "share/zsh/site-functions/_recourse", "share/fish/vendor_completions.d/recourse.fish")
+            "lib/systemd/system/recourse.service", "lib/sysusers.d/recourse.conf", "share/zsh/site-functions/_recourse", "share/fish/vendor_completions.d/recourse.fish")
 
 
 def commands(binary):
