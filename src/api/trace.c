@@ -76,7 +76,10 @@ void api_trace_end(struct api_call *call)
     struct rc_api *api = call->api;
     rc_us took = rc_clock_monotonic() - call->started;
     bool waited = call->wait.ms != 0; /* as the client asked */
-    bool bad = call->status == 0 || call->status >= 500, slow = took >= api->options.slow && !waited;
+    bool refused =
+        call->status == 503 && atomic_load(&api->leaving); /* a server that stops says no to everything */
+    bool bad = call->status == 0 || (call->status >= 500 && !refused);
+    bool slow = took >= api->options.slow && !waited;
     enum rc_log_level level = bad || slow ? RC_LOG_WARN : RC_LOG_DEBUG;
     uint64_t left_out = 0;
     if (!rc_log_is_on(level) || (!rc_log_is_on(RC_LOG_DEBUG) && !may_log(api, &left_out))) return;
