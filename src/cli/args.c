@@ -1,6 +1,8 @@
 /* Command lines to struct cli_args, by the table. getopt_long does the reading. */
 #include "cli/run.h"
 
+#include "base/near.h"
+
 #include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -56,13 +58,25 @@ static int complain(const char *command, const char *what, const char *option)
     return CLI_USAGE;
 }
 
+/* Says that there is no such option here, and which one may have been meant. */
+static int complain_unknown(const char *command, const struct spec *spec, const char *said)
+{
+    const char *name = said + strspn(said, "-");
+    struct rc_near near = {.wanted = {name, (uint32_t)strcspn(name, "=")}};
+    char what[128] = "is not an option here";
+    for (int i = 0; i < spec->n && name > said + 1; i++) rc_near_try(&near, rc_sv_of(spec->from[i]->name));
+    if (near.best.p)
+        snprintf(what, sizeof what, "is not an option here; did you mean --%.*s?", RC_SV_ARG(near.best));
+    return complain(command, what, said);
+}
+
 static int read_options(int argc, char **argv, const struct spec *spec, struct cli_args *args)
 {
     const char *command = args->command ? args->command->name : NULL;
     for (int code; (code = getopt_long(argc, argv, spec->shorts, spec->longs, NULL)) != -1;) {
         const char *said = optind > 0 && optind <= argc ? argv[optind - 1] : "?";
         if (code == ':') return complain(command, "needs a value", said);
-        if (code == '?') return complain(command, "is not an option here", said);
+        if (code == '?') return complain_unknown(command, spec, said);
         const struct cli_option *option = option_of(spec, code);
         if (!option || args->ngiven == CLI_MAX_GIVEN)
             return complain(command, "is one option too many", said);
@@ -84,6 +98,14 @@ const struct cli_command *cli_find(const char *name)
     return find_command(name);
 }
 
+struct rc_sv cli_near_command(const char *name)
+{
+    struct rc_near near = {.wanted = rc_sv_of(name)};
+    for (const struct cli_command *command = cli_commands; command->name; command++)
+        rc_near_try(&near, rc_sv_of(command->name));
+    return near.best;
+}
+
 int cli_parse(int argc, char **argv, struct cli_args *args)
 {
     struct spec spec;
@@ -94,7 +116,9 @@ int cli_parse(int argc, char **argv, struct cli_args *args)
     if (fault || optind >= argc) return fault;
     args->command = find_command(argv[optind]);
     if (!args->command) {
-        fprintf(stderr, "recourse: there is no command \"%s\" (recourse help)\n", argv[optind]);
+        struct rc_sv near = cli_near_command(argv[optind]);
+        fprintf(stderr, "recourse: there is no command \"%s\"%s%.*s%s (recourse help)\n", argv[optind],
+                near.p ? "; did you mean \"" : "", RC_SV_ARG(near), near.p ? "\"?" : "");
         return CLI_USAGE;
     }
     argc -= optind;

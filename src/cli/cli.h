@@ -73,6 +73,11 @@ struct cli_host {
 /* All of the program: parses, runs, returns the exit code. */
 int cli_main(int argc, char **argv, const struct cli_host *);
 
+/* Prints what `put` writes; where `json`, as the member `name` of an object, and nothing where it fails. Returns its exit
+ * code. */
+RC_MUST
+int cli_page(bool json, const char *name, int (*put)(FILE *, void *), void *context);
+
 /* What scripts see of an error. */
 int cli_exit_of(enum rc_status);
 /* Reads a file, "-" is standard input; at most CLI_MAX_INPUT bytes. 0, or the exit code after saying what was

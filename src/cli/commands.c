@@ -199,11 +199,14 @@ const struct cli_command cli_commands[] = {
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},
     {"completion", "SHELL", "print the completion script of bash, zsh or fish",
+     "Types are completed with what the server says (`recourse completion types` lists them). "
      "bash: `source <(recourse completion bash)`. zsh: save it as a file with the name _recourse in a folder "
      "of "
      "$fpath. fish: `recourse completion fish | source`.",
      NULL, 1, 1, cli_run_completion},
     {"version", "", "print the version", NULL, NULL, 0, 0, cli_run_version},
-    {"help", "[COMMAND]", "help on everything, or on one command", NULL, NULL, 0, 1, cli_run_help},
+    {"help", "[COMMAND|TOPIC]", "help on everything, on one command, or on a topic",
+     "With --json it prints the table of commands, options, exit codes and topics that all help is made of.",
+     NULL, 0, 1, cli_run_help},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -3,7 +3,10 @@
 #include "cli/run.h"
 
 /* A list has commas between its words. */
-enum value_kind { VALUE_ANY, VALUE_FILE, VALUE_DIR, VALUE_WORD, VALUE_LIST };
+enum value_kind { VALUE_ANY, VALUE_FILE, VALUE_DIR, VALUE_WORD, VALUE_LIST, VALUE_TYPE };
+
+/* What a script runs for the types of the server that it would talk to; nothing where there is none. */
+#define ASK_TYPES "recourse completion types 2>/dev/null"
 
 static const char *const states[] = {
 #define RC_COMMAND_STATE(code, slug, ended, text) slug,
@@ -25,6 +28,12 @@ static void put_commands(FILE *out, const char *arg)
         fprintf(out, "%s ", command->name);
 }
 
+static void put_commands_and_topics(FILE *out, const char *arg)
+{
+    put_commands(out, arg);
+    for (const struct cli_topic *topic = cli_topics; topic->name; topic++) fprintf(out, "%s ", topic->name);
+}
+
 static void put_shells(FILE *out, const char *arg)
 {
     (void)arg;
@@ -44,19 +53,20 @@ static const struct value {
     void (*put)(FILE *, const char *arg); /* the words, each with a blank behind it */
 } values[] = {
     {"STATES", VALUE_LIST, put_states},
+    {"TYPE", VALUE_TYPE, NULL},
     {"FILE", VALUE_FILE, NULL},
     {"DIR", VALUE_DIR, NULL},
     {"SHELL", VALUE_WORD, put_shells},
     {"[COMMAND]", VALUE_WORD, put_commands},
+    {"[COMMAND|TOPIC]", VALUE_WORD, put_commands_and_topics},
 };
 
 static const struct value *value_of(const char *arg)
 {
     static const struct value any = {"", VALUE_ANY, NULL}, words = {"|", VALUE_WORD, put_words};
-    if (strchr(arg, '|')) return &words;
     for (unsigned i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].arg, arg) == 0) return &values[i];
-    return &any;
+    return strchr(arg, '|') ? &words : &any;
 }
 
 /* Text between single quotes of a shell; `special` are put behind a backslash. */
@@ -85,6 +95,7 @@ static void put_bash_value(FILE *out, const char *arg)
         value->put(out, arg);
         fputc('\'', out);
         break;
+    case VALUE_TYPE: fputs("_recourse_words \"$(" ASK_TYPES ")\"", out); break;
     case VALUE_ANY: fputs(":", out); break;
     }
 }
@@ -159,6 +170,7 @@ static void put_zsh_value(FILE *out, const char *arg)
         fputs("_sequence compadd - ", out);
         value->put(out, arg);
         break;
+    case VALUE_TYPE: fputs("{compadd -- $(" ASK_TYPES ")}", out); break;
     case VALUE_ANY: fputc(' ', out); break;
     }
 }
@@ -230,6 +242,7 @@ static void put_fish_value(FILE *out, const char *arg)
         value->put(out, arg);
         fputc('\'', out);
         break;
+    case VALUE_TYPE: fputs(" -f -a '(" ASK_TYPES ")'", out); break;
     case VALUE_ANY: fputs(" -f", out); break;
     }
 }
@@ -269,16 +282,40 @@ static void put_fish(FILE *out)
     }
 }
 
-int cli_run_completion(struct cli *cli, const struct cli_args *args)
+/* The names of the flows in force, one a line. */
+static int put_types(struct cli *cli, FILE *out)
 {
+    struct cli_reply reply;
+    int fault = cli_get(cli, &reply, "/v1/definitions");
+    if (fault != CLI_OK) return fault;
+    struct cel_value all = cli_member(&reply.answer.body, "definitions");
+    for (uint32_t i = 0; all.kind == CEL_LIST && i < all.n; i++) {
+        const struct cel_value *one = &all.v.items[i];
+        if (!rc_sv_is(cli_text(one, "kind"), "flow")) continue;
+        fprintf(out, "%.*s\n", RC_SV_ARG(cli_text(one, "name")));
+    }
+    return CLI_OK;
+}
+
+static int put_script(FILE *out, void *context)
+{
+    struct cli *cli = context;
+    const struct cli_args *args = cli->args;
     static const struct {
         const char *shell;
         void (*put)(FILE *);
     } row[] = {{"bash", put_bash}, {"zsh", put_zsh}, {"fish", put_fish}};
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
         if (strcmp(row[i].shell, args->operand[0]) != 0) continue;
-        row[i].put(cli->screen.out);
+        row[i].put(out);
         return CLI_OK;
     }
+    if (strcmp(args->operand[0], "types") == 0) return put_types(cli, out);
     return cli_usage(cli, "there are scripts for bash, zsh and fish, not for \"%s\"", args->operand[0]);
+}
+
+int cli_run_completion(struct cli *cli, const struct cli_args *args)
+{
+    (void)args;
+    return cli_page(cli->json, "script", put_script, cli);
 }

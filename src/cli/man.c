@@ -115,9 +115,10 @@ static void put_program(FILE *out)
           out);
 }
 
-int cli_run_man(struct cli *cli, const struct cli_args *args)
+static int put_page(FILE *out, void *context)
 {
-    FILE *out = cli->screen.out;
+    struct cli *cli = context;
+    const struct cli_args *args = cli->args;
     const struct cli_command *command = args->noperands ? cli_find(args->operand[0]) : NULL;
     if (args->noperands && !command) return cli_usage(cli, "there is no command \"%s\"", args->operand[0]);
     fprintf(out, ".TH \"RECOURSE%s%s\" 1 \"\" \"recourse %s\"\n.nh\n.ad l\n", command ? "\\-" : "",
@@ -127,4 +128,10 @@ int cli_run_man(struct cli *cli, const struct cli_args *args)
     else
         put_program(out);
     return CLI_OK;
+}
+
+int cli_run_man(struct cli *cli, const struct cli_args *args)
+{
+    (void)args;
+    return cli_page(cli->json, "page", put_page, cli);
 }

@@ -20,6 +20,8 @@ struct cli {
 RC_MUST
 int cli_parse(int argc, char **argv, struct cli_args *);
 const struct cli_command *cli_find(const char *name);
+/* The command that may have been meant; p is NULL where none is near. */
+struct rc_sv cli_near_command(const char *name);
 
 /* ---- the server (call.c): 0, or the exit code after saying what was wrong */
 
@@ -72,6 +74,13 @@ int cli_run_completion(struct cli *, const struct cli_args *);
 #define CLI_ABOUT "durable commands that can be confirmed, retried, reconciled and rolled back"
 /* What an exit code means. */
 const char *cli_exit_text(int code);
+
+/* topics.c: what `recourse help` teaches beside the commands */
+struct cli_topic {
+    const char *name, *title;
+    const char *text; /* paragraphs, one a line; a line that begins with two blanks is shown as it is */
+};
+extern const struct cli_topic cli_topics[]; /* ends with name NULL */
 
 /* help.c */
 void cli_put_help(struct cli *);

@@ -164,9 +164,10 @@ struct rc_sv screen_clock(const struct screen *screen, struct rc_arena *arena, s
 
 /* ---- tables -------------------------------------------------------------------------------------------- */
 
-/* Every column as wide as its widest cell; then those that grow give up what the terminal does not have. */
-static void fit(const struct screen *screen, const struct screen_column *column, unsigned n,
-                const struct rc_sv *cells, unsigned nrows, unsigned *ret_width)
+/* Every column as wide as its widest cell; then those that grow give up what the terminal does not have; then the
+ * last ones are left out. Returns how many are left. */
+static unsigned fit(const struct screen *screen, const struct screen_column *column, unsigned n,
+                    const struct rc_sv *cells, unsigned nrows, unsigned *ret_width)
 {
     unsigned total = 2 * (n - 1);
     for (unsigned c = 0; c < n; c++) {
@@ -187,29 +188,33 @@ static void fit(const struct screen *screen, const struct screen_column *column,
             total -= give;
         }
     }
+    for (; n > 1 && total > screen->width; n--) total -= ret_width[n - 1] + 2;
+    if (total > screen->width) ret_width[0] = screen->width;
+    return n;
+}
+
+static void put_row(struct screen *screen, const struct rc_sv *cell, const unsigned *width, unsigned n,
+                    unsigned tinted, enum tint tint)
+{
+    for (unsigned c = 0; c < n; c++) {
+        if (c == tinted) screen_tint(screen, tint);
+        screen_cell(screen, cell[c], width[c], c + 1 < n);
+        if (c == tinted) screen_tint(screen, TINT_NONE);
+        if (c + 1 < n) spaces(screen, 2);
+    }
+    fputc('\n', screen->out);
 }
 
 void screen_table(struct screen *screen, const struct screen_column *column, unsigned ncolumns,
                   const struct rc_sv *cells, unsigned nrows, unsigned tinted, const enum tint *tint)
 {
     unsigned width[TABLE_COLUMNS];
+    struct rc_sv title[TABLE_COLUMNS];
     if (ncolumns == 0 || ncolumns > TABLE_COLUMNS) return;
-    fit(screen, column, ncolumns, cells, nrows, width);
+    unsigned shown = fit(screen, column, ncolumns, cells, nrows, width);
+    for (unsigned c = 0; c < ncolumns; c++) title[c] = rc_sv_of(column[c].title);
     screen_tint(screen, TINT_BOLD);
-    for (unsigned c = 0; c < ncolumns; c++) {
-        screen_cell(screen, rc_sv_of(column[c].title), width[c], c + 1 < ncolumns);
-        if (c + 1 < ncolumns) spaces(screen, 2);
-    }
+    put_row(screen, title, width, shown, ncolumns, TINT_NONE);
     screen_tint(screen, TINT_NONE);
-    fputc('\n', screen->out);
-    for (unsigned r = 0; r < nrows; r++) {
-        for (unsigned c = 0; c < ncolumns; c++) {
-            struct rc_sv cell = cells[r * ncolumns + c];
-            if (c == tinted) screen_tint(screen, tint[r]);
-            screen_cell(screen, cell, width[c], c + 1 < ncolumns);
-            if (c == tinted) screen_tint(screen, TINT_NONE);
-            if (c + 1 < ncolumns) spaces(screen, 2);
-        }
-        fputc('\n', screen->out);
-    }
+    for (unsigned r = 0; r < nrows; r++) put_row(screen, &cells[r * ncolumns], width, shown, tinted, tint[r]);
 }

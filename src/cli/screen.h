@@ -41,6 +41,7 @@ struct screen_column {
     unsigned least; /* columns that it keeps when the terminal is narrow */
     bool grows;     /* takes what is left, and gives first */
 };
-/* rows × columns cells, row by row; the column `tinted` in the tint of its row. */
+/* rows × columns cells, row by row; the column `tinted` in the tint of its row. What does not fit into the width even
+ * with every column at its least is left out, from the right. */
 void screen_table(struct screen *, const struct screen_column *, unsigned ncolumns, const struct rc_sv *cells,
                   unsigned nrows, unsigned tinted, const enum tint *tint);

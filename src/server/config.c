@@ -209,7 +209,7 @@ static int check(const struct configuration *c)
 /* ---- example */
 
 /* A comment, wrapped. */
-static void put_comment(const char *text)
+static void put_comment(FILE *out, const char *text)
 {
     while (*text) {
         size_t n = strlen(text), most = COLUMNS - 2;
@@ -217,40 +217,42 @@ static void put_comment(const char *text)
             for (n = most; n > 0 && text[n] != ' ';) n--;
             if (n == 0) n = most;
         }
-        printf("# %.*s\n", (int)n, text);
+        fprintf(out, "# %.*s\n", (int)n, text);
         text += n;
         while (*text == ' ') text++;
     }
 }
 
-static void put_example(const struct setting *setting)
+static void put_example(FILE *out, const struct setting *setting)
 {
     char variable[SETTING_VARIABLE], how[256];
     setting_variable(setting, variable);
-    putchar('\n');
-    put_comment(setting->text);
+    fputc('\n', out);
+    put_comment(out, setting->text);
     snprintf(how, sizeof how, "(--%s, %s%s%s; %s)", setting->flag, variable,
              setting->kind == SETTING_WORD ? "; one of " : "",
              setting->kind == SETTING_WORD ? setting->arg : "",
              setting->reload ? "SIGHUP brings a change into force" : "a change takes a restart");
-    put_comment(how);
+    put_comment(out, how);
     if (setting->kind == SETTING_LIST)
-        printf("#%s: []\n", setting->name);
+        fprintf(out, "#%s: []\n", setting->name);
     else
-        printf("#%s:%s%s\n", setting->name, setting->otherwise ? " " : "",
-               setting->otherwise ? setting->otherwise : "");
+        fprintf(out, "#%s:%s%s\n", setting->name, setting->otherwise ? " " : "",
+                setting->otherwise ? setting->otherwise : "");
 }
 
-static int example(void)
+static int example(FILE *out, void *context)
 {
-    put_comment("Settings of recourse serve. An option of the command line wins over the environment, that "
+    (void)context;
+    put_comment(out,
+                "Settings of recourse serve. An option of the command line wins over the environment, that "
                 "over this file, "
                 "and this file over the defaults, which stand here. `recourse config check FILE` says what "
                 "is wrong with a "
                 "file, `recourse config show --config FILE` what would be in force. Secrets do not belong in "
                 "here: a setting "
                 "names the directory that has them.");
-    for (int i = 0; i < SETTINGS; i++) put_example(&settings_table[i]);
+    for (int i = 0; i < SETTINGS; i++) put_example(out, &settings_table[i]);
     return CLI_OK;
 }
 
@@ -261,7 +263,8 @@ int config_run(const struct cli_args *args)
     static struct configuration c; /* too large for a stack */
     const char *what = args->operand[0], *file = args->noperands > 1 ? args->operand[1] : NULL;
     bool checks = strcmp(what, "check") == 0, shows = strcmp(what, "show") == 0;
-    if (strcmp(what, "example") == 0 && !file) return example();
+    if (strcmp(what, "example") == 0 && !file)
+        return cli_page(cli_has(args, "json"), "example", example, NULL);
     if (!checks && !shows) {
         fputs("recourse config: wants check, show or example (recourse help config)\n", stderr);
         return CLI_USAGE;

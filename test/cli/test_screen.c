@@ -120,6 +120,24 @@ static void test_table(void **state)
     assert_null(strstr(text, "\033")); /* no colours in a file */
 }
 
+/* What does not fit with every column at its least is left out from the right. */
+static void test_narrow_table(void **state)
+{
+    static const struct screen_column column[] = {
+        {"IDENTITY", 16, false}, {"STATE", 16, false}, {"NOTE", 8, false}};
+    const struct rc_sv cells[] = {RC_SV("0123456789abcdef"), RC_SV("0123456789abcdef"), RC_SV("01234567")};
+    const enum tint tint[] = {TINT_NONE};
+    (void)state;
+    screen_table(&page.screen, column, 3, cells, 1, 2, tint); /* 44 columns */
+    assert_string_equal(written(), "IDENTITY          STATE\n0123456789abcdef  0123456789abcdef\n");
+    page.screen.width = 44;
+    screen_table(&page.screen, column, 3, cells, 1, 2, tint);
+    assert_non_null(strstr(written(), "0123456789abcdef  0123456789abcdef  01234567\n"));
+    page.screen.width = 10;
+    screen_table(&page.screen, column, 1, cells, 1, 2, tint);
+    assert_non_null(strstr(written(), "012345678…\n"));
+}
+
 static void test_tones(void **state)
 {
     (void)state;
@@ -134,8 +152,8 @@ static void test_tones(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = {CASE(test_controls),       CASE(test_cell), CASE(test_wrap),
-                                       CASE(test_wrap_long_word), CASE(test_ago),  CASE(test_clock),
-                                       CASE(test_table),          CASE(test_tones)};
+    const struct CMUnitTest tests[] = {CASE(test_controls),       CASE(test_cell),         CASE(test_wrap),
+                                       CASE(test_wrap_long_word), CASE(test_ago),          CASE(test_clock),
+                                       CASE(test_table),          CASE(test_narrow_table), CASE(test_tones)};
     return cmocka_run_group_tests_name("cli screen", tests, NULL, NULL);
 }
