@@ -40,7 +40,7 @@ def lives(world):
     api.act(first, "roll_back", reason="wrong", key="a1").must(200)
     api.until_state(first, "rolled_back")
     all_of(api, first)
-    api.act(first, "retry", reason="too late").problem(409, "action-refused")
+    api.act(first, "check", reason="too late").problem(409, "action-refused")
     api.get(f"/v1/commands/{first}/actions/roll_back").problem(409, "action-refused")
 
     hub.faults({"method": "POST", "fault": "422"})
