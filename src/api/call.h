@@ -233,6 +233,9 @@ struct api_loaded {
 };
 RC_MUST
 enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret, struct rc_error *);
+/* What is said of a command that was purged: RC_PURGED, or RC_NOT_FOUND where the id is not its own. */
+RC_MUST
+enum rc_status api_say_purged(struct api_call *, struct rc_id, struct rc_error *);
 void api_put_command(struct api_call *, int status, const struct api_loaded *);
 
 /* ---- handlers */
@@ -240,8 +243,9 @@ api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
 api_handler api_act, api_acted;
-api_handler api_audit;
+api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
+extern const struct api_shape api_purge_shape, api_compact_shape;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 
 /* The body of a reply that is a command's outline; `type` and `key` may be empty. */

@@ -29,6 +29,7 @@ enum rc_status api_load(struct api_call *call, struct rc_id id, struct api_loade
     if (status != RC_OK) return status;
     status = load(call, reader, id.seq, ret, err);
     shelf->give_back(shelf->context);
+    if (status == RC_PURGED) return api_say_purged(call, id, err);
     /* a wrong check is another command's id, or a guess */
     if (status == RC_NOT_FOUND ||
         (status == RC_OK && (id.shard != 0 || (uint32_t)ret->command.id.nonce != id.check))) {

@@ -17,6 +17,7 @@ enum {
     RC_MAX_ACTOR = 128,           /* bytes of an actor's or subject's name */
     RC_MAX_REASON = 2000,         /* bytes of an action's reason */
     RC_MAX_EXTERNAL_ID = 255,     /* bytes of an external id */
+    RC_MAX_PURGE = 200,           /* commands that one commit purges */
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
     RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
@@ -25,14 +26,14 @@ enum {
     RC_MAX_TOKENS = 10000,        /* tokens of one store, dead ones included */
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* bulks */
-    RC_MAX_BULK = 1000,            /* items of one bulk */
-    RC_MAX_BULK_LOOK = 200000,     /* history records that are read for one preview */
-    RC_MAX_BULK_PAGES = 40,        /* pages of a list, each of up to RC_MAX_LOOK rows, that a filter may look at */
-    RC_MAX_BULKS = 8,              /* bulks that run at a time */
-    RC_MAX_BULK_RATE = 100,        /* items of a bulk per second */
-    RC_MAX_BULK_REVS = 1000,       /* changes of one bulk's state; from there on it can only be cancelled */
-    RC_BULK_PREVIEW_S = 3600,      /* how long a preview may be run */
-    RC_BULK_FORGET_S = 86400,      /* how long an expired one may still be looked at */
+    RC_MAX_BULK = 1000,        /* items of one bulk */
+    RC_MAX_BULK_LOOK = 200000, /* history records that are read for one preview */
+    RC_MAX_BULK_PAGES = 40,   /* pages of a list, each of up to RC_MAX_LOOK rows, that a filter may look at */
+    RC_MAX_BULKS = 8,         /* bulks that run at a time */
+    RC_MAX_BULK_RATE = 100,   /* items of a bulk per second */
+    RC_MAX_BULK_REVS = 1000,  /* changes of one bulk's state; from there on it can only be cancelled */
+    RC_BULK_PREVIEW_S = 3600, /* how long a preview may be run */
+    RC_BULK_FORGET_S = 86400, /* how long an expired one may still be looked at */
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */
     RC_MAX_DEF_FILES = 4096,       /* files in one directory of definitions */

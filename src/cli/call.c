@@ -49,7 +49,8 @@ int cli_exit_of(enum rc_status status)
     case 412:
     case 413:
     case 422: return CLI_REFUSED;
-    case 404: return CLI_NOT_FOUND;
+    case 404:
+    case 410: return CLI_NOT_FOUND;
     case 429:
     case 502:
     case 503:
@@ -147,7 +148,7 @@ enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *metho
 {
     *ret = (struct cli_reply){.answer.body = cel_null()};
     if (!cli->client) {
-        const struct rc_client_options options = {.server = cli->server};
+        const struct rc_client_options options = {.server = cli->server, .timeout_ms = cli->timeout_ms};
         ret->status = rc_client_open(&options, &cli->client, err);
         if (ret->status != RC_OK) return ret->status;
     }

@@ -72,6 +72,17 @@ static const struct cli_option audit_options[] = {
     {"pin", 0, "N:HASH", "verify: entry N must have this hash, as an earlier verification printed it"},
     END,
 };
+static const struct cli_option purge_options[] = {
+    {"older-than", 0, "TIME", "last changed longer ago than this: 90d, 12h"},
+    {"ref", 'r', "NAME=VALUE", "with this label: of a customer who asks to be forgotten"},
+    {"state", 's', "STATES",
+     "only these states, with commas between them; each one in which a command has ended"},
+    {"type", 't', "TYPE", "only this type"},
+    {"dry-run", 0, NULL, "say what would be purged, and purge nothing"},
+    {"compact", 0, NULL, "then write the store anew, so that the bytes are gone from its files"},
+    {"reason", 'm', "TEXT", "why, for the record"},
+    END,
+};
 static const struct cli_option act_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
@@ -195,6 +206,16 @@ const struct cli_command cli_commands[] = {
      "with exit code 1. Somebody who can write the file can also write the whole record anew: keep the line "
      "that begins with `pin` somewhere else, and give it to a later verification.",
      audit_options, 1, 1, cli_run_audit},
+    {"purge", "", "take commands that have ended out of the store for good",
+     "Wants --older-than or --ref. Says how many commands it will touch, and which for example, before it "
+     "does "
+     "it. Payloads, results, labels, keys and what people wrote about them are deleted; a number and a hash "
+     "of "
+     "the key stay, so that a repeat of the key is refused instead of running again. What has not ended is "
+     "never purged.\n"
+     "Purging frees the room within the store's files. Only --compact overwrites it: it writes the whole "
+     "store anew, and nothing else is written meanwhile.",
+     purge_options, 0, 0, cli_run_purge},
     {"man", "[COMMAND]", "print the manual's page of the program or of one command",
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},

@@ -12,6 +12,7 @@ struct cli {
     const struct cli_args *args;
     const char *server, *actor;
     bool json, quiet, yes;
+    unsigned timeout_ms; /* of a call; 0: the client's default. Before the first call */
     struct rc_arena *arena;
     struct rc_client *client; /* opened at the first call */
     struct screen screen;
@@ -57,6 +58,7 @@ struct cel_value cli_member(const struct cel_value *object, const char *name);
 
 /* ---- the commands */
 int cli_run_program(struct cli *, const struct cli_args *); /* what the host gives by this name */
+int cli_run_purge(struct cli *, const struct cli_args *);
 int cli_run_audit(struct cli *, const struct cli_args *);
 int cli_run_apply(struct cli *, const struct cli_args *);
 int cli_run_submit(struct cli *, const struct cli_args *);

@@ -12,7 +12,9 @@ enum rc_request_kind {
     RC_REQUEST_DEFINE,
     RC_REQUEST_BULK,
     RC_REQUEST_ACCESS, /* a namespace or a token */
-    RC_REQUEST_USED    /* when tokens were used */
+    RC_REQUEST_USED,   /* when tokens were used */
+    RC_REQUEST_PURGE,
+    RC_REQUEST_COMPACT
 };
 
 /* What the answer says of a command; copied, so that it stays true when the command moves on. */
@@ -68,6 +70,13 @@ struct rc_request {
             const struct rc_token_use *uses;
             uint32_t n;
         } used;
+        struct {
+            const struct rc_purge_one *commands; /* up to RC_MAX_PURGE, each once */
+            uint32_t n;
+            struct rc_purge_filter filter; /* that found them */
+            struct rc_author by;
+            uint32_t purged; /* answer: how many; the others have changed since, or are not over */
+        } purge;
     } u;
     const struct rc_subject
         *who;                  /* who asks; until the reply. NULL: the program itself, which may everything */

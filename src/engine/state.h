@@ -274,7 +274,8 @@ void rc_request_submit(struct rc_engine *, struct rc_request *);
 void rc_request_act(struct rc_engine *, struct rc_request *);
 void rc_request_define(struct rc_engine *,
                        struct rc_request *); /* commits by itself: not within a turn's batch */
-void rc_request_bulk(struct rc_engine *, struct rc_request *); /* commits by itself, too */
+void rc_request_bulk(struct rc_engine *, struct rc_request *);  /* commits by itself, too */
+void rc_request_purge(struct rc_engine *, struct rc_request *); /* the same */
 /* Whether the request has committed by itself: what becomes of the turn does not touch it. */
 static inline bool rc_request_stands(const struct rc_request *request)
 {

@@ -86,21 +86,43 @@ enum rc_status rc_engine_last_of_key(struct rc_engine *engine, const struct rc_i
     return status == RC_OK ? rc_engine_command(engine, match.seq, ret, err) : status;
 }
 
+/* The last command of the key was purged. RC_NOT_FOUND where its flow lets the key be used again, as it would have if the
+ * command were still there; else the key stays spent. */
+static enum rc_status after_purged(struct rc_engine *engine, struct rc_identity *id, const struct flow *flow,
+                                   struct rc_error *err)
+{
+    struct rc_key_match match;
+    struct rc_purged left = {0};
+    enum rc_status status = rc_read_key(engine->reader, id->ns, id->type, id->key, &match, err);
+    if (status == RC_OK) status = rc_read_purged(engine->reader, match.seq, &left, err);
+    if (status != RC_OK) return status;
+    const struct rc_command last = {.state = left.state, .changed = left.changed};
+    if (!flow || !rc_command_frees_key(&last, flow, engine->turn.now))
+        return rc_fail(
+            err, RC_PURGED,
+            "the key '%.*s' was used by a command that has been purged; nothing was stored, and nothing ran",
+            RC_SV_ARG(id->key));
+    id->generation = left.generation + 1;
+    return RC_NOT_FOUND;
+}
+
 void rc_request_submit(struct rc_engine *engine, struct rc_request *request)
 {
     struct rc_identity *id = &request->u.submit;
     struct rc_hot *last = NULL;
+    id->generation = 1;
     enum rc_status status = rc_engine_last_of_key(engine, id, &last, &request->error);
+    const struct flow *flow = flow_set_version(rc_engine_set(engine), id->flow);
+    if (status == RC_PURGED) status = after_purged(engine, id, flow, &request->error);
     if (status != RC_OK && status != RC_NOT_FOUND) {
         request->status = status;
         return;
     }
-    const struct flow *flow = flow_set_version(rc_engine_set(engine), id->flow);
     if (last && !(flow && rc_command_frees_key(&last->command, flow, engine->turn.now))) {
         repeat(engine, request, last);
         return;
     }
-    id->generation = last ? last->command.id.generation + 1 : 1;
+    if (last) id->generation = last->command.id.generation + 1;
     if (!engine->room)
         request->status =
             rc_fail(&request->error, RC_FULL,

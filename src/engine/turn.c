@@ -243,6 +243,8 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
     case RC_REQUEST_USED: rc_request_used(engine, request); break;
+    case RC_REQUEST_PURGE: rc_request_purge(engine, request); break;
+    case RC_REQUEST_COMPACT: request->status = rc_store_compact(engine->ports.store, &request->error); break;
     }
     if (rc_request_stands(request) && request->status == RC_COMMIT_UNKNOWN)
         engine->booted = false; /* the handle is poisoned */

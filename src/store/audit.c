@@ -92,6 +92,37 @@ enum rc_status rc_audit_of_definition(const struct rc_definition *def, enum rc_d
     return RC_OK;
 }
 
+static void put_states(struct rc_json *json, uint32_t states)
+{
+    rc_json_array(json, "states");
+    for (unsigned state = 0; state < RC_STATES; state++)
+        if (states >> state & 1) rc_json_text(json, NULL, rc_state_word(state).slug);
+    rc_json_end_array(json);
+}
+
+enum rc_status rc_audit_of_purge(const struct rc_purge *purge, uint32_t n, uint64_t first, uint64_t last,
+                                 struct rc_arena *arena, struct rc_audit *ret, struct rc_error *err)
+{
+    const struct rc_purge_filter *filter = purge->filter;
+    struct rc_buf buf = rc_buf_in(arena, DATA_MAX);
+    struct rc_json json = {.buf = &buf};
+    rc_json_object(&json, NULL);
+    rc_audit_put_author(&json, purge->by);
+    rc_json_u64(&json, "commands", n);
+    rc_json_u64(&json, "first", first);
+    rc_json_u64(&json, "last", last);
+    rc_json_maybe(&json, "namespace", filter->ns);
+    if (filter->states) put_states(&json, filter->states);
+    rc_json_maybe(&json, "type", filter->type);
+    /* not its value: that may be the very thing that is to be forgotten */
+    rc_json_maybe(&json, "ref", filter->ref);
+    if (filter->changed_before) rc_json_time(&json, "changed_before", filter->changed_before);
+    rc_json_end_object(&json);
+    if (buf.status != RC_OK) return rc_fail(err, buf.status, "the entry of the audit cannot be made");
+    *ret = (struct rc_audit){.kind = RC_AUDIT_PURGE, .action = RC_DEED_REMOVE, .data = rc_buf_sv(&buf)};
+    return RC_OK;
+}
+
 /* ---- for people --------------------------------------------------------------------------------------------------- */
 
 void rc_audit_hex(const unsigned char hash[RC_AUDIT_HASH], char ret_text[2 * RC_AUDIT_HASH + 1])

@@ -21,6 +21,9 @@ struct rc_driver {
                                   struct rc_error *);
     enum rc_status (*bulk)(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id,
                            struct rc_error *);
+    enum rc_status (*purge)(struct rc_store *, const struct rc_purge *, rc_us now, uint32_t *ret_n,
+                            struct rc_error *);
+    enum rc_status (*compact)(struct rc_store *, struct rc_error *);
     enum rc_status (*reader_open)(struct rc_store *, struct rc_reader **ret, struct rc_error *);
     void (*reader_close)(struct rc_reader *);
     void (*close)(struct rc_store *);
@@ -39,6 +42,10 @@ struct rc_driver {
                                 uint32_t *ret_n, struct rc_error *);
     enum rc_status (*list)(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
                            struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
+    enum rc_status (*purged)(struct rc_reader *, uint64_t seq, struct rc_purged *ret, struct rc_error *);
+    enum rc_status (*purgeable)(struct rc_reader *, const struct rc_purge_filter *, uint64_t after,
+                                struct rc_arena *, uint32_t cap, struct rc_purge_row **ret, uint32_t *ret_n,
+                                uint64_t *ret_next, struct rc_error *);
     enum rc_status (*audit)(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *, uint32_t cap,
                             struct rc_audit_entry **ret, uint32_t *ret_n, struct rc_error *);
     enum rc_status (*row)(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *ret,
@@ -140,6 +147,10 @@ enum rc_status rc_audit_of_definition(const struct rc_definition *, enum rc_deed
 RC_MUST
 enum rc_status rc_audit_of_access(const struct rc_access_change *, struct rc_arena *, struct rc_audit *ret,
                                   struct rc_error *);
+/* The entry of a purge of so many commands, from the first to the last. */
+RC_MUST
+enum rc_status rc_audit_of_purge(const struct rc_purge *, uint32_t n, uint64_t first, uint64_t last,
+                                 struct rc_arena *, struct rc_audit *ret, struct rc_error *);
 /* A new link of the chain behind `previous` (RC_AUDIT_HASH bytes; NULL: the first). Borrows the data. RC_IO where the kernel
  * gives no random numbers. */
 RC_MUST

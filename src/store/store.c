@@ -90,7 +90,8 @@ enum rc_status rc_store_define(struct rc_store *store, struct rc_definition *add
 {
     enum rc_status status = rc_store_usable(store, err);
     if (status != RC_OK) return status;
-    return rc_store_settle(store, store->driver->define(store, added, nadded, removed, nremoved, by, now, err));
+    return rc_store_settle(store,
+                           store->driver->define(store, added, nadded, removed, nremoved, by, now, err));
 }
 
 /* What no implementation can keep. */
@@ -129,6 +130,22 @@ enum rc_status rc_store_tokens_used(struct rc_store *store, const struct rc_toke
     return status == RC_OK ? rc_store_settle(store, store->driver->tokens_used(store, uses, n, err)) : status;
 }
 
+enum rc_status rc_store_purge(struct rc_store *store, const struct rc_purge *purge, rc_us now,
+                              uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(store, err);
+    if (status != RC_OK) return status;
+    if (purge->n > RC_MAX_PURGE)
+        return rc_fail(err, RC_BUG, "more than %d commands in one purge", RC_MAX_PURGE);
+    return rc_store_settle(store, store->driver->purge(store, purge, now, ret_n, err));
+}
+
+enum rc_status rc_store_compact(struct rc_store *store, struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(store, err);
+    return status == RC_OK ? rc_store_settle(store, store->driver->compact(store, err)) : status;
+}
+
 struct rc_reader *rc_store_self(struct rc_store *store)
 {
     return store->self;
@@ -159,6 +176,39 @@ enum rc_status rc_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_
 {
     enum rc_status status = rc_store_usable(reader->store, err);
     return status == RC_OK ? reader->driver->key(reader, ns, type, key, ret, err) : status;
+}
+
+enum rc_status rc_read_purged(struct rc_reader *reader, uint64_t seq, struct rc_purged *ret,
+                              struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(reader->store, err);
+    return status == RC_OK ? reader->driver->purged(reader, seq, ret, err) : status;
+}
+
+enum rc_status rc_read_purgeable(struct rc_reader *reader, const struct rc_purge_filter *filter,
+                                 uint64_t after, struct rc_arena *arena, uint32_t cap,
+                                 struct rc_purge_row **ret, uint32_t *ret_n, uint64_t *ret_next,
+                                 struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(reader->store, err);
+    if (status != RC_OK) return status;
+    struct rc_purge_filter bounded = *filter;
+    if (!bounded.states) bounded.states = UINT32_MAX;
+    bounded.states &= rc_store_ended_states();
+    if (!bounded.changed_before) bounded.changed_before = INT64_MAX;
+    if (cap > RC_MAX_LOOK) cap = RC_MAX_LOOK;
+    if (after > RC_SEQ_MAX) after = RC_SEQ_MAX;
+    return reader->driver->purgeable(reader, &bounded, after, arena, cap, ret, ret_n, ret_next, err);
+}
+
+struct rc_h128 rc_purged_key(struct rc_sv ns, struct rc_sv type, struct rc_sv key)
+{
+    struct rc_sha256 sha;
+    rc_sha256_init(&sha);
+    rc_sha256_add_sv(&sha, ns);
+    rc_sha256_add_sv(&sha, type);
+    rc_sha256_add_sv(&sha, key);
+    return rc_sha256_h128(&sha);
 }
 
 enum rc_status rc_read_history(struct rc_reader *reader, uint64_t seq, uint32_t after_rev, uint32_t cap,

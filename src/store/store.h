@@ -44,6 +44,7 @@
 #include "store/access.h"
 #include "store/bulk.h"
 #include "store/audit.h"
+#include "store/purge.h"
 
 struct rc_store;
 struct rc_reader;
@@ -106,6 +107,17 @@ RC_MUST enum rc_status rc_store_room(struct rc_store *, struct rc_error *);
  * when it is idle, and never needed for correctness. */
 RC_MUST enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);
 
+/* Purges the commands that have ended, have nothing in flight and are still at the revision given, in one durable commit
+ * with one entry of the audit; the others are left out. The caller has seen that no step of theirs waits. Statuses as
+ * rc_store_commit; essential. *ret_n: how many were purged. */
+RC_MUST enum rc_status rc_store_purge(struct rc_store *, const struct rc_purge *, rc_us now, uint32_t *ret_n,
+                                      struct rc_error *);
+
+/* Writes the store anew without what was purged, so that its bytes are gone from the files, and gives free room back to the
+ * disk. Takes as long as copying the store and needs as much free room again; nothing else can be written meanwhile.
+ * RC_BUSY: a reader held the log; ask again. */
+RC_MUST enum rc_status rc_store_compact(struct rc_store *, struct rc_error *);
+
 /* ---- definitions -------------------------------------------------------------------------------------- */
 
 enum rc_def_kind { RC_DEF_FLOW = 1, RC_DEF_DEPENDENCY = 2 };
@@ -151,12 +163,23 @@ struct rc_reader *rc_store_self(struct rc_store *);
 struct rc_key_match {
     uint64_t seq, nonce;
     struct rc_h128 payload_hash;
+    bool purged; /* there is no more of it than rc_read_purged says; payload_hash is zero */
 };
 /* The newest command behind (namespace, type, key): the last generation of the key; RC_NOT_FOUND. */
 RC_MUST enum rc_status rc_read_key(struct rc_reader *, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
                                    struct rc_key_match *ret, struct rc_error *);
 
-/* A command's identity and a part of its history: records with rev > after_rev, at most `cap`; RC_NOT_FOUND.
+/* What is left of a purged command; RC_NOT_FOUND. */
+RC_MUST enum rc_status rc_read_purged(struct rc_reader *, uint64_t seq, struct rc_purged *ret,
+                                      struct rc_error *);
+
+/* Commands that may be purged, oldest first, with seq > after. Looks at a bounded number of rows: there may be fewer than
+ * `cap`, or none; *ret_next is where to go on (`after`), or 0 at the end. */
+RC_MUST enum rc_status rc_read_purgeable(struct rc_reader *, const struct rc_purge_filter *, uint64_t after,
+                                         struct rc_arena *, uint32_t cap, struct rc_purge_row **ret,
+                                         uint32_t *ret_n, uint64_t *ret_next, struct rc_error *);
+
+/* A command's identity and a part of its history: records with rev > after_rev, at most `cap`; RC_NOT_FOUND, RC_PURGED.
  * For folding: after_rev 0 and cap RC_MAX_HISTORY. *ret_records is in the arena. */
 RC_MUST enum rc_status rc_read_history(struct rc_reader *, uint64_t seq, uint32_t after_rev, uint32_t cap,
                                        struct rc_arena *, struct rc_identity *ret_identity,

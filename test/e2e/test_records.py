@@ -3,7 +3,7 @@ import json
 import re
 import sqlite3
 
-from kit import case, dependency, equal, free_port, main, simple_flow, true
+from kit import case, dependency, equal, eventually, free_port, main, simple_flow, true
 
 
 def act_some(server, n):
@@ -73,6 +73,96 @@ def refusals(world):
     server.cli("audit", "verify", "--store", world.dir / "nothing.db", code=4)
     (world.dir / "text.db").write_text("this is no store")
     true("no SQLite database" in server.cli("audit", "verify", "--store", world.dir / "text.db", code=5), "it says why")
+
+
+# ---- purging --------------------------------------------------------------------------------------------------------------
+
+def with_standin(world, **more):
+    hub = world.standin()
+    defs = world.write(one=simple_flow("one", "hub", **more), hub=dependency("hub", f"http://127.0.0.1:{hub.port}"),
+                       lone=simple_flow("lone", "closed", "timeout: 1s"), closed=dependency("closed", f"http://127.0.0.1:{free_port()}"))
+    return hub, world.server(defs=defs).start()
+
+
+def done(server, n, **more):
+    id = server.api.submit("one", {"n": n, "secret": f"PERSONAL-{n}"}, key=f"KEY-{n}", **more).must(201).json["id"]
+    server.api.until_state(id, "completed")
+    return id
+
+
+def files_with(world, store, text):
+    return sorted(f.name for f in world.dir.glob(f"{store.name}*") if text.encode() in f.read_bytes())
+
+
+@case("who asks to be forgotten is: from the answers, and after compacting from the files; the key does not run again")
+def forgotten(world):
+    hub, server = with_standin(world)
+    gone = [done(server, n, refs={"customer": "7"}, actor="PERSONAL-actor") for n in range(3)]
+    kept = done(server, 9, refs={"customer": "8"})
+    server.api.act(gone[0], "note", reason="PERSONAL-note").must(200)
+    calls = len(hub.journal())
+    said = server.cli("purge", "--ref", "customer=7", "--dry-run")
+    true("3 commands" in said and gone[0] in said, f"the preview: {said}")
+    equal(server.api.command(gone[0])["state"], "completed", "a preview changes nothing")
+    said = server.cli("purge", "--ref", "customer=7", "--reason", "asked for", "--compact", "--yes")
+    true("3 purged" in said, f"the purge: {said}")
+    for id in gone:
+        server.api.get(f"/v1/commands/{id}").problem(410, "purged")
+        server.api.get(f"/v1/commands/{id}/history").problem(410, "purged")
+    wrong = gone[0][:-1] + ("0" if gone[0][-1] != "0" else "1")
+    server.api.get(f"/v1/commands/{wrong}").problem(404, "not-found")
+    equal([c["id"] for c in server.api.list("ref=customer%3D7")], [], "by the label")
+    equal([c["id"] for c in server.api.list()], [kept], "the list")
+    for payload in ({"n": 1, "secret": "PERSONAL-1"}, {"n": 1, "secret": "another"}):
+        server.api.submit("one", payload, key="KEY-1").problem(410, "purged")
+    equal(len(hub.journal()), calls, "nothing ran again")
+    equal(files_with(world, server.store, "PERSONAL-0"), [], "files that hold the payload")
+    equal(files_with(world, server.store, "PERSONAL-actor"), [], "files that hold the actor")
+    equal(files_with(world, server.store, "PERSONAL-note"), [], "files that hold the note")
+    equal(files_with(world, server.store, "KEY-1"), [], "files that hold the key")
+    true(files_with(world, server.store, "PERSONAL-9"), "what stays is there")
+    entry = server.api.get("/v1/audit?limit=1").must(200).json["entries"][0]
+    equal((entry["kind"], entry["data"]["commands"], entry["data"]["reason"]), ("purge", 3, "asked for"), "the record")
+    true("customer=7" not in json.dumps(entry), "the record does not say who")
+    server.restart()
+    server.api.submit("one", {"n": 1}, key="KEY-1").problem(410, "purged")
+    server.api.get(f"/v1/commands/{gone[0]}").problem(410, "purged")
+    equal(server.api.command(kept)["payload"]["n"], 9, "what stays")
+    done(server, 10)
+    server.stop()
+    true("1 of them without" in verify(server), "the chain")
+
+
+@case("what has not ended is never purged, nor what is younger; nobody purges everything by mistake")
+def not_purged(world):
+    hub, server = with_standin(world)
+    old = done(server, 1)
+    open_one = server.api.submit("lone", {"n": 2}, refs={"customer": "7"}).must(201).json["id"]
+    equal(server.cli("purge", "--older-than", "1d", "--quiet").strip(), "0", "nothing is so old")
+    equal(server.cli("purge", "--ref", "customer=7", "--quiet").strip(), "0", "open commands")
+    server.cli("purge", code=2)
+    server.cli("purge", "--state", "completed", code=2)
+    server.cli("purge", "--state", "running", "--older-than", "1ms", code=3)
+    server.cli("purge", "--older-than", "soon", code=3)
+    true(server.api.command(open_one)["state"] != "completed", "it is there")
+    eventually(lambda: server.cli("purge", "--older-than", "1ms", "--quiet").strip() == "1", "the old one goes")
+    server.api.get(f"/v1/commands/{old}").problem(410, "purged")
+    true(server.api.command(open_one)["id"] == open_one, "it is there still")
+    got = server.cli("purge", "--older-than", "1ms", "--state", "completed,cancelled", "--compact", json_out=True)
+    equal(got, {"run": False, "matched": 0, "purged": 0, "compacted": True}, "what --json prints")
+
+
+@case("many go in bounded commits, while new ones come")
+def many(world):
+    hub, server = with_standin(world)
+    lines = [{"type": "one", "payload": {"n": n}, "key": f"m{n}", "refs": {"batch": "1"}} for n in range(450)]
+    answers = server.api.batch(lines)
+    eventually(lambda: all(server.api.command(a["command"]["id"])["ended"] for a in answers), "all have ended")
+    after = done(server, 1000)
+    equal(server.cli("purge", "--ref", "batch=1", "--quiet", "--yes").strip(), "450", "purged")
+    equal([c["id"] for c in server.api.list()], [after], "what is left")
+    kinds = [e["kind"] for e in server.api.get("/v1/audit?limit=200").must(200).json["entries"]]
+    equal(kinds.count("purge"), 3, "commits of at most 200 each")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ static enum rc_status copy_entry(const struct rc_memory_disk *disk, const struct
 {
     const struct mem_command *command = rc_map_get(&disk->by_seq, from->entry.what.command);
     *ret = from->entry;
-    ret->nonce = command ? command->nonce : 0;
+    const struct rc_purged *purged = mem_purged_at(disk, from->entry.what.command);
+    ret->nonce = command ? command->nonce : purged ? purged->nonce : 0;
+    ret->purged = purged != NULL;
     if (!from->entry.what.data.p) return RC_OK;
     ret->what.data = rc_copy_sv(arena, from->entry.what.data);
     return ret->what.data.p ? RC_OK : rc_fail_arena(err, arena);

@@ -93,7 +93,8 @@ static enum rc_status stage_created(struct staging *staging, const struct rc_ide
 {
     if (rc_map_get(&staging->disk->by_seq, id->seq)) return contradicts(id->seq, "it is there already", err);
     if (id->generation <= 1 && /* a later use of the key: the one before is there, surely */
-        mem_find_key(staging->disk, mem_key_hash(id->ns, id->type, id->key), id->ns, id->type, id->key))
+        (mem_find_key(staging->disk, mem_key_hash(id->ns, id->type, id->key), id->ns, id->type, id->key) ||
+         mem_find_purged(staging->disk, rc_purged_key(id->ns, id->type, id->key))))
         return contradicts(id->seq, "its key is taken", err);
     rc_arena_reset(staging->arena);
     struct rc_sv refs = {0};

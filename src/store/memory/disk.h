@@ -87,6 +87,8 @@ struct rc_memory_disk {
     uint32_t naudits, cap_audits;
     struct mem_bulk *bulks; /* newest first */
     uint64_t nbulks;        /* that were ever made */
+    struct rc_purged *purged;
+    uint32_t npurged;
     struct rc_high high;
 };
 
@@ -172,6 +174,17 @@ void mem_audit_publish(struct rc_memory_disk *, struct mem_audits *);
 void mem_audit_take_back(struct mem_audits *);
 enum rc_status mem_read_audit(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *,
                               uint32_t cap, struct rc_audit_entry **, uint32_t *, struct rc_error *);
+
+/* ---- purge.c -------------------------------------------------------------------------------------------------------- */
+
+/* The newest purged command with this key; NULL. */
+const struct rc_purged *mem_find_purged(const struct rc_memory_disk *, struct rc_h128 key);
+const struct rc_purged *mem_purged_at(const struct rc_memory_disk *, uint64_t seq);
+enum rc_status mem_purge(struct rc_store *, const struct rc_purge *, rc_us, uint32_t *, struct rc_error *);
+enum rc_status mem_read_purged(struct rc_reader *, uint64_t seq, struct rc_purged *, struct rc_error *);
+enum rc_status mem_read_purgeable(struct rc_reader *, const struct rc_purge_filter *, uint64_t after,
+                                  struct rc_arena *, uint32_t cap, struct rc_purge_row **, uint32_t *,
+                                  uint64_t *, struct rc_error *);
 
 /* ---- commit.c ------------------------------------------------------------------------------------------------------- */
 

@@ -39,6 +39,8 @@ static const struct rc_driver driver = {
     .room = always_room,
     .idle = always_room,
     .define = mem_define,
+    .purge = mem_purge,
+    .compact = always_room,
     .access = mem_access,
     .tokens_used = mem_tokens_used,
     .bulk = mem_bulk,
@@ -53,6 +55,8 @@ static const struct rc_driver driver = {
     .list = mem_read_list,
     .audit = mem_read_audit,
     .row = mem_read_row,
+    .purged = mem_read_purged,
+    .purgeable = mem_read_purgeable,
     .counts = mem_read_counts,
     .definitions = mem_read_definitions,
     .definition = mem_read_definition,
@@ -95,6 +99,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     for (uint32_t i = 0; i < disk->naudits; i++) free(disk->audits[i]);
     free(disk->audits);
     mem_bulks_free(disk->bulks);
+    free(disk->purged);
     mem_work_free(disk->work);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);

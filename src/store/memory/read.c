@@ -29,9 +29,15 @@ enum rc_status mem_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc
     uint64_t hash = mem_key_hash(ns, type, key);
     pthread_mutex_lock(&disk->lock);
     const struct mem_command *command = mem_find_key(disk, hash, ns, type, key);
-    if (command) *ret = (struct rc_key_match){command->seq, command->nonce, command->payload_hash};
+    const struct rc_purged *purged = mem_find_purged(disk, rc_purged_key(ns, type, key));
+    if (purged && command && purged->seq < command->seq) purged = NULL;
+    if (purged)
+        *ret = (struct rc_key_match){.seq = purged->seq, .nonce = purged->nonce, .purged = true};
+    else if (command)
+        *ret = (struct rc_key_match){
+            .seq = command->seq, .nonce = command->nonce, .payload_hash = command->payload_hash};
     pthread_mutex_unlock(&disk->lock);
-    return command ? RC_OK : rc_fail(err, RC_NOT_FOUND, "no command has this key");
+    return command || purged ? RC_OK : rc_fail(err, RC_NOT_FOUND, "no command has this key");
 }
 
 /* ---- histories ---------------------------------------------------------------------------------------------------- */
@@ -54,6 +60,13 @@ static enum rc_status identity_of(const struct mem_command *command, struct rc_a
     if (!id->ns.p || !id->type.p || !id->key.p || !id->subject.p || !id->actor.p)
         return rc_fail_arena(err, arena);
     return rc_store_decode_refs(command->refs, arena, &id->refs, err);
+}
+
+static enum rc_status gone(const struct rc_memory_disk *disk, uint64_t seq, struct rc_error *err)
+{
+    if (mem_purged_at(disk, seq))
+        return rc_fail(err, RC_PURGED, "the command %llu was purged", (unsigned long long)seq);
+    return rc_fail(err, RC_NOT_FOUND, "there is no command %llu", (unsigned long long)seq);
 }
 
 static enum rc_status history_of(const struct mem_command *command, uint32_t after_rev, uint32_t cap,
@@ -85,8 +98,7 @@ enum rc_status mem_read_history(struct rc_reader *reader, uint64_t seq, uint32_t
     pthread_mutex_lock(&disk->lock);
     const struct mem_command *command = rc_map_get(&disk->by_seq, seq);
     enum rc_status status =
-        command ? history_of(command, after_rev, cap, arena, id, &records, &n, err)
-                : rc_fail(err, RC_NOT_FOUND, "there is no command %llu", (unsigned long long)seq);
+        command ? history_of(command, after_rev, cap, arena, id, &records, &n, err) : gone(disk, seq, err);
     pthread_mutex_unlock(&disk->lock);
     if (status != RC_OK) return status;
     *ret_identity = *id;

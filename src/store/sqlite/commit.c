@@ -40,7 +40,7 @@ enum rc_status sq_begin(struct sq_store *store, struct rc_error *err)
     return sq_done(&run, "cannot begin to write", err);
 }
 
-static enum rc_status unknown(struct sq_store *store, int code, const char *doing, struct rc_error *err)
+enum rc_status sq_unknown(struct sq_store *store, int code, const char *doing, struct rc_error *err)
 {
     return rc_fail(err, RC_COMMIT_UNKNOWN,
                    "%s: %s: %s (SQLite %d, errno %d); whether the batch is kept is not known", store->path,
@@ -57,7 +57,7 @@ static enum rc_status roll_back(struct sq_store *store, enum rc_status status, s
     int code = run.code;
     enum rc_status rolled = sq_end(&run, "cannot roll back", NULL);
     if (rolled == RC_OK && sqlite3_get_autocommit(conn->db)) return status;
-    return unknown(store, code, "cannot roll back", err);
+    return sq_unknown(store, code, "cannot roll back", err);
 }
 
 enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct rc_error *err)
@@ -69,7 +69,7 @@ enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct r
     enum rc_status ended = sq_end(&run, "cannot commit", err);
     if (ended == RC_OK) return RC_OK;
     if ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_BUSY) return roll_back(store, ended, err);
-    return unknown(store, code, "the commit failed", err);
+    return sq_unknown(store, code, "the commit failed", err);
 }
 
 /* ---- folding the log ---------------------------------------------------------------------------------------------- */

@@ -18,7 +18,8 @@
     "id, rev, state, nonce, ns, key, asked, act, source, most, more, created, expires, changed, total, "     \
     "allowed,"                                                                                               \
     " rate, stop_percent, even_if_changed, wave, next, done, refused, stale, failed"
-#define DEF_COLUMNS "id, kind, active, version, name, text, source, digest, at"
+#define PURGE_COLUMNS "seq, nonce, state, in_flight, rev, created, changed, ns, type, refs"
+#define DEF_COLUMNS   "id, kind, active, version, name, text, source, digest, at"
 
 static const char *const sql[SQ_STATEMENTS] = {
     [SQ_BEGIN] = "BEGIN IMMEDIATE",
@@ -49,6 +50,23 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 
+    [SQ_PURGE_ROW] =
+        "SELECT rev, state, in_flight, last, flow, nonce, ns, type, key, refs, generation, changed"
+        " FROM command WHERE seq = ?",
+    [SQ_PURGE_RECORD] = "DELETE FROM history WHERE change = ? AND command = ? RETURNING prev,"
+                        " coalesce(length(CAST(body AS BLOB)), 0) + length(CAST(changes AS BLOB))",
+    [SQ_PURGE_REF] = "DELETE FROM ref WHERE place = ?",
+    [SQ_PURGE_COMMAND] = "DELETE FROM command WHERE seq = ?",
+    [SQ_PURGE_AUDIT] = "UPDATE audit SET salt = NULL, data = NULL WHERE command = ? AND command <> 0",
+    [SQ_PURGE_BULK] = "UPDATE bulk_item SET undoes = NULL, fault = NULL WHERE seq = ?"
+                      " AND (undoes IS NOT NULL OR fault IS NOT NULL)",
+    [SQ_PURGED_ADD] = "INSERT INTO purged (seq, nonce, key, state, generation, changed, at)"
+                      " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [SQ_PURGED_AT] = "SELECT nonce, key, state, generation, changed, at FROM purged WHERE seq = ?",
+    [SQ_PURGE_AFTER] = "SELECT " PURGE_COLUMNS " FROM command WHERE seq > ? ORDER BY seq LIMIT ?",
+    [SQ_PURGE_REFS] =
+        "SELECT " PURGE_COLUMNS " FROM ref CROSS JOIN command"
+        " ON seq = ((place >> 35 << 12) | (place & 4095)) WHERE place BETWEEN ? AND ? ORDER BY place",
     [SQ_AUDIT_NUMBER] = "UPDATE high SET audit = audit + 1 RETURNING audit",
     [SQ_AUDIT_HASH] = "SELECT hash FROM audit WHERE number = ?",
     [SQ_AUDIT_ADD] = "INSERT INTO audit (number, at, kind, command, rev, action, digest, hash, salt, data)"
@@ -124,8 +142,11 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_KEYS] = "SELECT place FROM command_key",
     /* the number of the command as sq_place_seq finds it, for 23 bits of hash and 16 of seq */
     [SQ_KEY_RANGE] =
-        "SELECT seq, ns, type, key, nonce, payload_hash FROM command_key CROSS JOIN command"
-        " ON seq = ((place >> 39 << 16) | (place & 65535)) WHERE place BETWEEN ? AND ? ORDER BY place DESC",
+        "SELECT k.seq, ns, type, command.key, command.nonce, payload_hash, purged.key, purged.nonce"
+        " FROM (SELECT place, (place >> 39 << 16) | (place & 65535) AS seq FROM command_key"
+        "       WHERE place BETWEEN ? AND ?) AS k"
+        " LEFT JOIN command ON command.seq = k.seq LEFT JOIN purged ON purged.seq = k.seq ORDER BY place "
+        "DESC",
     [SQ_COMMAND_AT] = "SELECT " COMMAND_COLUMNS " FROM command WHERE seq = ?",
     [SQ_RECORD_AT] =
         "SELECT rev, prev, at, cause, node, attempt, purpose, body, changes FROM history WHERE change = ?",
@@ -146,7 +167,8 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
     [SQ_HIGH] = "SELECT seq, change, at, audit FROM high",
 };
-_Static_assert(SQ_HASH_BITS == 23 && SQ_KEY_BUCKET == 16, "places in SQ_KEY_RANGE");
+_Static_assert(SQ_HASH_BITS == 23 && SQ_KEY_BUCKET == 16 && SQ_REF_BUCKET == 12,
+               "places in SQ_KEY_RANGE and SQ_PURGE_REFS");
 _Static_assert(RC_COMPLETED == 11,
                "the condition of index command_open; numbers are stored and never change");
 

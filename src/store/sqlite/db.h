@@ -7,7 +7,7 @@
  *   access.c   namespaces and tokens
  *   usage.c    what namespaces hold
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
- *   audit.c    what people did, chained
+ *   audit.c    what people did, chained                       purge.c    taking commands out
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks
  *   open.c     create, check, open, close                     lock.c     one process at a time
@@ -38,6 +38,17 @@ enum sq_statement {
     SQ_USAGE_ADD,
     SQ_HIGH_SET,
     SQ_NAME_ADD,
+    /* purge */
+    SQ_PURGE_ROW,
+    SQ_PURGE_RECORD,
+    SQ_PURGE_REF,
+    SQ_PURGE_COMMAND,
+    SQ_PURGE_AUDIT,
+    SQ_PURGE_BULK,
+    SQ_PURGED_ADD,
+    SQ_PURGED_AT,
+    SQ_PURGE_AFTER,
+    SQ_PURGE_REFS,
     /* audit */
     SQ_AUDIT_NUMBER,
     SQ_AUDIT_HASH,
@@ -272,6 +283,12 @@ enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, s
 RC_MUST
 enum rc_status sq_audit_add(struct sq_conn *, const struct rc_audit *, rc_us now, struct rc_error *);
 
+/* ---- purge.c -------------------------------------------------------------------------------------------------------- */
+
+/* What is left of a purged command; RC_NOT_FOUND. */
+RC_MUST
+enum rc_status sq_purged(struct sq_conn *, uint64_t seq, struct rc_purged *, struct rc_error *);
+
 /* ---- lock.c --------------------------------------------------------------------------------------------------------- */
 
 /* Takes the lock file of a store. *ret_clean: the last process that had it closed the store. */
@@ -304,6 +321,8 @@ RC_MUST
 enum rc_status sq_begin(struct sq_store *, struct rc_error *);
 RC_MUST
 enum rc_status sq_settle(struct sq_store *, enum rc_status status, struct rc_error *);
+/* A failure after which it is not known what is on disk. */
+enum rc_status sq_unknown(struct sq_store *, int code, const char *doing, struct rc_error *);
 /* Folds the log into the database file. */
 RC_MUST
 enum rc_status sq_fold(struct sq_store *, struct rc_error *);
@@ -311,6 +330,13 @@ enum rc_status sq_fold(struct sq_store *, struct rc_error *);
 enum rc_status sq_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 enum rc_status sq_room(struct rc_store *, struct rc_error *);
 enum rc_status sq_idle(struct rc_store *, struct rc_error *);
+enum rc_status sq_purge(struct rc_store *, const struct rc_purge *, rc_us now, uint32_t *ret_n,
+                        struct rc_error *);
+enum rc_status sq_compact(struct rc_store *, struct rc_error *);
+enum rc_status sq_read_purged(struct rc_reader *, uint64_t seq, struct rc_purged *, struct rc_error *);
+enum rc_status sq_read_purgeable(struct rc_reader *, const struct rc_purge_filter *, uint64_t after,
+                                 struct rc_arena *, uint32_t cap, struct rc_purge_row **, uint32_t *,
+                                 uint64_t *ret_next, struct rc_error *);
 enum rc_status sq_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
                          uint32_t, const struct rc_author *, rc_us, struct rc_error *);
 enum rc_status sq_bulk(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id, struct rc_error *);

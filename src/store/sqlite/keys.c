@@ -71,6 +71,7 @@ void sq_keys_free(struct sq_keys *keys)
 struct wanted {
     uint64_t ns, type, hash;
     struct rc_sv key;
+    struct rc_h128 purged; /* what would be left of it */
     bool found;
     struct rc_key_match match;
 };
@@ -86,9 +87,15 @@ static enum rc_status ask_bucket(struct sq_conn *conn, uint64_t bucket, struct w
     while (!wanted->found && sq_row(&run)) {
         wanted->found = sq_get_u64(&run, 1) == wanted->ns && sq_get_u64(&run, 2) == wanted->type &&
                         rc_sv_eq(sq_get_sv(&run, 3), wanted->key);
+        bool purged = sq_get_sv(&run, 6).n && rc_h128_eq(sq_h128(sq_get_sv(&run, 6)), wanted->purged);
         if (wanted->found)
-            wanted->match =
-                (struct rc_key_match){sq_get_u64(&run, 0), sq_get_u64(&run, 4), sq_h128(sq_get_sv(&run, 5))};
+            wanted->match = (struct rc_key_match){.seq = sq_get_u64(&run, 0),
+                                                  .nonce = sq_get_u64(&run, 4),
+                                                  .payload_hash = sq_h128(sq_get_sv(&run, 5))};
+        else if (purged)
+            wanted->match = (struct rc_key_match){
+                .seq = sq_get_u64(&run, 0), .nonce = sq_get_u64(&run, 7), .purged = true};
+        wanted->found |= purged;
     }
     return sq_end(&run, "cannot look up a key", err);
 }
@@ -121,7 +128,7 @@ static enum rc_status ask_buckets(struct sq_conn *conn, struct wanted *wanted, s
 enum rc_status sq_key_find(struct sq_conn *conn, uint64_t hash, struct rc_sv ns, struct rc_sv type,
                            struct rc_sv key, struct rc_key_match *ret, struct rc_error *err)
 {
-    struct wanted wanted = {.hash = hash, .key = key};
+    struct wanted wanted = {.hash = hash, .key = key, .purged = rc_purged_key(ns, type, key)};
     enum rc_status status = sq_name_find(conn, ns, &wanted.ns, err);
     if (status == RC_OK) status = sq_name_find(conn, type, &wanted.type, err);
     if (status == RC_OK) status = ask_buckets(conn, &wanted, err);

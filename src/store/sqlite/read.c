@@ -81,9 +81,13 @@ static enum rc_status read_identity(struct history *history, struct rc_error *er
     enum rc_status status = found ? identity_of(history, &run, err) : RC_OK;
     enum rc_status ended = sq_end(&run, "cannot read a command", status == RC_OK ? err : NULL);
     if (status != RC_OK || ended != RC_OK) return status != RC_OK ? status : ended;
-    if (!found)
-        return rc_fail(err, RC_NOT_FOUND, "there is no command %llu", (unsigned long long)history->seq);
-    return RC_OK;
+    if (found) return RC_OK;
+    struct rc_purged purged;
+    status = sq_purged(history->conn, history->seq, &purged, err);
+    if (status == RC_OK)
+        return rc_fail(err, RC_PURGED, "the command %llu was purged", (unsigned long long)history->seq);
+    if (status != RC_NOT_FOUND) return status;
+    return rc_fail(err, RC_NOT_FOUND, "there is no command %llu", (unsigned long long)history->seq);
 }
 
 /* The record whose row `run` stands on. */

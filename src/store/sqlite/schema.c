@@ -132,6 +132,8 @@ static const char tables[] =
     " rev INTEGER NOT NULL, state INTEGER NOT NULL, allowed INTEGER NOT NULL, why TEXT, undoes TEXT,"
     " result INTEGER NOT NULL, fault TEXT, acted INTEGER NOT NULL,"
     " PRIMARY KEY (bulk, n)) STRICT, WITHOUT ROWID;"
+    /* so that a purge finds what outside systems said of its commands */
+    "CREATE INDEX bulk_item_words ON bulk_item (seq) WHERE undoes IS NOT NULL OR fault IS NOT NULL;"
     "CREATE TABLE bulk_event ("
     " bulk INTEGER NOT NULL, rev INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,"
     " subject TEXT, actor TEXT, reason TEXT,"
@@ -160,9 +162,11 @@ static const char tables[] =
     "CREATE TABLE purged ("     /* what is left of a purged command */
     " seq INTEGER PRIMARY KEY," /* its place in command_key stays */
     " nonce INTEGER NOT NULL,"
-    " key BLOB NOT NULL," /* hash of namespace, type and key */
-    " state INTEGER NOT NULL,"
-    " at INTEGER NOT NULL"
+    " key BLOB NOT NULL,"      /* hash of namespace, type and key */
+    " state INTEGER NOT NULL," /* in which it had ended */
+    " generation INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL,"
+    " at INTEGER NOT NULL" /* when it was purged */
     ") STRICT;"
 
     "CREATE TABLE word (list TEXT NOT NULL, code INTEGER NOT NULL, slug TEXT NOT NULL, text TEXT NOT NULL,"
