@@ -50,7 +50,7 @@ def walk(schema, value, at=""):
 def put(body, at, value):
     """The body with another value at a pointer; a missing one is added."""
     body = copy.deepcopy(body)
-    *path, last = at.split("/")[1:]
+    *path, last = (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:])
     place = body
     for part in path:
         place = place[int(part) if isinstance(place, list) else part]
