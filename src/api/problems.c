@@ -2,7 +2,7 @@
 #include "api/call.h"
 
 static const char *const help[RC_STATUS_COUNT] = {
-#define RC_PROBLEM(code, text) [code] = text,
+#define RC_PROBLEM(code, text) [code] = (text),
 #include "problems.def"
 #undef RC_PROBLEM
 };
