@@ -102,7 +102,7 @@ static int put_body(struct cli *cli, const struct action *action, struct rc_buf 
     } text[] = {{"reason", "reason"}, {"key", "key"}, {"step", "step"}, {"external-id", "external_id"}};
     const struct cli_args *args = cli->args;
     struct rc_json json = cli_body(cli, buf);
-    if (cli->actor) rc_json_text(&json, "actor", cli->actor);
+    if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     for (unsigned i = 0; i < sizeof text / sizeof *text; i++)
         if (cli_has(args, text[i].option))
             rc_json_text(&json, text[i].member, cli_value(args, text[i].option));

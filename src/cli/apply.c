@@ -76,7 +76,7 @@ static int send_files(struct cli *cli, const struct names *names, bool dry_run, 
     if (fault != CLI_OK) return fault;
     rc_json_bool(&json, "dry_run", dry_run);
     rc_json_bool(&json, "prune", cli_has(cli->args, "prune"));
-    if (cli->actor) rc_json_text(&json, "actor", cli->actor);
+    if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     if (cli_has(cli->args, "reason")) rc_json_text(&json, "reason", cli_value(cli->args, "reason"));
     rc_json_end_object(&json);
     return cli_post(cli, reply, "/v1/definitions", &buf, NULL);

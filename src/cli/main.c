@@ -15,10 +15,11 @@ static const char *first_of(const char *given, const char *variable, const char 
     return value && *value ? value : otherwise;
 }
 
-static const char *login_name(void)
+const char *cli_actor(struct cli *cli)
 {
+    if (cli->actor) return cli->actor;
     const struct passwd *entry = getpwuid(getuid());
-    return entry ? entry->pw_name : NULL;
+    return cli->actor = entry ? entry->pw_name : NULL;
 }
 
 int cli_run_program(struct cli *cli, const struct cli_args *args)
@@ -71,7 +72,7 @@ int cli_main(int argc, char **argv, const struct cli_host *host)
                       .args = &args,
                       .server =
                           first_of(cli_value(&args, "server"), "RECOURSE_SERVER", "http://127.0.0.1:7070"),
-                      .actor = first_of(cli_value(&args, "actor"), "RECOURSE_ACTOR", login_name()),
+                      .actor = first_of(cli_value(&args, "actor"), "RECOURSE_ACTOR", NULL),
                       .json = cli_has(&args, "json"),
                       .quiet = cli_has(&args, "quiet"),
                       .yes = cli_has(&args, "yes"),

@@ -10,7 +10,8 @@ enum { CLI_ARENA = 512 << 20, CLI_MAX_PATH = 4096 };
 struct cli {
     const struct cli_host *host;
     const struct cli_args *args;
-    const char *server, *actor;
+    const char *server;
+    const char *actor; /* as it was given; cli_actor() knows more */
     bool json, quiet, yes;
     unsigned timeout_ms; /* of a call; 0: the client's default. Before the first call */
     struct rc_arena *arena;
@@ -18,6 +19,8 @@ struct cli {
     struct screen screen;
 };
 
+/* Who is acting: as it was given, else the login name, else NULL. The user database is asked only where somebody acts. */
+const char *cli_actor(struct cli *);
 RC_MUST
 int cli_parse(int argc, char **argv, struct cli_args *);
 const struct cli_command *cli_find(const char *name);

@@ -63,7 +63,7 @@ int cli_run_submit(struct cli *cli, const struct cli_args *args)
     const char *key = cli_value(args, "key");
     rc_json_text(&json, "type", args->operand[0]);
     if (key) rc_json_text(&json, "key", key);
-    if (cli->actor) rc_json_text(&json, "actor", cli->actor);
+    if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     int fault = CLI_OK;
     if (cli_has(args, "payload")) {
         fault = cli_put_json_option(cli, &json, "payload", "payload");
