@@ -18,6 +18,7 @@ enum {
     API_FIELD_TEXT = 128,
     API_REQUEST_ID = 64,         /* bytes of a request's id */
     API_WAIT_LISTS = 1024,       /* of calls that wait; a power of two */
+    API_MAX_EVENT = 16 << 10,    /* bytes of one event */
     API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
     API_MAX_SCRATCH = 256 << 20, /* bytes that one read may use */
     API_MAX_INPUT = 16 << 20     /* bytes that one parsed body may use */
@@ -69,6 +70,7 @@ struct api_call {
     const void *body;                                 /* decoded as route->body says */
     void *state; /* what a handler leaves for its finish; in an arena that is still there then */
     bool parked;
+    bool taken;    /* the exchange is a stream's: there is nothing to answer */
     uint32_t left; /* replies that are missing; the engine's thread only */
     struct rc_request request;
     struct {             /* wait.c */
@@ -104,9 +106,13 @@ struct rc_api {
     _Atomic uint32_t parked, waiting;
     pthread_mutex_t wait_lock;                    /* guards the lists */
     struct api_call *waiting_for[API_WAIT_LISTS]; /* by the command's number */
-    uint64_t requests, problems;                  /* counters for /metrics */
     uint64_t ids;                                 /* the stream of random numbers behind the requests' ids */
     uint64_t log_second, log_lines, log_left_out; /* trace.c */
+    char *piece;                                  /* events.c: memory for what one stream gets at a time */
+    struct api_stream *streams;                   /* events.c */
+    _Atomic uint32_t listening;                   /* how many streams there are; the engine's thread looks */
+    _Atomic bool stirred;                         /* something was committed that streams have not seen */
+    uint64_t requests, problems, stalled;         /* counters for /metrics */
     struct rc_error errors[API_ERRORS];           /* of the call in work */
     uint32_t nerrors;
 };
@@ -223,7 +229,20 @@ enum rc_status api_waited(struct api_call *, struct rc_error *);
 /* Any thread: who waits for the command (0: for any) is pushed; whether anybody did. */
 bool api_wake_waiting(struct rc_api *, uint64_t seq);
 
+/* ---- streams of events (events.c) */
+
+/* Any thread: there may be something new for the streams. */
+void api_stir_streams(struct rc_api *);
+/* Gives them what is new, where something was stirred. */
+void api_pump_streams(struct rc_api *);
+/* Ends all of them; with last words where `reason` is not NULL. */
+void api_end_streams(struct rc_api *, const char *reason);
+
 /* ---- reading (read.c) */
+
+/* "failed,review" as bits. RC_SYNTAX. */
+RC_MUST
+enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err);
 
 /* A command with its history, as far as a handler needs it. */
 struct api_loaded {
@@ -241,7 +260,7 @@ void api_put_command(struct api_call *, int status, const struct api_loaded *);
 /* ---- handlers */
 api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
-api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview;
+api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_events;
 api_handler api_act, api_acted;
 api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;

@@ -26,7 +26,7 @@ static struct api_call *take_call(struct rc_api *api)
     call->route = NULL;
     call->arena = api->scratch;
     call->body = NULL;
-    call->parked = false;
+    call->parked = call->taken = false;
     memset(&call->wait, 0, sizeof call->wait);
     call->nfields = 0;
     call->type[0] = call->key[0] = 0;
@@ -113,6 +113,8 @@ static void settle(struct api_call *call, enum rc_status status, const struct rc
         api_end(call);
     } else if (status != RC_OK)
         api_send_problem(call, status, err);
+    else if (call->taken)
+        api_end(call);
     else if (!call->parked)
         api_send(call);
 }
@@ -182,6 +184,7 @@ void api_push(struct api_call *call)
 
 void rc_api_changed(struct rc_api *api, const struct rc_outline *outline)
 {
+    if (atomic_load(&api->listening) && !atomic_exchange(&api->stirred, true)) api->unflushed = true;
     if (outline && !rc_state_rests(outline->state)) return;
     if (api_wake_waiting(api, outline ? outline->seq : 0)) api->unflushed = true;
 }
@@ -231,6 +234,10 @@ static void on_woken(void *context)
         api_resume(oldest);
         oldest = next;
     }
+    if (draining)
+        api_end_streams(api, rc_status_slug(RC_STOPPING));
+    else
+        api_pump_streams(api);
     if (draining) http_stop_listening(api->http);
 }
 
@@ -325,6 +332,7 @@ void rc_api_close(struct rc_api *api)
     (void)api_wake_waiting(api, 0); /* who still waits, because the loop has ended early */
     for (struct api_call *call = atomic_load(&api->replies); call; call = call->next)
         http_unwatch(call->wait.watch);
+    api_end_streams(api, NULL);
     http_close(api->http);
     free_calls(api->free);
     free_calls(atomic_load(&api->replies));

@@ -101,6 +101,8 @@ RC_MUST
 bool http_stream_put(struct http_stream *, struct rc_sv);
 /* Bytes that the system has not taken yet: what a slow reader costs. Who puts more must look at it. */
 size_t http_stream_pending(const struct http_stream *);
+/* Bytes that the system has taken since the begin: where it stands still and something is pending, the client does not read. */
+uint64_t http_stream_sent(const struct http_stream *);
 bool http_stream_gone(const struct http_stream *);
 /* The stream is gone afterwards. What was put still leaves, if the client takes it within `ms`; 0: it is cut off. Streams are
  * ended before http_close. */

@@ -17,6 +17,7 @@ struct http_stream {
     struct evbuffer *piece; /* empty between two puts */
     void (*look)(void *context);
     void *context;
+    uint64_t queued; /* bytes that were ever given to the connection, with headers and framing */
 };
 
 static struct bufferevent *channel(const struct http_stream *stream)
@@ -83,6 +84,7 @@ struct http_stream *http_stream_begin(struct http_exchange *exchange, int status
     if (bufev) {
         bufferevent_setwatermark(bufev, EV_READ, 0, READ_MARK);
         (void)bufferevent_set_timeouts(bufev, NULL, NULL);
+        stream->queued = http_stream_pending(stream);
     }
     return stream;
 }
@@ -91,7 +93,9 @@ bool http_stream_put(struct http_stream *stream, struct rc_sv bytes)
 {
     if (!bytes.n || !channel(stream)) return true; /* who has gone is told by http_stream_gone */
     if (evbuffer_add(stream->piece, bytes.p, bytes.n) != 0) return false;
+    size_t before = http_stream_pending(stream);
     evhttp_send_reply_chunk_with_cb(stream->request, stream->piece, on_left, stream);
+    stream->queued += http_stream_pending(stream) - before;
     return true;
 }
 
@@ -99,6 +103,11 @@ size_t http_stream_pending(const struct http_stream *stream)
 {
     struct bufferevent *bufev = channel(stream);
     return bufev ? evbuffer_get_length(bufferevent_get_output(bufev)) : 0;
+}
+
+uint64_t http_stream_sent(const struct http_stream *stream)
+{
+    return stream->queued - http_stream_pending(stream);
 }
 
 bool http_stream_gone(const struct http_stream *stream)

@@ -96,6 +96,9 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
          atomic_load_explicit(&call->api->parked, memory_order_relaxed)},
         {"http_waiting", "gauge", "HTTP requests that wait for a command to come to rest.",
          atomic_load(&call->api->waiting)},
+        {"event_streams", "gauge", "Streams of events that are open.", atomic_load(&call->api->listening)},
+        {"event_streams_stalled_total", "counter",
+         "Streams of events that were ended because nobody read them.", call->api->stalled},
         {"storage_room", "gauge", "1 when new work may be stored.", stats.room},
         {"storage_healthy", "gauge", "1 when the storage can be used.", stats.healthy},
     };

@@ -83,7 +83,7 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
 
 /* ---- list ---------------------------------------------------------------------------------------------- */
 
-static enum rc_status read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err)
+enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err)
 {
     *ret_bits = 0;
     while (text.n) {
@@ -111,7 +111,7 @@ static enum rc_status read_cursor(struct rc_sv text, uint64_t *ret_before, struc
 static enum rc_status read_filter(struct api_call *call, struct rc_filter *ret, struct rc_error *err)
 {
     *ret = (struct rc_filter){.ns = call->who.ns, .type = api_query(call, "type")};
-    enum rc_status status = read_states(api_query(call, "state"), &ret->states, err);
+    enum rc_status status = api_read_states(api_query(call, "state"), &ret->states, err);
     if (status == RC_OK) status = read_cursor(api_query(call, "before"), &ret->before, err);
     struct rc_sv ref = api_query(call, "ref");
     if (status != RC_OK || !ref.p) return status;

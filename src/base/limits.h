@@ -19,6 +19,9 @@ enum {
     RC_MAX_EXTERNAL_ID = 255,     /* bytes of an external id */
     RC_MAX_PURGE = 200,           /* commands that one commit purges */
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
+    RC_MAX_CHANGES = 256,         /* changes that are read at a time for those who follow them */
+    RC_MAX_STREAMS = 256,         /* streams of events; more are answered 503 */
+    RC_MAX_STREAM_LAG = 32 << 10, /* bytes that may wait for a slow reader of events before nothing is read for it */
     RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
     RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
     RC_MAX_NAMESPACES = 1000,     /* namespaces of one store */

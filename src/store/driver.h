@@ -50,6 +50,8 @@ struct rc_driver {
                             struct rc_audit_entry **ret, uint32_t *ret_n, struct rc_error *);
     enum rc_status (*row)(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *ret,
                           struct rc_error *);
+    enum rc_status (*changes)(struct rc_reader *, uint64_t after, struct rc_arena *, uint32_t cap,
+                              struct rc_news **ret, uint32_t *ret_n, struct rc_error *);
     enum rc_status (*counts)(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
     enum rc_status (*definitions)(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                   uint32_t *ret_n, struct rc_error *);
@@ -120,6 +122,10 @@ enum rc_status rc_store_encode(const struct rc_record *, struct rc_arena *, stru
 RC_MUST
 enum rc_status rc_store_decode(const struct rc_stored *, struct rc_identity *identity, struct rc_arena *,
                                struct rc_record *ret, struct rc_error *);
+/* What a record did to its command: fills action and state. Temporary values go into the arena. */
+RC_MUST
+enum rc_status rc_store_news(const struct rc_stored *, struct rc_arena *, struct rc_news *,
+                             struct rc_error *);
 /* Refs as text; empty where there are none. */
 RC_MUST
 enum rc_status rc_store_encode_refs(struct cel_value refs, struct rc_arena *, struct rc_sv *ret,

@@ -277,6 +277,16 @@ enum rc_status rc_read_row(struct rc_reader *reader, uint64_t seq, struct rc_are
     return status == RC_OK ? reader->driver->row(reader, seq, arena, ret, err) : status;
 }
 
+enum rc_status rc_read_changes(struct rc_reader *reader, uint64_t after, struct rc_arena *arena, uint32_t cap,
+                               struct rc_news **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(reader->store, err);
+    if (status != RC_OK) return status;
+    if (cap > RC_MAX_CHANGES) cap = RC_MAX_CHANGES;
+    if (after > INT64_MAX) after = INT64_MAX;
+    return reader->driver->changes(reader, after, arena, cap, ret, ret_n, err);
+}
+
 enum rc_status rc_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
 {
     enum rc_status status = rc_store_usable(reader->store, err);

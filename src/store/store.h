@@ -221,6 +221,21 @@ RC_MUST enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *
 /* One of them; RC_NOT_FOUND. */
 RC_MUST enum rc_status rc_read_row(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *ret,
                                    struct rc_error *);
+/* One record of the store's whole sequence, as far as those need it who follow what happens. */
+struct rc_news {
+    uint64_t change, seq, nonce, flow;
+    rc_us at;
+    uint32_t rev, node;
+    uint16_t attempt;
+    uint8_t cause, purpose; /* enum rc_cause, enum rc_purpose */
+    uint8_t action;         /* cause action: enum rc_action */
+    uint8_t state;          /* the state that the command moved to; RC_ABSENT: it stayed */
+    struct rc_sv ns, type, key;
+};
+/* Records with a change number above `after`, ascending, at most `cap`. Numbers may have gaps where something was purged, and never
+ * come back. A page shorter than `cap` is the last one for now. */
+RC_MUST enum rc_status rc_read_changes(struct rc_reader *, uint64_t after, struct rc_arena *, uint32_t cap,
+                                       struct rc_news **ret, uint32_t *ret_n, struct rc_error *);
 /* How many commands are in each state: bounded work is not promised; for tools and tests. */
 RC_MUST enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
 

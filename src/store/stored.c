@@ -61,6 +61,31 @@ enum rc_status rc_store_decode(const struct rc_stored *stored, struct rc_identit
     return RC_OK;
 }
 
+enum rc_status rc_store_news(const struct rc_stored *stored, struct rc_arena *arena, struct rc_news *news,
+                             struct rc_error *err)
+{
+    struct rc_ask cause = {.kind = stored->cause, .purpose = stored->purpose};
+    struct rc_change *changes = NULL;
+    uint32_t n = 0;
+    enum rc_status status = rc_get_changes(stored->changes, stored->at, arena, &changes, &n, err);
+    if (status == RC_OK && cause.kind == RC_MSG_ACTION)
+        status = rc_get_cause(stored->body, arena, &cause, err);
+    if (status != RC_OK)
+        return rc_fail_prefix(err, status, "change %llu", (unsigned long long)stored->change);
+    news->change = stored->change;
+    news->at = stored->at;
+    news->rev = stored->rev;
+    news->node = stored->node;
+    news->attempt = stored->attempt;
+    news->cause = stored->cause;
+    news->purpose = stored->purpose;
+    news->action = cause.kind == RC_MSG_ACTION ? cause.u.act->action : 0;
+    news->state = RC_ABSENT;
+    for (uint32_t i = 0; i < n; i++)
+        if (changes[i].kind == RC_CHANGE_STATE) news->state = changes[i].u.state;
+    return RC_OK;
+}
+
 enum rc_status rc_store_encode_refs(struct cel_value refs, struct rc_arena *arena, struct rc_sv *ret,
                                     struct rc_error *err)
 {

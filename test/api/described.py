@@ -115,8 +115,8 @@ def streamed(api, operation, request, headers):
     try:
         connection.request(operation.method, operation.target(request), headers={**getattr(api, "headers", {}), **headers})
         response = connection.getresponse()
-        text = b""
-        while request.until not in text:
+        text = response.read() if response.status >= 300 else b""
+        while response.status < 300 and request.until not in text:
             part = response.read1(4096)
             true(part, f"{operation}: the stream ended before {request.until}: {text}")
             text += part

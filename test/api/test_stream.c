@@ -13,6 +13,8 @@ struct server {
     struct kit kit; /* for kit_connect: the port */
     struct http_stream *stream;
     bool flood, cut;
+    uint64_t sent;
+    unsigned stood_still;
     _Atomic unsigned looks, gone, ended, most_pending;
 };
 
@@ -27,6 +29,8 @@ static void look(void *context)
 {
     struct server *server = context;
     size_t pending = http_stream_pending(server->stream);
+    if (pending && http_stream_sent(server->stream) == server->sent) server->stood_still++;
+    server->sent = http_stream_sent(server->stream);
     server->looks++;
     if (pending > server->most_pending) server->most_pending = (unsigned)pending;
     if (http_stream_gone(server->stream)) {
@@ -162,6 +166,7 @@ static void a_slow_reader_is_seen(void **state)
     int fd;
     ask(server, "/stall", &fd);
     kit_until(&server->ended, 1);
+    assert_true(server->stood_still > 10); /* what has been sent does not grow while nobody reads */
     assert_true(server->most_pending >= 32 << 10 && server->most_pending < 80 << 10);
     size_t total = 0;
     ssize_t got;

@@ -181,6 +181,74 @@ static void commands_are_counted_by_state(void **state)
     }
 }
 
+static uint32_t changes(struct kit *kit, uint64_t after, uint32_t cap, struct rc_news **ret)
+{
+    uint32_t n = 0;
+    assert_ok(kit, rc_read_changes(rc_store_self(kit->store), after, kit->arena, cap, ret, &n, &kit->err));
+    return n;
+}
+
+static void changes_come_in_order(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_news *news;
+    assert_int_equal(changes(kit, 0, 10, &news), 0);
+    struct made *a = kit_submit(kit, 1, "a", RC_RUNNING, true);
+    struct made *b = kit_submit(kit, 2, "b", RC_RUNNING, true);
+    kit_result(kit, b, RC_FAILED, false);
+    kit_result(kit, a, RC_COMPLETED, false);
+    struct made_batch batch = kit_begin(kit);
+    made_action(&batch, b, RC_RUNNING, false, NULL);
+    kit_commit(kit, &batch, RC_OK);
+    static const struct {
+        uint64_t seq;
+        uint32_t rev;
+        uint8_t cause, state;
+    } expected[] = {{1, 1, RC_CAUSE_SUBMIT, RC_RUNNING},
+                    {2, 1, RC_CAUSE_SUBMIT, RC_RUNNING},
+                    {2, 2, RC_CAUSE_RESULT, RC_FAILED},
+                    {1, 2, RC_CAUSE_RESULT, RC_COMPLETED},
+                    {2, 3, RC_CAUSE_ACTION, RC_RUNNING}};
+    for (int again = 0; again < 2; again++, kit_reopen(kit)) {
+        assert_int_equal(changes(kit, 0, 10, &news), 5);
+        for (uint32_t i = 0; i < 5; i++) {
+            assert_int_equal(news[i].change, i + 1);
+            assert_int_equal(news[i].seq, expected[i].seq);
+            assert_int_equal(news[i].rev, expected[i].rev);
+            assert_int_equal(news[i].cause, expected[i].cause);
+            assert_int_equal(news[i].state, expected[i].state);
+        }
+        assert_true(news[2].node == 1 && news[2].attempt == 1 && news[2].purpose == RC_ACT);
+        assert_true(news[3].nonce == a->command.id.nonce && news[3].flow == 1);
+        assert_true(news[3].at == a->command.changed && news[3].at > news[2].at);
+        assert_int_equal(news[4].action, RC_ACTION_RETRY);
+        assert_sv(news[4].ns, "default");
+        assert_sv(news[4].type, "github.create_pr");
+        assert_sv(news[4].key, "b");
+        /* from any place, in pages of any size, behind the end */
+        assert_int_equal(changes(kit, 3, 10, &news), 2);
+        assert_int_equal(news[0].change, 4);
+        assert_int_equal(changes(kit, 1, 3, &news), 3);
+        assert_int_equal(news[2].change, 4);
+        assert_int_equal(changes(kit, 5, 10, &news), 0);
+        assert_int_equal(changes(kit, UINT64_MAX, 10, &news), 0);
+        assert_int_equal(changes(kit, 0, 0, &news), 0);
+    }
+}
+
+static void a_page_of_changes_is_bounded(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_news *news;
+    fill_many(kit);
+    uint64_t after = 0, seen = 0;
+    for (uint32_t n; (n = changes(kit, after, UINT32_MAX, &news)) > 0; seen += n) {
+        assert_true(n == RC_MAX_CHANGES || after + n == MANY);
+        for (uint32_t i = 0; i < n; i++) assert_int_equal(news[i].change, ++after);
+    }
+    assert_int_equal(seen, MANY);
+}
+
 #define RUN(name)                                                                                            \
     {                                                                                                        \
 #name, name, kit_setup, kit_teardown, kind                                                           \
@@ -192,6 +260,8 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(pages_stay_the_same_while_rows_come),
         RUN(a_page_looks_at_a_bounded_number_of_rows),
         RUN(commands_are_counted_by_state),
+        RUN(changes_come_in_order),
+        RUN(a_page_of_changes_is_bounded),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -141,6 +141,8 @@ enum rc_status mem_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *
                                   struct rc_error *);
 enum rc_status mem_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
                              struct rc_row **, uint32_t *, uint64_t *, struct rc_error *);
+enum rc_status mem_read_changes(struct rc_reader *, uint64_t after, struct rc_arena *, uint32_t cap,
+                                struct rc_news **, uint32_t *, struct rc_error *);
 enum rc_status mem_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);
 enum rc_status mem_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **,
                                     uint32_t *, struct rc_error *);

@@ -57,6 +57,7 @@ static const struct rc_driver driver = {
     .row = mem_read_row,
     .purged = mem_read_purged,
     .purgeable = mem_read_purgeable,
+    .changes = mem_read_changes,
     .counts = mem_read_counts,
     .definitions = mem_read_definitions,
     .definition = mem_read_definition,

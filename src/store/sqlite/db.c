@@ -164,6 +164,10 @@ static const char *const sql[SQ_STATEMENTS] = {
         "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"
         " AND in_flight = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     [SQ_REF_RANGE] = "SELECT place FROM ref WHERE place BETWEEN ? AND ? ORDER BY place DESC",
+    [SQ_CHANGES] =
+        "SELECT change, command, h.rev, at, cause, node, attempt, purpose, CASE cause WHEN ? THEN body END,"
+        " changes, nonce, flow, ns, type, key FROM history AS h CROSS JOIN command ON seq = command"
+        " WHERE change > ? ORDER BY change LIMIT ?",
     [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
     [SQ_HIGH] = "SELECT seq, change, at, audit FROM high",
 };

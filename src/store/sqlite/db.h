@@ -6,6 +6,7 @@
  *   read.c     what the engine reads: history, work           list.c     what people read: lists, counts
  *   access.c   namespaces and tokens
  *   usage.c    what namespaces hold
+ *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
@@ -109,6 +110,7 @@ enum sq_statement {
     SQ_ROWS_BEFORE,
     SQ_OPEN_BEFORE,
     SQ_REF_RANGE,
+    SQ_CHANGES,
     SQ_COUNTS,
     SQ_HIGH,
     SQ_STATEMENTS
@@ -368,6 +370,8 @@ enum rc_status sq_read_audit(struct rc_reader *, const struct rc_audit_page *, s
                              uint32_t cap, struct rc_audit_entry **, uint32_t *, struct rc_error *);
 enum rc_status sq_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *, uint32_t cap,
                             struct rc_row **, uint32_t *, uint64_t *ret_next, struct rc_error *);
+enum rc_status sq_read_changes(struct rc_reader *, uint64_t after, struct rc_arena *, uint32_t cap,
+                               struct rc_news **, uint32_t *, struct rc_error *);
 enum rc_status sq_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);
 enum rc_status sq_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **, uint32_t *,
                                    struct rc_error *);

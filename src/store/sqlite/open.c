@@ -381,6 +381,7 @@ const struct rc_driver sq_driver = {
     .row = sq_read_row,
     .purged = sq_read_purged,
     .purgeable = sq_read_purgeable,
+    .changes = sq_read_changes,
     .counts = sq_read_counts,
     .definitions = sq_read_definitions,
     .definition = sq_read_definition,

@@ -46,6 +46,8 @@ ROWS = [
     row("getCommand", 404, "not-found", lambda s: to(id=NOBODY)),
     row("getHistory", 200, lambda s: to(id=s.completed(), query={"after": 1, "limit": 2})),
     row("getHistory", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("streamEvents", 200, lambda s: to(query=followed(s), headers={"Last-Event-ID": "0"}, until=b"retry:")),
+    row("streamEvents", 200, lambda s: to(query={"last_event_id": 0}, until=b'"state":"completed"')),
     row("explainCommand", 200, lambda s: to(id=s.completed())),
     row("explainCommand", 404, "not-found", lambda s: to(id=NOBODY)),
     row("previewRollBack", 200, lambda s: to(id=s.completed())),
@@ -70,6 +72,10 @@ ROWS = [
 def next_page(s):
     s.completed(), s.rejected()
     return s.api.get("/v1/commands?limit=1").must(200).json["next"]
+
+
+def followed(s):
+    return {"id": s.completed(), "state": "completed", "type": PR}
 
 
 def by_key(s):
