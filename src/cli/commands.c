@@ -72,6 +72,11 @@ static const struct cli_option audit_options[] = {
     {"pin", 0, "N:HASH", "verify: entry N must have this hash, as an earlier verification printed it"},
     END,
 };
+static const struct cli_option backup_options[] = {
+    {"store", 0, "FILE", "the store (recourse.db)"},
+    {"force", 0, NULL, "write over FILE where it is there; never over a store that is in use"},
+    END,
+};
 static const struct cli_option purge_options[] = {
     {"older-than", 0, "TIME", "last changed longer ago than this: 90d, 12h"},
     {"ref", 'r', "NAME=VALUE", "with this label: of a customer who asks to be forgotten"},
@@ -206,6 +211,13 @@ const struct cli_command cli_commands[] = {
      "with exit code 1. Somebody who can write the file can also write the whole record anew: keep the line "
      "that begins with `pin` somewhere else, and give it to a later verification.",
      audit_options, 1, 1, cli_run_audit},
+    {"backup", "FILE", "copy the store into FILE, beside a running server or without one",
+     "The copy is the store as it is at one moment, with every command that was acknowledged before. It is "
+     "checked, "
+     "synced, and there whole or not at all. Restoring is starting the server on it: what was in flight is "
+     "settled "
+     "then as after a crash.",
+     backup_options, 1, 1, cli_run_program},
     {"purge", "", "take commands that have ended out of the store for good",
      "Wants --older-than or --ref. Says how many commands it will touch, and which for example, before it "
      "does "

@@ -8,6 +8,9 @@
 /* recourse audit verify */
 int audit_verify(const struct cli_args *);
 
+/* recourse backup */
+int backup_run(const struct cli_args *);
+
 /* The store that command line, environment, file of settings or default name; NULL after saying what is wrong with these. */
 const char *admin_store(const struct cli_args *);
 /* Says what went wrong; returns the exit code. */

@@ -44,6 +44,7 @@
 #include "store/access.h"
 #include "store/bulk.h"
 #include "store/audit.h"
+#include "store/keep.h"
 #include "store/purge.h"
 
 struct rc_store;

@@ -1,9 +1,13 @@
 """The record of what people did, from outside: the list, verifying beside a running server and without one."""
+import http.client
+import itertools
 import json
 import re
 import sqlite3
+import threading
 
-from kit import case, dependency, equal, eventually, free_port, main, simple_flow, true
+from kit import (PR, case, dependency, equal, eventually, example_dependency, example_flow, free_port, main, pull, simple_flow,
+                 true)
 
 
 def act_some(server, n):
@@ -163,6 +167,84 @@ def many(world):
     equal([c["id"] for c in server.api.list()], [after], "what is left")
     kinds = [e["kind"] for e in server.api.get("/v1/audit?limit=200").must(200).json["entries"]]
     equal(kinds.count("purge"), 3, "commits of at most 200 each")
+
+
+# ---- copies ---------------------------------------------------------------------------------------------------------------
+
+def checked_flow(world, hub):
+    """The example's flow, whose check finds a pull request by its branch."""
+    return world.write(create_pr=example_flow(attempts=5, check_attempts=20), github=example_dependency(hub.port))
+
+
+@case("a copy that was made under load, after kill -9: every command that was acknowledged before it is there; what was out is asked for")
+def backup_under_load(world):
+    hub = world.standin()
+    server = world.server(defs=checked_flow(world, hub)).start()
+    acknowledged, stop = [], threading.Event()
+    for n in range(900000, 900003):  # made outside, and the answer does not come: out when the copy is made
+        id = server.api.submit(PR, pull(n, title=f"Change {n} fault=hang-after")).must(201).json["id"]
+        acknowledged.append((id, n))
+    eventually(lambda: len(hub.fired("hang-after")) == 3, "three are out")
+
+    def submit(i):
+        for n in itertools.count(i * 100000):
+            if stop.is_set():
+                return
+            try:
+                answer = server.api.submit(PR, pull(n, title=f"Change {n}"))
+            except (OSError, http.client.HTTPException):
+                return
+            if answer.status == 201:
+                acknowledged.append((answer.json["id"], n))
+
+    threads = [threading.Thread(target=submit, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    eventually(lambda: len(acknowledged) > 60, "some are acknowledged")
+    before = list(acknowledged)
+    copy = world.dir / "copy.db"
+    said = server.cli("backup", copy, "--store", server.store, json_out=True)
+    true(said["commands"] >= len(before), f"{said} against {len(before)}")
+    server.kill()
+    stop.set()
+    for t in threads:
+        t.join()
+    equal(copy.stat().st_mode & 0o777, 0o600, "mode of the copy")
+    equal(sorted(f.name for f in world.dir.glob("copy.db*")), ["copy.db"], "files of the copy")
+    restored = world.server(store=copy, defs=server.defs).start()
+    for id, n in before:
+        equal(restored.api.until_state(id, "completed")["payload"]["project"], n, "its payload")
+    for row in restored.api.list():
+        restored.api.until_state(row["id"], "completed")
+    # a command that was pending in the copy and was done by the first server afterwards is done again, with the same key
+    branch = {p["number"]: json.dumps(p["head"]) for p in hub.pulls("web")}
+    keys = {}
+    for entry in hub.journal("POST", "/pulls"):
+        if entry["number"]:
+            keys.setdefault(branch[entry["number"]], set()).add(entry["idempotency_key"])
+    equal([k for k, v in keys.items() if len(v) != 1], [], "work that went out with two keys")
+    true(len(keys) >= len(before), "they were made")
+    equal(len(hub.fired("hang-after")), 3, "what was out was asked for, not sent again")
+    again = restored.api.submit(PR, pull(before[9][1], title=f"Change {before[9][1]}"))
+    equal((again.status, again.json["id"]), (200, before[9][0]), "a repeat")
+
+
+@case("a copy offline, and what is not written over")
+def backup_offline(world):
+    hub, server = with_standin(world)
+    id = done(server, 1)
+    server.stop()
+    copy = world.dir / "copy.db"
+    said = server.cli("backup", copy, "--store", server.store)
+    true("1 commands" in said and "checked" in said, said)
+    true("there already" in server.cli("backup", copy, "--store", server.store, code=3), "it is said why")
+    equal(server.cli("backup", copy, "--store", server.store, "--force", "--quiet"), "", "forced")
+    server.cli("backup", server.store, "--store", server.store, "--force", code=3)
+    server.cli("backup", world.dir / "b.db", "--store", world.dir / "nothing.db", code=4)
+    restored = world.server(store=copy, defs=server.defs).start()
+    equal(restored.api.command(id)["state"], "completed", "state")
+    server.cli("backup", copy, "--store", server.store, "--force", code=3)  # a store in use
+    verify(restored)
 
 
 if __name__ == "__main__":

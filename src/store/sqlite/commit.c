@@ -29,7 +29,8 @@
 enum {
     LOG_MAX = 16000, /* frames (64 MiB) at which the log is folded within a commit */
     LOG_IDLE = 256,  /* frames (1 MiB) below which it is not worth two syncs */
-    LOG_STUCK = 4    /* times LOG_MAX, from where readers are waited for */
+    LOG_STUCK = 4,   /* times LOG_MAX, from where readers are waited for, */
+    STUCK_MS = 100   /* so long: our own readers are short, and a copy of the store takes minutes */
 };
 
 /* ---- transactions ------------------------------------------------------------------------------------------------- */
@@ -81,8 +82,10 @@ enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
      * only then, wait for them; each of their reads is short */
     bool stuck = store->log_frames > (uint32_t)LOG_MAX * LOG_STUCK;
     int frames = 0, folded = 0;
+    if (stuck) sqlite3_busy_timeout(conn->db, STUCK_MS);
     int code = sqlite3_wal_checkpoint_v2(
         conn->db, NULL, stuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+    if (stuck) sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     store->tried = store->log_frames;
     if (code == SQLITE_BUSY) return RC_OK; /* a reader is in the way: later */
     if (code != SQLITE_OK) {

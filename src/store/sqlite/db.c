@@ -226,8 +226,6 @@ static const char writer_setup[] =
 static const char reader_setup[] = "PRAGMA query_only=ON; PRAGMA cache_size=-4096; PRAGMA mmap_size=0;"
                                    "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;";
 
-enum { BUSY_MS = 5000 }; /* how long a foreign program (a sqlite3 shell) may hold us up */
-
 enum rc_status sq_conn_open(struct sq_conn *conn, const char *path, enum sq_kind kind, bool no_sync,
                             struct rc_error *err)
 {
@@ -236,7 +234,7 @@ enum rc_status sq_conn_open(struct sq_conn *conn, const char *path, enum sq_kind
     int code = sqlite3_open_v2(path, &conn->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) return sq_fail(conn, code, "cannot open", err);
     sqlite3_extended_result_codes(conn->db, 1);
-    sqlite3_busy_timeout(conn->db, BUSY_MS);
+    sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     enum rc_status status = sq_exec(conn, kind == SQ_WRITER ? writer_setup : reader_setup, err);
     if (status == RC_OK && kind == SQ_WRITER)
         status = sq_exec(conn, no_sync ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);

@@ -9,6 +9,7 @@
  *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   audit.c    what people did, chained                       purge.c    taking commands out
+ *   backup.c   copies                                         check.c    a file held against itself
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks
  *   open.c     create, check, open, close                     lock.c     one process at a time
@@ -175,6 +176,7 @@ extern const struct rc_driver sq_driver;
 
 /* ---- db.c: a connection -------------------------------------------------------------------------------------------- */
 
+enum { SQ_BUSY_MS = 5000 }; /* how long a foreign program (a sqlite3 shell) may hold us up */
 enum sq_kind { SQ_WRITER, SQ_READER };
 /* Opens the file that is there and sets it up for its kind. What is opened has to be closed, also after a failure. */
 RC_MUST
@@ -279,6 +281,19 @@ enum rc_status sq_share(struct sq_conn *, const struct rc_touched *, uint64_t by
 /* Adds them up by namespace (the array is sorted) and to the table. Whoever takes commands out gives negative ones. */
 RC_MUST
 enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, struct rc_error *);
+/* ---- open.c --------------------------------------------------------------------------------------------------------- */
+
+/* RC_FULL or RC_IO, with errno's words. */
+enum rc_status sq_io_error(const char *path, const char *doing, struct rc_error *);
+/* Syncs a file, or the folder in which it stands. */
+RC_MUST
+enum rc_status sq_sync_path(const char *path, int flags, struct rc_error *);
+RC_MUST
+enum rc_status sq_sync_folder(const char *path, struct rc_error *);
+/* One of SQLite's checks of a whole file; RC_DAMAGED says what it found first. */
+RC_MUST
+enum rc_status sq_integrity(struct sq_conn *, const char *pragma, struct rc_error *);
+
 /* ---- audit.c -------------------------------------------------------------------------------------------------------- */
 
 /* Appends an entry: within a transaction of the writer, so that it is there with what it records or not at all. */

@@ -28,7 +28,7 @@ enum {
     BATCH_LIMIT = 64 << 20
 };
 
-static enum rc_status io_error(const char *path, const char *doing, struct rc_error *err)
+enum rc_status sq_io_error(const char *path, const char *doing, struct rc_error *err)
 {
     return rc_fail(err, errno == ENOSPC || errno == EDQUOT ? RC_FULL : RC_IO, "%s: %s: %s", path, doing,
                    strerror(errno));
@@ -44,12 +44,12 @@ static enum rc_status resolve(const char *path, char **ret, struct rc_error *err
     if (strlen(path) + SUFFIX_MAX >= PATH_MAX)
         return rc_fail(err, RC_INVALID, "the path of the store is too long");
     if (!realpath(path, full)) {
-        if (errno != ENOENT) return io_error(path, "cannot be opened", err);
+        if (errno != ENOENT) return sq_io_error(path, "cannot be opened", err);
         const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
         snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
         if (!realpath(folder, full)) {
             if (errno == ENOENT) return rc_fail(err, RC_IO, "%s: its directory does not exist", path);
-            return io_error(path, "cannot be opened", err);
+            return sq_io_error(path, "cannot be opened", err);
         }
         size_t n = strlen(full);
         if (!*base || n + 1 + strlen(base) >= sizeof full)
@@ -94,21 +94,21 @@ static enum rc_status fill_new(const char *name, struct rc_error *err)
     return status;
 }
 
-static enum rc_status sync_path(const char *path, int flags, struct rc_error *err)
+enum rc_status sq_sync_path(const char *path, int flags, struct rc_error *err)
 {
     int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0) return io_error(path, "cannot be opened", err);
-    enum rc_status status = fsync(fd) == 0 ? RC_OK : io_error(path, "cannot be synced", err);
+    if (fd < 0) return sq_io_error(path, "cannot be opened", err);
+    enum rc_status status = fsync(fd) == 0 ? RC_OK : sq_io_error(path, "cannot be synced", err);
     close(fd);
     return status;
 }
 
-static enum rc_status sync_folder(const char *path, struct rc_error *err)
+enum rc_status sq_sync_folder(const char *path, struct rc_error *err)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/'); /* the path is absolute */
-    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1), path);
-    return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+    return sq_sync_path(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
 static enum rc_status create(const char *path, struct rc_error *err)
@@ -117,12 +117,12 @@ static enum rc_status create(const char *path, struct rc_error *err)
     char name[PATH_MAX];
     for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++)
         if (unlink(beside(path, left_over[i], name)) != 0 && errno != ENOENT)
-            return io_error(name, "cannot be removed", err);
+            return sq_io_error(name, "cannot be removed", err);
     beside(path, ".new", name);
     enum rc_status status = fill_new(name, err);
-    if (status == RC_OK) status = sync_path(name, O_RDWR, err);
-    if (status == RC_OK && rename(name, path) != 0) status = io_error(path, "cannot be created", err);
-    if (status == RC_OK) return sync_folder(path, err);
+    if (status == RC_OK) status = sq_sync_path(name, O_RDWR, err);
+    if (status == RC_OK && rename(name, path) != 0) status = sq_io_error(path, "cannot be created", err);
+    if (status == RC_OK) return sq_sync_folder(path, err);
     unlink(name);
     return status;
 }
@@ -160,12 +160,12 @@ static enum rc_status check_file(const char *path, uint64_t *ret_size, struct rc
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 && (errno == EACCES || errno == EPERM))
         return rc_fail(err, RC_IO, "%s: no permission to read and write it", path);
-    if (fd < 0) return io_error(path, "cannot be opened", err);
+    if (fd < 0) return sq_io_error(path, "cannot be opened", err);
     unsigned char head[HEADER] = {0};
     struct stat st;
     ssize_t n = pread(fd, head, sizeof head, 0);
     bool failed = n < 0 || fstat(fd, &st) != 0;
-    enum rc_status status = failed ? io_error(path, "cannot be read", err) : RC_OK;
+    enum rc_status status = failed ? sq_io_error(path, "cannot be read", err) : RC_OK;
     close(fd);
     if (status == RC_OK) status = check_header(path, head, (uint64_t)st.st_size, err);
     if (status == RC_OK) *ret_size = (uint64_t)st.st_size;
@@ -177,7 +177,7 @@ static enum rc_status settle_log(const char *path, struct rc_error *err)
 {
     char name[PATH_MAX], *bytes = NULL;
     int fd = open(beside(path, "-wal", name), O_RDWR | O_CLOEXEC);
-    if (fd < 0) return errno == ENOENT ? RC_OK : io_error(name, "cannot be opened", err);
+    if (fd < 0) return errno == ENOENT ? RC_OK : sq_io_error(name, "cannot be opened", err);
     enum rc_status status = RC_OK;
     bytes = malloc(COPY);
     if (!bytes) status = rc_fail(err, RC_NOMEM, "out of memory");
@@ -185,18 +185,18 @@ static enum rc_status settle_log(const char *path, struct rc_error *err)
     for (off_t at = 0; status == RC_OK && n > 0; at += n) {
         n = pread(fd, bytes, COPY, at);
         if (n < 0 || (n > 0 && pwrite(fd, bytes, (size_t)n, at) != n))
-            status = io_error(name, "cannot be rewritten", err);
+            status = sq_io_error(name, "cannot be rewritten", err);
     }
-    if (status == RC_OK && fsync(fd) != 0) status = io_error(name, "cannot be synced", err);
+    if (status == RC_OK && fsync(fd) != 0) status = sq_io_error(name, "cannot be synced", err);
     free(bytes);
     close(fd);
     return status;
 }
 
-static enum rc_status quick_check(struct sq_conn *conn, struct rc_error *err)
+enum rc_status sq_integrity(struct sq_conn *conn, const char *pragma, struct rc_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    int code = sqlite3_prepare_v2(conn->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    int code = sqlite3_prepare_v2(conn->db, pragma, -1, &stmt, NULL);
     if (code == SQLITE_OK) code = sqlite3_step(stmt);
     enum rc_status status = RC_OK;
     if (code != SQLITE_ROW)
@@ -227,7 +227,8 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_OK && log) status = settle_log(store->path, err);
     if (status == RC_OK) status = sq_conn_open(conn, store->path, SQ_WRITER, options->unsafe_no_sync, err);
     if (status == RC_OK) status = sq_migrate(conn, err);
-    if (status == RC_OK && (log || !clean) && size <= CHECK_MAX) status = quick_check(conn, err);
+    if (status == RC_OK && (log || !clean) && size <= CHECK_MAX)
+        status = sq_integrity(conn, "PRAGMA quick_check(1)", err);
     if (status == RC_OK) status = sq_write_words(conn, err);
     if (status != RC_OK) return status;
     sqlite3_wal_hook(conn->db, on_commit, store);
@@ -252,7 +253,7 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
     status = sq_lock(store->path, &store->lock, &clean, err);
     if (status != RC_OK) return status;
     if (access(store->path, F_OK) != 0) {
-        if (errno != ENOENT) return io_error(store->path, "cannot be opened", err);
+        if (errno != ENOENT) return sq_io_error(store->path, "cannot be opened", err);
         if (holds_something(store->path, "-wal"))
             return rc_fail(err, RC_DAMAGED, "%s: is missing, but its log %s-wal is there: put the store back",
                            store->path, store->path);

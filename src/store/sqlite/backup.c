@@ -1,0 +1,111 @@
+/* A copy of a store: VACUUM INTO reads one state of it, beside a writer, and writes its tables anew. What it writes is not
+ * synced by SQLite and may be half there after a crash; so it stands under another name until it is checked and synced. */
+#include "store/sqlite/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct copy {
+    const char *store, *to;
+    char part[PATH_MAX];
+};
+
+/* Whether a file stands beside that has at least so many bytes. */
+static bool stands_beside(const char *path, const char *suffix, off_t least)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return stat(name, &st) == 0 && st.st_size >= least;
+}
+
+static enum rc_status check_target(const struct copy *copy, bool force, struct rc_error *err)
+{
+    struct stat st, store;
+    if (strlen(copy->to) + 16 >= PATH_MAX)
+        return rc_fail(err, RC_INVALID, "the path of the copy is too long");
+    /* a log would be taken for that of the copy; a lock says that it is somebody's store */
+    if (stands_beside(copy->to, "-wal", 1) || stands_beside(copy->to, ".lock", 0))
+        return rc_fail(
+            err, RC_IN_USE,
+            "%s: a log or a lock stands beside it: it is a store of its own, and is not written over",
+            copy->to);
+    if (lstat(copy->to, &st) != 0)
+        return errno == ENOENT ? RC_OK : sq_io_error(copy->to, "cannot be looked at", err);
+    if (!S_ISREG(st.st_mode)) return rc_fail(err, RC_IN_USE, "%s: is no regular file", copy->to);
+    if (stat(copy->store, &store) == 0 && store.st_ino == st.st_ino && store.st_dev == st.st_dev)
+        return rc_fail(err, RC_IN_USE, "%s: is the store itself", copy->to);
+    return force ? RC_OK : rc_fail(err, RC_IN_USE, "%s: is there already (--force writes over it)", copy->to);
+}
+
+/* An empty file that only its owner can read: SQLite fills it. */
+static enum rc_status make_part(const struct copy *copy, struct rc_error *err)
+{
+    if (unlink(copy->part) != 0 && errno != ENOENT) return sq_io_error(copy->part, "cannot be removed", err);
+    int fd = open(copy->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return sq_io_error(copy->part, "cannot be created", err);
+    close(fd);
+    return RC_OK;
+}
+
+static enum rc_status fill(const struct copy *copy, struct rc_error *err)
+{
+    struct rc_reader *reader = NULL;
+    enum rc_status status = rc_sqlite_look(copy->store, &reader, err);
+    if (status != RC_OK) return status;
+    struct sq_conn *conn = sq_conn_of(reader);
+    sqlite3_stmt *stmt = NULL;
+    status = sq_exec(conn, "PRAGMA query_only=OFF", err); /* of this connection: it writes the copy */
+    int code = status == RC_OK ? sqlite3_prepare_v2(conn->db, "VACUUM INTO ?", -1, &stmt, NULL) : SQLITE_OK;
+    if (status == RC_OK && code == SQLITE_OK) {
+        sqlite3_bind_text(stmt, 1, copy->part, -1, SQLITE_STATIC);
+        code = sqlite3_step(stmt);
+    }
+    sqlite3_finalize(stmt);
+    if (status == RC_OK && code != SQLITE_DONE) status = sq_fail(conn, code, "cannot be copied", err);
+    rc_reader_close(reader);
+    return status;
+}
+
+/* The copy is to be opened like a store that was closed: with a log. */
+static enum rc_status set_log(const struct copy *copy, struct rc_error *err)
+{
+    struct sq_conn conn = {.path = copy->part};
+    int code = sqlite3_open_v2(copy->part, &conn.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
+    if (status == RC_OK) status = sq_exec(&conn, "PRAGMA journal_mode=WAL", err);
+    sq_conn_close(&conn);
+    return status;
+}
+
+static enum rc_status put_in_place(const struct copy *copy, struct rc_error *err)
+{
+    enum rc_status status = sq_sync_path(copy->part, O_RDWR, err);
+    if (status == RC_OK && rename(copy->part, copy->to) != 0)
+        status = sq_io_error(copy->to, "cannot be put in place", err);
+    return status == RC_OK ? sq_sync_folder(copy->to, err) : status;
+}
+
+enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, struct rc_holdings *ret,
+                                struct rc_error *err)
+{
+    struct copy copy = {.store = store, .to = to};
+    struct rc_holdings kept = {0};
+    if (!to || !*to) return rc_fail(err, RC_INVALID, "the copy needs a path");
+    enum rc_status status = check_target(&copy, force, err);
+    if (status != RC_OK) return status;
+    snprintf(copy.part, sizeof copy.part, "%s.part", to);
+    status = make_part(&copy, err);
+    if (status != RC_OK) return status;
+    status = fill(&copy, err);
+    if (status == RC_OK) status = rc_sqlite_check(copy.part, &kept, err);
+    if (status == RC_OK) status = set_log(&copy, err);
+    if (status == RC_OK) status = put_in_place(&copy, err);
+    if (status != RC_OK) unlink(copy.part);
+    if (status == RC_OK) *ret = kept;
+    return status;
+}
