@@ -1,4 +1,5 @@
 /* What operators do: POST /v1/commands/{id}/actions/{action}. */
+#include "api/act.h"
 #include "api/submit.h"
 
 #include "base/num.h"
@@ -7,26 +8,21 @@
 
 #include <stddef.h>
 
-struct act_body {
-    struct rc_sv reason, actor, step, verdict, external_id, key, owner, due;
-    struct cel_value outputs, payload, refs;
-};
-
 static const struct api_field act_fields[] = {
-    {"reason", API_TEXT, RC_MAX_REASON, false, offsetof(struct act_body, reason)},
-    {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct act_body, actor)},
-    {"step", API_TEXT, RC_MAX_NAME, false, offsetof(struct act_body, step)},
-    {"verdict", API_TEXT, RC_MAX_NAME, false, offsetof(struct act_body, verdict)},
-    {"external_id", API_TEXT, RC_MAX_EXTERNAL_ID, false, offsetof(struct act_body, external_id)},
-    {"outputs", API_OBJECT, 0, false, offsetof(struct act_body, outputs)},
-    {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct act_body, key)},
-    {"owner", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct act_body, owner)},
-    {"due", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct act_body, due)},
-    {"payload", API_ANY, 0, false, offsetof(struct act_body, payload)},
-    {"refs", API_OBJECT, 0, false, offsetof(struct act_body, refs)},
+    {"reason", API_TEXT, RC_MAX_REASON, false, offsetof(struct api_act_body, reason)},
+    {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct api_act_body, actor)},
+    {"step", API_TEXT, RC_MAX_NAME, false, offsetof(struct api_act_body, step)},
+    {"verdict", API_TEXT, RC_MAX_NAME, false, offsetof(struct api_act_body, verdict)},
+    {"external_id", API_TEXT, RC_MAX_EXTERNAL_ID, false, offsetof(struct api_act_body, external_id)},
+    {"outputs", API_OBJECT, 0, false, offsetof(struct api_act_body, outputs)},
+    {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct api_act_body, key)},
+    {"owner", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct api_act_body, owner)},
+    {"due", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct api_act_body, due)},
+    {"payload", API_ANY, 0, false, offsetof(struct api_act_body, payload)},
+    {"refs", API_OBJECT, 0, false, offsetof(struct api_act_body, refs)},
 };
 const struct api_shape api_act_shape = {act_fields, sizeof act_fields / sizeof *act_fields,
-                                        sizeof(struct act_body)};
+                                        sizeof(struct api_act_body)};
 
 static enum rc_verdict verdict_of(struct rc_sv text)
 {
@@ -46,7 +42,7 @@ struct member {
     const char *belongs, *needed;
 };
 
-static void check_members(struct api_call *call, const struct act_body *body, enum rc_action action)
+static void check_members(struct api_call *call, const struct api_act_body *body, enum rc_action action)
 {
     enum { RESOLVE = 1 << RC_ACTION_RESOLVE, EDIT = 1 << RC_ACTION_EDIT, ASSIGN = 1 << RC_ACTION_ASSIGN };
     enum { CHECK = 1 << RC_ACTION_CHECK, SKIP = 1 << RC_ACTION_SKIP, DUE = 1 << RC_ACTION_DUE };
@@ -82,8 +78,9 @@ static bool read_due(struct rc_sv text, rc_us *ret)
     return true;
 }
 
-static enum rc_status check_body(struct api_call *call, const struct act_body *body, enum rc_action action,
-                                 enum rc_verdict verdict, rc_us *ret_due, struct rc_error *err)
+static enum rc_status check_body(struct api_call *call, const struct api_act_body *body,
+                                 enum rc_action action, enum rc_verdict verdict, rc_us *ret_due,
+                                 struct rc_error *err)
 {
     check_members(call, body, action);
     if (action == RC_ACTION_RESOLVE && verdict == RC_VERDICT_NONE)
@@ -97,8 +94,7 @@ static enum rc_status check_body(struct api_call *call, const struct act_body *b
     return api_complaints(call, err);
 }
 
-/* If-Match holds the ETag of the command as the operator saw it; "*" or no header means any. */
-static enum rc_status read_if_match(const struct api_call *call, uint32_t *ret_rev, struct rc_error *err)
+enum rc_status api_read_if_match(const struct api_call *call, uint32_t *ret_rev, struct rc_error *err)
 {
     bool more;
     struct rc_sv header = http_header(call->exchange, "If-Match", &more);
@@ -107,14 +103,14 @@ static enum rc_status read_if_match(const struct api_call *call, uint32_t *ret_r
     if (!header.p || (rc_sv_is(header, "*") && !more)) return RC_OK;
     if (more || header.n < 3 || header.p[0] != '"' || header.p[header.n - 1] != '"' ||
         !rc_parse_u64((struct rc_sv){header.p + 1, header.n - 2}, &rev) || rev == 0 || rev > UINT32_MAX)
-        return rc_fail(err, RC_STALE, "If-Match must be the one ETag of the command, like \"7\"");
+        return rc_fail(err, RC_STALE, "If-Match must be the one ETag of what was read, like \"7\"");
     *ret_rev = (uint32_t)rev;
     return RC_OK;
 }
 
 /* The command that takes the place of the one with this id: its payload as the body says, or as it was. Where the command
  * is in another state than the person believes, the core says so. */
-static enum rc_status make_successor(struct api_call *call, struct rc_id id, const struct act_body *body,
+static enum rc_status make_successor(struct api_call *call, struct rc_id id, const struct api_act_body *body,
                                      struct rc_error *err)
 {
     struct rc_api *api = call->api;
@@ -143,36 +139,46 @@ static enum rc_status make_successor(struct api_call *call, struct rc_id id, con
     return RC_OK;
 }
 
+enum rc_status api_read_act(struct api_call *call, enum rc_action action, const struct api_act_body *body,
+                            struct rc_act *ret, struct rc_error *err)
+{
+    enum rc_verdict verdict = verdict_of(body->verdict);
+    struct rc_sv actor = {0};
+    rc_us due = 0;
+    enum rc_status status = api_actor(call, body->actor, &actor, err);
+    if (status == RC_OK) status = check_body(call, body, action, verdict, &due, err);
+    if (status != RC_OK) return status;
+    *ret = (struct rc_act){.action = (uint8_t)action,
+                           .subject = call->who.name,
+                           .actor = actor,
+                           .reason = body->reason,
+                           .step = body->step,
+                           .verdict = (uint8_t)verdict,
+                           .external_id = body->external_id,
+                           .outputs = body->outputs,
+                           .key = body->key,
+                           .owner = body->owner,
+                           .due = due};
+    return RC_OK;
+}
+
 enum rc_status api_act(struct api_call *call, struct rc_error *err)
 {
-    const struct act_body *body = call->body;
+    const struct api_act_body *body = call->body;
+    struct rc_act act;
     struct rc_id id;
     enum rc_status status = api_param_id(call, &id, err);
     if (status != RC_OK) return status;
     int action = rc_action_of(call->param[1]);
     if (action < 0)
         return rc_fail(err, RC_NOT_FOUND, "there is no action \"%.*s\"", RC_SV_ARG(call->param[1]));
-    enum rc_verdict verdict = verdict_of(body->verdict);
-    struct rc_sv actor = {0};
-    rc_us due = 0;
-    status = api_actor(call, body->actor, &actor, err);
-    if (status == RC_OK) status = check_body(call, body, (enum rc_action)action, verdict, &due, err);
+    if (rc_sv_starts(body->key, RC_SV(RC_BULK_KEY)))
+        api_complain(call, "/key", "begins with \"%s\", as only the keys of a bulk's items do", RC_BULK_KEY);
+    status = api_read_act(call, (enum rc_action)action, body, &act, err);
     if (status != RC_OK) return status;
-    call->request = (struct rc_request){.kind = RC_REQUEST_ACT,
-                                        .u.act = {.seq = id.seq,
-                                                  .check = id.check,
-                                                  .act = {.action = (uint8_t)action,
-                                                          .subject = call->who.name,
-                                                          .actor = actor,
-                                                          .reason = body->reason,
-                                                          .step = body->step,
-                                                          .verdict = (uint8_t)verdict,
-                                                          .external_id = body->external_id,
-                                                          .outputs = body->outputs,
-                                                          .key = body->key,
-                                                          .owner = body->owner,
-                                                          .due = due}}};
-    status = read_if_match(call, &call->request.u.act.act.expected_rev, err);
+    call->request =
+        (struct rc_request){.kind = RC_REQUEST_ACT, .u.act = {.seq = id.seq, .check = id.check, .act = act}};
+    status = api_read_if_match(call, &call->request.u.act.act.expected_rev, err);
     if (status == RC_OK && (action == RC_ACTION_EDIT || action == RC_ACTION_RETRY))
         status = make_successor(call, id, body, err);
     if (status != RC_OK) return status;

@@ -168,6 +168,8 @@ enum rc_status api_read_body(struct api_call *, struct rc_error *);
 RC_MUST
 enum rc_status api_decode(struct api_call *, const struct api_shape *, struct cel_value, const char *prefix,
                           void *ret, struct rc_error *);
+/* Where a parameter of this name stands in call->query; -1: the route does not know it. */
+int api_query_index(const struct api_route *, struct rc_sv name);
 /* The query parameter with this name of the route; p is NULL where absent. */
 struct rc_sv api_query(const struct api_call *, const char *name);
 /* A number within bounds; `otherwise` where absent. */
@@ -257,14 +259,28 @@ RC_MUST
 enum rc_status api_say_purged(struct api_call *, struct rc_id, struct rc_error *);
 void api_put_command(struct api_call *, int status, const struct api_loaded *);
 
+/* "after this" in pages of lists. RC_SYNTAX. */
+RC_MUST
+enum rc_status api_read_cursor(struct rc_sv text, uint64_t *ret_before, struct rc_error *);
+/* A filter that stands in a body as an object: the same parameters as in the query of the list, as texts. Complaints have pointers
+ * below /filter. */
+RC_MUST
+enum rc_status api_filter_of(struct api_call *, struct cel_value object, struct rc_filter *ret,
+                             struct rc_error *);
+
 /* ---- handlers */
 api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
-api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_events;
+api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_actions, api_events;
 api_handler api_act, api_acted;
 api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
 extern const struct api_shape api_purge_shape, api_compact_shape;
+api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;
+/* The address of the bulk that has the key already, as a member of a problem. */
+void api_put_bulk_path(const struct api_call *, struct rc_json *);
+api_handler api_bulk_list, api_bulk_get, api_bulk_items;
+extern const struct api_shape api_bulk_shape, api_order_shape;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 
 /* The body of a reply that is a command's outline; `type` and `key` may be empty. */

@@ -73,7 +73,7 @@ enum rc_status api_unescape(struct rc_sv text, bool plus_is_blank, struct rc_are
 
 /* ---- query --------------------------------------------------------------------------------------------- */
 
-static int query_index(const struct api_route *route, struct rc_sv name)
+int api_query_index(const struct api_route *route, struct rc_sv name)
 {
     for (int i = 0; i < API_QUERY && route->query[i]; i++)
         if (rc_sv_is(name, route->query[i])) return i;
@@ -87,7 +87,7 @@ static enum rc_status read_pair(struct api_call *call, struct rc_sv pair, struct
     if (equals) value = (struct rc_sv){equals + 1, pair.n - name.n - 1};
     enum rc_status status = api_unescape(name, true, call->arena, &name, err);
     if (status != RC_OK) return status;
-    int at = query_index(call->route, name);
+    int at = api_query_index(call->route, name);
     if (at < 0)
         return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" is not known here", RC_SV_ARG(name));
     if (call->query[at].p)
@@ -112,7 +112,7 @@ enum rc_status api_read_query(struct api_call *call, struct rc_error *err)
 
 struct rc_sv api_query(const struct api_call *call, const char *name)
 {
-    int at = query_index(call->route, rc_sv_of(name));
+    int at = api_query_index(call->route, rc_sv_of(name));
     return at < 0 ? (struct rc_sv){0} : call->query[at];
 }
 

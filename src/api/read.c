@@ -3,6 +3,8 @@
 #include "api/call.h"
 #include "engine/load.h"
 
+#include <stdio.h>
+
 enum { PAGE = 50 };
 
 enum rc_status api_param_id(const struct api_call *call, struct rc_id *ret, struct rc_error *err)
@@ -99,7 +101,7 @@ enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_
 }
 
 /* A cursor is the place behind which a page begins, spelled like an id so that nobody counts on its form. */
-static enum rc_status read_cursor(struct rc_sv text, uint64_t *ret_before, struct rc_error *err)
+enum rc_status api_read_cursor(struct rc_sv text, uint64_t *ret_before, struct rc_error *err)
 {
     struct rc_id id = {0};
     if (text.p && (!rc_id_parse(text, &id) || id.check || id.shard || !id.seq))
@@ -112,7 +114,7 @@ static enum rc_status read_filter(struct api_call *call, struct rc_filter *ret, 
 {
     *ret = (struct rc_filter){.ns = call->who.ns, .type = api_query(call, "type")};
     enum rc_status status = api_read_states(api_query(call, "state"), &ret->states, err);
-    if (status == RC_OK) status = read_cursor(api_query(call, "before"), &ret->before, err);
+    if (status == RC_OK) status = api_read_cursor(api_query(call, "before"), &ret->before, err);
     struct rc_sv ref = api_query(call, "ref");
     if (status != RC_OK || !ref.p) return status;
     const char *equals = ref.n ? memchr(ref.p, '=', ref.n) : NULL;
@@ -120,6 +122,38 @@ static enum rc_status read_filter(struct api_call *call, struct rc_filter *ret, 
     ret->ref = (struct rc_sv){ref.p, (uint32_t)(equals - ref.p)};
     ret->value = (struct rc_sv){equals + 1, ref.n - ret->ref.n - 1};
     return RC_OK;
+}
+
+enum rc_status api_filter_of(struct api_call *call, struct cel_value object, struct rc_filter *ret,
+                             struct rc_error *err)
+{
+    const struct api_route *own = call->route;
+    struct rc_sv kept[API_QUERY];
+    char pointer[RC_ERROR_POINTER];
+    memcpy(kept, call->query, sizeof kept);
+    memset(call->query, 0, sizeof call->query);
+    for (call->route = api_routes; call->route->handle != api_list; call->route++) {
+    }
+    for (uint32_t i = 0; i < object.n; i++) {
+        struct rc_sv name = cel_text(object.v.items[2 * i]);
+        struct cel_value value = object.v.items[2 * i + 1];
+        int at = api_query_index(call->route, name);
+        bool paging = rc_sv_is(name, "limit") || rc_sv_is(name, "before");
+        snprintf(pointer, sizeof pointer, "/filter/%.*s", RC_SV_ARG(name));
+        if (at < 0 || paging)
+            api_complain(call, pointer, "is not known here");
+        else if (value.kind != CEL_STRING)
+            api_complain(call, pointer, "must be a string, as in the query of GET /v1/commands");
+        else
+            call->query[at] = cel_text(value);
+    }
+    enum rc_status status = api_complaints(call, err);
+    if (status == RC_OK) status = read_filter(call, ret, err);
+    memcpy(call->query, kept, sizeof kept);
+    call->route = own;
+    if (status != RC_SYNTAX) return status;
+    api_complain(call, "/filter", "%s", err->text);
+    return api_complaints(call, err);
 }
 
 static void put_list(struct rc_json *json, const struct rc_row *rows, uint32_t n, uint64_t next)
@@ -225,6 +259,19 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
     rc_view_explain(&call->json, &loaded.command, &facts, attempts, n);
+    return RC_OK;
+}
+
+enum rc_status api_actions(struct api_call *call, struct rc_error *err)
+{
+    struct api_loaded loaded = {0};
+    struct rc_explanation facts;
+    enum rc_status status = load_by_id(call, &loaded, err);
+    if (status != RC_OK) return status;
+    rc_command_explain(&loaded.command, &facts);
+    api_begin(call, 200);
+    api_add_etag(call, loaded.command.rev);
+    rc_view_actions(&call->json, &loaded.command, &facts);
     return RC_OK;
 }
 

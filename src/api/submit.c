@@ -17,8 +17,8 @@ const struct api_shape api_batch_shape = {submit_fields, sizeof submit_fields / 
                                           sizeof(struct api_submission), true};
 
 /* The key of header and body, which must agree. A header in quotes is a structured field's string. */
-static enum rc_status find_key(struct api_call *call, struct rc_sv in_body, struct rc_sv *ret,
-                               struct rc_error *err)
+enum rc_status api_find_key(struct api_call *call, struct rc_sv in_body, struct rc_sv *ret,
+                            struct rc_error *err)
 {
     bool more;
     struct rc_sv header = http_header(call->exchange, "Idempotency-Key", &more);
@@ -96,7 +96,7 @@ enum rc_status api_submit(struct api_call *call, struct rc_error *err)
 {
     struct api_submission in = *(const struct api_submission *)call->body;
     enum rc_status status = api_read_wait(call, err);
-    if (status == RC_OK) status = find_key(call, in.key, &in.key, err);
+    if (status == RC_OK) status = api_find_key(call, in.key, &in.key, err);
     if (status == RC_OK) status = api_prepare(call, &in, call->http.body.n, call->arena, &call->request, err);
     if (status != RC_OK) return status;
     keep_text(call->type, sizeof call->type, call->request.u.submit.type);

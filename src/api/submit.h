@@ -19,3 +19,6 @@ enum rc_status api_prepare_failed(struct api_call *, enum rc_status status, stru
 RC_MUST
 enum rc_status api_prepare(struct api_call *, const struct api_submission *, uint32_t nbytes,
                            struct rc_arena *, struct rc_request *ret, struct rc_error *);
+/* The key of the header Idempotency-Key and of the body, which must agree; empty where neither has one. */
+RC_MUST
+enum rc_status api_find_key(struct api_call *, struct rc_sv in_body, struct rc_sv *ret, struct rc_error *);

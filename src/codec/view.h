@@ -3,6 +3,7 @@
  * fields are the API's promise (spec/openapi.yaml). Writers never fail; the buffer behind the writer carries
  * the status. Thread-safe: nothing is kept. */
 #include "codec/write.h"
+#include "core/bulk.h"
 #include "core/explain.h"
 
 /* A command in a list, or as the answer to a request. Empty texts are left out. */
@@ -62,6 +63,15 @@ void rc_view_plan(struct rc_json *, const struct rc_command *, const uint32_t *n
 /* The answers to an operator's questions, in words and as data; the last attempts at the end. */
 void rc_view_explain(struct rc_json *, const struct rc_command *, const struct rc_explanation *,
                      const struct rc_view_attempt *, uint32_t n);
+
+/* Which actions are allowed now, why each other one is not, and whether a retry is safe: a part of the explanation. */
+void rc_view_actions(struct rc_json *, const struct rc_command *, const struct rc_explanation *);
+
+/* A bulk; with what happened to it where `events` is not NULL. */
+void rc_view_bulk(struct rc_json *, const char *name, const struct rc_bulk *, rc_us now,
+                  const struct rc_bulk_event *events, uint32_t nevents);
+/* One item; `now`: its command as it is now, NULL where that is not there any more. */
+void rc_view_bulk_item(struct rc_json *, const struct rc_bulk_item *, const struct rc_view_row *now);
 
 /* The state in words, sharper than the state's own text where the steps allow it. */
 void rc_view_display(struct rc_buf *, const struct rc_command *);

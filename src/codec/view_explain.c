@@ -166,6 +166,25 @@ static void put_actions(const struct telling *tell)
     rc_json_end_object(json);
 }
 
+static void put_retry(const struct telling *tell)
+{
+    rc_json_object(tell->json, "retry");
+    rc_json_bool(tell->json, "safe", tell->facts->retry_is_safe);
+    rc_json_text(tell->json, "text", tell->facts->retry_reason ? tell->facts->retry_reason : "");
+    rc_json_end_object(tell->json);
+}
+
+void rc_view_actions(struct rc_json *json, const struct rc_command *command,
+                     const struct rc_explanation *facts)
+{
+    const struct telling tell = {.json = json, .command = command, .facts = facts};
+    rc_json_object(json, NULL);
+    rc_view_head(json, command);
+    put_retry(&tell);
+    put_actions(&tell);
+    rc_json_end_object(json);
+}
+
 static void put_last(const struct telling *tell)
 {
     const struct rc_view_attempt *last = last_attempt(tell);
@@ -187,10 +206,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     put_problem(&tell);
     put_affected(&tell);
     put_received(&tell);
-    rc_json_object(json, "retry");
-    rc_json_bool(json, "safe", facts->retry_is_safe);
-    rc_json_text(json, "text", facts->retry_reason ? facts->retry_reason : "");
-    rc_json_end_object(json);
+    put_retry(&tell);
     put_last(&tell);
     rc_json_object(json, "next");
     rc_json_text(json, "text", facts->next ? facts->next : "");

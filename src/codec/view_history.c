@@ -1,4 +1,5 @@
 /* History records and attempts as JSON. */
+#include "base/num.h"
 #include "codec/view_part.h"
 
 void rc_view_result(struct rc_json *json, const struct rc_result *result)
@@ -29,6 +30,19 @@ static const char *verdict_name(unsigned verdict)
     return "?";
 }
 
+/* The key of an item says which bulk it was: "bulk/ID/N". */
+static void put_bulk(struct rc_json *json, struct rc_sv key)
+{
+    enum { PREFIX = sizeof RC_BULK_KEY - 1, NUMBER = PREFIX + RC_ID_TEXT + 1 };
+    uint64_t item;
+    if (!rc_sv_starts(key, RC_SV(RC_BULK_KEY)) || key.n <= NUMBER || key.p[NUMBER - 1] != '/') return;
+    if (!rc_parse_u64((struct rc_sv){key.p + NUMBER, key.n - NUMBER}, &item)) return;
+    rc_json_object(json, "bulk");
+    rc_json_sv(json, "id", (struct rc_sv){key.p + PREFIX, RC_ID_TEXT});
+    rc_json_u64(json, "item", item);
+    rc_json_end_object(json);
+}
+
 void rc_view_act(struct rc_json *json, const struct rc_act *act)
 {
     rc_json_text(json, "action", rc_action_word(act->action).slug);
@@ -40,6 +54,7 @@ void rc_view_act(struct rc_json *json, const struct rc_act *act)
     rc_json_maybe(json, "external_id", act->external_id);
     if (act->outputs.kind != CEL_NULL) rc_json_value(json, "outputs", act->outputs);
     rc_json_maybe(json, "key", act->key);
+    put_bulk(json, act->key);
     if (act->action == RC_ACTION_ASSIGN) rc_json_sv(json, "owner", act->owner);
     if (act->action == RC_ACTION_DUE) rc_json_time(json, "due", act->due);
 }
