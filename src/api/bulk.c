@@ -10,17 +10,6 @@
 
 /* ---- what is read from bodies ----------------------------------------------------------------------------------------- */
 
-/* A whole number within bounds, or 0 after a complaint; `otherwise` where it is not there. */
-static uint32_t whole(struct api_call *call, const char *pointer, struct cel_value value, uint32_t least,
-                      uint32_t most, uint32_t otherwise)
-{
-    if (value.kind == CEL_NULL) return otherwise;
-    if (value.kind == CEL_INT && value.v.i >= (int64_t)least && value.v.i <= (int64_t)most)
-        return (uint32_t)value.v.i;
-    api_complain(call, pointer, "must be a whole number from %u to %u", least, most);
-    return 0;
-}
-
 struct bulk_body {
     struct api_act_body act;
     struct rc_sv action;
@@ -30,7 +19,7 @@ static const struct api_field bulk_fields[] = {
     {"action", API_TEXT, RC_MAX_NAME, true, offsetof(struct bulk_body, action)},
     {"ids", API_LIST, RC_MAX_BULK, false, offsetof(struct bulk_body, ids)},
     {"filter", API_OBJECT, 0, false, offsetof(struct bulk_body, filter)},
-    {"limit", API_ANY, 0, true, offsetof(struct bulk_body, limit)},
+    {"limit", API_NUMBER, RC_MAX_BULK, true, offsetof(struct bulk_body, limit), 1},
     {"reason", API_TEXT, RC_MAX_REASON, true, offsetof(struct bulk_body, act.reason)},
     {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct bulk_body, act.actor)},
     {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct bulk_body, act.key)},
@@ -47,6 +36,8 @@ static enum rc_status read_action(struct api_call *call, const struct bulk_body 
 {
     struct rc_act act = {0};
     int action = rc_action_of(body->action);
+    if (body->act.reason.n == 0)
+        api_complain(call, "/reason", "is required: it stands in every command's history");
     if (action < 0) {
         api_complain(call, "/action", "there is no action \"%.*s\"", RC_SV_ARG(body->action));
         return api_complaints(call, err);
@@ -70,9 +61,9 @@ static enum rc_status read_selection(struct api_call *call, const struct bulk_bo
                                      struct rc_error *err)
 {
     bool by_filter = body->filter.kind == CEL_MAP, by_ids = body->ids.kind == CEL_LIST;
-    ret->limit = whole(call, "/limit", body->limit, 1, RC_MAX_BULK, 0);
+    ret->limit = (uint32_t)body->limit.v.i;
     if (by_filter == by_ids) api_complain(call, "/ids", "either this or a filter says which commands");
-    if (by_ids && ret->limit && body->ids.n > ret->limit)
+    if (by_ids && body->ids.n > ret->limit)
         api_complain(call, "/ids", "are %u, more than the limit of %u", body->ids.n, ret->limit);
     enum rc_status status = api_complaints(call, err);
     if (status == RC_OK && by_filter) status = api_filter_of(call, body->filter, filter, err);
@@ -173,8 +164,8 @@ struct order_body {
 static const struct api_field order_fields[] = {
     {"reason", API_TEXT, RC_MAX_REASON, false, offsetof(struct order_body, reason)},
     {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct order_body, actor)},
-    {"rate", API_ANY, 0, false, offsetof(struct order_body, rate)},
-    {"stop_percent", API_ANY, 0, false, offsetof(struct order_body, stop_percent)},
+    {"rate", API_NUMBER, RC_MAX_BULK_RATE, false, offsetof(struct order_body, rate), 1},
+    {"stop_percent", API_NUMBER, 100, false, offsetof(struct order_body, stop_percent), 0},
     {"even_if_changed", API_BOOL, 0, false, offsetof(struct order_body, even_if_changed)},
 };
 const struct api_shape api_order_shape = {order_fields, sizeof order_fields / sizeof *order_fields,
@@ -203,7 +194,7 @@ static enum rc_status read_order(struct api_call *call, const struct verb *verb,
                                  struct rc_error *err)
 {
     const struct order_body *body = call->body;
-    bool runs = verb->to == RC_BULK_RUNNING;
+    bool runs = verb->to == RC_BULK_RUNNING, set_stop = body->stop_percent.kind == CEL_INT;
     if (!runs && body->rate.kind != CEL_NULL) api_complain(call, "/rate", "belongs to run and resume");
     if (!runs && body->stop_percent.kind != CEL_NULL)
         api_complain(call, "/stop_percent", "belongs to run and resume");
@@ -212,10 +203,9 @@ static enum rc_status read_order(struct api_call *call, const struct verb *verb,
                                   .first = verb->first,
                                   .subject = call->who.name,
                                   .reason = body->reason,
-                                  .rate = whole(call, "/rate", body->rate, 1, RC_MAX_BULK_RATE, 0),
-                                  .stop_percent =
-                                      (uint8_t)whole(call, "/stop_percent", body->stop_percent, 0, 100, 0),
-                                  .set_stop = body->stop_percent.kind != CEL_NULL,
+                                  .rate = body->rate.kind == CEL_INT ? (uint32_t)body->rate.v.i : 0,
+                                  .stop_percent = (uint8_t)(set_stop ? body->stop_percent.v.i : 0),
+                                  .set_stop = set_stop,
                                   .even_if_changed = body->even_if_changed};
     enum rc_status status = api_complaints(call, err);
     if (status == RC_OK) status = api_actor(call, body->actor, &ret->actor, err);

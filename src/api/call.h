@@ -29,13 +29,14 @@ struct api_call;
 typedef enum rc_status api_handler(struct api_call *, struct rc_error *);
 
 /* Members of a body: name, type, bound and where they go in the decoded struct. */
-enum api_type { API_TEXT, API_BOOL, API_ANY, API_OBJECT, API_LIST };
+enum api_type { API_TEXT, API_BOOL, API_ANY, API_OBJECT, API_LIST, API_NUMBER };
 struct api_field {
     const char *name;
     enum api_type type;
-    uint32_t max; /* bytes of a text, items of a list */
+    uint32_t max; /* bytes of a text, items of a list, the highest number */
     bool required;
-    size_t offset; /* of a struct rc_sv, bool or struct cel_value */
+    size_t offset;  /* of a struct rc_sv, bool or struct cel_value */
+    uint32_t least; /* the lowest number */
 };
 struct api_shape {
     const struct api_field *fields;

@@ -159,6 +159,7 @@ static const char *type_text(enum api_type type)
     case API_BOOL: return "true or false";
     case API_OBJECT: return "an object";
     case API_LIST: return "an array";
+    case API_NUMBER: return "a whole number";
     case API_ANY: break;
     }
     return "a value";
@@ -167,8 +168,11 @@ static const char *type_text(enum api_type type)
 static void decode_one(struct api_call *call, const struct api_field *field, const struct cel_value *value,
                        const char *pointer, void *ret)
 {
-    static const uint8_t kind[] = {
-        [API_TEXT] = CEL_STRING, [API_BOOL] = CEL_BOOL, [API_OBJECT] = CEL_MAP, [API_LIST] = CEL_LIST};
+    static const uint8_t kind[] = {[API_TEXT] = CEL_STRING,
+                                   [API_BOOL] = CEL_BOOL,
+                                   [API_OBJECT] = CEL_MAP,
+                                   [API_LIST] = CEL_LIST,
+                                   [API_NUMBER] = CEL_INT};
     void *at = (char *)ret + field->offset;
     if (field->type != API_ANY && value->kind != kind[field->type]) {
         api_complain(call, pointer, "must be %s", type_text(field->type));
@@ -177,6 +181,11 @@ static void decode_one(struct api_call *call, const struct api_field *field, con
     if ((field->type == API_TEXT || field->type == API_LIST) && value->n > field->max) {
         api_complain(call, pointer, "is longer than the %u %s that are allowed", field->max,
                      field->type == API_TEXT ? "bytes" : "items");
+        return;
+    }
+    if (field->type == API_NUMBER &&
+        (value->v.i < (int64_t)field->least || value->v.i > (int64_t)field->max)) {
+        api_complain(call, pointer, "must be from %u to %u", field->least, field->max);
         return;
     }
     if (field->type == API_TEXT)

@@ -30,6 +30,7 @@ enum {
     RC_MAX_CONNECTIONS = 4096,    /* open client connections */
     /* bulks */
     RC_MAX_BULK = 1000,        /* items of one bulk */
+    RC_MAX_FILTER = 512,       /* bytes of one member of a bulk's filter */
     RC_MAX_BULK_LOOK = 200000, /* history records that are read for one preview */
     RC_MAX_BULK_PAGES = 40,   /* pages of a list, each of up to RC_MAX_LOOK rows, that a filter may look at */
     RC_MAX_BULKS = 8,         /* bulks that run at a time */

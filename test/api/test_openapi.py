@@ -88,6 +88,8 @@ def words(world):
     equal(schema["ActionName"]["enum"], slugs("words.def", "RC_ACTION"), "actions")
     equal(schema["Cause"]["properties"]["kind"]["enum"], slugs("words.def", "RC_CAUSE"), "causes")
     equal(schema["Command"]["properties"]["mode"]["enum"], slugs("words.def", "RC_MODE"), "modes")
+    equal(schema["BulkState"]["enum"], slugs("states.def", "RC_BULK_STATE"), "states of bulks")
+    equal(schema["ItemResult"]["enum"], slugs("words.def", "RC_ITEM"), "results of items")
 
 
 def objects(node, at="$", through_all_of=frozenset()):
