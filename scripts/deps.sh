@@ -5,8 +5,8 @@
 # On a system without apt-get it does nothing: the build then says what it does not find.
 set -eu
 
-build='gcc libc6-dev pkg-config meson ninja-build libcurl4-openssl-dev libevent-dev libjansson-dev libsqlite3-dev libyaml-dev'
-test="$build binutils clang clang-format clang-tidy curl fish golang-go jq libclang-rt-dev libcmocka-dev libssl-dev llvm man-db procps python3 python3-yaml
+build='gcc libc6-dev pkg-config meson ninja-build libcurl4-openssl-dev libevent-dev libjansson-dev libsqlite3-dev libssl-dev libyaml-dev'
+test="$build binutils clang clang-format clang-tidy curl fish golang-go jq libclang-rt-dev libcmocka-dev openssl llvm man-db procps python3 python3-yaml
     shellcheck sqlite3 strace systemd universal-ctags util-linux zsh"
 
 # Node and npm may come from elsewhere, as one package or two

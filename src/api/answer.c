@@ -23,6 +23,13 @@ void api_add_field(struct api_call *call, const char *name, const char *format, 
     call->field[call->nfields++] = (struct http_field){name, text};
 }
 
+static bool has_field(const struct api_call *call, const char *name)
+{
+    for (uint32_t i = 0; i < call->nfields; i++)
+        if (strcmp(call->field[i].name, name) == 0) return true;
+    return false;
+}
+
 void api_add_etag(struct api_call *call, uint32_t rev)
 {
     api_add_field(call, "ETag", "\"%u\"", rev);
@@ -126,7 +133,8 @@ void api_send_problem(struct api_call *call, enum rc_status status, const struct
     call->api->problems++;
     api_begin(call, rc_status_http(status));
     call->content_type = "application/problem+json";
-    if (rc_status_retryable(status)) api_add_field(call, "Retry-After", "1");
+    if (rc_status_retryable(status) && !has_field(call, "Retry-After"))
+        api_add_field(call, "Retry-After", "1");
     api_put_problem(call, &call->json, NULL, status, err, API_ERRORS, &call->request.command);
     if (call->out.status != RC_OK) call->out.n = 0;
     send(call);

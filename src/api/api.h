@@ -19,13 +19,27 @@ struct rc_shelf {
     void (*give_back)(void *context);
 };
 
+/* What one client may take. 0: the default, which is RC_MAX_… of the same name (base/limits.h), also the most for body,
+ * json_depth and page; of times, of connections_per_address and of rate: no bound. */
+struct rc_api_limits {
+    uint32_t connections;
+    uint32_t connections_per_address;
+    uint32_t body;                          /* bytes */
+    uint32_t headers, header_lines, target; /* bytes, lines, bytes */
+    uint32_t json_depth, page;
+    uint32_t rate; /* requests a second of one subject; of one address where nobody is known */
+    uint32_t header_ms, body_ms, answer_ms, idle_ms; /* http.h */
+};
+
+struct rc_tls;
 struct rc_api_options {
     const char *address;      /* numeric; must be of loopback unless `anywhere` */
     uint16_t port;            /* 0: any */
     bool anywhere;            /* nobody is authenticated yet: whoever reaches the address may do everything */
     const char *const *hosts; /* names that a Host header may have beside localhost and numeric addresses */
     uint32_t nhosts;
-    uint32_t max_connections; /* 0: RC_MAX_CONNECTIONS */
+    struct rc_tls *tls; /* the caller's; NULL: plain */
+    struct rc_api_limits limits;
     struct rc_engine *engine;
     struct rc_shelf shelf;
     const char *version;

@@ -102,7 +102,8 @@ static enum rc_status read_line(struct api_call *call, struct rc_sv text, struct
     struct rc_arena *arena = api_input_arena(text.n);
     call->api->nerrors = 0;
     if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
-    enum rc_status status = rc_json_parse(text, arena, &value, err);
+    enum rc_status status =
+        rc_json_parse_within(text, call->api->options.limits.json_depth, arena, &value, err);
     if (status == RC_OK) status = api_decode(call, &api_submit_shape, value, "", &in, err);
     if (status == RC_OK) status = api_prepare(call, &in, text.n, arena, &ret->request, err);
     if (status == RC_OK) {

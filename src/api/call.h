@@ -2,12 +2,15 @@
 /* One request of a client while it is worked on, and what the handlers share. Internal to api/. */
 #include "api/api.h"
 #include "api/http.h"
+#include "api/rate.h"
 #include "base/limits.h"
 #include "core/access.h"
 #include "codec/view.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+#define API_LOCAL "local" /* the subject where nobody is asked who it is */
 
 enum {
     API_PARAMS = 4,      /* variable segments of a path */
@@ -114,7 +117,8 @@ struct rc_api {
     _Atomic uint32_t listening;                   /* how many streams there are; the engine's thread looks */
     _Atomic bool stirred;                         /* something was committed that streams have not seen */
     uint64_t requests, problems, stalled;         /* counters for /metrics */
-    struct rc_error errors[API_ERRORS];           /* of the call in work */
+    struct api_rate rate;
+    struct rc_error errors[API_ERRORS]; /* of the call in work */
     uint32_t nerrors;
 };
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_HEADERS = 16 << 10, IDLE_SECONDS = 75, SCRATCH_FIRST = 64 << 10 };
+enum { SCRATCH_FIRST = 64 << 10, ANSWER_RATE = 256 /* bytes a ms */ };
 
 static void receive(struct rc_receiver *receiver, struct rc_request *request);
 
@@ -84,11 +84,25 @@ static enum rc_status decode_params(struct api_call *call, struct rc_error *err)
     return RC_OK;
 }
 
+/* A subject has one bucket, from wherever it asks; who is not known has that of its address. */
+static enum rc_status check_rate(struct api_call *call, struct rc_error *err)
+{
+    struct rc_api *api = call->api;
+    uint64_t key = call->http.peer;
+    rc_us wait;
+    if (!api->options.limits.rate) return RC_OK;
+    if (!rc_sv_is(call->who.name, API_LOCAL)) key = api_rate_key(call->who.name);
+    if (api_rate_take(&api->rate, key, api->options.limits.rate, rc_clock_monotonic(), &wait)) return RC_OK;
+    api_add_field(call, "Retry-After", "%u", (unsigned)((wait + RC_SECONDS(1) - 1) / RC_SECONDS(1)));
+    return rc_fail(err, RC_RATE, "more than %u requests a second", api->options.limits.rate);
+}
+
 static enum rc_status handle(struct api_call *call, struct rc_error *err)
 {
     enum rc_status status = api_check_origin(call, err);
     if (status == RC_OK) status = find_route(call, err);
     if (status == RC_OK) status = api_authorize(call, err);
+    if (status == RC_OK) status = check_rate(call, err);
     if (status != RC_OK) return status;
     api_trace_subject(call);
     if (call->route->body) {
@@ -258,6 +272,22 @@ static void destroy(struct rc_api *api)
     free(api);
 }
 
+static void at_most(uint32_t *limit, uint32_t most)
+{
+    if (*limit == 0 || *limit > most) *limit = most;
+}
+
+static void set_limits(struct rc_api_limits *limits)
+{
+    if (!limits->connections) limits->connections = RC_MAX_CONNECTIONS;
+    if (!limits->headers) limits->headers = RC_MAX_HEADERS;
+    if (!limits->header_lines) limits->header_lines = RC_MAX_HEADER_LINES;
+    if (!limits->target) limits->target = RC_MAX_TARGET;
+    at_most(&limits->body, RC_MAX_BODY);
+    at_most(&limits->json_depth, RC_MAX_JSON_DEPTH);
+    at_most(&limits->page, RC_MAX_PAGE);
+}
+
 enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api **ret, struct rc_error *err)
 {
     if (!options->anywhere && !api_is_loopback(options->address))
@@ -272,14 +302,24 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
     api->options = *options;
     if (rc_random(&api->ids, sizeof api->ids) != RC_OK)
         api->ids = rc_clock_wall(); /* they need not be secret */
+    set_limits(&api->options.limits);
+    const struct rc_api_limits *limits = &api->options.limits;
     api->scratch = rc_arena_new(SCRATCH_FIRST, API_MAX_SCRATCH);
     const struct http_options http = {
         .address = options->address,
         .port = options->port,
-        .max_connections = options->max_connections ? options->max_connections : RC_MAX_CONNECTIONS,
-        .max_body = RC_MAX_BODY,
-        .max_headers = MAX_HEADERS,
-        .idle_seconds = IDLE_SECONDS,
+        .tls = options->tls,
+        .max_connections = limits->connections,
+        .max_per_address = limits->connections_per_address,
+        .max_body = limits->body,
+        .max_headers = limits->headers,
+        .max_lines = limits->header_lines,
+        .max_target = limits->target,
+        .header_ms = limits->header_ms,
+        .body_ms = limits->body_ms,
+        .answer_ms = limits->answer_ms,
+        .answer_rate = ANSWER_RATE,
+        .idle_ms = limits->idle_ms,
         .handler = on_request,
         .woken = on_woken,
         .context = api,

@@ -66,7 +66,7 @@ enum rc_status api_check_origin(const struct api_call *call, struct rc_error *er
 enum rc_status api_authorize(struct api_call *call, struct rc_error *err)
 {
     call->who = (struct rc_subject){
-        .name = RC_SV("local"), .role = RC_ROLE_ADMIN, .act_as = true, .ns = RC_SV("default")};
+        .name = RC_SV(API_LOCAL), .role = RC_ROLE_ADMIN, .act_as = true, .ns = RC_SV("default")};
     return api_may(call, NULL, err);
 }
 

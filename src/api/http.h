@@ -1,14 +1,23 @@
 #pragma once
-/* A small HTTP/1.1 server: requests in, answers out, parked as long as needed. The only door to the HTTP
- * library, so that it can be exchanged; nothing of the library shows here.
+/* A small HTTP/1.1 server: requests in, answers out, parked as long as needed; with or without TLS. The only door to
+ * the event library, so that it can be exchanged; nothing of the library shows here.
  *
- * One thread (the one in http_run) owns every exchange. What the library lets pass is checked before the
- * handler sees a request: one Content-Length at most and never beside Transfer-Encoding, no other transfer
- * coding than chunked, header names that are tokens, exactly one Host. Such requests are answered 400 and the
- * connection is closed. A line that ends with a bare LF is accepted, as RFC 9112 section 2.2 allows.
+ * Why not the library's own HTTP (evhttp), which this began with: it answers what it cannot parse itself, in HTML; it lets pass
+ * a bare LF, two lengths and blanks before a colon; it has one time limit for everything, does not say when a connection ends
+ * (so that they cannot be counted), and can be shed no load before a request is read. What stands between a socket and a
+ * strict parser is less than what it took to hold all that down. The library still gives the event loop; libevent has no part
+ * in a request.
  *
- * The library itself answers, with a text of its own: requests that it cannot parse (400), headers over the
- * bound (400), bodies over the bound (413), methods that it does not know (501). */
+ * One thread (the one in http_run) owns every exchange. Requests are read by the book (http_parse.h); what is not by the book,
+ * over a bound or too slow is answered with a problem (RFC 9457) and the connection is closed:
+ *   400 malformed, 408 request-timeout, 413 limit-exceeded (body), 414 target-too-long, 417 expectation-failed,
+ *   431 headers-too-large, 501 not-implemented (method, transfer coding), 505 http-version-not-supported.
+ * HTTP/1.0 is answered and the connection closed; what HTTP/0.9 was is malformed. "Expect: 100-continue" is told to go on where
+ * the head can be accepted. Requests that are sent ahead wait until the answer before theirs is out.
+ *
+ * Bounds: at max_connections a newcomer takes the place of the connection that has been idle for longest, if that is a second
+ * at the least; else it waits in the kernel's queue. An address with max_per_address connections gets no more: they are closed
+ * at once. */
 #include "base/error.h"
 
 struct http_server;
@@ -31,17 +40,30 @@ struct http_request {
     struct rc_sv query; /* without '?'; as sent */
     struct rc_sv host;  /* the Host header, or the host of an absolute request target */
     struct rc_sv body;
+    uint64_t peer; /* the same number for the same address of a client (IPv6: for the same first 64 bits) */
 };
 
 /* The handler answers, drops or parks the exchange; the request's texts are valid until then. */
 typedef void http_handler(void *context, struct http_exchange *, const struct http_request *);
 
+struct rc_tls;
 struct http_options {
-    const char *address;            /* numeric IPv4 or IPv6 */
-    uint16_t port;                  /* 0: any that is free */
-    uint32_t max_connections;       /* keep it well below RLIMIT_NOFILE */
-    uint32_t max_body, max_headers; /* bytes */
-    unsigned idle_seconds;          /* a connection without traffic is closed after this */
+    const char *address;      /* numeric IPv4 or IPv6 */
+    uint16_t port;            /* 0: any that is free */
+    struct rc_tls *tls;       /* the caller's (secure/tls.h); NULL: plain */
+    uint32_t max_connections; /* keep it well below RLIMIT_NOFILE */
+    uint32_t max_per_address; /* connections; 0: no bound of its own */
+    uint32_t max_body;        /* bytes, decoded */
+    uint32_t max_headers;     /* bytes of request line and headers; at most 65535 */
+    uint32_t max_lines;       /* header lines; at most 128 */
+    uint32_t max_target;      /* bytes of the request target */
+    /* how long things may take, in ms, exact to a quarter of a second; 0: for ever */
+    uint32_t header_ms; /* from connecting, or from the first byte of a request, until its headers are here */
+    uint32_t body_ms;   /* from there until the body is */
+    uint32_t
+        answer_ms; /* for an answer to be taken, and a millisecond more for every answer_rate bytes of it */
+    uint32_t answer_rate;
+    uint32_t idle_ms; /* between two requests */
     http_handler *handler;
     void (*woken)(void *context); /* on the server's thread, some time after http_wake */
     void *context;
@@ -62,6 +84,16 @@ void http_wake(struct http_server *); /* runs `woken` once for any number of cal
 void http_stop(struct http_server *);
 /* On the server's thread: no new connections from now on. */
 void http_stop_listening(struct http_server *);
+
+struct http_stats {
+    uint32_t connections;        /* now */
+    uint64_t accepted, requests; /* since start */
+    uint64_t refused;            /* requests that were answered here and never reached the handler */
+    uint64_t turned_away;        /* connections over the bound of their address */
+    uint64_t evicted;            /* idle connections that made room */
+    uint64_t handshakes_failed;
+};
+void http_stats(const struct http_server *, struct http_stats *ret); /* on the server's thread */
 
 /* The first header of this name; p is NULL where there is none. *ret_more (may be NULL): there are others. */
 struct rc_sv http_header(const struct http_exchange *, const char *name, bool *ret_more);

@@ -1,30 +1,57 @@
-/* Answers without an end, on evhttp's chunked replies. Three things that evhttp does by default would not do here: it closes a
- * connection on which nothing comes for a while, it reads what the client sends meanwhile without bound, and it tells nobody
- * that the client has gone. So timeouts are taken off, reading has a watermark (it goes on for the end of the connection to be
- * noticed), and a tick of our own looks. */
+/* Exchanges that last: watching one that is parked, and answers without an end. */
 #include "api/http_inside.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
-enum { READ_MARK = 4096 };
+enum { CLOCK_TICK_MS = 10 }; /* how early a timer may be: libevent reads the coarse clock */
 
-struct http_stream {
-    struct evhttp_request *request;
-    struct event *tick;
-    struct evbuffer *piece; /* empty between two puts */
-    void (*look)(void *context);
-    void *context;
-    uint64_t queued; /* bytes that were ever given to the connection, with headers and framing */
-};
+/* ---- watching ------------------------------------------------------------------------------------------ */
 
-static struct bufferevent *channel(const struct http_stream *stream)
+static struct timeval span_of(unsigned ms)
 {
-    struct evhttp_connection *connection = evhttp_request_get_connection(stream->request);
-    return connection ? evhttp_connection_get_bufferevent(connection) : NULL;
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
 }
+
+static void on_time(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    const struct http_watch *watch = context;
+    watch->over(watch->context);
+}
+
+struct http_watch *http_watch(struct http_server *server, struct http_exchange *conn, unsigned ms,
+                              void (*over)(void *context), void *context)
+{
+    const struct timeval time = span_of(ms + CLOCK_TICK_MS);
+    struct http_watch *watch = calloc(1, sizeof *watch);
+    if (!watch) return NULL;
+    watch->exchange = conn;
+    watch->over = over;
+    watch->context = context;
+    evtimer_assign(&watch->timer, server->base, on_time, watch);
+    if (evtimer_add(&watch->timer, &time) != 0) {
+        free(watch);
+        return NULL;
+    }
+    conn->watch = watch;
+    /* the end of the stream, an error and more data all make it readable: let the kernel say so, again if it did */
+    conn->readable = false;
+    if (!conn->listening) conn->listening = event_add(&conn->readable_event, NULL) == 0;
+    return watch;
+}
+
+void http_unwatch(struct http_watch *watch)
+{
+    if (!watch) return;
+    (void)evtimer_del(&watch->timer);
+    watch->exchange->watch = NULL;
+    free(watch);
+}
+
+/* ---- answers without an end ---------------------------------------------------------------------------- */
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
@@ -33,76 +60,90 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     stream->look(stream->context);
 }
 
-static void on_left(struct evhttp_connection *connection, void *context)
+/* What was put leaves when the loop comes round, not at once: `look` may be at work on the stream. */
+static void flush_soon(struct http_exchange *conn)
 {
-    (void)connection;
-    const struct http_stream *stream = context;
-    stream->look(stream->context);
+    if (!conn->writing) conn->writing = event_add(&conn->writable_event, NULL) == 0;
 }
 
-static void release(struct http_stream *stream)
+struct http_stream *http_stream_begin(struct http_exchange *conn, int status, const struct http_field *fields,
+                                      uint32_t nfields, unsigned ms, void (*look)(void *context),
+                                      void *context)
 {
-    if (stream->tick) event_free(stream->tick);
-    if (stream->piece) evbuffer_free(stream->piece);
-    free(stream);
-}
-
-static struct http_stream *make(struct evhttp_connection *connection, unsigned ms)
-{
-    const struct timeval time = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
+    const struct timeval time = span_of(ms);
     struct http_stream *stream = calloc(1, sizeof *stream);
-    if (!stream) return NULL;
-    stream->piece = evbuffer_new();
-    stream->tick = event_new(evhttp_connection_get_base(connection), -1, EV_PERSIST, on_tick, stream);
-    if (stream->piece && stream->tick && event_add(stream->tick, &time) == 0) return stream;
-    release(stream);
-    return NULL;
-}
-
-struct http_stream *http_stream_begin(struct http_exchange *exchange, int status,
-                                      const struct http_field *fields, uint32_t nfields, unsigned ms,
-                                      void (*look)(void *context), void *context)
-{
-    struct evhttp_request *request = http_inside(exchange);
-    struct evhttp_connection *connection = evhttp_request_get_connection(request);
-    struct http_stream *stream = connection ? make(connection, ms) : NULL;
-    if (!stream) {
-        http_last(exchange);
-        http_answer(exchange, 503, NULL, 0, (struct rc_sv){0}); /* only frees where the client went first */
+    conn->last = true;
+    if (stream) event_assign(&stream->timer, conn->server->base, -1, EV_PERSIST, on_tick, stream);
+    if (!stream || !http_reserve(conn, http_head_room(fields, nfields)) ||
+        event_add(&stream->timer, &time) != 0) {
+        free(stream);
+        http_answer(conn, 503, NULL, 0, (struct rc_sv){0});
         return NULL;
     }
-    stream->request = request;
+    stream->exchange = conn;
     stream->look = look;
     stream->context = context;
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-    for (uint32_t i = 0; i < nfields; i++) (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
-    (void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-    (void)evhttp_add_header(headers, "Cache-Control", "no-store");
-    http_last(exchange);
-    evhttp_send_reply_start(request, status, NULL);
-    struct bufferevent *bufev = channel(stream);
-    if (bufev) {
-        bufferevent_setwatermark(bufev, EV_READ, 0, READ_MARK);
-        (void)bufferevent_set_timeouts(bufev, NULL, NULL);
-        stream->queued = http_stream_pending(stream);
-    }
+    stream->chunked = !conn->head->old; /* else its end is the connection's */
+    http_add_head(conn, status, fields, nfields, false);
+    http_add_text(conn, stream->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+    stream->queued = conn->out_n - conn->out_at;
+    conn->stream = stream;
+    conn->phase = HTTP_STREAMING;
+    conn->deadline = UINT64_MAX;
+    flush_soon(conn);
     return stream;
 }
 
-bool http_stream_put(struct http_stream *stream, struct rc_sv bytes)
+/* The client of a stream may send what it likes; only its end counts. */
+static bool watch_stream(struct http_exchange *conn)
 {
-    if (!bytes.n || !channel(stream)) return true; /* who has gone is told by http_stream_gone */
-    if (evbuffer_add(stream->piece, bytes.p, bytes.n) != 0) return false;
-    size_t before = http_stream_pending(stream);
-    evhttp_send_reply_chunk_with_cb(stream->request, stream->piece, on_left, stream);
-    stream->queued += http_stream_pending(stream) - before;
-    return true;
+    char bytes[4096];
+    struct http_stream *stream = conn->stream;
+    if (!conn->readable || stream->gone) return false;
+    int got =
+        conn->tls ? rc_tls_read(conn->tls, bytes, sizeof bytes) : (int)recv(conn->fd, bytes, sizeof bytes, 0);
+    if (got > 0) return true;
+    bool nothing = conn->tls ? got == RC_TLS_READ || got == RC_TLS_WRITE
+                             : got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    conn->readable = false;
+    stream->gone = !nothing;
+    return false;
 }
 
-size_t http_stream_pending(const struct http_stream *stream)
+bool http_step_stream(struct http_exchange *conn)
 {
-    struct bufferevent *bufev = channel(stream);
-    return bufev ? evbuffer_get_length(bufferevent_get_output(bufev)) : 0;
+    struct http_stream *stream = conn->stream;
+    bool pending = conn->out_at < conn->out_n, was_gone = stream->gone;
+    bool flushed = pending && !was_gone && http_flush(conn);
+    bool more = watch_stream(conn);
+    if (flushed || (stream->gone && !was_gone)) {
+        stream->look(stream->context);
+        return false; /* what was put now leaves by its event */
+    }
+    return more;
+}
+
+bool http_stream_put(struct http_stream *stream, struct rc_sv piece)
+{
+    char size[16];
+    struct http_exchange *conn = stream->exchange;
+    if (!piece.n || stream->gone) return true; /* an empty chunk would be the end */
+    if (conn->out_at) { /* what has left makes room: the buffer does not grow with the stream */
+        memmove(conn->out, conn->out + conn->out_at, conn->out_n - conn->out_at);
+        conn->out_n -= conn->out_at;
+        conn->out_at = 0;
+    }
+    if (!http_reserve(conn, piece.n + sizeof size)) return false;
+    uint32_t before = conn->out_n;
+    if (stream->chunked) {
+        snprintf(size, sizeof size, "%x\r\n", piece.n);
+        http_add_text(conn, size);
+    }
+    http_add(conn, piece.p, piece.n);
+    if (stream->chunked) http_add(conn, "\r\n", 2);
+    stream->queued += conn->out_n - before;
+    flush_soon(conn);
+    return true;
 }
 
 uint64_t http_stream_sent(const struct http_stream *stream)
@@ -110,20 +151,28 @@ uint64_t http_stream_sent(const struct http_stream *stream)
     return stream->queued - http_stream_pending(stream);
 }
 
+size_t http_stream_pending(const struct http_stream *stream)
+{
+    return stream->exchange->out_n - stream->exchange->out_at;
+}
+
 bool http_stream_gone(const struct http_stream *stream)
 {
-    return evhttp_request_get_connection(stream->request) == NULL;
+    return stream->gone;
 }
 
 void http_stream_end(struct http_stream *stream, unsigned ms)
 {
-    const struct timeval time = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
-    struct evhttp_connection *connection = evhttp_request_get_connection(stream->request);
-    if (ms == 0 && connection) {
-        evhttp_connection_free(connection); /* its request goes with it */
-    } else {
-        if (connection) (void)bufferevent_set_timeouts(channel(stream), NULL, &time);
-        evhttp_send_reply_end(stream->request); /* only frees where the client has gone */
+    struct http_exchange *conn = stream->exchange;
+    bool cut = ms == 0 || stream->gone, chunked = stream->chunked;
+    (void)event_del(&stream->timer);
+    conn->stream = NULL;
+    free(stream);
+    if (cut || (chunked && !http_put(conn, RC_SV("0\r\n\r\n")))) {
+        http_end_exchange(conn);
+        return;
     }
-    release(stream);
+    conn->phase = HTTP_WRITING;
+    http_set_deadline(conn, ms);
+    flush_soon(conn);
 }

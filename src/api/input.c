@@ -262,12 +262,10 @@ enum rc_status api_read_body(struct api_call *call, struct rc_error *err)
     const char *media = shape->lines ? "application/x-ndjson" : "application/json";
     if (!is_media(http_header(call->exchange, "Content-Type", NULL), media))
         return rc_fail(err, RC_MEDIA, "the body must be sent as \"Content-Type: %s\"", media);
-    if (call->http.body.n > RC_MAX_BODY)
-        return rc_fail(err, RC_LIMIT, "the body has %u bytes; %d are allowed", call->http.body.n,
-                       RC_MAX_BODY);
     if (shape->lines) return RC_OK;
     struct cel_value value;
-    enum rc_status status = rc_json_parse(call->http.body, call->arena, &value, err);
+    enum rc_status status =
+        rc_json_parse_within(call->http.body, call->api->options.limits.json_depth, call->arena, &value, err);
     if (status != RC_OK) return status;
     void *body = rc_alloc_zero(call->arena, 1, shape->size);
     if (!body) return rc_fail_arena(err, call->arena);

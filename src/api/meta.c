@@ -73,7 +73,9 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
 {
     (void)err;
     struct rc_engine_stats stats;
+    struct http_stats http;
     rc_engine_stats(call->api->options.engine, &stats);
+    http_stats(call->api->http, &http);
     const struct metric metrics[] = {
         {"turns_total", "counter", "Turns of the engine.", stats.turns},
         {"units_total", "counter", "Units that the engine worked on.", stats.units},
@@ -92,6 +94,16 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
         {"http_requests_total", "counter", "HTTP requests.", call->api->requests},
         {"http_problems_total", "counter", "HTTP requests that were answered with a problem.",
          call->api->problems},
+        {"http_connections", "gauge", "Open connections of clients.", http.connections},
+        {"http_connections_total", "counter", "Connections that were accepted.", http.accepted},
+        {"http_connections_refused_total", "counter", "Connections over the bound of their address.",
+         http.turned_away},
+        {"http_connections_evicted_total", "counter", "Idle connections that made room for others.",
+         http.evicted},
+        {"http_handshakes_failed_total", "counter", "TLS handshakes that came to nothing.",
+         http.handshakes_failed},
+        {"http_malformed_total", "counter", "Requests that were refused for their framing, size or slowness.",
+         http.refused},
         {"http_parked", "gauge", "HTTP requests that wait for the engine.",
          atomic_load_explicit(&call->api->parked, memory_order_relaxed)},
         {"http_waiting", "gauge", "HTTP requests that wait for a command to come to rest.",

@@ -7,6 +7,13 @@
 
 enum { PAGE = 50 };
 
+/* Rows of a page where nobody asks for a number. */
+static uint32_t page(const struct api_call *call)
+{
+    uint32_t most = call->api->options.limits.page;
+    return most < PAGE ? most : PAGE;
+}
+
 enum rc_status api_param_id(const struct api_call *call, struct rc_id *ret, struct rc_error *err)
 {
     if (!rc_id_parse(call->param[0], ret))
@@ -192,7 +199,8 @@ enum rc_status api_list(struct api_call *call, struct rc_error *err)
     struct rc_reader *reader;
     const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = read_filter(call, &filter, err);
-    if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
+    if (status == RC_OK)
+        status = api_query_number(call, "limit", 1, call->api->options.limits.page, page(call), &limit, err);
     if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_list(reader, &filter, call->arena, (uint32_t)limit, &rows, &n, &next, err);
@@ -220,7 +228,8 @@ enum rc_status api_history(struct api_call *call, struct rc_error *err)
     struct api_loaded loaded = {0};
     uint64_t after, limit;
     enum rc_status status = api_query_number(call, "after", 0, UINT32_MAX, 0, &after, err);
-    if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
+    if (status == RC_OK)
+        status = api_query_number(call, "limit", 1, call->api->options.limits.page, page(call), &limit, err);
     if (status == RC_OK) status = load_by_id(call, &loaded, err);
     if (status != RC_OK) return status;
     api_begin(call, 200);

@@ -27,7 +27,10 @@ enum {
     RC_MAX_NAMESPACES = 1000,     /* namespaces of one store */
     RC_MAX_RATE = 1000000,        /* new commands per second that a quota can name */
     RC_MAX_TOKENS = 10000,        /* tokens of one store, dead ones included */
-    RC_MAX_CONNECTIONS = 4096,    /* open client connections */
+    RC_MAX_HEADERS = 16 << 10,    /* bytes of a request's line and headers */
+    RC_MAX_HEADER_LINES = 64,     /* header lines of a request */
+    RC_MAX_TARGET = 8 << 10,      /* bytes of a request target */
+    RC_MAX_CONNECTIONS = 16384,   /* open client connections */
     /* bulks */
     RC_MAX_BULK = 1000,        /* items of one bulk */
     RC_MAX_FILTER = 512,       /* bytes of one member of a bulk's filter */

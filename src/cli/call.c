@@ -48,9 +48,13 @@ int cli_exit_of(enum rc_status status)
     case 409:
     case 412:
     case 413:
-    case 422: return CLI_REFUSED;
+    case 414:
+    case 417:
+    case 422:
+    case 431: return CLI_REFUSED;
     case 404:
     case 410: return CLI_NOT_FOUND;
+    case 408:
     case 429:
     case 502:
     case 503:
@@ -148,7 +152,8 @@ enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *metho
 {
     *ret = (struct cli_reply){.answer.body = cel_null()};
     if (!cli->client) {
-        const struct rc_client_options options = {.server = cli->server, .timeout_ms = cli->timeout_ms};
+        const struct rc_client_options options = {
+            .server = cli->server, .ca = cli->ca, .timeout_ms = cli->timeout_ms};
         ret->status = rc_client_open(&options, &cli->client, err);
         if (ret->status != RC_OK) return ret->status;
     }

@@ -8,6 +8,8 @@
 
 const struct cli_option cli_globals[] = {
     {"server", 0, "URL", "address of the server (else $RECOURSE_SERVER, else http://127.0.0.1:7070)"},
+    {"ca", 0, "FILE",
+     "who may vouch for an https server: PEM (else $RECOURSE_CA, else those that the system trusts)"},
     {"actor", 0, "NAME", "who is acting, for the record (else $RECOURSE_ACTOR, else your login name)"},
     {"json", 0, NULL, "answers as JSON"},
     {"quiet", 'q', NULL, "only what a script needs"},
@@ -18,6 +20,7 @@ const struct cli_option cli_globals[] = {
 
 const struct cli_variable cli_variables[] = {
     {"RECOURSE_SERVER", "address of the server, where `--server` is not given"},
+    {"RECOURSE_CA", "who may vouch for an https server, where `--ca` is not given"},
     {"RECOURSE_ACTOR", "who is acting, where `--actor` is not given"},
     {"RECOURSE_CONFIG", "the file of settings of the server, where `--config` is not given"},
     {"NO_COLOR",

@@ -73,6 +73,7 @@ int cli_main(int argc, char **argv, const struct cli_host *host)
                       .server =
                           first_of(cli_value(&args, "server"), "RECOURSE_SERVER", "http://127.0.0.1:7070"),
                       .actor = first_of(cli_value(&args, "actor"), "RECOURSE_ACTOR", NULL),
+                      .ca = first_of(cli_value(&args, "ca"), "RECOURSE_CA", NULL),
                       .json = cli_has(&args, "json"),
                       .quiet = cli_has(&args, "quiet"),
                       .yes = cli_has(&args, "yes"),

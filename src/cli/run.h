@@ -10,7 +10,7 @@ enum { CLI_ARENA = 512 << 20, CLI_MAX_PATH = 4096 };
 struct cli {
     const struct cli_host *host;
     const struct cli_args *args;
-    const char *server;
+    const char *server, *ca;
     const char *actor; /* as it was given; cli_actor() knows more */
     bool json, quiet, yes;
     unsigned timeout_ms; /* of a call; 0: the client's default. Before the first call */

@@ -14,7 +14,7 @@ enum { TIMEOUT_MS = 90000, CONNECT_MS = 5000, MAX_BODY = 64 << 20, MAX_URL = 16 
 
 struct rc_client {
     CURL *curl;
-    char *server;
+    char *server, *ca;
     unsigned timeout_ms;
 };
 
@@ -36,9 +36,10 @@ enum rc_status rc_client_open(const struct rc_client_options *options, struct rc
     if (!client) return rc_fail(err, RC_NOMEM, "out of memory");
     while (server.n && server.p[server.n - 1] == '/') server.n--;
     client->server = strndup(server.p, server.n);
+    client->ca = options->ca ? strdup(options->ca) : NULL;
     client->curl = curl_easy_init();
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
-    if (!client->server || !client->curl) {
+    if (!client->server || !client->curl || (options->ca && !client->ca)) {
         rc_client_close(client);
         return rc_fail(err, RC_NOMEM, "out of memory");
     }
@@ -51,6 +52,7 @@ void rc_client_close(struct rc_client *client)
     if (!client) return;
     if (client->curl) curl_easy_cleanup(client->curl);
     free(client->server);
+    free(client->ca);
     free(client);
 }
 
@@ -113,6 +115,8 @@ static void set_options(const struct rc_client *client, const struct rc_client_c
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (client->ca) curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)client->timeout_ms);

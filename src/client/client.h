@@ -7,7 +7,8 @@
 struct rc_client;
 
 struct rc_client_options {
-    const char *server;  /* "http://127.0.0.1:7070" */
+    const char *server; /* "http://127.0.0.1:7070" */
+    const char *ca; /* PEM file of who may vouch for an https server; NULL: those that the system trusts */
     unsigned timeout_ms; /* for a whole call; 0: 90 s, longer than the longest wait of the API */
 };
 

@@ -139,21 +139,51 @@ static void *run_api(void *context)
     return NULL;
 }
 
+static uint32_t ms_of(rc_us span)
+{
+    return (uint32_t)(span / RC_MS(1));
+}
+
+static enum rc_status open_tls(struct server *server, struct rc_error *err)
+{
+    const char *certificate = server->settings.tls_cert, *key = server->settings.tls_key;
+    if (!certificate && !key) return RC_OK;
+    if (!certificate || !key)
+        return rc_fail(err, RC_INVALID, "tls_cert and tls_key belong together: only one of them is there");
+    return rc_tls_open(certificate, key, &server->tls, err);
+}
+
 static enum rc_status open_api(struct server *server, struct rc_error *err)
 {
     const struct settings *settings = &server->settings;
     struct rc_api *api = NULL;
+    const struct rc_api_limits limits = {.connections = connections_within(settings->max_connections, 2),
+                                         .connections_per_address = settings->max_connections_per_address,
+                                         .body = (uint32_t)settings->max_body,
+                                         .headers = (uint32_t)settings->max_headers,
+                                         .header_lines = settings->max_header_lines,
+                                         .target = (uint32_t)settings->max_target,
+                                         .json_depth = settings->max_json_depth,
+                                         .page = settings->max_page,
+                                         .rate = settings->max_rate,
+                                         .header_ms = ms_of(settings->header_time),
+                                         .body_ms = ms_of(settings->body_time),
+                                         .answer_ms = ms_of(settings->answer_time),
+                                         .idle_ms = ms_of(settings->idle_time)};
+    enum rc_status status = open_tls(server, err);
+    if (status != RC_OK) return status;
     const struct rc_api_options api_options = {.address = server->listen.host,
                                                .port = server->listen.port,
                                                .anywhere = *settings->unsafe_listen.host != 0,
                                                .hosts = settings->allow_host.text,
                                                .nhosts = settings->allow_host.n,
-                                               .max_connections = connections_within(RC_MAX_CONNECTIONS, 2),
+                                               .tls = server->tls,
+                                               .limits = limits,
                                                .engine = server->engine,
                                                .shelf = shelf_door(&server->shelf),
                                                .version = RC_VERSION,
                                                .slow = settings->log_slow};
-    enum rc_status status = rc_api_open(&api_options, &api, err);
+    status = rc_api_open(&api_options, &api, err);
     if (status != RC_OK) return status;
     atomic_store(&server->api, api);
     int error = pthread_create(&server->api_thread, NULL, run_api, server);
@@ -235,6 +265,7 @@ static void close_all(struct server *server, bool looping)
     if (server->engine) rc_engine_free(server->engine);
     page_close(server->suspects);
     rc_api_close(atomic_load(&server->api));
+    rc_tls_close(server->tls);
     rc_secrets_close(server->secrets);
     rc_arena_free(server->definitions);
     if (server->wake_fd >= 0) close(server->wake_fd);
@@ -298,9 +329,21 @@ static void reload_settings(struct server *server)
     free(fresh);
 }
 
+/* Connections that are open keep what they were shown. */
+static void reload_tls(const struct server *server)
+{
+    struct rc_error err = {0};
+    if (!server->tls) return;
+    if (rc_tls_reload(server->tls, &err) == RC_OK)
+        rc_log(RC_LOG_INFO, "tls", "certificate and key were read again");
+    else
+        rc_log(RC_LOG_ERROR, "tls", "%s; the certificate that was in force stays", err.text);
+}
+
 static void reload(struct server *server)
 {
     reload_settings(server);
+    reload_tls(server);
     if (server->settings.defs && definitions_apply(server) != RC_OK)
         rc_log(RC_LOG_ERROR, "definitions", "not applied; those that were in force stay");
 }
@@ -325,8 +368,9 @@ static void log_started(const struct server *server)
 {
     const char *host = server->listen.host;
     bool v6 = strchr(host, ':') != NULL;
-    rc_log(RC_LOG_INFO, "started", "recourse %s on http://%s%s%s:%u, store %s", RC_VERSION, v6 ? "[" : "",
-           host, v6 ? "]" : "", rc_api_port(atomic_load(&server->api)), server->settings.store);
+    rc_log(RC_LOG_INFO, "started", "recourse %s on http%s://%s%s%s:%u, store %s", RC_VERSION,
+           server->tls ? "s" : "", v6 ? "[" : "", host, v6 ? "]" : "", rc_api_port(atomic_load(&server->api)),
+           server->settings.store);
     if (*server->settings.unsafe_listen.host)
         rc_log(RC_LOG_WARN, "started", "nobody is authenticated: whoever reaches %s may do everything", host);
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "secure/secrets.h"
+#include "secure/tls.h"
 #include "server/settings.h"
 #include "store/store.h"
 
@@ -30,6 +31,7 @@ struct server {
     struct setting_address listen;          /* the one of the two settings that counts */
     struct shelf shelf;
     struct rc_secrets *secrets;
+    struct rc_tls *tls; /* NULL: plain */
     struct rc_exec *http;
     struct rc_arena *definitions; /* the set that the engine began with */
     struct rc_suspects *suspects;

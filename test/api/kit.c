@@ -53,10 +53,26 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
         watch(kit, exchange, rc_sv_is(request->query, "long") ? 60000 : 200);
         return;
     }
-    char text[512];
+    if (rc_sv_is(request->path, "/odd")) { /* not as this server would say it */
+        http_answer(exchange, 501, NULL, 0, RC_SV("<html>"));
+        return;
+    }
+    if (rc_sv_is(request->path, "/large")) {
+        char *large = calloc(1, KIT_LARGE);
+        assert_non_null(large);
+        http_answer(exchange, 200, NULL, 0, (struct rc_sv){large, KIT_LARGE});
+        free(large);
+        return;
+    }
+    char text[KIT_TARGET + 512];
     int n = snprintf(text, sizeof text, "%s %.*s?%.*s host=%.*s body=%u", method_name[request->method],
                      RC_SV_ARG(request->path), RC_SV_ARG(request->query), RC_SV_ARG(request->host),
                      request->body.n);
+    if (rc_sv_is(request->path, "/connections")) {
+        struct http_stats stats;
+        http_stats(kit->server, &stats);
+        n = snprintf(text, sizeof text, "connections=%u.", stats.connections);
+    }
     struct http_field field = {"Content-Type", "text/plain"};
     if (rc_sv_is(request->path, "/last")) http_last(exchange);
     http_answer(exchange, 200, &field, 1, (struct rc_sv){text, (uint32_t)n});
@@ -84,23 +100,41 @@ static void *run(void *context)
     return NULL;
 }
 
-struct kit *kit_start(uint32_t max_connections)
+struct http_options kit_options(void)
+{
+    return (struct http_options){.address = "127.0.0.1",
+                                 .max_connections = 64,
+                                 .max_body = KIT_BODY,
+                                 .max_headers = KIT_HEADERS,
+                                 .max_lines = KIT_LINES,
+                                 .max_target = KIT_TARGET,
+                                 .header_ms = 60000,
+                                 .body_ms = 60000,
+                                 .answer_ms = 60000,
+                                 .answer_rate = 256,
+                                 .idle_ms = 60000,
+                                 .handler = on_request,
+                                 .woken = on_woken};
+}
+
+struct kit *kit_start_with(const struct http_options *with)
 {
     struct kit *kit = calloc(1, sizeof *kit);
+    struct http_options options = *with;
     struct rc_error err;
     assert_non_null(kit);
-    const struct http_options options = {.address = "127.0.0.1",
-                                         .max_connections = max_connections,
-                                         .max_body = KIT_BODY,
-                                         .max_headers = KIT_HEADERS,
-                                         .idle_seconds = 60,
-                                         .handler = on_request,
-                                         .woken = on_woken,
-                                         .context = kit};
+    options.context = kit;
     assert_int_equal(http_open(&options, &kit->server, &err), RC_OK);
     kit->port = http_port(kit->server);
     assert_int_equal(pthread_create(&kit->thread, NULL, run, kit), 0);
     return kit;
+}
+
+struct kit *kit_start(uint32_t max_connections)
+{
+    struct http_options options = kit_options();
+    options.max_connections = max_connections;
+    return kit_start_with(&options);
 }
 
 int kit_open(void **state)
@@ -121,10 +155,18 @@ int kit_close(void **state)
 
 int kit_connect(const struct kit *kit)
 {
+    return kit_connect_from(kit, "127.0.0.1");
+}
+
+int kit_connect_from(const struct kit *kit, const char *address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(kit->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
 }

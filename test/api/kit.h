@@ -10,10 +10,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { KIT_ANSWER = 64 << 10, KIT_BODY = 1000, KIT_HEADERS = 2000, KIT_PARKED = 16 };
+enum {
+    KIT_ANSWER = 64 << 10,
+    KIT_BODY = 1000,
+    KIT_HEADERS = 2000,
+    KIT_LINES = 20,
+    KIT_TARGET = 500,
+    KIT_PARKED = 16,
+    KIT_LARGE = 16 << 20
+};
 
 /* The handler answers "METHOD PATH?QUERY body=N"; /park parks, /watch
- * parks and is answered "over" when its watch says so, /drop parks and is dropped at the next wake. */
+ * parks and is answered "over" when its watch says so, /drop parks and is dropped at the next wake, /large answers KIT_LARGE bytes. */
 struct kit {
     struct http_server *server;
     pthread_t thread;
@@ -25,9 +33,13 @@ struct kit {
 
 int kit_open(void **state);  /* cmocka's setup */
 int kit_close(void **state); /* and teardown */
+/* What kit_open uses, for tests that change it before kit_start. */
+struct http_options kit_options(void);
 struct kit *kit_start(uint32_t max_connections);
+struct kit *kit_start_with(const struct http_options *);
 
 int kit_connect(const struct kit *);
+int kit_connect_from(const struct kit *, const char *address); /* one of loopback */
 void kit_write(int fd, const char *bytes, size_t n);
 /* Reads until the peer closes, or until `answers` answers with their bodies are there, or for `ms`. Terminated. */
 struct kit_answer {

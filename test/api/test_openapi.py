@@ -26,6 +26,9 @@ UNMADE = {  # codes that no test can make happen through the API, and why
     "storage-error": "made by test/store with a faulty disk; test/e2e/test_store.py has what can be made from outside",
     "storage-full": "test/e2e/test_store.py fills a disk",
     "busy": "test/e2e fills the engine's queue",
+    **{code: "made by test/e2e/test_limits.py and test_input.py, and byte by byte by test/api/test_framing.c"
+       for code in ("request-timeout", "target-too-long", "expectation-failed", "rate-limited", "headers-too-large", "not-implemented",
+                    "http-version-not-supported")},
 }
 
 

@@ -81,7 +81,9 @@ static int open_server(void **state)
                                          .max_connections = 16,
                                          .max_body = KIT_BODY,
                                          .max_headers = KIT_HEADERS,
-                                         .idle_seconds = 1,
+                                         .max_lines = 20,
+                                         .max_target = 1500,
+                                         .idle_ms = 1000,
                                          .handler = on_request,
                                          .woken = on_woken,
                                          .context = server};

@@ -148,12 +148,15 @@ class Api:
     def __init__(self, port, timeout=PATIENCE):
         self.port, self.timeout = port, timeout
 
+    def connection(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+
     def ask(self, method, path, body=None, headers=None):
         headers = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        connection = self.connection()
         try:
             try:
                 connection.request(method, path, body, headers)

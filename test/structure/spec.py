@@ -114,7 +114,7 @@ def check_statuses(tree):
         code, _, http, retryable, text = a
         if code != "RC_OK" and not 400 <= int(http) <= 599:
             yield f"{where}: {code} is answered with {http}"
-        if retryable == "1" and http not in ("429", "502", "503", "504", "507"):
+        if retryable == "1" and http not in ("408", "429", "502", "503", "504", "507"):
             yield f"{where}: {code} may be repeated but is answered with {http}"
         if not text:
             yield f"{where}: {code} has no text"
