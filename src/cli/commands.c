@@ -30,9 +30,19 @@ const struct cli_variable cli_variables[] = {
 };
 
 /* of what reads the settings: serve, config, doctor */
+#define CONFIG_OPTION                                                                                        \
+    {                                                                                                        \
+        "config", 0, "FILE", "the file of settings (else $RECOURSE_CONFIG, else none)", NULL                 \
+    }
 static const struct cli_option setting_options[] = {
-    {"config", 0, "FILE", "the file of settings (else $RECOURSE_CONFIG, else none)"},
+    CONFIG_OPTION,
 #define RC_SETTING(name, flag, kind, low, high, otherwise, when, arg, text) {flag, 0, arg, text, otherwise},
+#include "settings.def"
+    END,
+};
+static const struct cli_option doctor_options[] = {
+    CONFIG_OPTION,
+    {"deep", 0, NULL, "read a store of more than 1 GiB through, too"},
 #include "settings.def"
 #undef RC_SETTING
     END,
@@ -202,6 +212,16 @@ const struct cli_command cli_commands[] = {
      "engine does "
      "not act on it.",
      act_options, 2, 2, cli_run_action},
+    {"doctor", "", "look for what is wrong with machine, store, definitions and dependencies",
+     "Works without a server, and beside one: settings, room and speed of the disk, limits, the store and "
+     "its schema, the "
+     "clock, who may read what, the definitions, whether each dependency can be reached (name, connection "
+     "and "
+     "certificate; no request is sent), and whether the server is ready. Each line is fine, a warning or an "
+     "error, with what "
+     "to do. Exit code 1 where there is an error. Run it as the user of the server, with its options: "
+     "`sudo -u recourse recourse doctor --config /etc/recourse/recourse.yaml`.",
+     doctor_options, 0, 0, cli_run_program},
     {"eval", "EXPR", "evaluate one expression of a definition",
      "Works without a server. EXPR is a bare expression, as after `happened:`; of a text, only what stands "
      "between ${ and }. The value is printed as JSON. Put -- before an expression that begins with a minus.\n"

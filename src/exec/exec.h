@@ -73,3 +73,14 @@ struct rc_http_options {
 };
 RC_MUST
 enum rc_status rc_http_open(const struct rc_http_options *, struct rc_exec **ret, struct rc_error *);
+
+struct rc_http_probe {
+    char address[64]; /* numeric, that was connected to */
+    rc_us took;       /* for name, connection and TLS */
+};
+/* Connects to a dependency, with its rules about addresses, and hangs up: no request leaves. `ca_file` NULL: the system's.
+ * RC_UNREACHABLE (no such name, no connection, no good certificate; within 5 s), RC_FORBIDDEN (its address is private, and
+ * that is not allowed), RC_NOMEM, RC_LIMIT. Blocks; any thread. */
+RC_MUST
+enum rc_status rc_http_probe(const struct flow_dependency *, const char *ca_file, struct rc_http_probe *ret,
+                             struct rc_error *);

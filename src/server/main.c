@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "cli/cli.h"
 #include "server/admin.h"
+#include "server/doctor.h"
 #include "server/server.h"
 #include "tool/tool.h"
 
@@ -22,6 +23,9 @@ int main(int argc, char **argv)
     static const struct cli_program programs[] = {{"serve", serve},       {"config", config_run},
                                                   {"eval", tool_eval},    {"audit", audit_verify},
                                                   {"backup", backup_run}, {NULL, NULL}};
+    static const struct cli_program programs[] = {{"serve", serve},        {"config", config_run},
+                                                  {"doctor", doctor_run},  {"eval", tool_eval},
+                                                  {"audit", audit_verify}, {NULL, NULL}};
     const struct cli_host host = {.version = RC_VERSION, .programs = programs};
     return cli_main(argc, argv, &host);
 }

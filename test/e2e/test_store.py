@@ -253,5 +253,13 @@ def full_and_killed(world):
     true(all(r["state"] in RESTING for r in api.list()), "all rest")
 
 
+@case("the files of a store are nobody else's to read")
+def private(world):
+    server, _ = world.example()
+    server.api.submit(PR, pull(1)).must(201)
+    open_ = [p.name for p in world.dir.glob("recourse.db*") if p.stat().st_mode & 0o077 and not p.name.endswith(".log")]
+    equal(open_, [], "files that others may read")
+
+
 if __name__ == "__main__":
     main()
