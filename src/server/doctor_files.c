@@ -23,9 +23,11 @@ static void check_whole(struct doctor *d, uint64_t size)
                    mib);
         return;
     }
-    enum rc_status status = rc_sqlite_check(d->store, &err);
+    struct rc_holdings holdings;
+    enum rc_status status = rc_sqlite_check(d->store, &holdings, &err);
     if (status == RC_OK)
-        doctor_say(d, DOCTOR_OK, NULL, "%s is whole (%llu MiB), and of this version's schema", d->store, mib);
+        doctor_say(d, DOCTOR_OK, NULL, "%s is whole (%llu MiB, %llu commands), and of this version's schema",
+                   d->store, mib, (unsigned long long)holdings.commands);
     else
         doctor_say(d, DOCTOR_ERROR,
                    "stop the server, keep a copy of all files of the store, and restore the last backup into "

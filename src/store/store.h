@@ -290,10 +290,6 @@ RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct r
  * older version: a server must open it first). Closed by rc_reader_close. */
 RC_MUST enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, struct rc_error *);
 
-/* Reads a store's file through, as rc_sqlite_look opens it: RC_OK, RC_DAMAGED (what and where), or a status of that. Takes
- * as long as reading all of it. */
-RC_MUST enum rc_status rc_sqlite_check(const char *path, struct rc_error *);
-
 /* The memory store keeps "the disk" apart from the handle: what was not committed is gone with the handle,
  * what was being committed may be either. Single process. */
 struct rc_memory_disk;

@@ -359,16 +359,6 @@ enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, struct r
     return status;
 }
 
-enum rc_status rc_sqlite_check(const char *path, struct rc_error *err)
-{
-    struct rc_reader *reader = NULL;
-    enum rc_status status = rc_sqlite_look(path, &reader, err);
-    if (status != RC_OK) return status;
-    status = quick_check(&((struct sq_reader *)(void *)reader)->conn, err);
-    rc_reader_close(reader);
-    return status;
-}
-
 const struct rc_driver sq_driver = {
     .commit = sq_commit,
     .room = sq_room,
