@@ -133,8 +133,11 @@ void api_send_problem(struct api_call *call, enum rc_status status, const struct
     call->api->problems++;
     api_begin(call, rc_status_http(status));
     call->content_type = "application/problem+json";
+    if (call->retry_after && !has_field(call, "Retry-After"))
+        api_add_field(call, "Retry-After", "%u", call->retry_after);
     if (rc_status_retryable(status) && !has_field(call, "Retry-After"))
         api_add_field(call, "Retry-After", "1");
+    if (status == RC_UNAUTHENTICATED) api_add_field(call, "WWW-Authenticate", "Bearer realm=\"recourse\"");
     api_put_problem(call, &call->json, NULL, status, err, API_ERRORS, &call->request.command);
     if (call->out.status != RC_OK) call->out.n = 0;
     send(call);

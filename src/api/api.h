@@ -32,10 +32,13 @@ struct rc_api_limits {
 };
 
 struct rc_tls;
+enum rc_auth { RC_AUTH_NONE, RC_AUTH_TOKENS };
+
 struct rc_api_options {
     const char *address;      /* numeric; must be of loopback unless `anywhere` */
     uint16_t port;            /* 0: any */
-    bool anywhere;            /* nobody is authenticated yet: whoever reaches the address may do everything */
+    bool anywhere;            /* whoever reaches the address: nothing is encrypted */
+    enum rc_auth auth;        /* none: everybody is the subject "local" and may do everything */
     const char *const *hosts; /* names that a Host header may have beside localhost and numeric addresses */
     uint32_t nhosts;
     struct rc_tls *tls; /* the caller's; NULL: plain */

@@ -20,6 +20,7 @@ enum {
     API_LINE_ERRORS = 8, /* of one line of a batch: all lines' together must fit in API_MAX_INPUT */
     API_FIELD_TEXT = 128,
     API_REQUEST_ID = 64,         /* bytes of a request's id */
+    API_USES = 256,              /* tokens whose use is noted at a time */
     API_WAIT_LISTS = 1024,       /* of calls that wait; a power of two */
     API_MAX_EVENT = 16 << 10,    /* bytes of one event */
     API_MAX_ANSWER = 64 << 20,   /* bytes of one answer's body */
@@ -32,13 +33,13 @@ struct api_call;
 typedef enum rc_status api_handler(struct api_call *, struct rc_error *);
 
 /* Members of a body: name, type, bound and where they go in the decoded struct. */
-enum api_type { API_TEXT, API_BOOL, API_ANY, API_OBJECT, API_LIST, API_NUMBER };
+enum api_type { API_TEXT, API_BOOL, API_ANY, API_OBJECT, API_LIST, API_NUMBER, API_COUNT };
 struct api_field {
     const char *name;
     enum api_type type;
     uint32_t max; /* bytes of a text, items of a list, the highest number */
     bool required;
-    size_t offset;  /* of a struct rc_sv, bool or struct cel_value */
+    size_t offset;  /* of a struct rc_sv, bool, uint32_t (number), uint64_t (count) or struct cel_value */
     uint32_t least; /* the lowest number */
 };
 struct api_shape {
@@ -71,8 +72,10 @@ struct api_call {
     struct rc_arena *arena; /* of this call: the scratch arena, or one that the engine may keep */
     struct rc_sv param[API_PARAMS], query[API_QUERY]; /* decoded; query: p is NULL where absent */
     struct rc_subject who;                            /* its texts live as long as the call */
-    const void *body;                                 /* decoded as route->body says */
-    void *state; /* what a handler leaves for its finish; in an arena that is still there then */
+    uint64_t token;                                   /* with which it was asked; 0: none */
+    char who_name[RC_MAX_ACTOR], who_bound[RC_MAX_NAME], who_ns[RC_MAX_NAME]; /* texts of `who` */
+    const void *body; /* decoded as route->body says */
+    void *state;      /* what a handler leaves for its finish; in an arena that is still there then */
     bool parked;
     bool taken;    /* the exchange is a stream's: there is nothing to answer */
     uint32_t left; /* replies that are missing; the engine's thread only */
@@ -97,6 +100,17 @@ struct api_call {
     struct http_field field[API_FIELDS];
     char field_text[API_FIELDS][API_FIELD_TEXT];
     uint32_t nfields;
+    uint32_t retry_after; /* seconds, of a problem; 0: as its code says */
+};
+
+/* Uses of tokens on their way to the store (auth.c). */
+struct api_uses {
+    struct rc_receiver receiver; /* first */
+    struct rc_request request;
+    struct rc_token_use waiting[API_USES], leaving[API_USES];
+    uint32_t n;
+    struct rc_map last; /* when one was noted, by token */
+    _Atomic bool posted;
 };
 
 struct rc_api {
@@ -118,6 +132,7 @@ struct rc_api {
     _Atomic bool stirred;                         /* something was committed that streams have not seen */
     uint64_t requests, problems, stalled;         /* counters for /metrics */
     struct api_rate rate;
+    struct api_uses uses;
     struct rc_error errors[API_ERRORS]; /* of the call in work */
     uint32_t nerrors;
 };
@@ -167,6 +182,10 @@ enum rc_status api_read_query(struct api_call *, struct rc_error *);
 /* An arena for what is read from a body of n bytes; NULL: out of memory. */
 RC_MUST
 struct rc_arena *api_input_arena(uint32_t n);
+/* Gives a call without a body an arena of its own: what is posted must live until the reply, and the scratch arena is the
+ * next call's. */
+RC_MUST
+enum rc_status api_own_arena(struct api_call *, struct rc_error *);
 RC_MUST
 enum rc_status api_read_body(struct api_call *, struct rc_error *);
 /* A value as the shape says; errors go to api->errors with pointers below `prefix`. */
@@ -187,13 +206,18 @@ void api_complain(struct api_call *, const char *pointer, const char *format, ..
 RC_MUST
 enum rc_status api_complaints(struct api_call *, struct rc_error *);
 
-/* ---- who may (guard.c) */
+/* ---- who may (guard.c, auth.c) */
 
 RC_MUST
 bool api_is_loopback(const char *address);
 /* Host and Origin name this server, so that no page of another site can talk to it (DNS rebinding). */
 RC_MUST
 enum rc_status api_check_origin(const struct api_call *, struct rc_error *);
+/* Whether the token with which something was asked (0: none was needed) still works: for what has been waiting, or goes on. */
+RC_MUST
+enum rc_status api_token_works(const struct rc_api *, uint64_t token, struct rc_error *);
+void api_uses_open(struct api_uses *);
+void api_uses_close(struct api_uses *); /* after the engine */
 /* Finds out who asks, and whether the route is for them. Sets call->who. */
 RC_MUST
 enum rc_status api_authorize(struct api_call *, struct rc_error *);
@@ -274,6 +298,12 @@ enum rc_status api_filter_of(struct api_call *, struct cel_value object, struct 
                              struct rc_error *);
 
 /* ---- handlers */
+api_handler api_whoami, api_tokens, api_token, api_token_new, api_token_made, api_token_revoke,
+    api_token_revoked;
+api_handler api_namespaces, api_namespace, api_namespace_new, api_namespace_made, api_namespace_set,
+    api_namespace_was_set;
+api_handler api_namespace_remove, api_namespace_removed;
+extern const struct api_shape api_token_shape, api_namespace_shape, api_quotas_shape;
 api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_actions, api_events;

@@ -27,6 +27,8 @@ static struct api_call *take_call(struct rc_api *api)
     call->arena = api->scratch;
     call->body = NULL;
     call->parked = call->taken = false;
+    call->token = 0;
+    call->retry_after = 0;
     memset(&call->wait, 0, sizeof call->wait);
     call->nfields = 0;
     call->type[0] = call->key[0] = 0;
@@ -91,7 +93,7 @@ static enum rc_status check_rate(struct api_call *call, struct rc_error *err)
     uint64_t key = call->http.peer;
     rc_us wait;
     if (!api->options.limits.rate) return RC_OK;
-    if (!rc_sv_is(call->who.name, API_LOCAL)) key = api_rate_key(call->who.name);
+    if (call->token) key = api_rate_key(call->who.name);
     if (api_rate_take(&api->rate, key, api->options.limits.rate, rc_clock_monotonic(), &wait)) return RC_OK;
     api_add_field(call, "Retry-After", "%u", (unsigned)((wait + RC_SECONDS(1) - 1) / RC_SECONDS(1)));
     return rc_fail(err, RC_RATE, "more than %u requests a second", api->options.limits.rate);
@@ -216,6 +218,7 @@ static enum rc_status finish(struct api_call *call, struct rc_error *err)
     atomic_fetch_sub_explicit(&call->api->parked, 1, memory_order_relaxed);
     call->arena = call->request.arena; /* NULL where the engine kept it */
     if (call->request.status == RC_OK) return call->route->finish(call, err);
+    call->retry_after = call->request.retry_after;
     *err = call->request.error;
     return call->request.status;
 }
@@ -268,6 +271,7 @@ static void free_calls(struct api_call *call)
 static void destroy(struct rc_api *api)
 {
     pthread_mutex_destroy(&api->wait_lock);
+    api_uses_close(&api->uses);
     rc_arena_free(api->scratch);
     free(api);
 }
@@ -290,15 +294,19 @@ static void set_limits(struct rc_api_limits *limits)
 
 enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api **ret, struct rc_error *err)
 {
-    if (!options->anywhere && !api_is_loopback(options->address))
-        return rc_fail(
-            err, RC_FORBIDDEN,
-            "%s is not an address of loopback, and this version knows neither TLS nor tokens: whoever "
-            "reaches it could do everything (--unsafe-listen allows it)",
-            options->address);
+    bool safe = options->tls && options->auth == RC_AUTH_TOKENS;
+    if (!options->anywhere && !safe && !api_is_loopback(options->address))
+        return rc_fail(err, RC_FORBIDDEN,
+                       "%s is not an address of loopback, and it takes TLS and tokens to listen there: %s "
+                       "(--unsafe-listen allows it)",
+                       options->address,
+                       options->auth == RC_AUTH_TOKENS
+                           ? "whoever is on the way could read tokens and payloads"
+                           : "whoever reaches it could do everything");
     struct rc_api *api = calloc(1, sizeof *api);
     if (!api) return rc_fail(err, RC_NOMEM, "out of memory");
     pthread_mutex_init(&api->wait_lock, NULL);
+    api_uses_open(&api->uses);
     api->options = *options;
     if (rc_random(&api->ids, sizeof api->ids) != RC_OK)
         api->ids = rc_clock_wall(); /* they need not be secret */

@@ -28,9 +28,10 @@ struct api_stream {
     struct api_stream *next;
     struct rc_api *api;
     struct http_stream *http;
-    uint64_t at; /* everything up to this change was looked at */
-    bool behind; /* there may be changes behind `at` */
-    bool broken; /* out of memory: it cannot go on */
+    uint64_t token; /* with which it was asked for; 0: none */
+    uint64_t at;    /* everything up to this change was looked at */
+    bool behind;    /* there may be changes behind `at` */
+    bool broken;    /* out of memory: it cannot go on */
     uint64_t sent;
     rc_us put_at, sent_at; /* when something was last put, and when something last left */
     /* what the client wants to see */
@@ -214,9 +215,19 @@ void api_stir_streams(struct rc_api *api)
     http_wake(api->http);
 }
 
+/* Whose token was revoked, or has expired, gets nothing more. */
+static void end_unknown(struct rc_api *api)
+{
+    for (struct api_stream *stream = api->streams, *next; stream; stream = next) {
+        next = stream->next;
+        if (api_token_works(api, stream->token, NULL) != RC_OK) end_stream(stream, "revoked");
+    }
+}
+
 void api_pump_streams(struct rc_api *api)
 {
     if (!atomic_exchange(&api->stirred, false)) return;
+    end_unknown(api);
     for (struct api_stream *stream = api->streams; stream; stream = stream->next) stream->behind = true;
     pump(api);
 }
@@ -233,6 +244,8 @@ static void look(void *context)
     }
     if (http_stream_gone(stream->http) || stream->broken) {
         end_stream(stream, NULL);
+    } else if (api_token_works(stream->api, stream->token, NULL) != RC_OK) {
+        end_stream(stream, "revoked");
     } else if (now - stream->sent_at > STALL_US) {
         stream->api->stalled++;
         end_stream(stream, "slow");
@@ -306,6 +319,7 @@ static enum rc_status begin(struct api_call *call, struct api_stream *stream)
         return RC_OK;
     }
     stream->api = api;
+    stream->token = call->token;
     stream->next = api->streams;
     stream->sent_at = rc_clock_monotonic();
     api->streams = stream;

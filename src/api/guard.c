@@ -1,7 +1,6 @@
-/* Who may do what. Until there are tokens, whoever reaches the address is the subject "local" and may do
- * everything; that is why the address is of loopback, and why a browser that was led astray by another site is
- * kept out: Host must name this machine (DNS rebinding), Origin must not name another one, and bodies must be
- * JSON by their content type, which no foreign page can send without asking first. */
+/* Which requests are looked at at all: a browser that was led astray by another site is kept out. Host must name this
+ * machine (DNS rebinding), Origin must not name another one, and bodies must be JSON by their content type, which no
+ * foreign page can send without asking first. Who may do what is another question (auth.c). */
 #include "api/call.h"
 
 #include <arpa/inet.h>
@@ -61,25 +60,4 @@ enum rc_status api_check_origin(const struct api_call *call, struct rc_error *er
             return RC_OK;
     }
     return rc_fail(err, RC_FORBIDDEN, "requests from pages of another site are refused");
-}
-
-enum rc_status api_authorize(struct api_call *call, struct rc_error *err)
-{
-    call->who = (struct rc_subject){
-        .name = RC_SV(API_LOCAL), .role = RC_ROLE_ADMIN, .act_as = true, .ns = RC_SV("default")};
-    return api_may(call, NULL, err);
-}
-
-enum rc_status api_may(const struct api_call *call, const struct rc_object *object, struct rc_error *err)
-{
-    return rc_access(&call->who, call->route->permission, object, err);
-}
-
-enum rc_status api_actor(const struct api_call *call, struct rc_sv named, struct rc_sv *ret,
-                         struct rc_error *err)
-{
-    const struct rc_object object = {.actor = named};
-    enum rc_status status = api_may(call, &object, err);
-    if (status == RC_OK) *ret = named.n ? named : call->who.name;
-    return status;
 }

@@ -160,6 +160,7 @@ static const char *type_text(enum api_type type)
     case API_OBJECT: return "an object";
     case API_LIST: return "an array";
     case API_NUMBER: return "a whole number";
+    case API_COUNT: return "a whole number from 0 on";
     case API_ANY: break;
     }
     return "a value";
@@ -168,13 +169,11 @@ static const char *type_text(enum api_type type)
 static void decode_one(struct api_call *call, const struct api_field *field, const struct cel_value *value,
                        const char *pointer, void *ret)
 {
-    static const uint8_t kind[] = {[API_TEXT] = CEL_STRING,
-                                   [API_BOOL] = CEL_BOOL,
-                                   [API_OBJECT] = CEL_MAP,
-                                   [API_LIST] = CEL_LIST,
-                                   [API_NUMBER] = CEL_INT};
+    static const uint8_t kind[] = {[API_TEXT] = CEL_STRING, [API_BOOL] = CEL_BOOL,  [API_OBJECT] = CEL_MAP,
+                                   [API_LIST] = CEL_LIST,   [API_NUMBER] = CEL_INT, [API_COUNT] = CEL_INT};
     void *at = (char *)ret + field->offset;
-    if (field->type != API_ANY && value->kind != kind[field->type]) {
+    bool below = field->type == API_COUNT && value->kind == CEL_INT && value->v.i < 0;
+    if (below || (field->type != API_ANY && value->kind != kind[field->type])) {
         api_complain(call, pointer, "must be %s", type_text(field->type));
         return;
     }
@@ -192,6 +191,8 @@ static void decode_one(struct api_call *call, const struct api_field *field, con
         *(struct rc_sv *)at = cel_text(*value);
     else if (field->type == API_BOOL)
         *(bool *)at = value->v.b;
+    else if (field->type == API_COUNT)
+        *(uint64_t *)at = (uint64_t)value->v.i;
     else
         *(struct cel_value *)at = *value;
 }
@@ -254,6 +255,14 @@ static bool is_media(struct rc_sv type, const char *name)
 struct rc_arena *api_input_arena(uint32_t n)
 {
     return rc_arena_new(INPUT_FIRST + 2 * (size_t)n, API_MAX_INPUT);
+}
+
+enum rc_status api_own_arena(struct api_call *call, struct rc_error *err)
+{
+    struct rc_arena *arena = api_input_arena(0);
+    if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
+    call->arena = arena;
+    return RC_OK;
 }
 
 enum rc_status api_read_body(struct api_call *call, struct rc_error *err)

@@ -79,7 +79,7 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
                                        .payload = in->payload,
                                        .refs = in->refs};
     if (!submission.ns.p || !submission.subject.p || !submission.actor.p) return rc_fail_arena(err, arena);
-    *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena};
+    *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena, .bytes = nbytes};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,
                                api->errors, API_ERRORS, &api->nerrors);
     return status == RC_OK ? RC_OK : api_prepare_failed(call, status, err);

@@ -162,7 +162,8 @@ static bool park(struct api_call *call, bool worth)
 static enum rc_status look(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
-    enum rc_status status = api_load(call, call->wait.id, &loaded, err);
+    enum rc_status status = api_token_works(call->api, call->token, err);
+    if (status == RC_OK) status = api_load(call, call->wait.id, &loaded, err);
     bool worth = status == RC_OK && !rc_state_rests(loaded.command.state);
     if (call->wait.entered && park(call, worth)) {
         rc_arena_reset(call->arena); /* the next call's */

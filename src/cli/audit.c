@@ -13,7 +13,9 @@ static struct rc_sv who(const struct cel_value *data)
 static struct rc_sv target(const struct cel_value *entry, const struct cel_value *data)
 {
     struct rc_sv command = cli_text(entry, "command");
-    return command.n ? command : cli_text(data, "name");
+    struct rc_sv token = cli_text(data, "token");
+    if (command.n || token.n) return command.n ? command : token;
+    return cli_text(data, "name");
 }
 
 static void put_entries(struct cli *cli, struct cel_value entries)

@@ -5,9 +5,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_BODY = 2 << 20, READ_FIRST = 16 << 10 };
+enum { MAX_TOKEN = 255, MAX_BODY = 2 << 20, READ_FIRST = 16 << 10 };
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
@@ -54,8 +55,8 @@ int cli_exit_of(enum rc_status status)
     case 431: return CLI_REFUSED;
     case 404:
     case 410: return CLI_NOT_FOUND;
-    case 408:
-    case 429:
+    case 408: return CLI_UNREACHABLE;
+    case 429: return rc_status_retryable(status) ? CLI_UNREACHABLE : CLI_REFUSED;
     case 502:
     case 503:
     case 507: return CLI_UNREACHABLE;
@@ -128,6 +129,12 @@ int cli_fail(struct cli *cli, const struct cli_reply *reply, const struct rc_err
             fputc('\n', stderr);
         }
     }
+    if (err->status == RC_UNAUTHENTICATED)
+        fputs("  --token-file FILE or $RECOURSE_TOKEN gives a token; an admin makes one with `recourse token "
+              "create`\n",
+              stderr);
+    if (err->status == RC_FORBIDDEN)
+        fputs("  `recourse whoami` says who you are and what you may do\n", stderr);
     if (err->status == RC_UNREACHABLE)
         fputs("  is it running? `recourse serve` starts it; --server or RECOURSE_SERVER says where it is\n",
               stderr);
@@ -147,14 +154,45 @@ int cli_usage(struct cli *cli, const char *format, ...)
 
 /* ---- calls --------------------------------------------------------------------------------------------- */
 
+/* The token from the file or the environment: never from the command line, which every process can see. */
+static enum rc_status read_token(struct cli *cli, char ret_token[MAX_TOKEN + 1], struct rc_error *err)
+{
+    const char *path = cli_value(cli->args, "token-file"), *given = getenv("RECOURSE_TOKEN");
+    struct rc_sv text = rc_sv_of(given);
+    struct stat file;
+    if (path && cli_read_file(cli->arena, path, &text) != CLI_OK)
+        return rc_fail(err, RC_INVALID, "the token cannot be read");
+    if (path && stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_mode & (S_IRGRP | S_IROTH))
+        fprintf(stderr, "recourse: %s can be read by others: chmod 600 %s\n", path, path);
+    while (text.n && (unsigned char)text.p[text.n - 1] <= ' ') text.n--;
+    if (text.n > MAX_TOKEN || (path && !text.n))
+        return rc_fail(err, RC_INVALID, "the token file holds no token");
+    if (text.n) memcpy(ret_token, text.p, text.n);
+    ret_token[text.n] = 0;
+    return RC_OK;
+}
+
+static enum rc_status open_client(struct cli *cli, struct rc_error *err)
+{
+    char token[MAX_TOKEN + 1] = "";
+    const char *ns = cli_value(cli->args, "namespace");
+    enum rc_status status = read_token(cli, token, err);
+    const struct rc_client_options options = {.server = cli->server,
+                                              .ca = cli->ca,
+                                              .timeout_ms = cli->timeout_ms,
+                                              .token = token,
+                                              .ns = ns ? ns : getenv("RECOURSE_NAMESPACE")};
+    if (status == RC_OK) status = rc_client_open(&options, &cli->client, err);
+    explicit_bzero(token, sizeof token);
+    return status;
+}
+
 enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *method, const char *path,
                        struct rc_sv body, const char *etag, struct rc_error *err)
 {
     *ret = (struct cli_reply){.answer.body = cel_null()};
     if (!cli->client) {
-        const struct rc_client_options options = {
-            .server = cli->server, .ca = cli->ca, .timeout_ms = cli->timeout_ms};
-        ret->status = rc_client_open(&options, &cli->client, err);
+        ret->status = open_client(cli, err);
         if (ret->status != RC_OK) return ret->status;
     }
     const struct rc_client_call call = {.method = method, .path = path, .body = body, .etag = etag};
@@ -183,6 +221,18 @@ int cli_post(struct cli *cli, struct cli_reply *ret, const char *path, const str
     enum rc_status status =
         body->status == RC_OK ? cli_ask(cli, ret, "POST", path, rc_buf_sv(body), etag, &err)
                               : rc_fail(&err, body->status, "the request is larger than %d bytes", MAX_BODY);
+    return status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
+}
+
+int cli_send(struct cli *cli, struct cli_reply *ret, const char *method, const char *path,
+             const struct rc_buf *body)
+{
+    struct rc_error err = {0};
+    struct rc_sv text = body ? rc_buf_sv(body) : (struct rc_sv){0};
+    *ret = (struct cli_reply){.answer.body = cel_null()};
+    enum rc_status status = body && body->status != RC_OK
+                                ? rc_fail(&err, body->status, "the request is larger than %d bytes", MAX_BODY)
+                                : cli_ask(cli, ret, method, path, text, NULL, &err);
     return status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
 }
 

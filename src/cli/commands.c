@@ -10,7 +10,15 @@ const struct cli_option cli_globals[] = {
     {"server", 0, "URL", "address of the server (else $RECOURSE_SERVER, else http://127.0.0.1:7070)"},
     {"ca", 0, "FILE",
      "who may vouch for an https server: PEM (else $RECOURSE_CA, else those that the system trusts)"},
-    {"actor", 0, "NAME", "who is acting, for the record (else $RECOURSE_ACTOR, else your login name)"},
+    {"actor", 0, "NAME",
+     "who is acting, for the record (else $RECOURSE_ACTOR, else whom the token is for, else your login "
+     "name)"},
+    {"token-file", 0, "FILE",
+     "file with the token (else $RECOURSE_TOKEN, else none); - is standard input. There is no option for the "
+     "token itself: "
+     "what stands on a command line is seen by everybody who runs ps"},
+    {"namespace", 0, "NAME",
+     "the namespace to work in (else $RECOURSE_NAMESPACE, else the token's own, else default)"},
     {"json", 0, NULL, "answers as JSON"},
     {"quiet", 'q', NULL, "only what a script needs"},
     {"yes", 'y', NULL, "do not ask"},
@@ -22,6 +30,8 @@ const struct cli_variable cli_variables[] = {
     {"RECOURSE_SERVER", "address of the server, where `--server` is not given"},
     {"RECOURSE_CA", "who may vouch for an https server, where `--ca` is not given"},
     {"RECOURSE_ACTOR", "who is acting, where `--actor` is not given"},
+    {"RECOURSE_TOKEN", "the token, where `--token-file` is not given"},
+    {"RECOURSE_NAMESPACE", "the namespace to work in, where `--namespace` is not given"},
     {"RECOURSE_CONFIG", "the file of settings of the server, where `--config` is not given"},
     {"NO_COLOR",
      "no colours where it is not empty; there are none either where standard output is no terminal"},
@@ -133,6 +143,24 @@ static const struct cli_option edit_options[] = {
     {"ref", 'r', "NAME=VALUE", "a label of the successor (may be repeated); without, those of the original"},
     {"reason", 'm', "TEXT", "why, for the record"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    END,
+};
+
+static const struct cli_option token_options[] = {
+    {"role", 0, "ROLE", "submitter, worker, viewer, operator or admin (create; required)"},
+    {"bind", 0, "NAMESPACE", "the only namespace that it works in (create; else all)"},
+    {"act-as", 0, NULL, "it may name another actor (create)"},
+    {"expires", 0, "TIME", "when it stops working, RFC 3339 (create; else never)"},
+    {"lifetime", 0, "SPAN", "the same as a span of time, 90d for example (create)"},
+    {"store", 0, "FILE", "write into the store itself, while no server has it: for the first token (create)"},
+    {"reason", 'm', "TEXT", "why, for the record (create)"},
+    END,
+};
+static const struct cli_option namespace_options[] = {
+    {"max-open", 0, "N", "commands that may be open at a time; 0: any number (create, set)"},
+    {"max-bytes", 0, "BYTES", "bytes of histories that may be stored; 0: any number (create, set)"},
+    {"max-rate", 0, "N", "new commands per second; 0: any number (create, set)"},
+    {"reason", 'm', "TEXT", "why, for the record (create, set)"},
     END,
 };
 
@@ -251,6 +279,23 @@ const struct cli_command cli_commands[] = {
      "Purging frees the room within the store's files. Only --compact overwrites it: it writes the whole "
      "store anew, and nothing else is written meanwhile.",
      purge_options, 0, 0, cli_run_purge},
+    {"whoami", "", "say who you are, and what you may do", NULL, NULL, 0, 0, cli_run_whoami},
+    {"token", "create|list|show|revoke [NAME|ID]", "make, list, show and revoke tokens",
+     "`create NAME --role ROLE` prints the token, once: the server keeps a hash of it. `> FILE` keeps "
+     "it (umask 077 before, so that nobody else can read it). A token looks like rct_ID_SECRET; ID is no "
+     "secret, and what `list`, "
+     "`show` and `revoke` "
+     "know it by. Revoking is in force at once.\n"
+     "The first one is made where no server runs: `recourse token create NAME --role admin --store FILE`.\n"
+     "Roles: submitter (a program that submits commands and looks at them), worker, viewer (looks), operator "
+     "(acts on commands), "
+     "admin (definitions, namespaces and tokens, too).",
+     token_options, 1, 2, cli_run_token},
+    {"namespace", "list|create|show|set|delete [NAME]", "make, limit and delete namespaces",
+     "Keys, tokens and quotas are per namespace. `set` sets all quotas: one that is not named is taken away. "
+     "`delete` works only "
+     "where no command is stored and no token is bound to it.",
+     namespace_options, 1, 2, cli_run_namespace},
     {"man", "[COMMAND]", "print the manual's page of the program or of one command",
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},

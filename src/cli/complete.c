@@ -130,7 +130,7 @@ static void put_bash(FILE *out)
         "    [[ $cur == = ]] && cur=\n"
         "    [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD-2]}\n"
         "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        "
-        "--server|--actor)\n"
+        "--server|--actor|--token-file|--namespace)\n"
         "            [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))\n            ((i++)) ;;\n        -*) ;;\n"
         "        *) command=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n    case $command:$prev in\n",
         out);

@@ -15,9 +15,10 @@ static const char *first_of(const char *given, const char *variable, const char 
     return value && *value ? value : otherwise;
 }
 
+/* With a token it is the token that says who it is, unless somebody is named. */
 const char *cli_actor(struct cli *cli)
 {
-    if (cli->actor) return cli->actor;
+    if (cli->actor || first_of(cli_value(cli->args, "token-file"), "RECOURSE_TOKEN", NULL)) return cli->actor;
     const struct passwd *entry = getpwuid(getuid());
     return cli->actor = entry ? entry->pw_name : NULL;
 }

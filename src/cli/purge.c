@@ -31,7 +31,7 @@ static int put_body(struct cli *cli, struct rc_buf *buf, bool run, struct rc_sv 
         if (more) states = (struct rc_sv){comma + 1, states.n - one.n - 1};
     }
     if (cli_has(args, "state") && rc_sv_of(cli_value(args, "state")).n) rc_json_end_array(&json);
-    if (cli->actor) rc_json_text(&json, "actor", cli->actor);
+    if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     if (after.n) rc_json_sv(&json, "after", after);
     rc_json_bool(&json, "run", run);
     rc_json_end_object(&json);

@@ -19,8 +19,9 @@ struct cli {
     struct screen screen;
 };
 
-/* Who is acting: as it was given, else the login name, else NULL. The user database is asked only where somebody acts. */
+/* Who is acting: as it was given; else whom the token is for (NULL), else the login name. */
 const char *cli_actor(struct cli *);
+
 RC_MUST
 int cli_parse(int argc, char **argv, struct cli_args *);
 const struct cli_command *cli_find(const char *name);
@@ -37,6 +38,10 @@ RC_MUST
 int cli_get(struct cli *, struct cli_reply *, const char *format, ...) RC_PRINTF(3, 4);
 RC_MUST
 int cli_post(struct cli *, struct cli_reply *, const char *path, const struct rc_buf *body, const char *etag);
+/* PUT and DELETE. */
+RC_MUST
+int cli_send(struct cli *, struct cli_reply *, const char *method, const char *path,
+             const struct rc_buf *body);
 /* Asks without saying anything on failure. */
 RC_MUST
 enum rc_status cli_ask(struct cli *, struct cli_reply *, const char *method, const char *path,
@@ -70,6 +75,9 @@ int cli_run_show(struct cli *, const struct cli_args *);
 int cli_run_explain(struct cli *, const struct cli_args *);
 int cli_run_history(struct cli *, const struct cli_args *);
 int cli_run_action(struct cli *, const struct cli_args *);
+int cli_run_whoami(struct cli *, const struct cli_args *);
+int cli_run_token(struct cli *, const struct cli_args *);
+int cli_run_namespace(struct cli *, const struct cli_args *);
 int cli_run_version(struct cli *, const struct cli_args *);
 int cli_run_help(struct cli *, const struct cli_args *);
 

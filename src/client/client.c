@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { TIMEOUT_MS = 90000, CONNECT_MS = 5000, MAX_BODY = 64 << 20, MAX_URL = 16 << 10 };
+enum { TIMEOUT_MS = 90000, CONNECT_MS = 5000, MAX_BODY = 64 << 20, MAX_URL = 16 << 10, MAX_HEADER = 4096 };
 
 struct rc_client {
     CURL *curl;
-    char *server, *ca;
+    char *server, *ca, *authorization, *ns; /* the last two as header lines, or NULL */
     unsigned timeout_ms;
 };
 
@@ -23,6 +23,22 @@ struct gathering {
     struct rc_buf body;
     struct rc_client_answer *answer;
 };
+
+/* A header line, or NULL where there is no value. */
+static enum rc_status make_line(const char *name, const char *value, char **ret, struct rc_error *err)
+{
+    size_t n = value ? strlen(value) : 0;
+    if (n == 0) return RC_OK;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)value[i] <= ' ' || (unsigned char)value[i] >= 0x7f || n > MAX_HEADER)
+            return rc_fail(err, RC_INVALID, "what is given for %s cannot stand in a header: is it complete?",
+                           name);
+    size_t size = strlen(name) + n + 1;
+    *ret = malloc(size);
+    if (!*ret) return rc_fail(err, RC_NOMEM, "out of memory");
+    snprintf(*ret, size, "%s%s", name, value);
+    return RC_OK;
+}
 
 enum rc_status rc_client_open(const struct rc_client_options *options, struct rc_client **ret,
                               struct rc_error *err)
@@ -43,14 +59,22 @@ enum rc_status rc_client_open(const struct rc_client_options *options, struct rc
         rc_client_close(client);
         return rc_fail(err, RC_NOMEM, "out of memory");
     }
-    *ret = client;
-    return RC_OK;
+    enum rc_status status = make_line("Authorization: Bearer ", options->token, &client->authorization, err);
+    if (status == RC_OK) status = make_line("Recourse-Namespace: ", options->ns, &client->ns, err);
+    if (status == RC_OK)
+        *ret = client;
+    else
+        rc_client_close(client);
+    return status;
 }
 
 void rc_client_close(struct rc_client *client)
 {
     if (!client) return;
     if (client->curl) curl_easy_cleanup(client->curl);
+    if (client->authorization) explicit_bzero(client->authorization, strlen(client->authorization));
+    free(client->authorization);
+    free(client->ns);
     free(client->server);
     free(client->ca);
     free(client);
@@ -94,7 +118,8 @@ static bool add_header(struct curl_slist **io_list, const char *line)
     return list != NULL;
 }
 
-static bool make_headers(const struct rc_client_call *call, struct curl_slist **ret)
+static bool make_headers(const struct rc_client *client, const struct rc_client_call *call,
+                         struct curl_slist **ret)
 {
     char line[RC_CLIENT_ETAG + 16];
     bool fine = add_header(ret, "Accept: application/json");
@@ -104,6 +129,8 @@ static bool make_headers(const struct rc_client_call *call, struct curl_slist **
         snprintf(line, sizeof line, "If-Match: %s", call->etag);
         fine = fine && add_header(ret, line);
     }
+    if (client->authorization) fine = fine && add_header(ret, client->authorization);
+    if (client->ns) fine = fine && add_header(ret, client->ns);
     return fine;
 }
 
@@ -189,7 +216,7 @@ enum rc_status rc_client_do(struct rc_client *client, const struct rc_client_cal
     struct gathering gather = {.body = rc_buf_in(arena, MAX_BODY), .answer = &answer};
     struct curl_slist *headers = NULL;
     long status = 0;
-    if (!make_headers(call, &headers)) {
+    if (!make_headers(client, call, &headers)) {
         curl_slist_free_all(headers);
         return rc_fail(err, RC_NOMEM, "out of memory");
     }

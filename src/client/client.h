@@ -9,10 +9,12 @@ struct rc_client;
 struct rc_client_options {
     const char *server; /* "http://127.0.0.1:7070" */
     const char *ca; /* PEM file of who may vouch for an https server; NULL: those that the system trusts */
+    const char *token;   /* goes out with every call; NULL or empty: none. Never logged, and wiped at close */
+    const char *ns;      /* the namespace to work in; NULL or empty: the token's own, or "default" */
     unsigned timeout_ms; /* for a whole call; 0: 90 s, longer than the longest wait of the API */
 };
 
-/* RC_INVALID (the address is not http:// or https://), RC_NOMEM. */
+/* RC_INVALID (the address is not http:// or https://; token or namespace hold what cannot stand in a header), RC_NOMEM. */
 RC_MUST
 enum rc_status rc_client_open(const struct rc_client_options *, struct rc_client **ret, struct rc_error *);
 void rc_client_close(struct rc_client *);
@@ -20,7 +22,7 @@ void rc_client_close(struct rc_client *);
 enum { RC_CLIENT_ETAG = 64 };
 
 struct rc_client_call {
-    const char *method; /* "GET", "POST" */
+    const char *method; /* "GET", "POST", "PUT", "DELETE" */
     const char *path;   /* with query, escaped */
     struct rc_sv body;  /* JSON; empty: none */
     const char *etag;   /* goes out as If-Match; NULL or empty: none */

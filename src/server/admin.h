@@ -15,3 +15,5 @@ int backup_run(const struct cli_args *);
 const char *admin_store(const struct cli_args *);
 /* Says what went wrong; returns the exit code. */
 int admin_fail(const struct cli_args *, const struct rc_error *);
+/* recourse token create --store */
+int token_create(const struct cli_args *);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -78,7 +79,7 @@ static enum rc_status open_exec(struct server *server, struct rc_error *err)
 {
     const char *secrets = server->settings.secrets;
     if (!secrets) secrets = getenv("CREDENTIALS_DIRECTORY"); /* systemd.exec(5) */
-    if (secrets) {
+    if (secrets && *secrets) {
         enum rc_status status = rc_secrets_open(secrets, &server->secrets, err);
         if (status != RC_OK) return status;
     }
@@ -176,6 +177,7 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
     const struct rc_api_options api_options = {.address = server->listen.host,
                                                .port = server->listen.port,
                                                .anywhere = *settings->unsafe_listen.host != 0,
+                                               .auth = (enum rc_auth)settings->auth,
                                                .hosts = settings->allow_host.text,
                                                .nhosts = settings->allow_host.n,
                                                .tls = server->tls,
@@ -274,8 +276,20 @@ static void close_all(struct server *server, bool looping)
 
 /* ---- run ----------------------------------------------------------------------------------------------- */
 
+/* Tokens and secrets pass through memory: none of it goes into a core file, and no other process of this user may read
+ * it. The leak checker of a sanitizer build reads it, so there it stays as it is. */
+static void keep_to_ourselves(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 static void set_up_process(sigset_t *ret_signals)
 {
+    keep_to_ourselves();
     /* glibc's habit of giving memory back at every chance costs half of the throughput */
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
     mallopt(M_MMAP_THRESHOLD, 4 << 20);
@@ -365,6 +379,25 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
     }
 }
 
+static bool has_admin(const struct server *server)
+{
+    const struct rc_known *known = rc_engine_known(server->engine);
+    for (uint32_t i = 0; i < known->ntokens; i++)
+        if (known->tokens[i].role == RC_ROLE_ADMIN && !rc_token_is_dead(&known->tokens[i], rc_clock_wall()))
+            return true;
+    return false;
+}
+
+/* Before the API's thread is started, so that this one may look. */
+static void warn_of_no_token(const struct server *server)
+{
+    if (server->settings.auth != RC_AUTH_TOKENS || has_admin(server)) return;
+    rc_log(RC_LOG_WARN, "started",
+           "no token of an admin works, so nobody can make others: stop the server and run "
+           "`recourse token create NAME --role admin --store %s`",
+           server->settings.store);
+}
+
 /* An IPv6 address stands in brackets. */
 static void log_started(const struct server *server)
 {
@@ -373,8 +406,11 @@ static void log_started(const struct server *server)
     rc_log(RC_LOG_INFO, "started", "recourse %s on http%s://%s%s%s:%u, store %s", RC_VERSION,
            server->tls ? "s" : "", v6 ? "[" : "", host, v6 ? "]" : "", rc_api_port(atomic_load(&server->api)),
            server->settings.store);
-    if (*server->settings.unsafe_listen.host)
-        rc_log(RC_LOG_WARN, "started", "nobody is authenticated: whoever reaches %s may do everything", host);
+    bool tokens = server->settings.auth == RC_AUTH_TOKENS;
+    if (*server->settings.unsafe_listen.host && !(tokens && server->tls))
+        rc_log(RC_LOG_WARN, "started", "%s: whoever reaches %s %s",
+               tokens ? "nothing is encrypted" : "nobody is asked who they are", server->listen.host,
+               tokens ? "can read what others send" : "may do everything");
 }
 
 static void log_stranger(const char *variable, struct rc_sv near)
@@ -405,6 +441,7 @@ int serve_run(const struct configuration *configured)
         status = definitions_apply(&server);
         if (status != RC_OK) rc_fail(&err, status, "the definitions in %s cannot be used", settings->defs);
     }
+    if (status == RC_OK) warn_of_no_token(&server);
     if (status == RC_OK) status = open_api(&server, &err);
     if (status == RC_OK) {
         log_started(&server);

@@ -27,6 +27,8 @@ EXAMPLES = {
     "cancel": [["{rejected}"]],
     "rollback": [["{completed}"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
+    "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],
+    "namespace": [["list"], ["create", "{another}"], ["show", "default"], ["set", "default", "--max-open", "1000"], ["delete", "{namespace}"]],
 }
 
 
@@ -54,6 +56,13 @@ class Place:
             return json.dumps(pull(self.number))
         if word in ("{rejected}", "{completed}"):  # a new one
             return self.new(word.strip("{}"), " [fault=422]" if word == "{rejected}" else "")
+        if word == "{token}":
+            return self.server.api.post("/v1/tokens", {"subject": "x", "role": "viewer"}).must(201).json["token"]["id"]
+        if word in ("{another}", "{namespace}"):
+            self.number += 1
+            if word == "{namespace}":
+                self.server.api.post("/v1/namespaces", {"name": f"n{self.number}"}).must(201)
+            return f"n{self.number}"
         known = {"ID": self.completed, "TYPE": PR, "EXPR": "[1, 2].map(x, x + 1)", "DIR": str(self.world.dir / "defs"), "SHELL": "bash",
                  "FILE": str(self.world.dir / "settings.conf"), "KEY": "1/create_pr", "NAME": "nobody", "KIND": "flow"}
         return known.get(word.strip("{}").upper() if word == "{type}" else word, word)
