@@ -77,7 +77,7 @@ static bool judge_mode(struct doctor *d, const char *path, mode_t refused, enum 
     struct stat info;
     if (stat(path, &info) != 0 || !(info.st_mode & refused)) return false;
     char advice[DOCTOR_TEXT];
-    snprintf(advice, sizeof advice, "chmod %s %s", refused & S_IROTH ? "o-rwx" : "o-w", path);
+    snprintf(advice, sizeof advice, "chmod %s %.600s", refused & S_IROTH ? "o-rwx" : "o-w", path);
     doctor_say(d, level, advice, "%s: %s", path, what);
     return true;
 }
