@@ -14,7 +14,7 @@
 
 enum {
     API_PARAMS = 4,      /* variable segments of a path */
-    API_QUERY = 8,       /* query parameters of a route */
+    API_QUERY = 12,      /* query parameters of a route */
     API_FIELDS = 4,      /* headers of an answer */
     API_ERRORS = 32,     /* errors of one 422 */
     API_LINE_ERRORS = 8, /* of one line of a batch: all lines' together must fit in API_MAX_INPUT */
@@ -271,7 +271,10 @@ void api_end_streams(struct rc_api *, const char *reason);
 
 /* ---- reading (read.c) */
 
-/* "failed,review" as bits. RC_SYNTAX. */
+/* The query parameter `limit`, within what a page may have. */
+RC_MUST
+enum rc_status api_query_page(const struct api_call *, uint64_t *ret, struct rc_error *);
+/* "failed,review" as bits. RC_SYNTAX. (list.c) */
 RC_MUST
 enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err);
 

@@ -8,10 +8,10 @@
 enum { PAGE = 50 };
 
 /* Rows of a page where nobody asks for a number. */
-static uint32_t page(const struct api_call *call)
+enum rc_status api_query_page(const struct api_call *call, uint64_t *ret, struct rc_error *err)
 {
     uint32_t most = call->api->options.limits.page;
-    return most < PAGE ? most : PAGE;
+    return api_query_number(call, "limit", 1, most, most < PAGE ? most : PAGE, ret, err);
 }
 
 enum rc_status api_param_id(const struct api_call *call, struct rc_id *ret, struct rc_error *err)
@@ -90,23 +90,6 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
     return RC_OK;
 }
 
-/* ---- list ---------------------------------------------------------------------------------------------- */
-
-enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err)
-{
-    *ret_bits = 0;
-    while (text.n) {
-        const char *comma = memchr(text.p, ',', text.n);
-        struct rc_sv name = {text.p, comma ? (uint32_t)(comma - text.p) : text.n};
-        uint32_t skip = comma ? name.n + 1 : name.n;
-        text = (struct rc_sv){text.p + skip, text.n - skip};
-        int state = rc_state_of(name);
-        if (state <= RC_ABSENT) return rc_fail(err, RC_SYNTAX, "there is no state \"%.*s\"", RC_SV_ARG(name));
-        *ret_bits |= 1u << state;
-    }
-    return RC_OK;
-}
-
 /* A cursor is the place behind which a page begins, spelled like an id so that nobody counts on its form. */
 enum rc_status api_read_cursor(struct rc_sv text, uint64_t *ret_before, struct rc_error *err)
 {
@@ -114,100 +97,6 @@ enum rc_status api_read_cursor(struct rc_sv text, uint64_t *ret_before, struct r
     if (text.p && (!rc_id_parse(text, &id) || id.check || id.shard || !id.seq))
         return rc_fail(err, RC_SYNTAX, "the cursor is not one that this server gave");
     *ret_before = id.seq;
-    return RC_OK;
-}
-
-static enum rc_status read_filter(struct api_call *call, struct rc_filter *ret, struct rc_error *err)
-{
-    *ret = (struct rc_filter){.ns = call->who.ns, .type = api_query(call, "type")};
-    enum rc_status status = api_read_states(api_query(call, "state"), &ret->states, err);
-    if (status == RC_OK) status = api_read_cursor(api_query(call, "before"), &ret->before, err);
-    struct rc_sv ref = api_query(call, "ref");
-    if (status != RC_OK || !ref.p) return status;
-    const char *equals = ref.n ? memchr(ref.p, '=', ref.n) : NULL;
-    if (!equals || equals == ref.p) return rc_fail(err, RC_SYNTAX, "a ref is written name=value");
-    ret->ref = (struct rc_sv){ref.p, (uint32_t)(equals - ref.p)};
-    ret->value = (struct rc_sv){equals + 1, ref.n - ret->ref.n - 1};
-    return RC_OK;
-}
-
-enum rc_status api_filter_of(struct api_call *call, struct cel_value object, struct rc_filter *ret,
-                             struct rc_error *err)
-{
-    const struct api_route *own = call->route;
-    struct rc_sv kept[API_QUERY];
-    char pointer[RC_ERROR_POINTER];
-    memcpy(kept, call->query, sizeof kept);
-    memset(call->query, 0, sizeof call->query);
-    for (call->route = api_routes; call->route->handle != api_list; call->route++) {
-    }
-    for (uint32_t i = 0; i < object.n; i++) {
-        struct rc_sv name = cel_text(object.v.items[2 * i]);
-        struct cel_value value = object.v.items[2 * i + 1];
-        int at = api_query_index(call->route, name);
-        bool paging = rc_sv_is(name, "limit") || rc_sv_is(name, "before");
-        snprintf(pointer, sizeof pointer, "/filter/%.*s", RC_SV_ARG(name));
-        if (at < 0 || paging)
-            api_complain(call, pointer, "is not known here");
-        else if (value.kind != CEL_STRING)
-            api_complain(call, pointer, "must be a string, as in the query of GET /v1/commands");
-        else if (value.n > RC_MAX_FILTER)
-            api_complain(call, pointer, "is longer than the %d bytes that are allowed", RC_MAX_FILTER);
-        else
-            call->query[at] = cel_text(value);
-    }
-    enum rc_status status = api_complaints(call, err);
-    if (status == RC_OK) status = read_filter(call, ret, err);
-    memcpy(call->query, kept, sizeof kept);
-    call->route = own;
-    if (status != RC_SYNTAX) return status;
-    api_complain(call, "/filter", "%s", err->text);
-    return api_complaints(call, err);
-}
-
-static void put_list(struct rc_json *json, const struct rc_row *rows, uint32_t n, uint64_t next)
-{
-    rc_json_object(json, NULL);
-    rc_json_array(json, "commands");
-    for (uint32_t i = 0; i < n; i++)
-        rc_view_row(json, NULL,
-                    &(struct rc_view_row){.seq = rows[i].seq,
-                                          .nonce = rows[i].nonce,
-                                          .ns = rows[i].ns,
-                                          .type = rows[i].type,
-                                          .key = rows[i].key,
-                                          .actor = rows[i].actor,
-                                          .state = rows[i].state,
-                                          .in_flight = rows[i].in_flight,
-                                          .rev = rows[i].rev,
-                                          .created = rows[i].created,
-                                          .changed = rows[i].changed});
-    rc_json_end_array(json);
-    if (next)
-        rc_json_id(json, "next", next, 0);
-    else
-        rc_json_null(json, "next");
-    rc_json_end_object(json);
-}
-
-enum rc_status api_list(struct api_call *call, struct rc_error *err)
-{
-    struct rc_filter filter;
-    uint64_t limit, next = 0;
-    struct rc_row *rows = NULL;
-    uint32_t n = 0;
-    struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = read_filter(call, &filter, err);
-    if (status == RC_OK)
-        status = api_query_number(call, "limit", 1, call->api->options.limits.page, page(call), &limit, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
-    if (status != RC_OK) return status;
-    status = rc_read_list(reader, &filter, call->arena, (uint32_t)limit, &rows, &n, &next, err);
-    shelf->give_back(shelf->context);
-    if (status != RC_OK) return status;
-    api_begin(call, 200);
-    put_list(&call->json, rows, n, next);
     return RC_OK;
 }
 
@@ -228,8 +117,7 @@ enum rc_status api_history(struct api_call *call, struct rc_error *err)
     struct api_loaded loaded = {0};
     uint64_t after, limit;
     enum rc_status status = api_query_number(call, "after", 0, UINT32_MAX, 0, &after, err);
-    if (status == RC_OK)
-        status = api_query_number(call, "limit", 1, call->api->options.limits.page, page(call), &limit, err);
+    if (status == RC_OK) status = api_query_page(call, &limit, err);
     if (status == RC_OK) status = load_by_id(call, &loaded, err);
     if (status != RC_OK) return status;
     api_begin(call, 200);

@@ -73,8 +73,15 @@ static const struct cli_option list_options[] = {
     {"state", 's', "STATES", "only these states, with commas between them"},
     {"type", 't', "TYPE", "only this type"},
     {"ref", 'r', "NAME=VALUE", "only with this label"},
-    {"limit", 'n', "N", "rows of a page, up to 200 (50)"},
-    {"before", 0, "CURSOR", "the page behind this one"},
+    {"why", 0, "REASONS", "only what hangs on one of these: timeout, server_error, …"},
+    {"dependency", 'd', "NAME", "only what hangs on a step at this dependency"},
+    {"owner", 'o', "NAME", "only what this person looks after"},
+    {"submitter", 0, "NAME", "only what was submitted on behalf of this one"},
+    {"since", 0, "TIME",
+     "only what was created then or later: 2026-11-21T09:45:00Z, or 2h for two hours ago"},
+    {"until", 0, "TIME", "only what was created before that"},
+    {"limit", 'n', "N", "rows of a page, up to 200", "50"},
+    {"cursor", 0, "CURSOR", "the page behind this one"},
     END,
 };
 static const struct cli_option history_options[] = {

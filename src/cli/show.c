@@ -1,7 +1,7 @@
 /* recourse list, recourse show, recourse history */
 #include "cli/run.h"
 
-enum { INDENT = 14, LIST_COLUMNS = 6, STEP_COLUMNS = 5, CHANGE_INDENT = 24 };
+enum { INDENT = 14, LIST_COLUMNS = 9, STEP_COLUMNS = 5, CHANGE_INDENT = 24 };
 
 /* ---- shared -------------------------------------------------------------------------------------------- */
 
@@ -104,50 +104,91 @@ static struct rc_sv json_of(struct cli *cli, struct cel_value value)
 
 /* ---- list ---------------------------------------------------------------------------------------------- */
 
-static bool add_filter(struct cli *cli, struct rc_buf *path, const char *option)
+/* Options of `list` and what the API calls them. */
+static const struct filter {
+    const char *option, *query;
+    bool time; /* may also be a span before now: "2h" */
+} filters[] = {
+    {"state", "state", false},
+    {"type", "type", false},
+    {"ref", "ref", false},
+    {"why", "why", false},
+    {"dependency", "dependency", false},
+    {"owner", "owner", false},
+    {"submitter", "actor", false},
+    {"since", "created_since", true},
+    {"until", "created_until", true},
+    {"limit", "limit", false},
+    {"cursor", "cursor", false},
+};
+
+/* A time as it is; a span as the time that lies so far back. */
+static struct rc_sv time_of(struct cli *cli, const char *text)
 {
-    const char *text = cli_value(cli->args, option);
+    char time[RC_TIME_TEXT];
+    rc_us span, now = rc_clock_wall();
+    if (!rc_parse_span(rc_sv_of(text), &span) || span > now) return rc_sv_of(text);
+    uint32_t n = rc_format_time(now - span, time);
+    return rc_copy_sv(cli->arena, (struct rc_sv){time, n});
+}
+
+static bool add_filter(struct cli *cli, struct rc_buf *path, const struct filter *filter)
+{
+    const char *text = cli_value(cli->args, filter->option);
     if (!text) return true;
-    struct rc_sv escaped = rc_client_escape(cli->arena, rc_sv_of(text));
+    struct rc_sv value = filter->time ? time_of(cli, text) : rc_sv_of(text);
+    struct rc_sv escaped = rc_client_escape(cli->arena, value);
     rc_put_char(path, path->n == sizeof "/v1/commands" - 1 ? '?' : '&');
-    rc_put_text(path, option);
+    rc_put_text(path, filter->query);
     rc_put_char(path, '=');
     rc_put(path, escaped);
     return escaped.p != NULL;
 }
 
+/* The columns behind the first six are there where a row has something in them. */
 static void put_rows(struct cli *cli, struct cel_value rows)
 {
-    static const struct screen_column column[LIST_COLUMNS] = {{"ID", 16, false},     {"STATE", 8, false},
-                                                              {"TYPE", 10, true},    {"KEY", 10, true},
-                                                              {"CHANGED", 8, false}, {"ACTOR", 5, true}};
+    static const struct screen_column column[LIST_COLUMNS] = {
+        {"ID", 16, false}, {"STATE", 8, false},     {"TYPE", 10, true},
+        {"KEY", 10, true}, {"CHANGED", 8, false},   {"ACTOR", 5, true},
+        {"WHY", 6, true},  {"DEPENDENCY", 6, true}, {"OWNER", 5, true}};
+    static const char *const more[] = {"why", "dependency", "owner"};
     struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)rows.n * LIST_COLUMNS);
     enum tint *tint = RC_NEW_ARRAY(cli->arena, enum tint, rows.n);
     if (!cells || !tint) return;
+    struct screen_column shown[LIST_COLUMNS];
+    bool has[3] = {false};
+    unsigned n = 6;
+    memcpy(shown, column, sizeof shown);
+    for (uint32_t i = 0; i < rows.n; i++)
+        for (unsigned k = 0; k < 3; k++) has[k] |= cli_text(&rows.v.items[i], more[k]).n != 0;
+    for (unsigned k = 0; k < 3; k++)
+        if (has[k]) shown[n++] = column[6 + k];
     for (uint32_t i = 0; i < rows.n; i++) {
         const struct cel_value *row = &rows.v.items[i];
-        struct rc_sv *cell = &cells[i * LIST_COLUMNS];
-        cell[0] = cli_text(row, "id");
-        cell[1] = cli_text(row, "state");
+        struct rc_sv *cell = &cells[(size_t)i * n];
+        *cell++ = cli_text(row, "id");
+        *cell++ = cli_text(row, "state");
         tint[i] = screen_tone(cli_text(row, "tone"));
-        cell[2] = cli_text(row, "type");
-        cell[3] = cli_text(row, "key");
-        cell[4] = screen_ago(&cli->screen, cli->arena, cli_text(row, "changed"));
-        cell[5] = cli_text(row, "actor");
+        *cell++ = cli_text(row, "type");
+        *cell++ = cli_text(row, "key");
+        *cell++ = screen_ago(&cli->screen, cli->arena, cli_text(row, "changed"));
+        *cell++ = cli_text(row, "actor");
+        for (unsigned k = 0; k < 3; k++)
+            if (has[k]) *cell++ = cli_text(row, more[k]);
     }
-    screen_table(&cli->screen, column, LIST_COLUMNS, cells, rows.n, 1, tint);
+    screen_table(&cli->screen, shown, n, cells, rows.n, 1, tint);
 }
 
 int cli_run_list(struct cli *cli, const struct cli_args *args)
 {
-    static const char *const filter[] = {"state", "type", "ref", "limit", "before"};
     struct cli_reply reply;
     struct rc_buf path = rc_buf_in(cli->arena, CLI_MAX_PATH);
     (void)args;
     rc_put_text(&path, "/v1/commands");
     bool fine = true;
-    for (unsigned i = 0; i < sizeof filter / sizeof *filter; i++)
-        fine = fine && add_filter(cli, &path, filter[i]);
+    for (unsigned i = 0; i < sizeof filters / sizeof *filters; i++)
+        fine = fine && add_filter(cli, &path, &filters[i]);
     if (!fine || path.status != RC_OK) return cli_usage(cli, "the filter is too long");
     int fault = cli_get(cli, &reply, "%.*s", RC_SV_ARG(rc_buf_sv(&path)));
     if (fault != CLI_OK) return fault;
@@ -167,7 +208,7 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
         put_rows(cli, rows);
     else
         fputs(next.n ? "none so far\n" : "none\n", cli->screen.out);
-    if (next.n) fprintf(cli->screen.out, "there may be more: add --before %.*s\n", RC_SV_ARG(next));
+    if (next.n) fprintf(cli->screen.out, "there may be more: add --cursor %.*s\n", RC_SV_ARG(next));
     return CLI_OK;
 }
 

@@ -70,6 +70,24 @@ void rc_view_step_tone(struct rc_json *json, unsigned state)
     rc_json_text(json, "tone", tone);
 }
 
+void rc_view_next(struct rc_json *json, unsigned next, rc_us at)
+{
+    rc_json_object(json, "next");
+    rc_json_text(json, "code", rc_next_word(next).slug);
+    rc_json_text(json, "text", rc_next_word(next).text);
+    if (at) rc_json_time(json, "at", at);
+    rc_json_end_object(json);
+}
+
+static void put_standing(struct rc_json *json, const struct rc_view_row *row)
+{
+    rc_view_why(json, row->why);
+    rc_json_maybe(json, "dependency", row->dependency);
+    rc_json_maybe(json, "owner", row->owner);
+    if (row->due) rc_json_time(json, "due", row->due);
+    rc_view_next(json, row->next, row->next_at);
+}
+
 void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_row *row)
 {
     rc_json_object(json, name);
@@ -87,6 +105,7 @@ void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_ro
     rc_json_time(json, "created", row->created);
     rc_json_time(json, "changed", row->changed);
     if (row->successor.seq) rc_json_id(json, "successor", row->successor.seq, row->successor.nonce);
+    if (row->standing) put_standing(json, row);
     rc_json_end_object(json);
 }
 

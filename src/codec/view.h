@@ -15,6 +15,10 @@ struct rc_view_row {
     uint32_t rev;
     rc_us created, changed;
     struct rc_link successor;
+    bool standing;      /* the members below are known */
+    uint8_t why, next;  /* enum rc_why, enum rc_next */
+    rc_us next_at, due; /* 0: none */
+    struct rc_sv dependency, owner;
 };
 void rc_view_row(struct rc_json *, const char *name, const struct rc_view_row *);
 

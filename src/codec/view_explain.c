@@ -208,10 +208,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     put_received(&tell);
     put_retry(&tell);
     put_last(&tell);
-    rc_json_object(json, "next");
-    rc_json_text(json, "text", facts->next ? facts->next : "");
-    if (facts->next_at) rc_json_time(json, "at", facts->next_at);
-    rc_json_end_object(json);
+    rc_view_next(json, facts->next, facts->next_at);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);
     rc_json_array(json, "attempts");

@@ -68,38 +68,52 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     }
 }
 
-static const char *next_of_node(const struct rc_command *c, uint32_t at)
+static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     enum rc_purpose purpose = rc_node_purpose(c, at);
     bool asks = purpose == RC_CHECK || purpose == RC_UNDO_CHECK;
     switch ((enum rc_phase)node->phase) {
-    case RC_PHASE_OPEN:
-        return asks ? "the other side has been asked what happened"
-                    : "the request is out; its answer or its timeout comes next";
-    case RC_PHASE_READY: return "it leaves as soon as its dependency has a free place";
-    case RC_PHASE_DELAYED:
-        return asks ? "the other side is asked again what happened" : "it is tried again by itself";
+    case RC_PHASE_OPEN: return asks ? RC_NEXT_CHECKED : RC_NEXT_ANSWER;
+    case RC_PHASE_READY: return RC_NEXT_PLACE;
+    case RC_PHASE_DELAYED: return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
-    if (node->why == RC_WHY_CONFIGURATION) return "somebody mends the credentials or the address, then retry";
-    if (rc_command_allows(c, RC_ACTION_CHECK).allowed)
-        return "check it now, or say with resolve what happened";
-    if (node->state == RC_STEP_UNDO_FAILED)
-        return "undo it by hand and say so with resolve; or retry, where the flow declares an undo";
-    if (rc_is_stuck(node)) return "find out at the other side what happened, then say so with resolve";
-    if (node->state == RC_STEP_REJECTED)
-        return "change what the other side refused, then retry; or cancel, or roll back";
-    return "retry when the reason is gone; or cancel, or roll back";
+    if (node->why == RC_WHY_CONFIGURATION) return RC_NEXT_CONFIGURE;
+    if (rc_command_allows(c, RC_ACTION_CHECK).allowed) return RC_NEXT_CHECK;
+    if (node->state == RC_STEP_UNDO_FAILED) return RC_NEXT_UNDO_BY_HAND;
+    if (rc_is_stuck(node)) return RC_NEXT_RESOLVE;
+    return node->state == RC_STEP_REJECTED ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
+}
+
+void rc_command_standing(const struct rc_command *c, struct rc_standing *ret)
+{
+    bool ended = rc_state_ended(c->state);
+    *ret = (struct rc_standing){.node = UINT32_MAX, .next = ended ? RC_NEXT_NOTHING : RC_NEXT_GOES_ON};
+    if (c->state == RC_COMPLETED) return; /* it hangs on nothing */
+    ret->node = deciding_node(c);
+    if (ret->node == UINT32_MAX) return;
+    const struct rc_node *node = &c->node[ret->node];
+    const struct flow_step *step = rc_node_step(c, ret->node);
+    ret->why = node->why;
+    if (step->kind == FLOW_CALL) ret->dependency = c->flow->dependencies[step->call.dependency];
+    if (ended) return;
+    ret->next = next_of_node(c, ret->node);
+    if (node->phase == RC_PHASE_DELAYED || node->phase == RC_PHASE_OPEN)
+        ret->next_at = c->data[ret->node].times.due;
 }
 
 void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
 {
-    *ret = (struct rc_explanation){.node = deciding_node(c), .retry_reason = "nothing is left to retry"};
+    struct rc_standing standing;
+    rc_command_standing(c, &standing);
+    *ret = (struct rc_explanation){.node = standing.node,
+                                   .retry_reason = "nothing is left to retry",
+                                   .next = (enum rc_next)standing.next,
+                                   .next_at = standing.next_at};
     for (unsigned i = 0; i < RC_ACTIONS; i++) ret->allowed[i] = rc_command_allows(c, (enum rc_action)i);
     ret->can_be_settled = rc_command_can_be_settled(c);
-    ret->next = rc_state_ended(c->state) ? "nothing: it has ended" : "the engine goes on by itself";
     bool whole = c->state == RC_ROLLED_BACK && ret->allowed[RC_ACTION_RETRY].allowed;
     if (whole) {
         ret->retry_is_safe = true;
@@ -110,10 +124,6 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     ret->received = received(c, ret->node);
     if (whole) return;
     if (!rc_state_ended(c->state) || ret->allowed[RC_ACTION_RETRY].allowed) explain_retry(c, ret->node, ret);
-    if (rc_state_ended(c->state)) return;
-    ret->next = next_of_node(c, ret->node);
-    if (c->node[ret->node].phase == RC_PHASE_DELAYED || c->node[ret->node].phase == RC_PHASE_OPEN)
-        ret->next_at = c->data[ret->node].times.due;
 }
 
 enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_arena *arena, uint32_t **ret_nodes,

@@ -3,6 +3,16 @@
  * codec/view.h. */
 #include "core/core.h"
 
+/* What a list says of a command beside its state. A completed command hangs on nothing. */
+struct rc_standing {
+    uint32_t node;           /* the step that the state hangs on now; UINT32_MAX: none does */
+    uint8_t why;             /* enum rc_why: of that step */
+    uint8_t next;            /* enum rc_next */
+    rc_us next_at;           /* when, where that is known; 0 otherwise */
+    struct rc_sv dependency; /* of that step; borrowed from the flow; empty: none */
+};
+void rc_command_standing(const struct rc_command *, struct rc_standing *ret);
+
 enum rc_received { RC_RECEIVED_NO, RC_RECEIVED_YES, RC_RECEIVED_MAYBE };
 
 struct rc_explanation {
@@ -11,8 +21,8 @@ struct rc_explanation {
         received;       /* did the outside service receive the last request of that step's current purpose? */
     bool retry_is_safe; /* whether trying that step again can make a duplicate */
     const char *retry_reason; /* one sentence, static: why it is or is not safe */
-    const char *next;    /* one sentence, static: what happens next by itself, or what a person has to do */
-    rc_us next_at;       /* when, where that is known; 0 otherwise */
+    enum rc_next next;        /* what happens next by itself, or what a person has to do */
+    rc_us next_at;            /* when, where that is known; 0 otherwise */
     bool can_be_settled; /* resolve: with happened and did_not_happen too, not only with accepted_as_is */
     struct rc_allowed allowed[RC_ACTIONS];
 };

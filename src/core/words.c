@@ -58,6 +58,10 @@ static const struct rc_word deed_table[] = {
 #define RC_DEED ROW
 #include "words.def"
 };
+static const struct rc_word next_table[] = {
+#define RC_NEXT ROW
+#include "words.def"
+};
 static const struct rc_word item_table[] = {
 #define RC_ITEM ROW
 #include "words.def"
@@ -87,6 +91,7 @@ WORD(mode)
 WORD(action)
 WORD(cause)
 WORD(why)
+WORD(next)
 WORD(role)
 WORD(permission)
 WORD(audit)
@@ -104,6 +109,11 @@ static int find(const struct rc_word *table, int n, struct rc_sv slug)
 int rc_state_of(struct rc_sv slug)
 {
     return find(state_table, RC_STATES, slug);
+}
+
+int rc_why_of(struct rc_sv slug)
+{
+    return find(why_table, RC_WHYS, slug);
 }
 
 int rc_outcome_of(struct rc_sv slug)

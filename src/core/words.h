@@ -52,6 +52,11 @@ enum rc_permission {
 #include "words.def"
     RC_PERMISSIONS
 };
+enum rc_next {
+#define RC_NEXT(code, slug, text) code,
+#include "words.def"
+    RC_NEXTS
+};
 enum rc_why {
 #define RC_WHY(code, slug, text) code,
 #include "words.def"
@@ -91,6 +96,7 @@ struct rc_word rc_mode_word(unsigned);
 struct rc_word rc_action_word(unsigned);
 struct rc_word rc_cause_word(unsigned);
 struct rc_word rc_why_word(unsigned);
+struct rc_word rc_next_word(unsigned);
 struct rc_word rc_role_word(unsigned);
 struct rc_word rc_permission_word(unsigned);
 struct rc_word rc_audit_word(unsigned);
@@ -100,6 +106,7 @@ struct rc_word rc_bulk_word(unsigned);
 
 /* The member with this slug, or -1. */
 int rc_state_of(struct rc_sv slug);
+int rc_why_of(struct rc_sv slug);
 int rc_outcome_of(struct rc_sv slug);
 int rc_action_of(struct rc_sv slug);
 int rc_role_of(struct rc_sv slug);

@@ -214,6 +214,7 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
                                    .state_before = touch->state,
                                    .in_flight_before = touch->in_flight,
                                    .in_flight = rc_command_in_flight(&touch->hot->command)};
+        rc_command_standing(row->command, &row->standing);
         enum rc_status status = moves_of(engine, touch, row, err);
         if (status != RC_OK) return status;
     }

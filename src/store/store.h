@@ -40,7 +40,7 @@
  *
  * OWNERSHIP. What goes in is borrowed for the call. What comes out lives in the caller's arena. Outputs are written on
  * RC_OK only, but for arrays that the caller gives: these may hold anything after a failure. */
-#include "core/core.h"
+#include "core/explain.h"
 #include "store/access.h"
 #include "store/bulk.h"
 #include "store/audit.h"
@@ -86,6 +86,7 @@ struct rc_touched {
                      has asked */
     uint8_t state_before;
     bool in_flight_before, in_flight;
+    struct rc_standing standing; /* what its row says of it; owner and due are the command's */
     const struct rc_work_move *moves;
     uint32_t nmoves;
 };
@@ -206,16 +207,25 @@ struct rc_row {
     uint32_t rev;
     rc_us created, changed;
     struct rc_sv ns, type, key, actor;
+    uint8_t why, next;       /* enum rc_why, enum rc_next: of the step that the state hangs on */
+    rc_us next_at;           /* 0: not known */
+    struct rc_sv dependency; /* of that step; empty: none */
+    struct rc_sv owner;      /* empty: nobody */
+    rc_us due;               /* 0: not said */
 };
 struct rc_filter {
-    struct rc_sv ns;         /* empty: every namespace */
-    uint32_t states;         /* bit 1 << enum rc_state; 0: any */
-    struct rc_sv type;       /* empty: any */
-    struct rc_sv ref, value; /* a ref; empty: any */
-    uint64_t before;         /* seq lower than this; 0: from the newest */
+    struct rc_sv ns;               /* empty: every namespace */
+    uint32_t states;               /* bit 1 << enum rc_state; 0: any */
+    uint64_t whys;                 /* bit 1 << enum rc_why; 0: any */
+    struct rc_sv type, dependency; /* empty: any */
+    struct rc_sv owner, actor;     /* empty: any */
+    struct rc_sv ref, value;       /* a ref; empty: any */
+    rc_us since, until;            /* created at or after, created before; 0: open */
+    uint64_t before;               /* seq lower than this; 0: from the newest */
 };
+_Static_assert(RC_STATES <= 32 && RC_WHYS <= 64, "bits of a filter");
 /* Newest first. Looks at a bounded number of rows: a page may be short; *ret_next is where to go on
- * (`before`), or 0 at the end. */
+ * (`before`), or 0 at the end. Times of creation ascend with seq, so that a span of them is a range. */
 RC_MUST enum rc_status rc_read_list(struct rc_reader *, const struct rc_filter *, struct rc_arena *,
                                     uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n,
                                     uint64_t *ret_next, struct rc_error *);

@@ -211,7 +211,7 @@ class Api:
         """All rows, page by page."""
         rows, before = [], None
         while True:
-            page = self.get("/v1/commands?limit=200" + (f"&{query}" if query else "") + (f"&before={before}" if before else ""))
+            page = self.get("/v1/commands?limit=200" + (f"&{query}" if query else "") + (f"&cursor={before}" if before else ""))
             rows += page.must(200).json["commands"]
             before = page.json["next"]
             if before is None:

@@ -71,13 +71,13 @@ def lists(world):
     equal(api.list("type=nobody"), [], "an unknown type")
     seen, before = [], ""
     while before is not None:
-        page = api.get(f"/v1/commands?limit=4{before and '&before=' + before}").must(200).json
+        page = api.get(f"/v1/commands?limit=4{before and '&cursor=' + before}").must(200).json
         true(len(page["commands"]) <= 4, "a page is longer than asked for")
         seen += [r["key"] for r in page["commands"]]
         before = page["next"]
     equal(seen, [f"{n}/create_pr" for n in range(9, 0, -1)], "all pages")
     api.get("/v1/commands?state=happy").problem(400, "malformed")
-    api.get("/v1/commands?before=nonsense").problem(400, "malformed")
+    api.get("/v1/commands?cursor=nonsense").problem(400, "malformed")
     api.get("/v1/commands?limit=0").problem(400, "malformed")
     api.get("/v1/commands?limit=201").problem(400, "malformed")
 

@@ -123,7 +123,7 @@ void tell_explanation(struct rc_buf *out, const struct rc_command *c)
         rc_put_format(out, "  because of %s (%s), received there: %s\n", name_of(c, e.node),
                       rc_why_word(c->node[e.node].why).slug, received[e.received]);
     rc_put_format(out, "  safe to retry: %s, %s\n  next: %s\n", e.retry_is_safe ? "yes" : "no",
-                  e.retry_reason, e.next);
+                  e.retry_reason, rc_next_word(e.next).text);
     for (unsigned i = 0; i < RC_ACTIONS; i++)
         rc_put_format(out, "  %s: %s\n", rc_action_word(i).slug,
                       e.allowed[i].allowed ? "allowed" : e.allowed[i].why_not);

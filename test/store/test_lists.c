@@ -181,6 +181,114 @@ static void commands_are_counted_by_state(void **state)
     }
 }
 
+/* 400 commands: half completed; of the others every third owned by bo, every second hanging on "github" for a timeout. Created one
+ * a second. */
+static void fill_standing(struct kit *kit)
+{
+    for (uint32_t i = 1; i <= 400; i++) {
+        struct made_batch batch = kit_begin(kit);
+        char key[16];
+        snprintf(key, sizeof key, "%u", i);
+        struct made *made = kit_new(kit, i, key);
+        made->command.id.created = RC_SECONDS(1000 + i);
+        if (i % 4 == 3) made->command.id.actor = RC_SV("carla");
+        if (i % 3 == 0) made->command.owner = RC_SV("bo");
+        if (i % 5 == 0) made->command.due = RC_SECONDS(5000);
+        made_submit(&batch, made, i % 2 ? RC_COMPLETED : RC_FAILED, false, NULL);
+        if (i % 4 == 0)
+            batch.touched[0].standing = (struct rc_standing){.why = RC_WHY_TIMEOUT,
+                                                             .next = RC_NEXT_RETRY,
+                                                             .next_at = RC_SECONDS(77),
+                                                             .dependency = RC_SV("github")};
+        kit_commit(kit, &batch, RC_OK);
+    }
+}
+
+static void lists_say_what_hangs_on_what(void **state)
+{
+    struct kit *kit = *state;
+    uint64_t seqs[400];
+    fill_standing(kit);
+    const struct {
+        struct rc_filter filter;
+        uint32_t n;
+        uint64_t first, last;
+    } expected[] = {
+        {{.whys = 1ull << RC_WHY_TIMEOUT}, 100, 400, 4},
+        {{.whys = 1ull << RC_WHY_TIMEOUT | 1ull << RC_WHY_STATUS}, 100, 400, 4},
+        {{.whys = 1ull << RC_WHY_STATUS}, 0, 0, 0},
+        {{.whys = 1ull << RC_WHY_NONE}, 300, 399, 1},
+        {{.dependency = RC_SV("github")}, 100, 400, 4},
+        {{.dependency = RC_SV("github"), .states = 1u << RC_COMPLETED}, 0, 0, 0},
+        {{.dependency = RC_SV("nobody")}, 0, 0, 0},
+        {{.owner = RC_SV("bo")}, 133, 399, 3},
+        {{.owner = RC_SV("bo"), .states = 1u << RC_FAILED}, 66, 396, 6},
+        {{.owner = RC_SV("bo"), .ref = RC_SV("customer"), .value = RC_SV("1")}, 33, 198, 102},
+        {{.owner = RC_SV("carla")}, 0, 0, 0},
+        {{.actor = RC_SV("carla")}, 100, 399, 3},
+        {{.since = RC_SECONDS(1101)}, 300, 400, 101},
+        {{.since = RC_SECONDS(1101) + 1}, 299, 400, 102},
+        {{.until = RC_SECONDS(1101)}, 100, 100, 1},
+        {{.since = RC_SECONDS(1101), .until = RC_SECONDS(1111)}, 10, 110, 101},
+        {{.since = RC_SECONDS(1101), .until = RC_SECONDS(1111), .states = 1u << RC_FAILED}, 5, 110, 102},
+        {{.since = RC_SECONDS(1101), .until = RC_SECONDS(1121), .owner = RC_SV("bo")}, 7, 120, 102},
+        {{.since = RC_SECONDS(1101),
+          .until = RC_SECONDS(1111),
+          .ref = RC_SV("origin"),
+          .value = RC_SV("test")},
+         10,
+         110,
+         101},
+        {{.since = RC_SECONDS(9999)}, 0, 0, 0},
+        {{.until = 1}, 0, 0, 0},
+        {{.since = RC_SECONDS(1111), .until = RC_SECONDS(1101)}, 0, 0, 0},
+    };
+    for (int again = 0; again < 2; again++, kit_reopen(kit))
+        for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++) {
+            uint32_t n = list(kit, expected[i].filter, 7, seqs, 400);
+            if (n != expected[i].n) fail_msg("filter %u: %u rows, not %u", i, n, expected[i].n);
+            if (n) assert_true(seqs[0] == expected[i].first && seqs[n - 1] == expected[i].last);
+        }
+    struct rc_row row;
+    assert_ok(kit, rc_read_row(rc_store_self(kit->store), 60, kit->arena, &row, &kit->err));
+    assert_true(row.why == RC_WHY_TIMEOUT && row.next == RC_NEXT_RETRY && row.next_at == RC_SECONDS(77));
+    assert_true(row.due == RC_SECONDS(5000));
+    assert_sv(row.dependency, "github");
+    assert_sv(row.owner, "bo");
+    assert_ok(kit, rc_read_row(rc_store_self(kit->store), 1, kit->arena, &row, &kit->err));
+    assert_true(row.why == RC_WHY_NONE && row.dependency.n == 0 && row.owner.n == 0 && row.due == 0);
+}
+
+/* While somebody pages, commands come, leave the filter, and enter it. What fits all the time is seen once. */
+static void pages_miss_nothing_while_rows_move(void **state)
+{
+    struct kit *kit = *state;
+    fill_many(kit);
+    struct rc_filter filter = {.states = 1u << RC_FAILED | 1u << RC_REVIEW};
+    uint8_t seen[MANY + 1] = {0};
+    uint64_t next = 0;
+    uint32_t turn = 0;
+    do {
+        struct rc_row *rows;
+        uint32_t n;
+        filter.before = next;
+        assert_ok(kit, rc_read_list(rc_store_self(kit->store), &filter, kit->arena, 7, &rows, &n, &next,
+                                    &kit->err));
+        for (uint32_t i = 0; i < n; i++) assert_int_equal(seen[rows[i].seq]++, 0);
+        /* states are in turn by number: 2 is failed, 4 review, 1 and 3 completed, 0 running; multiples of 15 move */
+        for (uint32_t i = turn; i < turn + 30 && i < MANY; i++) {
+            if (i % 15 == 7) kit_result(kit, many[i], RC_COMPLETED, false);
+            if (i % 15 == 4) kit_result(kit, many[i], RC_FAILED, false);
+            if (i % 15 == 0) kit_result(kit, many[i], RC_REVIEW, false);
+        }
+        turn += 30;
+    } while (next);
+    for (uint32_t i = 0; i < MANY; i++) {
+        bool fits_always = (i % 5 == 2 && i % 15 != 7) || i % 5 == 4;
+        if (fits_always) assert_int_equal(seen[i + 1], 1);
+    }
+}
+
 static uint32_t changes(struct kit *kit, uint64_t after, uint32_t cap, struct rc_news **ret)
 {
     uint32_t n = 0;
@@ -260,6 +368,8 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(pages_stay_the_same_while_rows_come),
         RUN(a_page_looks_at_a_bounded_number_of_rows),
         RUN(commands_are_counted_by_state),
+        RUN(lists_say_what_hangs_on_what),
+        RUN(pages_miss_nothing_while_rows_move),
         RUN(changes_come_in_order),
         RUN(a_page_of_changes_is_bounded),
     };

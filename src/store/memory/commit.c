@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct staging {
@@ -290,6 +291,24 @@ static void insert_command(struct rc_memory_disk *disk, struct mem_command *comm
     if (command->seq > disk->high.seq) disk->high.seq = command->seq;
 }
 
+static void set_text(char *to, size_t size, struct rc_sv text)
+{
+    assert(text.n < size);
+    if (text.n) memcpy(to, text.p, text.n);
+    to[text.n] = 0;
+}
+
+static void publish_standing(struct mem_command *command, const struct rc_touched *touched)
+{
+    const struct rc_standing *standing = &touched->standing;
+    command->why = standing->why;
+    command->next = standing->next;
+    command->next_at = standing->next_at;
+    command->due = touched->command->due;
+    set_text(command->dependency, sizeof command->dependency, standing->dependency);
+    set_text(command->owner, sizeof command->owner, touched->command->owner);
+}
+
 static void publish(struct staging *staging)
 {
     struct rc_memory_disk *disk = staging->disk;
@@ -303,6 +322,7 @@ static void publish(struct staging *staging)
         command->state = touched->command->state;
         command->changed = touched->command->changed;
         command->in_flight = touched->in_flight;
+        publish_standing(command, touched);
         if (touched->created) insert_command(disk, command);
     }
     publish_work(staging);

@@ -22,6 +22,9 @@ struct mem_command {
     uint32_t generation;
     struct rc_link original;
     struct rc_sv ns, type, key, subject, actor, refs; /* texts stand behind the struct; refs as JSON */
+    uint8_t why, next;
+    rc_us next_at, due;
+    char dependency[RC_MAX_NAME + 1], owner[RC_MAX_ACTOR + 1]; /* terminated: they change */
     uint64_t key_hash;
     struct mem_command *same_key; /* others with this key_hash */
     struct mem_record **records;  /* [rev - 1] */

@@ -170,7 +170,12 @@ static enum rc_status fits(const struct mem_command *command, const struct rc_fi
 {
     *ret = (!filter->states || filter->states >> command->state & 1) &&
            (!filter->ns.n || rc_sv_eq(filter->ns, command->ns)) &&
-           (!filter->type.n || rc_sv_eq(filter->type, command->type));
+           (!filter->type.n || rc_sv_eq(filter->type, command->type)) &&
+           (!filter->actor.n || rc_sv_eq(filter->actor, command->actor)) &&
+           (!filter->owner.n || rc_sv_is(filter->owner, command->owner)) &&
+           (!filter->dependency.n || rc_sv_is(filter->dependency, command->dependency)) &&
+           (!filter->whys || filter->whys >> command->why & 1) && command->created >= filter->since &&
+           (!filter->until || command->created < filter->until);
     if (!*ret || !filter->ref.n) return RC_OK;
     struct cel_value refs = cel_null();
     enum rc_status status = rc_store_decode_refs(command->refs, arena, &refs, err);
@@ -192,8 +197,15 @@ static enum rc_status row_of(const struct mem_command *command, struct rc_arena 
                            .ns = rc_copy_sv(arena, command->ns),
                            .type = rc_copy_sv(arena, command->type),
                            .key = rc_copy_sv(arena, command->key),
-                           .actor = rc_copy_sv(arena, command->actor)};
-    return row->ns.p && row->type.p && row->key.p && row->actor.p ? RC_OK : rc_fail_arena(err, arena);
+                           .actor = rc_copy_sv(arena, command->actor),
+                           .why = command->why,
+                           .next = command->next,
+                           .next_at = command->next_at,
+                           .dependency = rc_copy_sv(arena, rc_sv_of(command->dependency)),
+                           .owner = rc_copy_sv(arena, rc_sv_of(command->owner)),
+                           .due = command->due};
+    bool whole = row->ns.p && row->type.p && row->key.p && row->actor.p && row->dependency.p && row->owner.p;
+    return whole ? RC_OK : rc_fail_arena(err, arena);
 }
 
 enum rc_status mem_read_list(struct rc_reader *reader, const struct rc_filter *filter, struct rc_arena *arena,

@@ -209,13 +209,33 @@ static enum rc_status write_record(struct writing *writing, const struct rc_reco
     return sq_audit_add(writing->conn, &entry, record->at, err);
 }
 
+/* The columns from `why` on, in both statements. */
+static void bind_standing(struct sq *run, const struct rc_touched *touched, uint64_t dependency)
+{
+    sq_u64(run, touched->standing.why);
+    sq_u64(run, touched->standing.next);
+    sq_u64(run, touched->standing.next_at);
+    sq_u64(run, dependency);
+    sq_sv_or_null(run, touched->command->owner);
+    sq_u64(run, touched->command->due);
+}
+
+static enum rc_status dependency_of(const struct writing *writing, const struct rc_touched *touched,
+                                    uint64_t *ret, struct rc_error *err)
+{
+    *ret = 0;
+    struct rc_sv name = touched->standing.dependency;
+    return name.n ? sq_name_make(writing->conn, name, ret, err) : RC_OK;
+}
+
 static enum rc_status write_command(struct writing *writing, const struct rc_touched *touched,
                                     const struct slot *slot, struct rc_error *err)
 {
     const struct rc_identity *id = &touched->command->id;
-    uint64_t ns = 0, type = 0;
+    uint64_t ns = 0, type = 0, dependency = 0;
     enum rc_status status = sq_name_make(writing->conn, id->ns, &ns, err);
     if (status == RC_OK) status = sq_name_make(writing->conn, id->type, &type, err);
+    if (status == RC_OK) status = dependency_of(writing, touched, &dependency, err);
     if (status != RC_OK) return status;
 
     rc_arena_reset(writing->store->text);
@@ -246,6 +266,7 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
     sq_u64(&run, id->generation);
     sq_u64(&run, id->original.seq);
     sq_u64(&run, id->original.nonce);
+    bind_standing(&run, touched, dependency);
     if (id->seq > writing->high.seq) writing->high.seq = id->seq;
     return sq_done(&run, "cannot write a command", err);
 }
@@ -253,12 +274,16 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
 static enum rc_status update_command(struct writing *writing, const struct rc_touched *touched,
                                      const struct slot *slot, struct rc_error *err)
 {
+    uint64_t dependency = 0;
+    enum rc_status status = dependency_of(writing, touched, &dependency, err);
+    if (status != RC_OK) return status;
     struct sq run = sq_start(writing->conn, SQ_COMMAND_SET);
     sq_u64(&run, slot->rev);
     sq_u64(&run, touched->command->state);
     sq_u64(&run, touched->in_flight);
     sq_u64(&run, slot->last);
     sq_u64(&run, touched->command->changed);
+    bind_standing(&run, touched, dependency);
     sq_u64(&run, slot->seq);
     return sq_done(&run, "cannot write a command", err);
 }

@@ -9,7 +9,9 @@
 #define COMMAND_COLUMNS                                                                                      \
     "nonce, flow, created, ns, type, key, subject, actor, payload_hash, refs, rev, first, last,"             \
     " generation, original, original_nonce"
-#define ROW_COLUMNS "seq, nonce, flow, state, in_flight, rev, created, changed, ns, type, key, actor, refs"
+#define ROW_COLUMNS                                                                                          \
+    "seq, nonce, flow, state, in_flight, rev, created, changed, ns, type, key, actor, refs, why, next,"      \
+    " next_at, dependency, owner, due"
 #define AUDIT_COLUMNS                                                                                        \
     "number, at, kind, command, rev, action, digest, hash, salt, data,"                                      \
     " coalesce((SELECT nonce FROM command WHERE seq = command), (SELECT nonce FROM purged WHERE seq ="       \
@@ -32,10 +34,13 @@ static const char *const sql[SQ_STATEMENTS] = {
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_COMMAND_ADD] =
         "INSERT INTO command (seq, rev, state, in_flight, first, last, flow, created, changed, nonce, ns,"
-        " type, key, subject, actor, payload_hash, refs, generation, original, original_nonce)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " type, key, subject, actor, payload_hash, refs, generation, original, original_nonce, why, next, "
+        "next_at,"
+        " dependency, owner, due)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_COMMAND_SET] =
-        "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ? WHERE seq = ?",
+        "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ?, why = ?, next = ?,"
+        " next_at = ?, dependency = ?, owner = ?, due = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
     [SQ_KEY_ADD] = "INSERT INTO command_key (place) VALUES (?)",
     [SQ_REF_ADD] = "INSERT OR IGNORE INTO ref (place) VALUES (?)",
@@ -159,10 +164,15 @@ static const char *const sql[SQ_STATEMENTS] = {
         "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"
         " AND in_flight = 1 AND seq > ? ORDER BY seq LIMIT ?",
     [SQ_ROW_AT] = "SELECT " ROW_COLUMNS " FROM command WHERE seq = ?",
-    [SQ_ROWS_BEFORE] = "SELECT " ROW_COLUMNS " FROM command WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+    [SQ_ROWS_BEFORE] = "SELECT " ROW_COLUMNS " FROM command WHERE seq < ? AND seq > ?"
+                       " ORDER BY seq DESC LIMIT ?",
+    [SQ_OWNED_BEFORE] =
+        "SELECT seq FROM command INDEXED BY command_owner WHERE owner = ? AND seq < ? AND seq > ?"
+        " ORDER BY seq DESC LIMIT ?",
+    [SQ_CREATED] = "SELECT seq, created FROM command WHERE seq <= ? ORDER BY seq DESC LIMIT 1",
     [SQ_OPEN_BEFORE] =
         "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"
-        " AND in_flight = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+        " AND in_flight = ? AND seq < ? AND seq > ? ORDER BY seq DESC LIMIT ?",
     [SQ_REF_RANGE] = "SELECT place FROM ref WHERE place BETWEEN ? AND ? ORDER BY place DESC",
     [SQ_CHANGES] =
         "SELECT change, command, h.rev, at, cause, node, attempt, purpose, CASE cause WHEN ? THEN body END,"

@@ -109,6 +109,8 @@ enum sq_statement {
     SQ_IN_FLIGHT,
     SQ_ROW_AT,
     SQ_ROWS_BEFORE,
+    SQ_OWNED_BEFORE,
+    SQ_CREATED,
     SQ_OPEN_BEFORE,
     SQ_REF_RANGE,
     SQ_CHANGES,

@@ -1,7 +1,7 @@
 /* Lists for people: newest first, a bounded number of rows looked at.
  *
- * Three ways to the candidates, the narrowest that the filter allows: by ref (bucket by bucket), by state (the index of
- * what is open), or back through all commands. Every candidate's row is then held against the whole filter, so a way
+ * Four ways to the candidates, the narrowest that the filter allows: by ref (bucket by bucket), by owner, by state (the index
+ * of what is open), or back through all commands. A span of time is a range of numbers, found by halving. Every candidate's row is then held against the whole filter, so a way
  * may well offer too much (hashes collide, names differ). */
 #include "store/sqlite/db.h"
 
@@ -15,9 +15,11 @@ _Static_assert(RANGE * 2 * RC_STATES <= 2 * RC_MAX_LOOK,
 struct listing {
     struct sq_conn *conn;
     const struct rc_filter *filter;
-    uint64_t ns, type; /* their numbers; 0: any */
+    uint64_t ns, type, dependency; /* their numbers; 0: any */
+    uint64_t before, floor;        /* candidates are between these */
     struct rc_arena *arena;
     struct rc_row *rows;
+    uint32_t states; /* that the filter allows, in a way that the index of what is open knows; 0: no help */
     uint32_t n, cap;
     uint32_t looks; /* rows that may still be looked at */
     uint64_t next;  /* everything from here on (seq and higher) was looked at; 0: everything was */
@@ -29,6 +31,17 @@ static enum rc_status has_ref(const struct listing *list, struct rc_sv text, boo
     enum rc_status status = rc_store_decode_refs(text, list->arena, &refs, err);
     *ret = status == RC_OK && rc_store_has_ref(refs, list->filter->ref, list->filter->value);
     return status;
+}
+
+static enum rc_status fill_dependency(struct listing *list, uint64_t id, struct rc_sv *ret,
+                                      struct rc_error *err)
+{
+    if (!id) return RC_OK;
+    struct rc_sv name = {0};
+    enum rc_status status = sq_name_text(list->conn, id, &name, err);
+    if (status != RC_OK) return status;
+    *ret = rc_copy_sv(list->arena, name);
+    return ret->p ? RC_OK : rc_fail_arena(err, list->arena);
 }
 
 static enum rc_status fill_row(struct listing *list, const struct sq *run, struct rc_row *row,
@@ -50,8 +63,15 @@ static enum rc_status fill_row(struct listing *list, const struct sq *run, struc
                            .ns = ns,
                            .type = rc_copy_sv(list->arena, type),
                            .key = rc_copy_sv(list->arena, sq_get_sv(run, 10)),
-                           .actor = rc_copy_sv(list->arena, sq_get_sv(run, 11))};
-    return row->ns.p && row->type.p && row->key.p && row->actor.p ? RC_OK : rc_fail_arena(err, list->arena);
+                           .actor = rc_copy_sv(list->arena, sq_get_sv(run, 11)),
+                           .why = (uint8_t)sq_get_u64(run, 13),
+                           .next = (uint8_t)sq_get_u64(run, 14),
+                           .next_at = sq_get_u64(run, 15),
+                           .owner = rc_copy_sv(list->arena, sq_get_sv(run, 17)),
+                           .due = sq_get_u64(run, 18)};
+    if (!row->ns.p || !row->type.p || !row->key.p || !row->actor.p || !row->owner.p)
+        return rc_fail_arena(err, list->arena);
+    return fill_dependency(list, sq_get_u64(run, 16), &row->dependency, err);
 }
 
 /* Holds the row that `run` stands on against the filter, and keeps it where it fits. */
@@ -62,6 +82,10 @@ static enum rc_status take(struct listing *list, const struct sq *run, struct rc
     if (filter->states && !(filter->states >> state & 1)) return RC_OK;
     if (list->ns && list->ns != sq_get_u64(run, 8)) return RC_OK;
     if (list->type && list->type != sq_get_u64(run, 9)) return RC_OK;
+    if (list->dependency && list->dependency != sq_get_u64(run, 16)) return RC_OK;
+    if (filter->whys && !(filter->whys >> (sq_get_u64(run, 13) & 63) & 1)) return RC_OK;
+    if (filter->actor.n && !rc_sv_eq(filter->actor, sq_get_sv(run, 11))) return RC_OK;
+    if (filter->owner.n && !rc_sv_eq(filter->owner, sq_get_sv(run, 17))) return RC_OK;
     bool fits = true;
     enum rc_status status = filter->ref.n ? has_ref(list, sq_get_sv(run, 12), &fits, err) : RC_OK;
     if (status == RC_OK && fits) status = fill_row(list, run, &list->rows[list->n], err);
@@ -91,9 +115,10 @@ static enum rc_status walk_all(struct listing *list, struct rc_error *err)
     enum rc_status status = RC_OK;
     bool more = true;
     struct sq run = sq_start(list->conn, SQ_ROWS_BEFORE);
-    sq_u64(&run, list->filter->before);
+    sq_u64(&run, list->before);
+    sq_u64(&run, list->floor);
     sq_u64(&run, list->looks);
-    list->next = list->filter->before;
+    list->next = list->before;
     while (status == RC_OK && going_on(list) && (more = sq_row(&run))) {
         status = take(list, &run, err);
         list->next = sq_get_u64(&run, 0);
@@ -118,7 +143,8 @@ static enum rc_status gather(struct listing *list, uint32_t state, bool in_fligh
     struct sq run = sq_start(list->conn, SQ_OPEN_BEFORE);
     sq_u64(&run, state);
     sq_u64(&run, in_flight);
-    sq_u64(&run, list->filter->before);
+    sq_u64(&run, list->before);
+    sq_u64(&run, list->floor);
     sq_u64(&run, RANGE);
     uint32_t n = 0;
     uint64_t last = 0;
@@ -141,7 +167,7 @@ static enum rc_status walk_states(struct listing *list, struct rc_error *err)
     found->frontier = 0;
     enum rc_status status = RC_OK;
     for (uint32_t state = 0; state < RC_STATES && status == RC_OK; state++) {
-        if (!(list->filter->states >> state & 1)) continue;
+        if (!(list->states >> state & 1)) continue;
         status = gather(list, state, false, found, err);
         if (status == RC_OK) status = gather(list, state, true, found, err);
     }
@@ -153,6 +179,27 @@ static enum rc_status walk_states(struct listing *list, struct rc_error *err)
     if (i == found->n || found->seq[i] < found->frontier) list->next = found->frontier;
     free(found);
     return status;
+}
+
+/* ---- by owner ----------------------------------------------------------------------------------------------------- */
+
+static enum rc_status walk_owner(struct listing *list, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    bool more = true;
+    struct sq run = sq_start(list->conn, SQ_OWNED_BEFORE);
+    sq_sv(&run, list->filter->owner);
+    sq_u64(&run, list->before);
+    sq_u64(&run, list->floor);
+    sq_u64(&run, list->looks);
+    list->next = list->before;
+    while (status == RC_OK && going_on(list) && (more = sq_row(&run))) {
+        status = take_seq(list, sq_get_u64(&run, 0), err);
+        list->looks--;
+    }
+    enum rc_status ended = sq_end(&run, "cannot list commands", status == RC_OK ? err : NULL);
+    if (!more) list->next = 0;
+    return status != RC_OK ? status : ended;
 }
 
 /* ---- by ref ------------------------------------------------------------------------------------------------------- */
@@ -180,15 +227,82 @@ static enum rc_status walk_refs(struct listing *list, struct rc_error *err)
     struct rc_high high = {0};
     enum rc_status status = sq_high(list->conn, &high, err);
     if (status != RC_OK) return status;
-    uint64_t last = list->filter->before - 1; /* the highest that may come */
+    uint64_t last = list->before - 1; /* the highest that may come */
     if (last > high.seq) last = high.seq;
     list->next = last + 1;
-    while (status == RC_OK && going_on(list) && list->next > 0) {
+    while (status == RC_OK && going_on(list) && list->next > list->floor + 1) {
         uint64_t top = list->next - 1, low = top >> SQ_REF_BUCKET << SQ_REF_BUCKET;
+        if (low <= list->floor) low = list->floor + 1;
         list->looks--; /* a bucket costs as much as a row */
         status = walk_bucket(list, hash, low, top, err);
     }
+    if (list->next <= list->floor + 1) list->next = 0;
     return status;
+}
+
+/* ---- spans of time ------------------------------------------------------------------------------------------------ */
+
+/* The highest number up to `high` such that everything up to it was created before `time`. */
+static enum rc_status last_before(struct sq_conn *conn, rc_us time, uint64_t high, uint64_t *ret,
+                                  struct rc_error *err)
+{
+    uint64_t low = 0;
+    while (low < high) {
+        uint64_t middle = low + (high - low + 1) / 2;
+        struct sq run = sq_start(conn, SQ_CREATED);
+        sq_u64(&run, middle);
+        bool found = sq_row(&run);
+        uint64_t seq = found ? sq_get_u64(&run, 0) : 0;
+        bool earlier = !found || sq_get_u64(&run, 1) < time;
+        enum rc_status status = sq_end(&run, "cannot read a command", err);
+        if (status != RC_OK) return status;
+        if (earlier)
+            low = middle;
+        else
+            high = seq - 1;
+    }
+    *ret = low;
+    return RC_OK;
+}
+
+static enum rc_status find_range(struct listing *list, struct rc_error *err)
+{
+    const struct rc_filter *filter = list->filter;
+    struct rc_high high = {0};
+    uint64_t last = 0;
+    if (!filter->since && !filter->until) return RC_OK;
+    enum rc_status status = sq_high(list->conn, &high, err);
+    if (status == RC_OK && filter->until) {
+        status = last_before(list->conn, filter->until, high.seq, &last, err);
+        if (last + 1 < list->before) list->before = last + 1;
+    }
+    if (status == RC_OK && filter->since)
+        status = last_before(list->conn, filter->since, high.seq, &list->floor, err);
+    return status;
+}
+
+static enum rc_status find_names(struct listing *list, struct rc_error *err)
+{
+    const struct rc_filter *filter = list->filter;
+    enum rc_status status = RC_OK;
+    if (filter->ns.n) status = sq_name_find(list->conn, filter->ns, &list->ns, err);
+    if (status == RC_OK && filter->type.n) status = sq_name_find(list->conn, filter->type, &list->type, err);
+    if (status == RC_OK && filter->dependency.n)
+        status = sq_name_find(list->conn, filter->dependency, &list->dependency, err);
+    return status;
+}
+
+static enum rc_status walk(struct listing *list, struct rc_error *err)
+{
+    const struct rc_filter *filter = list->filter;
+    if (list->before <= list->floor + 1) return RC_OK;
+    if (filter->ref.n) return walk_refs(list, err);
+    if (filter->owner.n) return walk_owner(list, err);
+    list->states = filter->states ? filter->states : UINT32_MAX;
+    /* what is completed hangs on nothing */
+    if (filter->dependency.n || (filter->whys && !(filter->whys >> RC_WHY_NONE & 1)))
+        list->states &= ~(1u << RC_COMPLETED);
+    return list->states >> RC_COMPLETED & 1 ? walk_all(list, err) : walk_states(list, err);
 }
 
 enum rc_status sq_read_list(struct rc_reader *reader, const struct rc_filter *filter, struct rc_arena *arena,
@@ -197,6 +311,7 @@ enum rc_status sq_read_list(struct rc_reader *reader, const struct rc_filter *fi
 {
     struct listing list = {.conn = sq_conn_of(reader),
                            .filter = filter,
+                           .before = filter->before,
                            .arena = arena,
                            .cap = cap,
                            .looks = RC_MAX_LOOK,
@@ -204,15 +319,9 @@ enum rc_status sq_read_list(struct rc_reader *reader, const struct rc_filter *fi
     if (!list.rows) return rc_fail_arena(err, arena);
     enum rc_status status = sq_read_begin(list.conn, err);
     if (status != RC_OK) return status;
-    if (filter->ns.n) status = sq_name_find(list.conn, filter->ns, &list.ns, err);
-    if (status == RC_OK && filter->type.n) status = sq_name_find(list.conn, filter->type, &list.type, err);
-
-    if (status == RC_OK && filter->ref.n)
-        status = walk_refs(&list, err);
-    else if (status == RC_OK && filter->states && !(filter->states >> RC_COMPLETED & 1))
-        status = walk_states(&list, err);
-    else if (status == RC_OK)
-        status = walk_all(&list, err);
+    status = find_names(&list, err);
+    if (status == RC_OK) status = find_range(&list, err);
+    if (status == RC_OK) status = walk(&list, err);
     sq_read_end(list.conn);
 
     if (status == RC_NOT_FOUND) { /* a name that no command has */

@@ -45,10 +45,17 @@ static const char tables[] =
     " refs TEXT,"
     " generation INTEGER NOT NULL," /* which use of its key */
     " original INTEGER NOT NULL,"   /* the command whose place it takes, and its nonce; 0: none */
-    " original_nonce INTEGER NOT NULL"
+    " original_nonce INTEGER NOT NULL,"
+    " why INTEGER NOT NULL," /* of the step that the state hangs on, with what comes next and when */
+    " next INTEGER NOT NULL,"
+    " next_at INTEGER NOT NULL,"
+    " dependency INTEGER NOT NULL," /* its number in name; 0: none */
+    " owner TEXT,"
+    " due INTEGER NOT NULL"
     ") STRICT;"
     /* completed commands are nearly all there are, and are found by going back from the newest */
     "CREATE INDEX command_open ON command (state, in_flight, seq) WHERE state <> 11 OR in_flight;"
+    "CREATE INDEX command_owner ON command (owner, seq) WHERE owner IS NOT NULL;" /* few have one */
 
     "CREATE TABLE command_key (place INTEGER PRIMARY KEY) STRICT;" /* db.h says what a place is */
     "CREATE TABLE ref (place INTEGER PRIMARY KEY) STRICT;"
@@ -199,6 +206,7 @@ static const struct word words[] = {
 #define RC_ACTION(code, slug, text)  {"action", code, slug, text},
 #define RC_CAUSE(code, slug, text)   {"cause", code, slug, text},
 #define RC_WHY(code, slug, text)     {"why", code, slug, text},
+#define RC_NEXT(code, slug, text)    {"next", code, slug, text},
 #define RC_ROLE(code, slug, text)    {"role", code, slug, text},
 #define RC_AUDIT(code, slug, text)   {"audit", code, slug, text},
 #define RC_DEED(code, slug, text)    {"deed", code, slug, text},

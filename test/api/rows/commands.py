@@ -37,7 +37,10 @@ ROWS = [
     row("submitCommand", 409, "key-conflict", conflict),
     row("submitCommand", 422, "invalid", lambda s: to(body={"type": PR, "payload": {}})),
     row("listCommands", 200, lambda s: to(query={"state": "failed,review", "type": PR, "ref": "customer=1", "limit": 1})),
-    row("listCommands", 200, lambda s: to(query={"limit": 1, "before": next_page(s)})),
+    row("listCommands", 200, lambda s: to(query={"limit": 1, "cursor": next_page(s)})),
+    row("listCommands", 200, lambda s: to(query={
+        "why": "status,retries_used_up", "dependency": "github", "owner": "nobody", "actor": "local",
+        "created_since": "2026-01-01T00:00:00Z", "created_until": "2126-01-01T00:00:00+01:00"})),
     row("submitBatch", 200, lambda s: line(s)),
     row("submitBatch", 413, "limit-exceeded", lambda s: to(body=b"{}\n" * 1001)),
     row("getCommandByKey", 200, lambda s: to(query=by_key(s))),
