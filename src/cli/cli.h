@@ -14,6 +14,7 @@ enum cli_exit {
     CLI_NOT_FOUND = 4,   /* there is no such thing */
     CLI_UNREACHABLE = 5, /* no server, or it cannot take work now: nothing is known to have happened */
     CLI_DECLINED = 6,    /* a person said no */
+    CLI_INCOMPLETE = 7,  /* with --wait: the command is there, and has not completed */
     CLI_EXITS
 };
 

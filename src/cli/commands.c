@@ -63,10 +63,16 @@ static const struct cli_option apply_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     END,
 };
+#define WAIT_OPTION                                                                                          \
+    {                                                                                                        \
+        "wait", 'w', "TIME", "wait until it has ended or a person is needed, so long at most: 30s, 10m",     \
+            NULL                                                                                             \
+    }
 static const struct cli_option submit_options[] = {
     {"key", 'k', "KEY", "idempotency key (else the flow's own)"},
     {"payload", 'p', "JSON", "the payload; @FILE reads a file, - reads standard input"},
     {"ref", 'r', "NAME=VALUE", "a label to search by (may be repeated)"},
+    WAIT_OPTION,
     END,
 };
 static const struct cli_option list_options[] = {
@@ -82,6 +88,10 @@ static const struct cli_option list_options[] = {
     {"until", 0, "TIME", "only what was created before that"},
     {"limit", 'n', "N", "rows of a page, up to 200", "50"},
     {"cursor", 0, "CURSOR", "the page behind this one"},
+    END,
+};
+static const struct cli_option show_options[] = {
+    WAIT_OPTION,
     END,
 };
 static const struct cli_option history_options[] = {
@@ -202,7 +212,7 @@ const struct cli_command cli_commands[] = {
      "refused.",
      submit_options, 1, 1, cli_run_submit},
     {"list", "", "list commands, newest first", NULL, list_options, 0, 0, cli_run_list},
-    {"show", "ID", "show one command and its steps", NULL, NULL, 1, 1, cli_run_show},
+    {"show", "ID", "show one command and its steps", NULL, show_options, 1, 1, cli_run_show},
     {"explain", "ID", "say what is wrong, what is safe, and what can be done",
      "The first thing to ask when something failed: what happened, whether the other side received it, "
      "whether a retry "

@@ -55,6 +55,8 @@ const char *cli_exit_text(int code)
         [CLI_NOT_FOUND] = "there is no such thing",
         [CLI_UNREACHABLE] = "no server, or it cannot take work now; try again, with the same key",
         [CLI_DECLINED] = "a person said no",
+        [CLI_INCOMPLETE] =
+            "with --wait: the command did not complete; `recourse explain` says why, or it goes on",
     };
     return text[code];
 }

@@ -74,9 +74,9 @@ static void put_preview(struct cli *cli, const struct purge *purge)
     fprintf(screen->out, "%llu commands", (unsigned long long)purge->matched);
     if (purge->matched) {
         fputs(", last changed from ", screen->out);
-        screen_sv(screen, purge->oldest);
+        screen_sv(screen, screen_clock(screen, cli->arena, purge->oldest));
         fputs(" to ", screen->out);
-        screen_sv(screen, purge->newest);
+        screen_sv(screen, screen_clock(screen, cli->arena, purge->newest));
     }
     fputc('\n', screen->out);
     for (uint32_t i = 0; purge->examples.kind == CEL_LIST && i < purge->examples.n; i++) {

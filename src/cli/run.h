@@ -88,6 +88,22 @@ int cli_run_completion(struct cli *, const struct cli_args *);
 /* What an exit code means. */
 const char *cli_exit_text(int code);
 
+/* wait.c: --wait */
+struct cli_wait {
+    bool asked;
+    rc_us until; /* by the monotonic clock */
+};
+RC_MUST
+int cli_read_wait(struct cli *, struct cli_wait *ret);
+/* "?wait=…" of the next request; empty where nobody waits or the time is over. */
+struct rc_sv cli_wait_query(struct cli *, const struct cli_wait *);
+/* Nothing happens before somebody does something. */
+bool cli_rests(const struct cel_value *command);
+/* Asks again until the command that was answered rests or the time is over; the last answer. */
+RC_MUST
+int cli_wait_on(struct cli *, const struct cli_wait *, struct cli_reply *io_reply);
+int cli_wait_exit(const struct cli_wait *, const struct cel_value *command);
+
 /* topics.c: what `recourse help` teaches beside the commands */
 struct cli_topic {
     const char *name, *title;

@@ -250,8 +250,13 @@ static void put_steps(struct cli *cli, struct cel_value steps)
 int cli_run_show(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
+    struct cli_wait wait;
     struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
-    int fault = cli_get(cli, &reply, "/v1/commands/%.*s", RC_SV_ARG(id));
+    int fault = cli_read_wait(cli, &wait);
+    if (fault == CLI_OK)
+        fault = cli_get(cli, &reply, "/v1/commands/%.*s%.*s", RC_SV_ARG(id),
+                        RC_SV_ARG(cli_wait_query(cli, &wait)));
+    if (fault == CLI_OK) fault = cli_wait_on(cli, &wait, &reply);
     if (fault != CLI_OK) return fault;
     const struct cel_value *body = &reply.answer.body;
     struct rc_sv state = cli_text(body, "state");
@@ -275,7 +280,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
             fprintf(cli->screen.out, "\nrecourse explain %.*s says what can be done\n",
                     RC_SV_ARG(cli_text(body, "id")));
     }
-    return CLI_OK;
+    return cli_wait_exit(&wait, body);
 }
 
 /* ---- history ------------------------------------------------------------------------------------------- */

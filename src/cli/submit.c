@@ -58,13 +58,15 @@ static void put_submitted(struct cli *cli, const struct cli_reply *reply)
 int cli_run_submit(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
+    struct cli_wait wait;
     struct rc_buf buf;
     struct rc_json json = cli_body(cli, &buf);
     const char *key = cli_value(args, "key");
     rc_json_text(&json, "type", args->operand[0]);
     if (key) rc_json_text(&json, "key", key);
     if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
-    int fault = CLI_OK;
+    int fault = cli_read_wait(cli, &wait);
+    if (fault != CLI_OK) return fault;
     if (cli_has(args, "payload")) {
         fault = cli_put_json_option(cli, &json, "payload", "payload");
     } else {
@@ -73,11 +75,15 @@ int cli_run_submit(struct cli *cli, const struct cli_args *args)
     }
     if (fault == CLI_OK && cli_has(args, "ref")) fault = cli_put_refs(cli, &json, args);
     rc_json_end_object(&json);
-    if (fault == CLI_OK) fault = cli_post(cli, &reply, "/v1/commands", &buf, NULL);
+    struct rc_sv path = rc_text(cli->arena, "/v1/commands%.*s", RC_SV_ARG(cli_wait_query(cli, &wait)));
+    if (fault == CLI_OK) fault = cli_post(cli, &reply, path.p, &buf, NULL);
+    bool replayed = fault == CLI_OK && reply.answer.replayed;
+    if (fault == CLI_OK) fault = cli_wait_on(cli, &wait, &reply);
     if (fault != CLI_OK) return fault;
+    reply.answer.replayed = replayed;
     if (cli->json)
         cli_put_raw(cli, &reply);
     else
         put_submitted(cli, &reply);
-    return CLI_OK;
+    return cli_wait_exit(&wait, &reply.answer.body);
 }

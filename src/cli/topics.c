@@ -80,6 +80,8 @@ const struct cli_topic cli_topics[] = {
      "only what a script needs: an id, a state, names, or nothing.\n"
      "  id=$(recourse submit TYPE --quiet)\n"
      "  recourse show \"$id\" --json | jq .state\n"
+     "To wait until it has ended or a person is needed; exit code 7 says that it did not complete:\n"
+     "  recourse submit TYPE --wait 5m\n"
      "Exit codes tell what to do; `recourse help` lists them. 5 means that nothing is known to have "
      "happened: "
      "run the same line again. 3 means that the same line will be refused again.\n"

@@ -55,7 +55,7 @@ def manual(world):
         text = page(world, command)
         for option in options(command):
             contains(text, f"--{option}", f"the page of {command}")
-        for code in range(7):
+        for code in range(8):
             true(re.search(rf"(?m)^       {code} +\w", text), f"the page of {command} does not have the exit code {code}")
         for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "SEE ALSO"):
             true(re.search(rf"(?m)^{title}$", text), f"the page of {command} has no {title}")

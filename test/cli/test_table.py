@@ -26,6 +26,7 @@ EXAMPLES = {
     "retry": [["{rejected}"]],
     "cancel": [["{rejected}"]],
     "rollback": [["{completed}"]],
+    "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
     "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],
     "namespace": [["list"], ["create", "{another}"], ["show", "default"], ["set", "default", "--max-open", "1000"], ["delete", "{namespace}"]],
@@ -259,6 +260,24 @@ echo "${{COMPREPLY[@]}}" """
         env = {**place.server.cli_env, "RECOURSE_SERVER": url, "PATH": f"{RECOURSE.parent}:{os.environ['PATH']}"}
         got = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=PATIENCE)
         equal((got.stdout.strip(), got.stderr), (offered, ""), f"what bash offers with {url}")
+
+
+@case("--wait waits until the command rests, and the exit code says whether it completed")
+def waits(world):
+    place = Place(world)
+    run = lambda *argv: place.run(argv[0], argv[1:])
+    put = lambda n, title: json.dumps(pull(n, title=title))
+    got = run("submit", PR, "--payload", put(501, "fine"), "--wait", "30s", "--json")
+    equal((got.returncode, json.loads(got.stdout)["state"]), (0, "completed"), "a command that completes")
+    again = run("submit", PR, "--payload", put(501, "fine"), "--wait", "30s")
+    contains(again.stdout, "was there already", "the same again")
+    got = run("submit", PR, "--payload", put(502, "Refuse [fault=422]"), "-w", "30s", "--quiet")
+    equal(got.returncode, 7, "a command that is refused outside")
+    equal(run("show", got.stdout.strip(), "--wait", "30s", "--quiet").stdout, "rejected\n", "its state")
+    place.hub.faults({"method": "POST", "fault": "hang"})
+    got = run("submit", PR, "--payload", put(503, "hangs"), "--wait", "200ms", "--json")
+    equal((got.returncode, json.loads(got.stdout)["ended"]), (7, False), "a command that goes on when the time is over")
+    equal(run("submit", PR, "--wait", "soon").returncode, 2, "a time that is none")
 
 
 @case("an error names the field and what to do")
