@@ -26,12 +26,24 @@ struct rc_sv cli_wait_query(struct cli *cli, const struct cli_wait *wait)
     return rc_text(cli->arena, "?wait=%llums", (unsigned long long)(ms ? ms : AT_LEAST_MS));
 }
 
+/* The states as the API spells them. */
+enum state {
+#define RC_COMMAND_STATE(code, slug, ended, text) STATE_##code,
+#include "states.def"
+#undef RC_COMMAND_STATE
+};
+static const char *const spelt[] = {
+#define RC_COMMAND_STATE(code, slug, ended, text) slug,
+#include "states.def"
+#undef RC_COMMAND_STATE
+};
+
 bool cli_rests(const struct cel_value *command)
 {
-    static const char *const state[] = {"review", "failed", "rejected"};
-    struct rc_sv now = cli_text(command, "state");
-    for (unsigned i = 0; i < sizeof state / sizeof *state; i++)
-        if (rc_sv_is(now, state[i])) return true;
+    static const enum state person[] = {STATE_RC_REVIEW, STATE_RC_FAILED, STATE_RC_REJECTED}; /* is needed */
+    struct rc_sv state = cli_text(command, "state");
+    for (unsigned i = 0; i < sizeof person / sizeof *person; i++)
+        if (rc_sv_is(state, spelt[person[i]])) return true;
     return cli_bool(command, "ended");
 }
 
@@ -52,5 +64,6 @@ int cli_wait_on(struct cli *cli, const struct cli_wait *wait, struct cli_reply *
 
 int cli_wait_exit(const struct cli_wait *wait, const struct cel_value *command)
 {
-    return !wait->asked || rc_sv_is(cli_text(command, "state"), "completed") ? CLI_OK : CLI_INCOMPLETE;
+    return !wait->asked || rc_sv_is(cli_text(command, "state"), spelt[STATE_RC_COMPLETED]) ? CLI_OK
+                                                                                           : CLI_INCOMPLETE;
 }
