@@ -86,32 +86,15 @@ static void put_errors(struct screen *screen, const struct cel_value *problem)
     }
 }
 
-/* The server's problem as it came, or one of our own where nothing came. */
-static void put_json_error(struct cli *cli, const struct cli_reply *reply, const struct rc_error *err)
-{
-    struct rc_sv text = reply ? reply->answer.text : (struct rc_sv){0};
-    if (!reply || reply->answer.body.kind != CEL_MAP) {
-        struct rc_buf buf;
-        struct rc_json json = cli_body(cli, &buf);
-        char type[64];
-        snprintf(type, sizeof type, "/problems/%s", rc_status_slug(err->status));
-        rc_json_text(&json, "type", type);
-        rc_json_text(&json, "title", rc_status_text(err->status));
-        rc_json_text(&json, "code", rc_status_slug(err->status));
-        rc_json_text(&json, "detail", err->text);
-        rc_json_end_object(&json);
-        text = rc_buf_sv(&buf);
-    }
-    (void)fwrite(text.p, 1, text.n, stderr);
-    fputc('\n', stderr);
-}
-
 int cli_fail(struct cli *cli, const struct cli_reply *reply, const struct rc_error *err)
 {
     struct screen screen;
     screen_open(&screen, stderr);
     if (cli->json) {
-        put_json_error(cli, reply, err);
+        if (reply && reply->answer.body.kind == CEL_MAP) /* the server's problem as it came */
+            fprintf(stderr, "%.*s\n", RC_SV_ARG(reply->answer.text));
+        else
+            cli_put_json_error(err);
         return cli_exit_of(err->status);
     }
     fprintf(stderr, "recourse: %s: ", rc_status_text(err->status));

@@ -2,6 +2,7 @@
 /* The command line: one table of commands from which help, man page and completion come, and one parser for
  * all of them. Knows the HTTP API only (client/); what runs without it (`serve`, `eval`) is given by the host. */
 #include "base/arena.h"
+#include "base/error.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -78,6 +79,9 @@ int cli_main(int argc, char **argv, const struct cli_host *);
  * code. */
 RC_MUST
 int cli_page(bool json, const char *name, int (*put)(FILE *, void *), void *context);
+
+/* An error on standard error as --json gives it: with the names that a problem of the API has. */
+void cli_put_json_error(const struct rc_error *);
 
 /* What scripts see of an error. */
 int cli_exit_of(enum rc_status);

@@ -16,9 +16,13 @@ const char *admin_store(const struct cli_args *args)
 
 int admin_fail(const struct cli_args *args, const struct rc_error *err)
 {
-    fprintf(stderr, "recourse %s: ", args->command->name);
-    screen_sv(&(struct screen){.out = stderr}, rc_sv_of(err->text));
-    fputc('\n', stderr);
+    if (cli_has(args, "json")) {
+        cli_put_json_error(err);
+    } else {
+        fprintf(stderr, "recourse %s: ", args->command->name);
+        screen_sv(&(struct screen){.out = stderr}, rc_sv_of(err->text));
+        fputc('\n', stderr);
+    }
     return err->status == RC_NOMEM ? CLI_ERROR : cli_exit_of(err->status);
 }
 

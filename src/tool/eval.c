@@ -6,7 +6,7 @@
 #include "codec/json.h"
 #include "codec/write.h"
 
-enum { ARENA_FIRST = 64 << 10, ARENA = 256 << 20, MAX_TEXT = 16 << 20, MAX_ERROR = 16 << 10 };
+enum { ARENA_FIRST = 64 << 10, ARENA = 256 << 20, MAX_TEXT = 16 << 20 };
 
 enum rc_status tool_evaluate(struct rc_sv source, struct cel_value context, struct rc_arena *arena,
                              struct tool_value *ret, struct rc_error *err)
@@ -74,29 +74,12 @@ static int read_context(const char *path, struct rc_arena *arena, struct cel_val
     return status == RC_NOMEM ? CLI_ERROR : cli_exit_of(status);
 }
 
-/* {"code", "detail", "line"?, "column"?}, with the names that a problem of the API has. */
-static void put_json_error(struct rc_arena *arena, const struct rc_error *err)
-{
-    struct rc_buf buf = rc_buf_in(arena, MAX_ERROR);
-    struct rc_json json = {.buf = &buf};
-    rc_json_object(&json, NULL);
-    rc_json_text(&json, "code", rc_status_slug(err->status));
-    rc_json_text(&json, "detail", err->text);
-    if (err->line) {
-        rc_json_u64(&json, "line", err->line);
-        rc_json_u64(&json, "column", err->column);
-    }
-    rc_json_end_object(&json);
-    fprintf(stderr, "%.*s\n", RC_SV_ARG(rc_buf_sv(&buf)));
-}
-
-static int fail(const struct cli_args *args, struct rc_arena *arena, struct rc_sv source,
-                const struct rc_error *err)
+static int fail(const struct cli_args *args, struct rc_sv source, const struct rc_error *err)
 {
     struct screen screen;
     screen_open(&screen, stderr);
     if (cli_has(args, "json")) {
-        put_json_error(arena, err);
+        cli_put_json_error(err);
     } else {
         fputs("recourse eval: ", stderr);
         if (err->line) fprintf(stderr, "%u:%u: ", err->line, err->column);
@@ -115,7 +98,7 @@ static int evaluate(const struct cli_args *args, struct rc_arena *arena)
     struct tool_value result;
     int fault = read_context(cli_value(args, "context"), arena, &context, &err);
     if (fault != CLI_OK) return fault;
-    if (tool_evaluate(source, context, arena, &result, &err) != RC_OK) return fail(args, arena, source, &err);
+    if (tool_evaluate(source, context, arena, &result, &err) != RC_OK) return fail(args, source, &err);
     struct rc_buf buf = rc_buf_in(arena, MAX_TEXT);
     bool json = cli_has(args, "json"), type = cli_has(args, "type");
     if (json) rc_put_text(&buf, "{\"value\":");
@@ -126,7 +109,7 @@ static int evaluate(const struct cli_args *args, struct rc_arena *arena)
     if (!json && type) rc_put_format(&buf, "\ntype: %.*s", RC_SV_ARG(result.type));
     if (buf.status != RC_OK) {
         rc_fail(&err, buf.status, "the value is larger than %d bytes as JSON", MAX_TEXT);
-        return fail(args, arena, source, &err);
+        return fail(args, source, &err);
     }
     (void)fwrite(buf.p, 1, buf.n, stdout);
     fputc('\n', stdout);
