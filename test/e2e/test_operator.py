@@ -169,8 +169,8 @@ def cancel(world):
     api.act(pending, "cancel").problem(409, "action-refused")
     api.act(pending, "retry").problem(409, "action-refused")
 
-    unknown = api.submit(PR, pull(3, repo="r3", title="fault=close-after")).must(201).json["id"]
     hub.faults({"match": "feature-3&", "method": "GET", "fault": "500-before", "times": 5})
+    unknown = api.submit(PR, pull(3, repo="r3", title="fault=close-after")).must(201).json["id"]
     eventually(lambda: len(hub.journal("GET", "/r3/")) >= 2, "the check is asked again and again")
     api.act(unknown, "cancel").must(200)
     done = api.until_state(unknown, "cancelled")
