@@ -15,7 +15,7 @@ import json
 import socket
 from collections import namedtuple
 
-from described import Watched, to  # noqa: F401 (rows import it from here)
+from described import OPERATIONS, Watched, to  # noqa: F401 (rows import it from here)
 from kit import PR, Answer, Api, dependency, eventually, example_dependency, example_flow, pull, simple_flow
 
 NOBODY = "0" * 16  # fits an id, and is none
@@ -74,6 +74,17 @@ class Stage:
         eventually(lambda: api.get("/readyz").status == 503, "the server stops")
         Watched(api, self.met)
         return api
+
+    def raw(self, text, server=None):
+        """The answer to these bytes, held against what /healthz may be answered with."""
+        server = server or self.server
+        with socket.create_connection(("127.0.0.1", server.port), timeout=server.api.timeout) as connection:
+            connection.sendall(text)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            answer = Answer(response.status, response.headers, response.read())
+        server.api.watched.hold(OPERATIONS["health"], "/healthz", [], {}, answer)
+        return answer
 
     def number(self):
         return next(self.numbers)
