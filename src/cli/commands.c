@@ -128,6 +128,31 @@ static const struct cli_option purge_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     END,
 };
+static const struct cli_option bulk_options[] = {
+    {"state", 's', "STATES",
+     "preview: commands in these states, with commas between them; list: bulks in these"},
+    {"type", 't', "TYPE", "preview: commands of this type"},
+    {"ref", 'r', "NAME=VALUE", "preview: commands with this label"},
+    {"all", 0, NULL, "preview: all commands, whatever they are"},
+    {"id", 0, "ID", "preview: this command (may be repeated)"},
+    {"ids", 0, "FILE", "preview: the commands in this file, one id a line; - is standard input"},
+    {"limit", 'n', "N",
+     "preview: at most so many commands, up to 1000 (required); list, items: rows of a page"},
+    {"reason", 'm', "TEXT", "why, for the record (preview: required, it stands in every command's history)"},
+    {"key", 'k', "KEY", "preview: idempotency key; the same key is the same bulk (else a new one)"},
+    {"step", 0, "STEP", "preview check, skip: which step, where several are possible"},
+    {"accept", 0, NULL, "preview resolve: end each command as it is"},
+    {"owner", 0, "NAME", "preview assign: who looks after them"},
+    {"due", 0, "TIME", "preview due: until when, RFC 3339"},
+    {"rate", 0, "N", "run, resume: commands per second, up to 100", "5"},
+    {"stop-at", 0, "PERCENT", "run, resume: it stops when more than this share of a wave goes wrong", "20"},
+    {"even-if-changed", 0, NULL, "run: act also on commands that have changed since the preview"},
+    {"follow", 'f', NULL, "run, resume, show: stay until it has ended, with its progress"},
+    {"result", 0, "RESULTS", "items: only these results, with commas between them"},
+    {"after", 0, "N", "items: only items behind this number"},
+    {"before", 0, "CURSOR", "list: the page behind this one"},
+    END,
+};
 static const struct cli_option act_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
@@ -273,6 +298,23 @@ const struct cli_command cli_commands[] = {
      "An expression that is wrong or cannot be evaluated gives exit code 3, with its line and column and a "
      "mark below the place; so does a context that is no JSON object.",
      eval_options, 1, 1, cli_run_program},
+    {"bulk", "preview|run|show|items|pause|resume|cancel|list [ACTION|ID]",
+     "act on many commands, with a preview",
+     "`preview ACTION` freezes which commands are in it and says for each whether the action is possible, "
+     "and "
+     "if not, why. Nothing is done. `run ID` begins, within an hour: in waves that grow, 1, 2, 5, 10 "
+     "commands "
+     "and so on up to the rate, one a second. It stops by itself when too much of a wave goes wrong; what "
+     "the "
+     "preview had said already does not count. A command that has changed since the preview is left alone.\n"
+     "A result `done` says that the action is on record, not that it has come to a good end: `items ID` "
+     "shows "
+     "what each command is now. A bulk survives a crash of the server: nothing is done twice, nothing is "
+     "left "
+     "out.\n"
+     "ACTION is retry, check, cancel, rollback, resolve (with --accept), skip, assign, note or due. With "
+     "--follow the exit code is 0 only where the action was recorded for every command.",
+     bulk_options, 1, 2, cli_run_bulk},
     {"audit", "list|verify", "what people did, and whether that record is whole",
      "`list` asks the server, newest first. `verify` reads the store's file itself, whether or not a server "
      "runs on it, and holds every entry against the one before it. The first that does not fit is named, "

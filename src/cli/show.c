@@ -300,6 +300,10 @@ static struct rc_sv cause_text(struct cli *cli, const struct cel_value *cause)
             rc_put_format(&buf, " (%.*s)", RC_SV_ARG(cli_text(cause, "external_id")));
         if (cli_text(cause, "reason").n)
             rc_put_format(&buf, " — \"%.*s\"", RC_SV_ARG(cli_text(cause, "reason")));
+        struct cel_value bulk = cli_member(cause, "bulk");
+        if (bulk.kind == CEL_MAP)
+            rc_put_format(&buf, " (item %llu of bulk %.*s)", (unsigned long long)cli_number(&bulk, "item"),
+                          RC_SV_ARG(cli_text(&bulk, "id")));
         return rc_buf_sv(&buf);
     }
     if (step.n) rc_put_format(&buf, "%.*s: ", RC_SV_ARG(step));

@@ -223,6 +223,54 @@ def same_guards(world):
     api.get("/v1/commands/0000000000000000/actions").problem(404, "not-found")
 
 
+@case("the command line: preview, run and follow, show, items, pause, resume, cancel, list")
+def command_line(world):
+    server, _, ids = rejected(world, 7)
+    api = server.api
+    server.cli("bulk", code=2)
+    server.cli("bulk", "explode", code=2)
+    server.cli("bulk", "run", code=2)
+    server.cli("bulk", "list", "x", code=2)
+    contains(server.cli("bulk", "preview", "retry", "--all", "-m", "x", code=2), "--limit", "usage")
+    contains(server.cli("bulk", "preview", "retry", "--all", "-n", "5", code=2), "--reason", "usage")
+    contains(server.cli("bulk", "preview", "retry", "-n", "5", "-m", "x", code=2), "either", "usage")
+    contains(server.cli("bulk", "preview", "retry", "-n", "5", "-m", "x", "--all", "--id", ids[0], code=2), "either", "usage")
+    contains(server.cli("bulk", "preview", "edit", "-n", "5", "-m", "x", "--all", code=3), "/action", "refused")
+    api.act(ids[0], "cancel", reason="not wanted").must(200)
+    said = server.cli("bulk", "preview", "note", "--type", "send", "-n", "5", "-m", "the cause is mended")
+    contains(said, "nothing has been done", "a preview")
+    contains(said, "others", "that there are more")
+    id = said.split("recourse bulk run ")[1].split()[0]
+    true(all(len(line) <= 80 for line in said.splitlines()), f"it fits: {said}")
+    contains(server.cli("bulk", "show", id), "preview", "show")
+    contains(server.cli_at_terminal("n\n", "bulk", "run", id, code=6), "nothing was done", "declined")
+    equal(bulk(api, id)["state"], "preview", "nothing was done")
+    followed = server.cli("bulk", "run", id, "--rate", "100", "--follow", "-y")
+    contains(followed, "5 of 5 acted on", "progress")
+    contains(followed, "done", "its end")
+    contains(server.cli("bulk", "show", id), "by tester", "who ran it")
+    contains(server.cli("bulk", "items", id), ids[6], "items")
+    contains(server.cli("history", ids[6]), f"item 1 of bulk {id}", "the history names the bulk")
+    equal(server.cli("bulk", "items", id, "--result", "done", "--limit", "2", "-q").split(), ids[:4:-1], "ids for scripts")
+    (world.dir / "ids").write_text("\n".join(ids[:3]) + "\n")
+    some = server.cli("bulk", "preview", "cancel", "--ids", "ids", "--id", ids[3], "-n", "10", "-m", "x", "-k", "mine", "-q").strip()
+    equal(server.cli("bulk", "preview", "cancel", "--ids", "-", "--id", ids[3], "-n", "10", "-m", "x", "-k", "mine", "-q",
+                     stdin="\n".join(ids[:3])).strip(), some, "the same key is the same bulk")
+    contains(server.cli("bulk", "items", some), "has ended", "why not")
+    server.cli("bulk", "pause", some, code=3)
+    server.cli("bulk", "resume", some, code=3)
+    equal(server.cli("bulk", "run", some, "--rate", "1", "-q").strip(), "running", "state for scripts")
+    server.cli("bulk", "pause", some)
+    contains(server.cli("bulk", "resume", some, "--rate", "50", "--follow", "-m", "go on", code=1), "1 refused", "not all were done")
+    gone = server.cli("bulk", "preview", "rollback", "--id", ids[5], "-n", "1", "-m", "x", json_out=True)["bulk"]["id"]
+    equal(server.cli("bulk", "cancel", gone, json_out=True)["state"], "cancelled", "cancelled")
+    contains(server.cli("bulk", "list"), some, "list")
+    equal(server.cli("bulk", "list", "--state", "cancelled", "-q").split(), [gone], "list for scripts")
+    equal(server.cli("bulk", "list", "--state", "paused").strip(), "none", "an empty list")
+    server.cli("bulk", "show", ids[0], code=4)
+    server.cli("bulk", "show", "nonsense", code=4)
+
+
 @case("kill -9 again and again while it runs: every item is acted on once, the results are complete")
 def kills(world):
     server, _, ids = rejected(world, 300)
