@@ -259,6 +259,8 @@ RC_MUST
 enum rc_status api_waited(struct api_call *, struct rc_error *);
 /* Any thread: who waits for the command (0: for any) is pushed; whether anybody did. */
 bool api_wake_waiting(struct rc_api *, uint64_t seq);
+/* Who waits with this token looks again. */
+void api_wake_token(struct rc_api *, uint64_t token);
 
 /* ---- streams of events (events.c) */
 

@@ -212,7 +212,10 @@ enum rc_status api_token_revoke(struct api_call *call, struct rc_error *err)
 enum rc_status api_token_revoked(struct api_call *call, struct rc_error *err)
 {
     struct rc_token token;
-    enum rc_status status = find(call, call->request.u.access.token.id, &token, err);
+    uint64_t id = call->request.u.access.token.id;
+    api_wake_token(call->api, id);
+    api_stir_streams(call->api);
+    enum rc_status status = find(call, id, &token, err);
     if (status != RC_OK) return status;
     api_begin(call, 200);
     put_token(&call->json, NULL, &token);

@@ -104,11 +104,12 @@ static bool leave(struct api_call *call)
     return found;
 }
 
-static bool push_matching(struct api_call **list, uint64_t seq)
+/* 0: whatever it is. */
+static bool push_matching(struct api_call **list, uint64_t seq, uint64_t token)
 {
     bool any = false;
     for (struct api_call **at = list, *call; (call = *at);) {
-        if (seq && call->wait.id.seq != seq) {
+        if ((seq && call->wait.id.seq != seq) || (token && call->token != token)) {
             at = &call->next;
             continue;
         }
@@ -124,11 +125,20 @@ bool api_wake_waiting(struct rc_api *api, uint64_t seq)
     bool any = false;
     pthread_mutex_lock(&api->wait_lock);
     if (seq)
-        any = push_matching(list_of(api, seq), seq);
+        any = push_matching(list_of(api, seq), seq, 0);
     else
-        for (unsigned i = 0; i < API_WAIT_LISTS; i++) any |= push_matching(&api->waiting_for[i], 0);
+        for (unsigned i = 0; i < API_WAIT_LISTS; i++) any |= push_matching(&api->waiting_for[i], 0, 0);
     pthread_mutex_unlock(&api->wait_lock);
     return any;
+}
+
+void api_wake_token(struct rc_api *api, uint64_t token)
+{
+    bool any = false;
+    pthread_mutex_lock(&api->wait_lock);
+    for (unsigned i = 0; i < API_WAIT_LISTS; i++) any |= push_matching(&api->waiting_for[i], 0, token);
+    pthread_mutex_unlock(&api->wait_lock);
+    if (any) http_wake(api->http);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------------- */
