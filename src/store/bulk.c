@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "codec/record.h"
+#include "codec/write.h"
 
 enum rc_status rc_store_encode_act(const struct rc_act *act, struct rc_arena *arena, struct rc_sv *ret,
                                    struct rc_error *err)
@@ -22,6 +23,40 @@ enum rc_status rc_store_decode_act(struct rc_sv text, struct rc_arena *arena, st
     enum rc_status status = rc_get_cause(text, arena, &ask, err);
     if (status == RC_OK) *ret = *ask.u.act;
     return status;
+}
+
+bool rc_bulk_by_person(const struct rc_bulk_write *write)
+{
+    return write->event && write->event->actor.n;
+}
+
+/* A made one has no number yet; its nonce and key tell which it is. */
+enum rc_status rc_audit_of_bulk(const struct rc_bulk_write *write, struct rc_arena *arena,
+                                struct rc_audit *ret, struct rc_error *err)
+{
+    enum { DATA_MAX = 64 << 10 };
+    const struct rc_bulk *bulk = write->bulk;
+    const struct rc_bulk_event *event = write->event;
+    const struct rc_author author = {event->subject, event->actor, event->reason};
+    bool starts = event->state == RC_BULK_RUNNING;
+    struct rc_buf buf = rc_buf_in(arena, DATA_MAX);
+    struct rc_json json = {.buf = &buf};
+    rc_json_object(&json, NULL);
+    rc_audit_put_author(&json, &author);
+    if (bulk->id) rc_json_id(&json, "name", bulk->id, bulk->nonce);
+    rc_json_sv(&json, "namespace", bulk->ns);
+    rc_json_sv(&json, "key", bulk->key);
+    rc_json_text(&json, "does", rc_action_word(bulk->act.action).slug);
+    rc_json_text(&json, "state", rc_bulk_word(event->state).slug);
+    rc_json_u64(&json, "items", bulk->total);
+    rc_json_end_object(&json);
+    if (buf.status != RC_OK) return rc_fail(err, buf.status, "the entry of the audit cannot be made");
+    *ret = (struct rc_audit){.kind = RC_AUDIT_BULK,
+                             .action = write->made ? RC_DEED_ADD
+                                       : starts    ? RC_DEED_START
+                                                   : RC_DEED_STOP,
+                             .data = rc_buf_sv(&buf)};
+    return RC_OK;
 }
 
 static bool sound(const struct rc_bulk_write *write)

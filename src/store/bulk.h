@@ -16,7 +16,8 @@ struct rc_bulk_write {
     rc_us forget_before; /* made: previews that expired before this go, a few at a time; 0: none */
 };
 
-/* In one durable commit, never essential; statuses as rc_store_commit. RC_BUG where what is written contradicts what is stored: the
+/* In one durable commit, with an entry of the audit where a person has ordered it (the event has an actor). Essential, but for a new
+ * one. Statuses as rc_store_commit; RC_BUG where what is written contradicts what is stored: the
  * key is taken, the bulk or an item is not there. *ret_id (may be NULL): the bulk's number. */
 RC_MUST enum rc_status rc_store_bulk(struct rc_store *, const struct rc_bulk_write *, uint64_t *ret_id,
                                      struct rc_error *);

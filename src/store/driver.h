@@ -133,6 +133,12 @@ enum rc_status rc_store_encode_refs(struct cel_value refs, struct rc_arena *, st
 RC_MUST
 enum rc_status rc_store_decode_refs(struct rc_sv text, struct rc_arena *, struct cel_value *ret,
                                     struct rc_error *);
+/* Whether a person has ordered it; what it did by itself has no entry in the audit. */
+bool rc_bulk_by_person(const struct rc_bulk_write *);
+/* The entry of what a person has done with a bulk. */
+RC_MUST
+enum rc_status rc_audit_of_bulk(const struct rc_bulk_write *, struct rc_arena *, struct rc_audit *ret,
+                                struct rc_error *);
 /* The action of a bulk (bulk.c). */
 RC_MUST enum rc_status rc_store_encode_act(const struct rc_act *, struct rc_arena *, struct rc_sv *ret,
                                            struct rc_error *);

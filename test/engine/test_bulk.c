@@ -208,6 +208,19 @@ static void a_preview_expires(void **state)
     assert_int_equal(look(world, in_time).state, RC_BULK_DONE);
 }
 
+static void after_so_many_changes_it_can_only_be_cancelled(void **state)
+{
+    (void)state;
+    struct rc_bulk bulk = {.rev = RC_MAX_BULK_REVS - 1, .state = RC_BULK_RUNNING}, after;
+    struct rc_bulk_order pause = {.to = RC_BULK_PAUSED}, cancel = {.to = RC_BULK_CANCELLED};
+    struct rc_bulk_event event;
+    struct rc_error err;
+    assert_int_equal(rc_bulk_obey(&bulk, &pause, 1, &after, &event, &err), RC_OK);
+    bulk.rev = RC_MAX_BULK_REVS;
+    assert_int_equal(rc_bulk_obey(&bulk, &pause, 1, &after, &event, &err), RC_REFUSED);
+    assert_int_equal(rc_bulk_obey(&bulk, &cancel, 1, &after, &event, &err), RC_OK);
+}
+
 /* ---- waves ------------------------------------------------------------------------------------------------------------ */
 
 static void waves_grow_up_to_the_rate(void **state)
@@ -505,6 +518,7 @@ int main(void)
         CASE(its_key_makes_it_once),
         CASE(orders_follow_the_edges),
         CASE(a_preview_expires),
+        CASE(after_so_many_changes_it_can_only_be_cancelled),
         CASE(waves_grow_up_to_the_rate),
         CASE(the_history_says_who_and_which_bulk),
         CASE(what_moved_since_the_preview_is_stale),

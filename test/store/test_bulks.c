@@ -193,6 +193,38 @@ static void bulks_are_listed_newest_first(void **state)
     assert_int_equal(n, 0);
 }
 
+static void what_people_do_stands_in_the_audit(void **state)
+{
+    struct kit *kit = *state;
+    uint64_t id = 0;
+    assert_ok(kit, make(kit, "k", 2, &id));
+    struct rc_bulk bulk = look(kit, id);
+    struct rc_bulk_event event = {
+        .rev = 2, .state = RC_BULK_RUNNING, .at = 6, .actor = RC_SV("nina"), .reason = RC_SV("go")};
+    bulk.state = RC_BULK_RUNNING;
+    struct rc_bulk_write write = {.bulk = &bulk, .event = &event};
+    assert_ok(kit, rc_store_bulk(kit->store, &write, NULL, &kit->err));
+    event = (struct rc_bulk_event){.rev = 3, .state = RC_BULK_STOPPED, .at = 7}; /* by itself */
+    assert_ok(kit, rc_store_bulk(kit->store, &write, NULL, &kit->err));
+    event = (struct rc_bulk_event){.rev = 4, .state = RC_BULK_CANCELLED, .at = 8, .actor = RC_SV("nina")};
+    assert_ok(kit, rc_store_bulk(kit->store, &write, NULL, &kit->err));
+    bulk.id = 99; /* refused: no entry either */
+    assert_int_equal(rc_store_bulk(kit->store, &write, NULL, &kit->err), RC_BUG);
+    static const uint8_t deed[] = {RC_DEED_ADD, RC_DEED_START, RC_DEED_STOP};
+    struct rc_audit_page page = {.ascending = true};
+    struct rc_audit_verdict verdict;
+    struct rc_audit_entry *entries;
+    uint32_t n;
+    struct rc_reader *reader = rc_store_self(kit->store);
+    assert_ok(kit, rc_read_audit(reader, &page, kit->arena, 10, &entries, &n, &kit->err));
+    assert_int_equal(n, 3);
+    for (uint32_t i = 0; i < n; i++)
+        assert_true(entries[i].what.kind == RC_AUDIT_BULK && entries[i].what.action == deed[i]);
+    assert_non_null(memmem(entries[1].what.data.p, entries[1].what.data.n, "\"reason\":\"go\"", 13));
+    assert_ok(kit, rc_audit_verify(reader, NULL, &verdict, &kit->err));
+    assert_true(verdict.entries == 3 && verdict.broken == 0);
+}
+
 /* ---- what is refused ------------------------------------------------------------------------------------------------ */
 
 static void what_contradicts_changes_nothing(void **state)
@@ -292,6 +324,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(what_was_made_comes_back),
         RUN(results_and_states_are_kept_together),
         RUN(bulks_are_listed_newest_first),
+        RUN(what_people_do_stands_in_the_audit),
         RUN(what_contradicts_changes_nothing),
         RUN(the_largest_one_fits_and_no_larger_one),
         RUN(expired_previews_are_forgotten_in_time),

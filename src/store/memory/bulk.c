@@ -140,6 +140,29 @@ static enum rc_status change(struct mem_bulk *bulk, const struct rc_bulk_write *
     return RC_OK;
 }
 
+/* The entry of the audit first: it can be taken back. */
+static enum rc_status write(struct rc_memory_disk *disk, const struct rc_bulk_write *what, uint64_t *io_id,
+                            struct rc_error *err)
+{
+    struct mem_audits audits = {0};
+    struct rc_audit entry;
+    struct rc_arena *arena = rc_arena_new(0, 1 << 20);
+    if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status = RC_OK;
+    if (rc_bulk_by_person(what)) {
+        status = rc_audit_of_bulk(what, arena, &entry, err);
+        if (status == RC_OK) status = mem_audit_stage(disk, &audits, &entry, what->event->at, err);
+    }
+    if (status == RC_OK)
+        status = what->made ? make(disk, what, io_id, err) : change(find(disk, *io_id), what, err);
+    if (status == RC_OK)
+        mem_audit_publish(disk, &audits);
+    else
+        mem_audit_take_back(&audits);
+    rc_arena_free(arena);
+    return status;
+}
+
 enum rc_status mem_bulk(struct rc_store *base, const struct rc_bulk_write *what, uint64_t *io_id,
                         struct rc_error *err)
 {
@@ -147,9 +170,7 @@ enum rc_status mem_bulk(struct rc_store *base, const struct rc_bulk_write *what,
     enum rc_status failure = mem_next_failure(store, err);
     if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
     pthread_mutex_lock(&store->disk->lock);
-    struct rc_error *say = failure == RC_OK ? err : NULL;
-    enum rc_status status =
-        what->made ? make(store->disk, what, io_id, say) : change(find(store->disk, *io_id), what, say);
+    enum rc_status status = write(store->disk, what, io_id, failure == RC_OK ? err : NULL);
     pthread_mutex_unlock(&store->disk->lock);
     return failure != RC_OK ? failure : status;
 }

@@ -134,33 +134,47 @@ static enum rc_status forget(struct sq_conn *conn, rc_us before, struct rc_error
     return status;
 }
 
-static enum rc_status write(struct sq_conn *conn, const struct rc_bulk_write *what, struct rc_sv act,
-                            uint64_t *io_id, struct rc_error *err)
+struct writing {
+    struct sq_conn *conn;
+    const struct rc_bulk_write *what;
+    struct rc_sv act;
+    const struct rc_audit *audit; /* NULL: it changes by itself */
+    uint64_t id;
+};
+
+/* May run again, after what it had done was taken back. */
+static enum rc_status write(void *context, struct rc_error *err)
 {
+    struct writing *in = context;
+    const struct rc_bulk_write *what = in->what;
+    struct sq_conn *conn = in->conn;
     enum rc_status status = what->forget_before ? forget(conn, what->forget_before, err) : RC_OK;
     if (status != RC_OK) return status;
-    status = what->made ? add_bulk(conn, what->bulk, act, err) : set_bulk(conn, what->bulk, act, err);
-    if (what->made) *io_id = (uint64_t)sqlite3_last_insert_rowid(conn->db);
+    status = what->made ? add_bulk(conn, what->bulk, in->act, err) : set_bulk(conn, what->bulk, in->act, err);
+    if (what->made) in->id = (uint64_t)sqlite3_last_insert_rowid(conn->db);
     for (uint32_t i = 0; status == RC_OK && i < what->nitems; i++)
-        status = what->made ? add_item(conn, *io_id, &what->items[i], err)
-                            : set_item(conn, *io_id, &what->items[i], err);
-    return status == RC_OK && what->event ? add_event(conn, *io_id, what->event, err) : status;
+        status = what->made ? add_item(conn, in->id, &what->items[i], err)
+                            : set_item(conn, in->id, &what->items[i], err);
+    if (status == RC_OK && what->event) status = add_event(conn, in->id, what->event, err);
+    return status == RC_OK && in->audit ? sq_audit_add(conn, in->audit, what->event->at, err) : status;
 }
 
 enum rc_status sq_bulk(struct rc_store *base, const struct rc_bulk_write *what, uint64_t *io_id,
                        struct rc_error *err)
 {
     struct sq_store *store = sq_store_of(base);
-    struct rc_sv act;
-    /* results of what was done, and orders, are small: they are tried even where there is no room for new work */
-    enum rc_status status = what->made ? sq_room_check(store, err) : RC_OK;
-    if (status != RC_OK) return status;
+    struct writing in = {.conn = &store->self.conn, .what = what, .id = *io_id};
+    struct rc_audit audit;
     struct rc_arena *arena = rc_arena_new(ACT_FIRST, ACT_MAX);
     if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
-    status = rc_store_encode_act(&what->bulk->act, arena, &act, err);
-    if (status == RC_OK) status = sq_begin(store, err);
-    if (status == RC_OK) status = sq_settle(store, write(&store->self.conn, what, act, io_id, err), err);
-    if (status == RC_FULL) store->room.full = true;
+    enum rc_status status = rc_store_encode_act(&what->bulk->act, arena, &in.act, err);
+    if (status == RC_OK && rc_bulk_by_person(what)) {
+        status = rc_audit_of_bulk(what, arena, &audit, err);
+        in.audit = &audit;
+    }
+    /* results of what was done, and orders, are small: they may use the reserve */
+    if (status == RC_OK) status = sq_transact(store, !what->made, write, &in, err);
+    if (status == RC_OK) *io_id = in.id;
     rc_arena_free(arena);
     return status;
 }
