@@ -114,16 +114,40 @@ void rc_h128_hex(struct rc_h128 hash, char ret_text[32])
     }
 }
 
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool rc_h128_parse(struct rc_sv text, struct rc_h128 *ret)
 {
     uint64_t half[2] = {0};
     if (text.n != 32) return false;
     for (uint32_t i = 0; i < 32; i++) {
-        char c = text.p[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int digit = digit_of(text.p[i]);
         if (digit < 0) return false;
         half[i / 16] = half[i / 16] << 4 | (uint64_t)digit;
     }
     *ret = (struct rc_h128){half[0], half[1]};
+    return true;
+}
+
+void rc_hex(const unsigned char *bytes, uint32_t n, char *ret_text)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        ret_text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        ret_text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    }
+    ret_text[2 * n] = 0;
+}
+
+bool rc_unhex(struct rc_sv text, unsigned char *ret_bytes, uint32_t n)
+{
+    if (text.n != 2 * n) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        int high = digit_of(text.p[2 * i]), low = digit_of(text.p[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        ret_bytes[i] = (unsigned char)(high << 4 | low);
+    }
     return true;
 }

@@ -33,6 +33,9 @@ static inline bool rc_h128_is_zero(struct rc_h128 a)
     return (a.hi | a.lo) == 0;
 }
 
+/* n bytes as 2 n lower-case hexadecimal digits and a NUL; and back: false where the text is not that. */
+void rc_hex(const unsigned char *bytes, uint32_t n, char *ret_text);
+bool rc_unhex(struct rc_sv text, unsigned char *ret_bytes, uint32_t n);
 /* 32 lower-case hexadecimal digits, without NUL. */
 void rc_h128_hex(struct rc_h128, char ret_text[32]);
 /* Reads them back; false where text is not 32 hexadecimal digits. */

@@ -117,6 +117,20 @@ static const struct cli_option backup_options[] = {
     {"force", 0, NULL, "write over FILE where it is there; never over a store that is in use"},
     END,
 };
+static const struct cli_option export_options[] = {
+    {"store", 0, "FILE", "the store (recourse.db)"},
+    {"out", 'o', "FILE", "where to; must not be there (standard output)"},
+    {"audit", 0, NULL, "the record of what people did, too"},
+    {"type", 't', "TYPE", "only commands of this type"},
+    {"state", 's', "STATES", "only in these states, with commas between them"},
+    {"since", 0, "TIME", "only made at or after this time, like 2026-11-21T00:00:00Z"},
+    {"until", 0, "TIME", "only made before this time"},
+    END,
+};
+static const struct cli_option import_options[] = {
+    {"store", 0, "FILE", "the new store (required); nothing may be there"},
+    END,
+};
 static const struct cli_option purge_options[] = {
     {"older-than", 0, "TIME", "last changed longer ago than this: 90d, 12h"},
     {"ref", 'r', "NAME=VALUE", "with this label: of a customer who asks to be forgotten"},
@@ -328,6 +342,18 @@ const struct cli_command cli_commands[] = {
      "settled "
      "then as after a crash.",
      backup_options, 1, 1, cli_run_program},
+    {"export", "", "write the store as lines of JSON",
+     "Works on the store's file, beside a running server or without one: namespaces, definitions, every "
+     "command "
+     "with its whole history, what is left of purged ones, and with --audit the record of what people did. "
+     "For "
+     "all at one moment, export a backup.",
+     export_options, 0, 0, cli_run_program},
+    {"import", "FILE", "make a new store of an export",
+     "FILE may be - for standard input. The store is made and checked before it is there; whatever is wrong "
+     "in the "
+     "export is refused with its line, and leaves nothing behind.",
+     import_options, 1, 1, cli_run_program},
     {"purge", "", "take commands that have ended out of the store for good",
      "Wants --older-than or --ref. Says how many commands it will touch, and which for example, before it "
      "does "

@@ -3,8 +3,8 @@
 
 #include "base/limits.h"
 
-static enum rc_status fold(const struct rc_record *records, uint32_t n, struct rc_arena *arena,
-                           struct rc_command *command, struct rc_error *err)
+enum rc_status rc_fold(const struct rc_record *records, uint32_t n, struct rc_arena *arena,
+                       struct rc_command *command, struct rc_error *err)
 {
     const struct rc_identity identity = command->id;
     for (uint32_t i = 0; i < n; i++) {
@@ -40,10 +40,18 @@ enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *
     if (!command.flow)
         return rc_fail(err, RC_BUG, "version %llu of flow '%.*s' is not loaded",
                        (unsigned long long)command.id.flow, RC_SV_ARG(command.id.type));
-    status = fold(records, n, arena, &command, err);
+    status = rc_fold(records, n, arena, &command, err);
     if (status != RC_OK) return status;
     *ret = command;
     if (ret_records) *ret_records = records;
     if (ret_n) *ret_n = n;
     return RC_OK;
+}
+
+struct rc_work rc_work_of(const struct rc_command *c, uint32_t at, uint8_t phase, rc_us due)
+{
+    struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};
+    if (phase == RC_PHASE_READY)
+        row.gate = flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    return row;
 }

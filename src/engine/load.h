@@ -2,6 +2,12 @@
 /* A command from its history. For the engine's cache and for those who read. */
 #include "store/store.h"
 
+/* Folds records, from the first on, into a command of which the identity and the flow are set. RC_DAMAGED where they do not fit. */
+RC_MUST enum rc_status rc_fold(const struct rc_record *, uint32_t n, struct rc_arena *, struct rc_command *,
+                               struct rc_error *);
+/* The row of work of a step in this phase. */
+struct rc_work rc_work_of(const struct rc_command *, uint32_t at, uint8_t phase, rc_us due);
+
 /* Folds at most RC_MAX_HISTORY records. The command lives in the arena. RC_NOT_FOUND; RC_DAMAGED where the
  * history does not fold; RC_BUG where the set does not know the flow's version. ret_records/ret_n (may be
  * NULL): the history itself. */

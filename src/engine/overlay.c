@@ -165,14 +165,6 @@ enum rc_status rc_overlay_gate(struct rc_engine *engine, struct rc_door *door, c
 
 /* ---- the batch ------------------------------------------------------------------------------------------------------ */
 
-static struct rc_work row_of(const struct rc_command *c, uint32_t at, uint8_t phase, rc_us due)
-{
-    struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};
-    if (phase == RC_PHASE_READY)
-        row.gate = flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
-    return row;
-}
-
 static bool waits(uint8_t phase)
 {
     return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED;
@@ -190,8 +182,8 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
         if (!moved || (!waits(before.phase) && !waits(after.phase))) continue;
         if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, c->nnodes - i);
         if (!moves) return nomem(engine, err);
-        moves[ret->nmoves++] = (struct rc_work_move){row_of(c, i, before.phase, before.due),
-                                                     row_of(c, i, after.phase, after.due)};
+        moves[ret->nmoves++] = (struct rc_work_move){rc_work_of(c, i, before.phase, before.due),
+                                                     rc_work_of(c, i, after.phase, after.due)};
     }
     ret->moves = moves;
     return RC_OK;

@@ -8,6 +8,15 @@
 /* recourse audit verify */
 int audit_verify(const struct cli_args *);
 
+/* A stored definition parsed, in the arena; RC_DAMAGED where it is not one. (definitions.c) */
+struct rc_new_definition;
+RC_MUST
+enum rc_status definition_parse(const struct rc_definition *, struct rc_arena *,
+                                struct rc_new_definition *ret, struct rc_error *);
+
+/* recourse export, recourse import */
+int export_run(const struct cli_args *);
+int import_run(const struct cli_args *);
 /* recourse backup */
 int backup_run(const struct cli_args *);
 

@@ -2,6 +2,7 @@
 #include "server/admin.h"
 #include "server/settings.h"
 
+#include "base/hash.h"
 #include "base/num.h"
 #include "cli/screen.h"
 
@@ -30,7 +31,7 @@ static bool read_pin(const char *text, struct rc_audit_pin *ret)
 {
     const char *colon = strchr(text, ':');
     return colon && rc_parse_u64((struct rc_sv){text, (uint32_t)(colon - text)}, &ret->number) &&
-           ret->number && rc_audit_parse_hex(rc_sv_of(colon + 1), ret->hash);
+           ret->number && rc_unhex(rc_sv_of(colon + 1), ret->hash, RC_AUDIT_HASH);
 }
 
 static void put_json(const struct rc_audit_verdict *verdict, const char *hash)
@@ -46,7 +47,7 @@ static void put_json(const struct rc_audit_verdict *verdict, const char *hash)
 static void put_verdict(const struct cli_args *args, const struct rc_audit_verdict *verdict)
 {
     char hash[2 * RC_AUDIT_HASH + 1];
-    rc_audit_hex(verdict->hash, hash);
+    rc_hex(verdict->hash, RC_AUDIT_HASH, hash);
     if (cli_has(args, "json")) {
         put_json(verdict, hash);
         return;

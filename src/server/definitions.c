@@ -1,16 +1,18 @@
 /* Definitions at start and on SIGHUP. */
 #include "api/apply.h"
 #include "engine/prepare.h"
+#include "server/admin.h"
 #include "server/server.h"
 
 #include <stdlib.h>
 
 enum { SET_FIRST = 64 << 10, SET_LIMIT = 1 << 30, DIR_LIMIT = 512 << 20 };
 
-static enum rc_status parse_one(const struct rc_definition *row, struct rc_arena *arena,
-                                struct rc_new_definition *ret, struct defs_errors *errors,
-                                struct rc_error *err)
+enum rc_status definition_parse(const struct rc_definition *row, struct rc_arena *arena,
+                                struct rc_new_definition *ret, struct rc_error *err)
 {
+    struct defs_errors *errors = RC_NEW(arena, struct defs_errors);
+    if (!errors) return rc_fail_arena(err, arena);
     struct defs_one *one = NULL;
     uint32_t n = 0;
     enum rc_status status = defs_parse((struct defs_file){row->source, row->text}, arena, &one, &n, errors);
@@ -40,10 +42,9 @@ enum rc_status definitions_load(struct rc_reader *reader, struct rc_arena *arena
     enum rc_status status = rc_read_definitions(reader, arena, &rows, &n, err);
     if (status != RC_OK) return status;
     struct rc_new_definition *parsed = RC_NEW_ARRAY(arena, struct rc_new_definition, n);
-    struct defs_errors *errors = RC_NEW(arena, struct defs_errors);
-    if (!parsed || !errors) return rc_fail_arena(err, arena);
+    if (!parsed) return rc_fail_arena(err, arena);
     for (uint32_t i = 0; i < n && status == RC_OK; i++)
-        status = parse_one(&rows[i], arena, &parsed[i], errors, err);
+        status = definition_parse(&rows[i], arena, &parsed[i], err);
     if (status != RC_OK) return status;
     status = rc_set_make(parsed, n, arena, ret);
     return status == RC_OK ? RC_OK : rc_fail(err, status, "the stored definitions cannot be put together");

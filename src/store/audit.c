@@ -125,31 +125,6 @@ enum rc_status rc_audit_of_purge(const struct rc_purge *purge, uint32_t n, uint6
 
 /* ---- for people --------------------------------------------------------------------------------------------------- */
 
-void rc_audit_hex(const unsigned char hash[RC_AUDIT_HASH], char ret_text[2 * RC_AUDIT_HASH + 1])
-{
-    for (int i = 0; i < RC_AUDIT_HASH; i++) {
-        ret_text[2 * i] = "0123456789abcdef"[hash[i] >> 4];
-        ret_text[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
-    }
-    ret_text[2 * RC_AUDIT_HASH] = 0;
-}
-
-static int digit_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool rc_audit_parse_hex(struct rc_sv text, unsigned char ret_hash[RC_AUDIT_HASH])
-{
-    if (text.n != 2 * RC_AUDIT_HASH) return false;
-    for (uint32_t i = 0; i < RC_AUDIT_HASH; i++) {
-        int high = digit_of(text.p[2 * i]), low = digit_of(text.p[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        ret_hash[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
-}
-
 /* What was written, in words where it is an action; a text that is not what this version writes is shown as it is. */
 static void put_data(struct rc_json *json, const struct rc_audit *what, struct rc_arena *arena)
 {
@@ -183,9 +158,9 @@ void rc_audit_put_entry(struct rc_json *json, const struct rc_audit_entry *entry
     if (what->rev) rc_json_u64(json, "revision", what->rev);
     rc_json_bool(json, "purged", !what->data.p);
     put_data(json, what, arena);
-    rc_audit_hex(entry->digest, hex);
+    rc_hex(entry->digest, RC_AUDIT_HASH, hex);
     rc_json_text(json, "digest", hex);
-    rc_audit_hex(entry->hash, hex);
+    rc_hex(entry->hash, RC_AUDIT_HASH, hex);
     rc_json_text(json, "hash", hex);
     rc_json_end_object(json);
 }
@@ -198,7 +173,7 @@ static bool same(const unsigned char *a, const unsigned char *b)
 }
 
 /* What is wrong with an entry, or NULL. */
-static const char *fault_of(const struct rc_audit_entry *entry, const unsigned char *previous)
+const char *rc_audit_fault(const struct rc_audit_entry *entry, const unsigned char *previous)
 {
     unsigned char hash[RC_AUDIT_HASH];
     hash_of(entry, previous, hash);
@@ -218,7 +193,7 @@ static void look(struct rc_audit_verdict *verdict, const struct rc_audit_entry *
         verdict->why = "it is missing";
         return;
     }
-    verdict->why = fault_of(entry, verdict->head ? verdict->hash : NULL);
+    verdict->why = rc_audit_fault(entry, verdict->head ? verdict->hash : NULL);
     if (!verdict->why && pin && pin->number == entry->number && !same(pin->hash, entry->hash))
         verdict->why = "its hash is not the one that was written down";
     if (verdict->why) {

@@ -54,10 +54,6 @@ struct rc_audit_entry {
 
 /* As an object for people and programs, with words for codes (spec/openapi.yaml, AuditEntry). */
 void rc_audit_put_entry(struct rc_json *, const struct rc_audit_entry *, struct rc_arena *);
-/* 64 lower-case hexadecimal digits and a NUL; and back: false where the text is none. */
-void rc_audit_hex(const unsigned char hash[RC_AUDIT_HASH], char ret_text[2 * RC_AUDIT_HASH + 1]);
-RC_MUST bool rc_audit_parse_hex(struct rc_sv, unsigned char ret_hash[RC_AUDIT_HASH]);
-
 struct rc_audit_page {
     uint64_t before; /* newest first, numbers lower than this; 0: from the newest */
     bool ascending;  /* instead: oldest first, numbers higher than `after` */

@@ -104,24 +104,6 @@ bool rc_work_phase(uint8_t phase);
 
 /* ---- what both implementations keep as text (stored.c) --------------------------------------------------------------- */
 
-/* A history record as it is kept: its columns, and two texts in the format of codec/record.h. */
-struct rc_stored {
-    uint64_t change;
-    uint32_t rev;
-    rc_us at;
-    uint8_t cause, purpose;
-    uint32_t node;
-    uint16_t attempt;
-    struct rc_sv body, changes;
-};
-/* Texts are in the arena. RC_LIMIT: larger than RC_MAX_RECORD. */
-RC_MUST
-enum rc_status rc_store_encode(const struct rc_record *, struct rc_arena *, struct rc_stored *ret,
-                               struct rc_error *);
-/* The record of the command `identity`, which lives in the arena too; fills in its payload when it is the first one. */
-RC_MUST
-enum rc_status rc_store_decode(const struct rc_stored *, struct rc_identity *identity, struct rc_arena *,
-                               struct rc_record *ret, struct rc_error *);
 /* What a record did to its command: fills action and state. Temporary values go into the arena. */
 RC_MUST
 enum rc_status rc_store_news(const struct rc_stored *, struct rc_arena *, struct rc_news *,

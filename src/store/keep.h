@@ -2,7 +2,17 @@
 /* Keeping a store: checking a file and copying one. Of the SQLite store; part of the contract in store.h. Any thread, and any process:
  * both open the file as rc_sqlite_look does, beside a server or without one. While they read, the store's log cannot be begun anew
  * and grows with what is written meanwhile. */
+#include "base/arena.h"
 #include "base/error.h"
+#include "store/audit.h"
+
+struct rc_definition;
+struct rc_high;
+struct rc_identity;
+struct rc_namespace;
+struct rc_purged;
+struct rc_record;
+struct rc_store;
 
 struct rc_holdings {
     uint64_t commands, records, purged, entries; /* entries: of the audit */
@@ -21,3 +31,45 @@ RC_MUST enum rc_status rc_sqlite_check(const char *path, struct rc_holdings *ret
  * written over. RC_FULL, RC_IO; RC_DAMAGED where the store, and so the copy, does not pass the check. */
 RC_MUST enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force,
                                         struct rc_holdings *ret, struct rc_error *);
+
+/* Makes a store of a file that was filled under another name: checks it, syncs it and puts it in place as rc_sqlite_backup does. */
+RC_MUST enum rc_status rc_sqlite_install(const char *part, const char *to, struct rc_holdings *ret,
+                                         struct rc_error *);
+/* Whether a new store may be made at this path: RC_IN_USE where something stands there. */
+RC_MUST enum rc_status rc_sqlite_is_free(const char *path, struct rc_error *);
+
+/* ---- exports ------------------------------------------------------------------------------------------ */
+
+/* A history record as it is kept: its columns, and two texts in the format of codec/record.h. */
+struct rc_stored {
+    uint64_t change;
+    uint32_t rev;
+    rc_us at;
+    uint8_t cause, purpose;
+    uint32_t node;
+    uint16_t attempt;
+    struct rc_sv body, changes;
+};
+/* Texts are in the arena. RC_LIMIT: larger than RC_MAX_RECORD. */
+RC_MUST
+enum rc_status rc_store_encode(const struct rc_record *, struct rc_arena *, struct rc_stored *ret,
+                               struct rc_error *);
+/* The record of the command `identity`, which lives in the arena too; fills in its payload when it is the first one. */
+RC_MUST
+enum rc_status rc_store_decode(const struct rc_stored *, struct rc_identity *identity, struct rc_arena *,
+                               struct rc_record *ret, struct rc_error *);
+
+/* One row of an export as it is, into a store that is being made; commands come by rc_store_commit with batch.imported. */
+struct rc_import { /* one of them; the others NULL */
+    const struct rc_namespace *ns;
+    const struct rc_definition *definition; /* with its id, version, active and time */
+    const struct rc_purged *purged;
+    const struct rc_audit_entry *entry;
+    const struct rc_high *high;  /* counters that are higher than the store's; the audit's as it is */
+    const struct rc_audit *note; /* a new entry behind those that came */
+    rc_us now;                   /* of the note */
+};
+/* RC_INVALID where such a row is there already; else as rc_store_commit. */
+RC_MUST enum rc_status rc_sqlite_import(struct rc_store *, const struct rc_import *, struct rc_error *);
+/* What does not fit in an entry behind one with this hash (NULL: the first), or NULL. */
+const char *rc_audit_fault(const struct rc_audit_entry *, const unsigned char *previous);

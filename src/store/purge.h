@@ -21,6 +21,7 @@ struct rc_purge_filter {
     struct rc_sv type;       /* empty: any */
     struct rc_sv ref, value; /* empty: any */
     rc_us changed_before;    /* the last change is older; 0: any age */
+    bool unended;            /* also what has not ended: to be looked at, not purged */
 };
 struct rc_purge_row {
     uint64_t seq, nonce;

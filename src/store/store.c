@@ -194,7 +194,7 @@ enum rc_status rc_read_purgeable(struct rc_reader *reader, const struct rc_purge
     if (status != RC_OK) return status;
     struct rc_purge_filter bounded = *filter;
     if (!bounded.states) bounded.states = UINT32_MAX;
-    bounded.states &= rc_store_ended_states();
+    if (!bounded.unended) bounded.states &= rc_store_ended_states();
     if (!bounded.changed_before) bounded.changed_before = INT64_MAX;
     if (cap > RC_MAX_LOOK) cap = RC_MAX_LOOK;
     if (after > RC_SEQ_MAX) after = RC_SEQ_MAX;

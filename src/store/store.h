@@ -98,6 +98,7 @@ struct rc_batch {
     uint32_t ntouched;
     rc_us high_water; /* engine time never goes back behind this, also after a restart */
     bool essential;   /* only results of what has left, and actions: may use the reserve */
+    bool imported;    /* of an export: what people did is in its audit, or lost; no new entries */
 };
 
 RC_MUST enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);

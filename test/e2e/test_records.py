@@ -247,5 +247,152 @@ def backup_offline(world):
     verify(restored)
 
 
+# ---- exports --------------------------------------------------------------------------------------------------------------
+
+def filled(world):
+    """A stopped server's store with some of everything: completed, acted on, waiting, in flight, purged."""
+    hub, server = with_standin(world)
+    defs = server.defs
+    ids = [done(server, n, refs={"customer": str(n)}) for n in range(3)]
+    server.api.act(ids[0], "note", reason="a note with \u00fcml\u00e4uts and \"quotes\"", actor="anna").must(200)
+    waiting = server.api.submit("lone", {"n": 7}, key="waits").must(201).json["id"]
+    server.api.until_state(waiting, "waiting")
+    server.cli("purge", "--ref", "customer=1", "--quiet")
+    server.kill()
+    return hub, server, defs, ids, waiting
+
+
+def export(server, store, *more):
+    return server.cli("export", "--store", store, *more)
+
+
+@case("an export, an import and an export again are the same bytes; the server goes on with it")
+def round_trip(world):
+    hub, server, defs, ids, waiting = filled(world)
+    new = world.dir / "new.db"
+    first = export(server, server.store)
+    kinds = [json.loads(line)["is"] for line in first.splitlines()]
+    equal({k: kinds.count(k) for k in ("export", "namespace", "definition", "command", "tombstone", "audit", "end")},
+          {"export": 1, "namespace": 1, "definition": 4, "command": 3, "tombstone": 1, "audit": 0, "end": 1}, "lines")
+    (world.dir / "first.ndjson").write_text(first)
+    said = server.cli("import", world.dir / "first.ndjson", "--store", new, json_out=True)
+    equal((said["commands"], said["tombstones"], said["audit"]), (3, 1, 1), "what came")
+    equal(sorted(f.name for f in world.dir.glob("new.db*")), ["new.db"], "files of the new store")
+    equal(new.stat().st_mode & 0o777, 0o600, "its mode")
+    equal(export(server, new), first, "the export of the import")
+    server.cli("import", world.dir / "first.ndjson", "--store", new, code=3)  # it is there now
+    restored = world.server(store=new, defs=defs).start()
+    equal(restored.api.command(ids[0])["payload"]["n"], 0, "a payload")
+    equal(restored.api.history(ids[0])[-1]["cause"]["reason"], 'a note with \u00fcml\u00e4uts and "quotes"', "a note")
+    restored.api.submit("one", {"n": 1}, key="KEY-1").problem(410, "purged")
+    equal(restored.api.submit("lone", {"n": 7}, key="waits").must(200).json["id"], waiting, "a key")
+    true(restored.api.command(waiting)["state"] in ("waiting", "running"), "it is tried again")
+    done(restored, 50)
+    restored.stop()
+    verify(restored)
+
+
+@case("with the audit, the chain goes on in the new store")
+def with_audit(world):
+    hub, server, defs, ids, waiting = filled(world)
+    new, out = world.dir / "new.db", world.dir / "out.ndjson"
+    server.cli("export", "--store", server.store, "--audit", "--out", out, "--quiet")
+    equal(out.stat().st_mode & 0o777, 0o600, "mode of the export")
+    server.cli("export", "--store", server.store, "--out", out, code=3)
+    pin = verify(server).split("pin ")[1].strip()
+    server.cli("import", out, "--store", new)
+    true(f"pin {int(pin.split(':')[0]) + 1}:" in server.cli("audit", "verify", "--store", new, "--pin", pin), "the chain")
+    again = export(server, new, "--audit").splitlines()
+    equal(again[:-2], out.read_text().splitlines()[:-1], "but for the entry of the import, and the end")
+    equal(json.loads(again[-2])["kind"], "import", "the last entry")
+
+
+@case("a part of the commands; tombstones always come, so that no key runs twice")
+def parts(world):
+    hub, server, defs, ids, waiting = filled(world)
+
+    def types(*more):
+        lines = [json.loads(line) for line in export(server, server.store, *more).splitlines()]
+        true(sum(line["is"] == "tombstone" for line in lines) == 1, "the tombstone")
+        return sorted(line["type"] for line in lines if line["is"] == "command")
+
+    equal(types("--type", "lone"), ["lone"], "by type")
+    equal(types("--state", "completed"), ["one", "one"], "by state")
+    equal(types("--until", "2000-01-01T00:00:00Z"), [], "by time")
+    equal(types("--since", "2000-01-01T00:00:00Z"), ["lone", "one", "one"], "by time")
+    server.cli("export", "--store", server.store, "--state", "gone", code=2)
+    server.cli("export", "--store", server.store, "--since", "yesterday", code=2)
+
+
+@case("an attempt that was out when the export was made is asked for, not sent again")
+def in_flight(world):
+    hub = world.standin()
+    server = world.server(defs=checked_flow(world, hub)).start()
+    id = server.api.submit(PR, pull(1, title="Change 1 fault=hang-after")).must(201).json["id"]
+    eventually(lambda: len(hub.fired("hang-after")) == 1, "it is out")
+    server.kill()
+    server.cli("export", "--store", server.store, "--out", world.dir / "out.ndjson", "--quiet")
+    server.cli("import", world.dir / "out.ndjson", "--store", world.dir / "new.db", "--quiet")
+    restored = world.server(store=world.dir / "new.db", defs=server.defs).start()
+    restored.api.until_state(id, "completed")
+    equal(len(hub.fired("hang-after")), 1, "it was sent once")
+    equal(len(hub.pulls("web")), 1, "pull requests")
+
+
+@case("what is damaged, cut short, hostile or newer is refused with its line, and leaves nothing")
+def refused_imports(world):
+    hub, server, defs, ids, waiting = filled(world)
+    lines = export(server, server.store, "--audit").splitlines()
+    place = {}
+    for i, line in enumerate(lines):
+        place.setdefault(json.loads(line)["is"], i)
+    new, file = world.dir / "new.db", world.dir / "bad.ndjson"
+
+    def refuse(what, changed, line, code=3):
+        file.write_bytes(b"".join((one if isinstance(one, bytes) else one.encode()) + b"\n" for one in changed))
+        said = server.cli("import", file, "--store", new, code=code)
+        true(f"line {line}:" in said, f"{what}: {said!r} does not say line {line}")
+        equal([f.name for f in world.dir.glob("new.db*")], [], f"{what}: what is left")
+
+    def edited(kind, **members):
+        at = place[kind]
+        value = {**json.loads(lines[at]), **members}
+        changed = lines[:at] + [json.dumps({k: v for k, v in value.items() if v is not ...})] + lines[at + 1:]
+        return changed, at + 1
+
+    refuse("nothing", [], 1)
+    refuse("no export", ["{}"] + lines[1:], 1)
+    refuse("no JSON", lines[:3] + ["{"] + lines[3:], 4)
+    refuse("no object", lines[:3] + ["[1]"] + lines[3:], 4)
+    refuse("no UTF-8", lines[:3] + [b'{"is":"\xff"}'] + lines[3:], 4)
+    refuse("too deep", lines[:3] + ["[" * 100 + "]" * 100] + lines[3:], 4)
+    refuse("a newer format", *edited("export", format=2), code=5)
+    refuse("a member more", *edited("export", colour="red"))
+    refuse("a line of a newer version", lines[:2] + ['{"is":"moon"}'] + lines[2:], 3)
+    refuse("cut short", lines[:-1], len(lines))
+    refuse("cut within a command", lines[:place["record"] + 1], place["record"] + 2)
+    refuse("a line is missing", lines[:place["tombstone"]] + lines[place["tombstone"] + 1:], len(lines) - 1)
+    refuse("something behind the end", lines + [lines[1]], len(lines) + 1)
+    refuse("twice a command", lines[:place["record"] + 1] + lines[place["command"]:], place["record"] + 2)
+    refuse("a record is missing", lines[:place["record"]] + lines[place["record"] + 1:], place["record"] + 1)
+    for member, value in (("seq", 0), ("seq", 10**13), ("nonce", "xyz"), ("nonce", 7), ("key", "k" * 256), ("key", ...), ("flow", 99),
+                          ("refs", {"a": 1}), ("refs", [1]), ("records", 10001), ("records", "1"), ("id", "0" * 16),
+                          ("created", "soon"), ("payload_hash", "00"), ("generation", 0), ("namespace", None)):
+        changed, at = edited("command", **{member: value})
+        refuse(f"{member} {value}", changed, at if member != "flow" else at + json.loads(lines[at - 1])["records"])
+    for member, value in (("rev", 2), ("cause", "moon"), ("cause", "due"), ("changes", "[[99]]"), ("changes", "["), ("changes", ...),
+                          ("body", "{"), ("purpose", "x"), ("node", 5000), ("at", 1)):
+        refuse(f"{member} {value}", *edited("record", **{member: value}))
+    for member, value in (("data", "{}"), ("salt", "00"), ("salt", ...), ("hash", "00" * 32), ("number", 2), ("at", "2001-01-01T00:00:00Z")):
+        refuse(f"{member} {value}", *edited("audit", **{member: value}))
+    refuse("a definition that is none", *edited("definition", text="flow: x\nnonsense: 1\n"))
+    refuse("a definition of something else", *edited("definition", name="x"))
+    refuse("a long line", lines[:2] + ["x" * ((16 << 20) + 1)] + lines[2:], 3)
+    server.cli("import", world.dir / "no such file", "--store", new, code=4)
+    server.cli("import", file, code=2)
+    file.write_text("\n".join(lines) + "\n")
+    server.cli("import", file, "--store", new)  # and the whole one goes
+
+
 if __name__ == "__main__":
     main()

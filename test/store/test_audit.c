@@ -142,12 +142,12 @@ static void hashes_are_written_in_hex(void **state)
     unsigned char hash[RC_AUDIT_HASH], back[RC_AUDIT_HASH];
     char text[2 * RC_AUDIT_HASH + 1];
     for (int i = 0; i < RC_AUDIT_HASH; i++) hash[i] = (unsigned char)(i * 37);
-    rc_audit_hex(hash, text);
-    assert_true(rc_audit_parse_hex(rc_sv_of(text), back));
+    rc_hex(hash, RC_AUDIT_HASH, text);
+    assert_true(rc_unhex(rc_sv_of(text), back, RC_AUDIT_HASH));
     assert_memory_equal(hash, back, sizeof hash);
-    assert_false(rc_audit_parse_hex((struct rc_sv){text, 63}, back));
+    assert_false(rc_unhex((struct rc_sv){text, 63}, back, RC_AUDIT_HASH));
     text[5] = 'G';
-    assert_false(rc_audit_parse_hex(rc_sv_of(text), back));
+    assert_false(rc_unhex(rc_sv_of(text), back, RC_AUDIT_HASH));
 }
 
 /* ---- tampering ---------------------------------------------------------------------------------------------------- */

@@ -172,7 +172,7 @@ static enum rc_status stage_records(struct staging *staging, struct rc_error *er
         if (!kept) return nomem(err);
         staging->records[staging->nrecords] = kept;
         command->records[command->rev + command->staged++] = kept;
-        if (record->cause->kind != RC_MSG_ACTION) continue;
+        if (record->cause->kind != RC_MSG_ACTION || batch->imported) continue;
         const struct rc_audit entry = rc_audit_of_action(record, kept->stored.body);
         status = mem_audit_stage(staging->disk, &staging->audits, &entry, record->at, err);
         if (status != RC_OK) {

@@ -125,7 +125,7 @@ static enum rc_status fits(const struct mem_command *command, const struct rc_pu
                            struct rc_arena *arena, bool *ret, struct rc_error *err)
 {
     struct cel_value refs = cel_null();
-    *ret = filter->states >> command->state & 1 && !command->in_flight &&
+    *ret = filter->states >> command->state & 1 && (!command->in_flight || filter->unended) &&
            command->changed < filter->changed_before &&
            (!filter->ns.n || rc_sv_eq(filter->ns, command->ns)) &&
            (!filter->type.n || rc_sv_eq(filter->type, command->type));

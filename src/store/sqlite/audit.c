@@ -37,17 +37,24 @@ enum rc_status sq_audit_add(struct sq_conn *conn, const struct rc_audit *what, r
     if (status == RC_OK) status = read_previous(conn, number, previous, &found, err);
     if (status == RC_OK) status = rc_audit_link(what, number, now, found ? previous : NULL, &entry, err);
     if (status != RC_OK) return status;
+    return sq_audit_put(conn, &entry, err);
+}
+
+enum rc_status sq_audit_put(struct sq_conn *conn, const struct rc_audit_entry *entry, struct rc_error *err)
+{
+    const struct rc_audit *what = &entry->what;
+    bool whole = what->data.p != NULL;
     struct sq run = sq_start(conn, SQ_AUDIT_ADD);
-    sq_u64(&run, number);
-    sq_u64(&run, now);
+    sq_u64(&run, entry->number);
+    sq_u64(&run, entry->at);
     sq_u64(&run, what->kind);
     sq_u64(&run, what->command);
     sq_u64(&run, what->rev);
     sq_u64(&run, what->action);
-    sq_blob(&run, entry.digest, RC_AUDIT_HASH);
-    sq_blob(&run, entry.hash, RC_AUDIT_HASH);
-    sq_blob(&run, entry.salt, RC_AUDIT_SALT);
-    sq_sv(&run, what->data);
+    sq_blob(&run, entry->digest, RC_AUDIT_HASH);
+    sq_blob(&run, entry->hash, RC_AUDIT_HASH);
+    sq_blob(&run, whole ? entry->salt : NULL, whole ? RC_AUDIT_SALT : 0);
+    sq_sv_or_null(&run, what->data);
     return sq_done(&run, "cannot write the audit", err);
 }
 

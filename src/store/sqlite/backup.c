@@ -90,11 +90,29 @@ static enum rc_status put_in_place(const struct copy *copy, struct rc_error *err
     return status == RC_OK ? sq_sync_folder(copy->to, err) : status;
 }
 
+enum rc_status rc_sqlite_is_free(const char *path, struct rc_error *err)
+{
+    const struct copy copy = {.store = path, .to = path};
+    return check_target(&copy, false, err);
+}
+
+enum rc_status rc_sqlite_install(const char *part, const char *to, struct rc_holdings *ret,
+                                 struct rc_error *err)
+{
+    struct copy copy = {.store = part, .to = to};
+    struct rc_holdings holdings = {0};
+    snprintf(copy.part, sizeof copy.part, "%s", part);
+    enum rc_status status = rc_sqlite_check(part, &holdings, err);
+    if (status == RC_OK) status = set_log(&copy, err);
+    if (status == RC_OK) status = put_in_place(&copy, err);
+    if (status == RC_OK) *ret = holdings;
+    return status;
+}
+
 enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, struct rc_holdings *ret,
                                 struct rc_error *err)
 {
     struct copy copy = {.store = store, .to = to};
-    struct rc_holdings kept = {0};
     if (!to || !*to) return rc_fail(err, RC_INVALID, "the copy needs a path");
     enum rc_status status = check_target(&copy, force, err);
     if (status != RC_OK) return status;
@@ -102,10 +120,7 @@ enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, s
     status = make_part(&copy, err);
     if (status != RC_OK) return status;
     status = fill(&copy, err);
-    if (status == RC_OK) status = rc_sqlite_check(copy.part, &kept, err);
-    if (status == RC_OK) status = set_log(&copy, err);
-    if (status == RC_OK) status = put_in_place(&copy, err);
+    if (status == RC_OK) status = rc_sqlite_install(copy.part, to, ret, err);
     if (status != RC_OK) unlink(copy.part);
-    if (status == RC_OK) *ret = kept;
     return status;
 }

@@ -204,7 +204,7 @@ static enum rc_status write_record(struct writing *writing, const struct rc_reco
     slot->rev = record->rev;
     slot->bytes += (uint64_t)stored.body.n + stored.changes.n;
     status = sq_done(&run, "cannot write a record", err);
-    if (status != RC_OK || record->cause->kind != RC_MSG_ACTION) return status;
+    if (status != RC_OK || record->cause->kind != RC_MSG_ACTION || writing->batch->imported) return status;
     const struct rc_audit entry = rc_audit_of_action(record, stored.body);
     return sq_audit_add(writing->conn, &entry, record->at, err);
 }

@@ -65,6 +65,9 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_PURGE_AUDIT] = "UPDATE audit SET salt = NULL, data = NULL WHERE command = ? AND command <> 0",
     [SQ_PURGE_BULK] = "UPDATE bulk_item SET undoes = NULL, fault = NULL WHERE seq = ?"
                       " AND (undoes IS NOT NULL OR fault IS NOT NULL)",
+    [SQ_IMPORT_DEF] = "INSERT INTO definition (id, kind, active, version, name, text, source, digest, at)"
+                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_IMPORT_HIGH] = "UPDATE high SET seq = max(seq, ?), at = max(at, ?), audit = ?",
     [SQ_PURGED_ADD] = "INSERT INTO purged (seq, nonce, key, state, generation, changed, at)"
                       " VALUES (?, ?, ?, ?, ?, ?, ?)",
     [SQ_PURGED_AT] = "SELECT nonce, key, state, generation, changed, at FROM purged WHERE seq = ?",

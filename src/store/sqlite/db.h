@@ -9,6 +9,7 @@
  *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   audit.c    what people did, chained                       purge.c    taking commands out
+ *   import.c   rows of an export
  *   backup.c   copies                                         check.c    a file held against itself
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks
@@ -48,6 +49,8 @@ enum sq_statement {
     SQ_PURGE_AUDIT,
     SQ_PURGE_BULK,
     SQ_PURGED_ADD,
+    SQ_IMPORT_DEF,
+    SQ_IMPORT_HIGH,
     SQ_PURGED_AT,
     SQ_PURGE_AFTER,
     SQ_PURGE_REFS,
@@ -301,9 +304,14 @@ enum rc_status sq_integrity(struct sq_conn *, const char *pragma, struct rc_erro
 /* Appends an entry: within a transaction of the writer, so that it is there with what it records or not at all. */
 RC_MUST
 enum rc_status sq_audit_add(struct sq_conn *, const struct rc_audit *, rc_us now, struct rc_error *);
+/* The row of an entry that is linked already. */
+RC_MUST
+enum rc_status sq_audit_put(struct sq_conn *, const struct rc_audit_entry *, struct rc_error *);
 
 /* ---- purge.c -------------------------------------------------------------------------------------------------------- */
 
+RC_MUST
+enum rc_status sq_keep_tombstone(struct sq_conn *, const struct rc_purged *, struct rc_error *);
 /* What is left of a purged command; RC_NOT_FOUND. */
 RC_MUST
 enum rc_status sq_purged(struct sq_conn *, uint64_t seq, struct rc_purged *, struct rc_error *);

@@ -121,11 +121,11 @@ static enum rc_status count_out(struct purging *in, const struct victim *victim,
     return status == RC_OK ? sq_write_usage(in->conn, &share, 1, err) : status;
 }
 
-static enum rc_status keep_tombstone(struct purging *in, const struct rc_purged *left, struct rc_error *err)
+enum rc_status sq_keep_tombstone(struct sq_conn *conn, const struct rc_purged *left, struct rc_error *err)
 {
     unsigned char key[16];
     sq_put_h128(left->key, key);
-    struct sq run = sq_start(in->conn, SQ_PURGED_ADD);
+    struct sq run = sq_start(conn, SQ_PURGED_ADD);
     sq_u64(&run, left->seq);
     sq_u64(&run, left->nonce);
     sq_blob(&run, key, sizeof key);
@@ -148,7 +148,7 @@ static enum rc_status purge_one(struct purging *in, const struct rc_purge_one *o
     if (status == RC_OK) status = run_one(in->conn, SQ_PURGE_AUDIT, victim.seq, err);
     if (status == RC_OK) status = run_one(in->conn, SQ_PURGE_BULK, victim.seq, err);
     if (status == RC_OK) status = count_out(in, &victim, err);
-    if (status == RC_OK) status = keep_tombstone(in, &victim.left, err);
+    if (status == RC_OK) status = sq_keep_tombstone(in->conn, &victim.left, err);
     if (!in->n++) in->first = victim.seq;
     in->last = victim.seq;
     return status;
@@ -265,7 +265,8 @@ static enum rc_status take(struct search *in, const struct sq *run, struct rc_er
     enum rc_status status = RC_OK;
     in->looks--;
     in->seen = sq_get_u64(run, 0);
-    if (!(filter->states >> state & 1) || sq_get_u64(run, 3) || sq_get_u64(run, 6) >= filter->changed_before)
+    if (!(filter->states >> state & 1) || (sq_get_u64(run, 3) && !filter->unended) ||
+        sq_get_u64(run, 6) >= filter->changed_before)
         return RC_OK;
     if ((in->ns && in->ns != sq_get_u64(run, 7)) || (in->type && in->type != sq_get_u64(run, 8)))
         return RC_OK;
