@@ -9,6 +9,9 @@
  *               commands are on their way. Counted are calls that were answered. Afterwards every command must
  *               be completed, and the server's own counters must agree.
  *      latency  --rate submissions a second, one at a time; the command is asked for until it is completed.
+ *      offer    --rate submissions a second, whether or not the server keeps up: each at its time on a connection that is
+ *               free, answered 201 or 503. What finds no free connection is not sent, and counted. The times are those of
+ *               accepted and of refused ones.
  *
  * A request is a template in which only digits change: 300 bytes of payload, 3 refs (the flow makes them of the
  * payload), a key of its own. Of an answer only the status line and Content-Length are looked at. Prints one JSON
@@ -37,7 +40,7 @@ enum {
     SETTLE_S = 30   /* how long what is open may take to end after the run */
 };
 
-enum mode { SUBMIT, LIFE, LATENCY };
+enum mode { SUBMIT, LIFE, LATENCY, OFFER };
 
 struct client {
     struct wire wire;
@@ -67,7 +70,8 @@ static struct {
     uint64_t submitted, acknowledged;
     uint32_t paused; /* 1 + index of the first that pauses */
     bool measuring, ending;
-    struct histogram waits;
+    uint64_t refused, unsent; /* offer */
+    struct histogram waits, refusals;
 } load = {.clients = 64,
           .open = 256,
           .rate = 50,
@@ -160,7 +164,7 @@ static size_t behind(const char *text)
 static void make_request(void)
 {
     char payload[PAYLOAD + 1], body[REQUEST];
-    const char *type = load.mode == SUBMIT ? "bench.wait" : "bench.one";
+    const char *type = load.mode == SUBMIT || load.mode == OFFER ? "bench.wait" : "bench.one";
     int n = snprintf(payload, sizeof payload,
                      "{\"project\":1000000000,\"customer\":1000000000,\"region\":\"eu-0\",\"note\":\"");
     static const char filler[] =
@@ -217,17 +221,34 @@ static void resume_paused(void)
     }
 }
 
+static void set_free(struct client *client)
+{
+    client->next = load.paused;
+    load.paused = client->wire.index + 1;
+}
+
 static void on_answer(struct client *client)
 {
     struct wire_message message;
     if (!wire_fill(&client->wire)) die("the server has closed a connection");
     if (!wire_next(&client->wire, &message)) return;
+    if (load.mode == OFFER && memcmp(message.head, "HTTP/1.1 503", 12) == 0) {
+        if (!memmem(message.head, message.head_n, "\r\nRetry-After: ", 15)) die("a 503 without Retry-After");
+        wire_drop(&client->wire, &message);
+        load.refused++;
+        if (load.measuring) record(&load.refusals, now_us() - client->sent);
+        set_free(client);
+        return;
+    }
     if (memcmp(message.head, "HTTP/1.1 201", 12) != 0)
         die("not 201 but %.*s", (int)(message.head_n + message.body_n), message.head);
     wire_drop(&client->wire, &message);
     load.acknowledged++;
     if (load.measuring) record(&load.waits, now_us() - client->sent);
-    go_on(client);
+    if (load.mode == OFFER)
+        set_free(client);
+    else
+        go_on(client);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------- */
@@ -250,7 +271,7 @@ static void turn(uint64_t until)
         else if (wire->kind == CLIENT_KIND)
             on_answer(&load.client[wire->index]);
     }
-    resume_paused();
+    if (load.mode != OFFER) resume_paused();
 }
 
 static void run_for(double seconds)
@@ -389,6 +410,58 @@ static void run_closed(void)
           load.mode == LIFE ? to.answered - from.answered : to.acknowledged - from.acknowledged);
 }
 
+/* Sends what is due until now; nothing is made up for later than it was due by a connection that became free. */
+static void offer_until(uint64_t end, double *io_next)
+{
+    double gap = 1e6 / load.rate;
+    for (uint64_t now; (now = now_us()) < end;) {
+        while (*io_next <= (double)now) {
+            *io_next += gap;
+            if (!load.paused) {
+                load.unsent += load.measuring;
+                continue;
+            }
+            struct client *client = &load.client[load.paused - 1];
+            load.paused = client->next;
+            submit(client);
+        }
+        turn((uint64_t)*io_next);
+    }
+}
+
+static void run_offer(void)
+{
+    open_clients();
+    for (uint32_t i = 0; i < load.clients; i++) set_free(&load.client[i]);
+    double next = (double)now_us();
+    offer_until(now_us() + (uint64_t)(load.warmup * 1e6), &next);
+    load.measuring = true;
+    struct mark from = mark_now();
+    uint64_t refused = load.refused, submitted = load.submitted;
+    offer_until(now_us() + (uint64_t)(load.seconds * 1e6), &next);
+    struct mark to = mark_now();
+    load.measuring = false;
+    uint64_t offered = load.submitted - submitted;
+    refused = load.refused - refused;
+    uint64_t stop = now_us() + SETTLE_S * 1000000ULL;
+    while (load.acknowledged + load.refused < load.submitted && now_us() < stop) turn(now_us() + 1000);
+    uint64_t stored = metric("commands_submitted_total");
+    if (stored != load.acknowledged || load.acknowledged + load.refused != load.submitted)
+        die("%llu were submitted, %llu acknowledged, %llu refused, %llu stored",
+            (unsigned long long)load.submitted, (unsigned long long)load.acknowledged,
+            (unsigned long long)load.refused, (unsigned long long)stored);
+    double took = (double)(to.at - from.at) / 1e6;
+    printf("{\"mode\": \"offer\", \"connections\": %u, \"rate\": %u, \"offered_per_s\": %.0f, "
+           "\"unsent_per_s\": %.0f, "
+           "\"accepted_per_s\": %.0f, \"refused_per_s\": %.0f, \"p50_ms\": %.2f, \"p90_ms\": %.2f, "
+           "\"p99_ms\": %.2f, "
+           "\"refused_p99_ms\": %.2f, \"load_cpu_share\": %.2f, \"server_cpu_share\": %.2f}\n",
+           load.clients, load.rate, (double)offered / took, (double)load.unsent / took,
+           (double)(to.acknowledged - from.acknowledged) / took, (double)refused / took,
+           quantile_ms(&load.waits, 0.5), quantile_ms(&load.waits, 0.9), quantile_ms(&load.waits, 0.99),
+           quantile_ms(&load.refusals, 0.99), (to.own - from.own) / took, (to.server - from.server) / took);
+}
+
 /* One life, as its client sees it: from the first byte sent to the answer that says completed. The question is first
  * asked when the call has been answered, and then every 50 µs: that is the error of the figure. */
 static uint64_t live_once(struct client *client)
@@ -450,10 +523,10 @@ static void read_arguments(int argc, char **argv)
         default: exit(2);
         }
     }
-    static const char *const modes[] = {"submit", "life", "latency"};
+    static const char *const modes[] = {"submit", "life", "latency", "offer"};
     int mode = 0;
-    while (mode < 3 && !(optind + 1 == argc && strcmp(argv[optind], modes[mode]) == 0)) mode++;
-    if (mode == 3) die("load submit|life|latency [OPTION]…");
+    while (mode < 4 && !(optind + 1 == argc && strcmp(argv[optind], modes[mode]) == 0)) mode++;
+    if (mode == 4) die("load submit|life|latency|offer [OPTION]…");
     load.mode = (enum mode)mode;
     if (!load.clients || load.clients > CLIENTS || !load.open || !load.rate)
         die("load: a number is out of bounds");
@@ -468,6 +541,8 @@ int main(int argc, char **argv)
     target_open(&load.target, load.epoll, load.target_port);
     if (load.mode == LATENCY)
         run_latency();
+    else if (load.mode == OFFER)
+        run_offer();
     else
         run_closed();
     return 0;

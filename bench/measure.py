@@ -21,6 +21,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET_IN_DEFS = "127.0.0.1:8599"
 SECONDS = 6  # of one run
+OFFERING = 1024  # connections, where a rate is offered
 DUE = {"submit_single_per_s": 15000, "life1_per_s": 8000}
 
 
@@ -43,7 +44,7 @@ class Server:
         self.port, self.target_port = free_port(), free_port()
         definitions = self.definitions()
         command = [os.path.join(build, "recourse"), "serve", "--store", self.store, "--defs", definitions,
-                   "--listen", f"127.0.0.1:{self.port}", "--log", "text"]
+                   "--listen", f"127.0.0.1:{self.port}", "--log", "text", "--max-rate", "0"]
         self.log = open(os.path.join(self.directory, "log"), "wb+")
         self.process = subprocess.Popen(command, stderr=self.log)
         for _ in range(200):
@@ -108,7 +109,7 @@ def measure(build, disk, mode, runs, seconds, *arguments):
         result = load(build, server, mode, "--seconds", str(seconds), *arguments)
         result["rss_idle_mib"], result["rss_after_mib"] = idle, server.memory()
         result["store_bytes"] = server.stop()
-        say(f"{mode}: {result['per_s']}/s, p50 {result['p50_ms']} ms, p99 {result['p99_ms']} ms")
+        say(f"{mode}: {result.get('per_s', result.get('accepted_per_s'))}/s, p50 {result['p50_ms']} ms, p99 {result['p99_ms']} ms")
         results.append(result)
     return results
 
@@ -133,6 +134,9 @@ def run_all(arguments):
         "life": measure(arguments.build, arguments.disk, "life", runs, seconds),
         "latency": measure(arguments.build, arguments.disk, "latency", runs, seconds),
     }
+    sustainable = int(median(data["submit"], "per_s"))
+    for name, rate in (("half", sustainable // 2), ("twice", 2 * sustainable)):
+        data[name] = measure(arguments.build, arguments.disk, "offer", runs, seconds, "--rate", str(rate), "--connections", str(OFFERING))
     floors.append(floor(arguments.build, arguments.disk, 2))  # again: a shared disk changes its mind
     data["floor"] = floors
     return data
@@ -154,6 +158,13 @@ def figures(data):
         "server_cpu_us_per_life1": median(life, "server_cpu_us_each"),
         "load_cpu_share_submit": median(submit, "load_cpu_share"),
         "load_cpu_share_life1": median(life, "load_cpu_share"),
+        "half_p50_ms": median(data["half"], "p50_ms"),
+        "half_p99_ms": median(data["half"], "p99_ms"),
+        "twice_offered_per_s": median(data["twice"], "offered_per_s"),
+        "twice_accepted_per_s": median(data["twice"], "accepted_per_s"),
+        "twice_p50_ms": median(data["twice"], "p50_ms"),
+        "twice_p99_ms": median(data["twice"], "p99_ms"),
+        "twice_refused_p99_ms": median(data["twice"], "refused_p99_ms"),
     }
 
 
@@ -200,6 +211,13 @@ def table(data, result):
         ("memory idle / after the submissions, MiB",
          f"{result['rss_idle_mib']:g} / {median(submit, 'rss_after_mib'):.0f}", "", ""),
         ("bytes on disk per completed command", f"{each:,.0f}", "", ""),
+        (f"at half of the first figure, {OFFERING:,} connections: accepted, p50 / p99 ms",
+         f"{result['half_p50_ms']:g} / {result['half_p99_ms']:g}", spread(data["half"], "p99_ms"), ""),
+        ("at twice of it: offered / accepted per s",
+         f"{result['twice_offered_per_s']:,.0f} / {result['twice_accepted_per_s']:,.0f}", spread(data["twice"], "accepted_per_s"), ""),
+        ("the same: accepted, p50 / p99 ms", f"{result['twice_p50_ms']:g} / {result['twice_p99_ms']:g}",
+         spread(data["twice"], "p99_ms"), f"p99 {5 * result['half_p99_ms']:.0f}"),
+        ("the same: refused with 503, p99 ms", f"{result['twice_refused_p99_ms']:g}", spread(data["twice"], "refused_p99_ms"), ""),
         ("floor: append 4 KiB and fdatasync, /s", f"{result['floor_fdatasync_per_s']:,.0f}",
          spread(data["floor"], "fdatasync_per_s"), ""),
         ("floor: the same into blocks that are there, /s", f"{result['floor_fdatasync_rewrite_per_s']:,.0f}",

@@ -24,7 +24,9 @@ struct rc_shelf {
 struct rc_api_limits {
     uint32_t connections;
     uint32_t connections_per_address;
-    uint32_t body;                          /* bytes */
+    uint64_t
+        buffers;   /* bytes of requests and answers that are on their way, of all connections; 0: no bound */
+    uint32_t body; /* bytes */
     uint32_t headers, header_lines, target; /* bytes, lines, bytes */
     uint32_t json_depth, page;
     uint32_t rate; /* requests a second of one subject; of one address where nobody is known */

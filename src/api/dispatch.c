@@ -107,6 +107,8 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = check_rate(call, err);
     if (status != RC_OK) return status;
     api_trace_subject(call);
+    if (call->route->body == &api_submit_shape && rc_engine_refuses(call->api->options.engine))
+        return rc_fail(err, RC_BUSY, "too much is waiting; try again"); /* before it costs anything */
     if (call->route->body) {
         call->arena = api_input_arena(call->route->body->lines ? 0 : call->http.body.n);
         if (!call->arena) {
@@ -320,6 +322,7 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
         .max_connections = limits->connections,
         .max_per_address = limits->connections_per_address,
         .max_body = limits->body,
+        .max_buffers = limits->buffers,
         .max_headers = limits->headers,
         .max_lines = limits->header_lines,
         .max_target = limits->target,

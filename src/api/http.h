@@ -17,7 +17,8 @@
  *
  * Bounds: at max_connections a newcomer takes the place of the connection that has been idle for longest, if that is a second
  * at the least; else it waits in the kernel's queue. An address with max_per_address connections gets no more: they are closed
- * at once. */
+ * at once. What all connections hold together is bounded, too: at max_buffers a request that is larger than a few KiB is answered
+ * 503 (busy), and an answer that large ends its connection. */
 #include "base/error.h"
 
 struct http_server;
@@ -57,6 +58,8 @@ struct http_options {
     uint32_t max_headers;     /* bytes of request line and headers; at most 65535 */
     uint32_t max_lines;       /* header lines; at most 128 */
     uint32_t max_target;      /* bytes of the request target */
+    uint64_t
+        max_buffers; /* bytes of all requests that have not come whole, and answers not yet taken; 0: no bound */
     /* how long things may take, in ms, exact to a quarter of a second; 0: for ever */
     uint32_t header_ms; /* from connecting, or from the first byte of a request, until its headers are here */
     uint32_t body_ms;   /* from there until the body is */

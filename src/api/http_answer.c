@@ -4,9 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEAD_ROOM = 1024, MAX_OUT = 1 << 30 };
+enum { HEAD_ROOM = 1024, SMALL_OUT = 16 << 10 /* needs no leave */, MAX_OUT = 1 << 30 };
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
+
+bool http_may_buffer(const struct http_server *server, uint64_t more)
+{
+    uint64_t most = server->options.max_buffers;
+    return !most || server->buffered + more <= most;
+}
 
 bool http_reserve(struct http_exchange *conn, size_t more)
 {
@@ -15,8 +21,10 @@ bool http_reserve(struct http_exchange *conn, size_t more)
     if (need > MAX_OUT) return false;
     cap = cap ? 2 * cap : need;
     while (cap < need) cap *= 2;
+    if (cap > SMALL_OUT && !http_may_buffer(conn->server, cap - conn->out_cap)) return false;
     char *out = realloc(conn->out, cap);
     if (!out) return false;
+    conn->server->buffered += cap - conn->out_cap;
     conn->out = out;
     conn->out_cap = (uint32_t)cap;
     return true;

@@ -54,6 +54,7 @@ static void link_exchange(struct http_exchange *conn)
 
 static void drop_input(struct http_exchange *conn)
 {
+    conn->server->buffered -= conn->in_cap;
     free(conn->in);
     free(conn->head);
     conn->in = NULL;
@@ -63,6 +64,7 @@ static void drop_input(struct http_exchange *conn)
 
 static void drop_output(struct http_exchange *conn)
 {
+    conn->server->buffered -= conn->out_cap;
     free(conn->out);
     conn->out = NULL;
     conn->out_n = conn->out_at = conn->out_cap = 0;
@@ -78,11 +80,6 @@ static void become_idle(struct http_exchange *conn)
     http_set_deadline(conn, conn->server->options.idle_ms);
 }
 
-static void free_exchange(struct http_exchange *conn)
-{
-    free(conn);
-}
-
 void http_end_exchange(struct http_exchange *conn)
 {
     if (conn->phase == HTTP_ENDED) return;
@@ -95,7 +92,7 @@ void http_end_exchange(struct http_exchange *conn)
     drop_output(conn);
     unlink_exchange(conn);
     http_left(conn->server, conn->peer);
-    if (!conn->running) free_exchange(conn);
+    if (!conn->running) free(conn);
 }
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
@@ -157,20 +154,23 @@ bool http_flush(struct http_exchange *conn)
     return true;
 }
 
-/* Room for more input. False: out of memory. Grows with what has come, not with what was announced. */
-static bool make_room(struct http_exchange *conn)
+/* Room for more input. Grows with what has come, not with what was announced. */
+static enum rc_status make_room(struct http_exchange *conn)
 {
-    if (conn->in_n < conn->in_cap) return true;
-    uint64_t most = (uint64_t)conn->server->bounds.head + conn->server->bounds.body + RAW_CHUNKS;
+    struct http_server *server = conn->server;
+    if (conn->in_n < conn->in_cap) return RC_OK;
+    uint64_t most = (uint64_t)server->bounds.head + server->bounds.body + RAW_CHUNKS;
     uint64_t cap = conn->in_cap ? 2 * (uint64_t)conn->in_cap : FIRST_IN;
     if (cap > most) cap = most;
-    if (cap <= conn->in_cap) return false; /* the parser says before that it is too much */
-    if (!conn->head && !(conn->head = malloc(sizeof *conn->head))) return false;
+    if (cap <= conn->in_cap) return RC_NOMEM; /* the parser says before that it is too much */
+    if (cap > FIRST_IN && !http_may_buffer(server, cap - conn->in_cap)) return RC_BUSY;
+    if (!conn->head && !(conn->head = malloc(sizeof *conn->head))) return RC_NOMEM;
     char *in = realloc(conn->in, cap);
-    if (!in) return false;
+    if (!in) return RC_NOMEM;
+    server->buffered += cap - conn->in_cap;
     conn->in = in;
     conn->in_cap = (uint32_t)cap;
-    return true;
+    return RC_OK;
 }
 
 /* How much to read: of what follows this request only a little, since it is moved when its turn comes. */
@@ -186,8 +186,11 @@ static uint32_t room_for(const struct http_exchange *conn)
 static bool fill(struct http_exchange *conn)
 {
     if (!conn->readable) return false;
-    if (!make_room(conn)) {
-        http_refuse(conn, (struct http_refusal){RC_NOMEM, "out of memory"});
+    enum rc_status status = make_room(conn);
+    if (status != RC_OK) {
+        http_refuse(conn,
+                    (struct http_refusal){status, status == RC_BUSY ? "too much is on its way; try again"
+                                                                    : "out of memory"});
         return true;
     }
     uint32_t got = take(conn, conn->in + conn->in_n, room_for(conn));
@@ -392,7 +395,7 @@ void http_run_exchange(struct http_exchange *conn)
     while (steps < STEPS && step(conn)) steps++;
     conn->running = false;
     if (conn->phase == HTTP_ENDED) {
-        free_exchange(conn);
+        free(conn);
         return;
     }
     listen_again(conn);

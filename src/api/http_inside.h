@@ -86,6 +86,7 @@ struct http_server {
     struct rc_map peers;
     uint64_t seed; /* of the peers' keys, so that nobody can choose them */
     struct http_stats stats;
+    uint64_t buffered; /* bytes of all `in` and `out` */
     time_t date_of;
     char date[64];
 };
@@ -110,6 +111,8 @@ bool http_flush(struct http_exchange *);
 
 /* ---- answers (http_answer.c) */
 
+/* Whether all connections together may hold so many bytes more. */
+bool http_may_buffer(const struct http_server *, uint64_t more);
 /* Room in `out`; what is added afterwards must fit. False: out of memory. */
 RC_MUST
 bool http_reserve(struct http_exchange *, size_t more);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { TURN_FIRST = 1 << 20, TURN_MAX = 256 << 20 };
+enum { TURN_FIRST = 1 << 20, TURN_MAX = 256 << 20, BATCHES = 4 };
 
 void rc_engine_fault(struct rc_engine *engine, const struct rc_error *error)
 {
@@ -52,6 +52,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     engine->seed = tick.seed;
     engine->inbox_last = &engine->inbox;
     engine->room = true;
+    rc_pace_init(&engine->pace, ports->wait);
     rc_suspects_start(ports->suspects);
     rc_facts_init(&engine->facts);
     rc_facts_init(&engine->answers);
@@ -88,20 +89,44 @@ enum rc_status rc_engine_post(struct rc_engine *engine, struct rc_request *reque
     return rc_engine_post_all(engine, request);
 }
 
+/* With the lock held. Batches wait longer than single submissions anyway: some may wait beside what else may, and those do not
+ * push the others out. */
+static bool is_too_much(struct rc_engine *engine, uint32_t n)
+{
+    uint32_t most = atomic_load_explicit(&engine->pace.most, memory_order_relaxed);
+    bool room = engine->queued < most + BATCHES * RC_MAX_BATCH;
+    if (room && (n > 1 || engine->queued_single < most)) return false;
+    atomic_store_explicit(&engine->pace.refused, true, memory_order_relaxed);
+    atomic_fetch_add_explicit(&engine->stats.shed, n, memory_order_relaxed);
+    return true;
+}
+
+bool rc_engine_refuses(struct rc_engine *engine)
+{
+    if (atomic_load_explicit(&engine->pace.most, memory_order_relaxed) >= RC_MAX_INBOX) return false;
+    pthread_mutex_lock(&engine->lock);
+    bool refuses = is_too_much(engine, 1);
+    pthread_mutex_unlock(&engine->lock);
+    return refuses;
+}
+
 enum rc_status rc_engine_post_all(struct rc_engine *engine, struct rc_request *requests)
 {
     struct rc_request **end = &requests->next;
     uint32_t n = 1;
+    bool submissions = requests->kind == RC_REQUEST_SUBMIT;
     if (atomic_load(&engine->draining)) return RC_STOPPING;
     for (; *end; end = &(*end)->next) n++;
     pthread_mutex_lock(&engine->lock);
     /* what was put back after a turn may stand above the bound */
     bool full = engine->queued >= RC_MAX_INBOX || n > RC_MAX_INBOX - engine->queued;
+    if (submissions && !full) full = is_too_much(engine, n);
     bool first = !engine->inbox && !engine->answers.first;
     if (!full) {
         *engine->inbox_last = requests;
         engine->inbox_last = end;
         engine->queued += n;
+        engine->queued_single += n == 1;
     }
     pthread_mutex_unlock(&engine->lock);
     if (!full && first) engine->ports.wake(engine->ports.context);
@@ -164,6 +189,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .results = engine->stats.results,
         .lost = engine->stats.lost,
         .refused = engine->stats.refused,
+        .shed = engine->stats.shed,
         .faults = engine->stats.faults,
         .hot = engine->stats.hot,
         .in_flight = engine->stats.in_flight,

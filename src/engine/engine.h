@@ -31,6 +31,7 @@ struct rc_ports {
     void (*changed)(void *context, const struct rc_outline *);
     void (*wake)(void *context); /* any thread: there is something to do: run a turn soon */
     void *context;
+    rc_us wait; /* how long what waits may take before submissions are refused (pace.h); 0: for ever */
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
     bool bulk_without_keys; /* negative control of the proofs: never in production */
@@ -40,6 +41,7 @@ struct rc_tick {
     rc_us monotonic, wall; /* engine time is made from both (rule 13): it starts at the wall clock and goes on
                               with the monotonic one */
     uint64_t seed;
+    rc_us took; /* how long the turn before this one took; 0: not known */
 };
 
 /* `set` holds every version that the store has. Reads the store: what was in flight becomes lost, and that is
@@ -50,11 +52,13 @@ RC_MUST enum rc_status rc_engine_new(const struct rc_ports *, const struct flow_
  * close executors first. */
 void rc_engine_free(struct rc_engine *);
 
-/* Any thread. RC_BUSY (too much is queued), RC_STOPPING: the request stays the caller's and is not replied
- * to. */
+/* Any thread. RC_BUSY (too much is queued; submissions are refused sooner than other requests, pace.h),
+ * RC_STOPPING: the request stays the caller's and is not replied to. */
 RC_MUST enum rc_status rc_engine_post(struct rc_engine *, struct rc_request *);
 /* The same for several, linked by `next`: all of them or none, one behind the other, with one wake-up. */
 RC_MUST enum rc_status rc_engine_post_all(struct rc_engine *, struct rc_request *first);
+/* Any thread: whether a submission would be refused now, so that it need not be read. Counts as a refusal. */
+RC_MUST bool rc_engine_refuses(struct rc_engine *);
 /* Any thread: an executor's answer; context is the engine. Never refuses: whatever left had a place. Has the type of
  * rc_answer_fn. */
 void rc_engine_answer(void *context, struct rc_answer *);
@@ -80,6 +84,7 @@ void rc_engine_drain(struct rc_engine *);
 
 struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused;
+    uint64_t shed; /* submissions that were refused because too much was waiting */
     uint64_t
         faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
     uint32_t hot, in_flight, queued;

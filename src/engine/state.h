@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "engine/engine.h"
+#include "engine/pace.h"
 #include "engine/load.h"
 
 #include <pthread.h>
@@ -180,10 +181,12 @@ struct rc_engine {
     pthread_mutex_t lock; /* guards inbox and answers */
     struct rc_request *inbox, **inbox_last;
     struct rc_facts answers;
-    uint32_t queued;
+    uint32_t queued, queued_single; /* requests; of these, those that were posted alone */
+    struct rc_pace pace;
     _Atomic bool draining;
     struct {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
+        _Atomic uint64_t shed;
         _Atomic uint32_t hot, in_flight, queued;
         _Atomic bool room, healthy;
     } stats;

@@ -17,13 +17,14 @@ static void begin(struct rc_engine *engine, struct rc_tick tick)
 }
 
 /* Takes what the other threads have left. */
-static struct rc_request *take_inbox(struct rc_engine *engine)
+static struct rc_request *take_inbox(struct rc_engine *engine, uint32_t *ret_n)
 {
     pthread_mutex_lock(&engine->lock);
     struct rc_request *requests = engine->inbox;
     engine->inbox = NULL;
     engine->inbox_last = &engine->inbox;
-    engine->queued = 0;
+    *ret_n = engine->queued;
+    engine->queued = engine->queued_single = 0;
     struct rc_facts answers = engine->answers;
     if (!answers.first) rc_facts_init(&answers);
     rc_facts_init(&engine->answers);
@@ -331,8 +332,10 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
                               struct rc_error *err)
 {
     struct rc_error error = {0};
+    uint32_t units = engine->turn.nunits, taken;
     begin(engine, tick);
-    struct rc_request *requests = take_inbox(engine);
+    struct rc_request *requests = take_inbox(engine, &taken);
+    rc_pace_turn(&engine->pace, units, tick.took, taken, tick.monotonic);
     enum rc_status status = engine->booted ? RC_OK : rc_engine_reopen(engine, &error);
     if (status == RC_OK) {
         rc_waves_post(engine, &requests);

@@ -65,13 +65,17 @@ static void *loop(void *context)
 {
     struct server *server = context;
     uint64_t faults = 0;
+    rc_us took = 0;
     enum rc_status last = RC_OK;
     while (!atomic_load(&server->stop_engine)) {
         struct rc_error err = {0};
         rc_us sleep = 0;
         atomic_store(&server->engine_state, RUNNING);
         atomic_fetch_add_explicit(&server->beats, 1, memory_order_relaxed);
-        enum rc_status status = rc_engine_turn(server->engine, loop_tick(server), &sleep, &err);
+        struct rc_tick tick = loop_tick(server);
+        tick.took = took;
+        enum rc_status status = rc_engine_turn(server->engine, tick, &sleep, &err);
+        took = rc_clock_monotonic() - tick.monotonic;
         struct rc_api *api = atomic_load(&server->api);
         if (api) rc_api_flush(api);
         log_fault(&last, status, &err);

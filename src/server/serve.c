@@ -116,6 +116,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
                                    .reply = on_reply,
                                    .changed = on_changed,
                                    .wake = loop_wake,
+                                   .wait = server->settings.queue_time,
                                    .suspects = server->suspects,
                                    .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
@@ -161,6 +162,7 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
     struct rc_api *api = NULL;
     const struct rc_api_limits limits = {.connections = connections_within(settings->max_connections, 2),
                                          .connections_per_address = settings->max_connections_per_address,
+                                         .buffers = settings->max_buffers,
                                          .body = (uint32_t)settings->max_body,
                                          .headers = (uint32_t)settings->max_headers,
                                          .header_lines = settings->max_header_lines,

@@ -109,6 +109,49 @@ static void readers_that_do_not_read(void **state)
     stop(kit);
 }
 
+/* What all hold together is bounded: who needs more than a little is sent away until others are done. */
+static void buffers_of_all(void **state)
+{
+    (void)state;
+    struct http_options options = kit_options();
+    options.max_body = 1 << 20;
+    options.max_buffers = 96 << 10;
+    struct kit *kit = start(options);
+    static char body[60000];
+    static const char head[] = "POST / HTTP/1.1\r\n" HOST "Content-Length: 60000\r\n\r\n";
+    struct kit_answer answer;
+    int held = kit_connect(kit), fd = kit_connect(kit);
+    memset(body, 'x', sizeof body);
+    kit_write(held, head, sizeof head - 1);
+    kit_write(held, body, 50000);
+    kit_write(fd, head, sizeof head - 1);
+    kit_write(fd, body, sizeof body);
+    kit_read(fd, 0, 10000, &answer);
+    assert_true(answer.closed);
+    assert_int_equal(strncmp(answer.text, "HTTP/1.1 503 ", 13), 0);
+    assert_non_null(strstr(answer.text, "Retry-After: 1\r\n"));
+    close(fd);
+    kit_send(kit, "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc", 1,
+             &answer); /* little is taken */
+    assert_non_null(strstr(answer.text, "body=3"));
+    kit_write(held, body, 10000);
+    kit_read(held, 1, 10000, &answer);
+    assert_non_null(strstr(answer.text, "body=60000"));
+    fd = kit_connect(kit);
+    kit_write(fd, head, sizeof head - 1);
+    kit_write(fd, body, sizeof body);
+    kit_read(fd, 1, 10000, &answer);
+    assert_non_null(strstr(answer.text, "body=60000"));
+    close(fd);
+    fd = kit_connect(kit); /* an answer that does not fit */
+    kit_write(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n", 21 + 17 + 2);
+    kit_read(fd, 0, 10000, &answer);
+    assert_true(answer.closed && !*answer.text);
+    close(fd);
+    close(held);
+    stop(kit);
+}
+
 /* What it takes, it gets: no bound on the whole while it reads. */
 static void large_answers_arrive(void **state)
 {
@@ -151,6 +194,7 @@ int main(void)
         cmocka_unit_test(headers_that_do_not_come),
         cmocka_unit_test(bodies_that_do_not_come),
         cmocka_unit_test(idle_connections),
+        cmocka_unit_test(buffers_of_all),
         cmocka_unit_test(readers_that_do_not_read),
         cmocka_unit_test(large_answers_arrive),
         cmocka_unit_test_setup_teardown(floods, kit_open, kit_close),
