@@ -1,9 +1,10 @@
 """Outgoing calls reach the declared base and nothing else: no private address unless allowed, no redirect, no way out of the path."""
 import json
+import os
 import socket
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from kit import Canary, Process, Skip, case, contains, dependency, equal, main, simple_flow, true
+from kit import BUILD, SANITIZED, Canary, Process, Skip, case, contains, dependency, equal, eventually, main, simple_flow, true
 
 
 def flow(name, dep, path="/ok", more="timeout: 2s\nretry: { delay: 10ms, limit: { attempts: 2 } }"):
@@ -72,11 +73,71 @@ def odd_numbers(world):
     equal(canary.hits, [], "the canary")
 
 
+SPELT = ("127.1", "0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254", "[fe80::1]", "0", "0.0.0.0",
+         "localhost", "10.0.0.1", "[::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]")
+
+
+def is_refused(api, name, host, port, more=""):
+    """Applies a dependency with this host and calls it; how it was refused: when applied, or when called."""
+    files = [{"source": "d.yaml", "text": dependency(name, f"'http://{host}:{port}'", private=False, more=more)}, {"source": "f.yaml", "text": flow(f"to.{name}", name)}]
+    got = api.post("/v1/definitions", {"files": files})
+    if got.status != 200:
+        true(400 <= got.status < 500, f"{host}: {got}")
+        return "applied"
+    failed = api.until_state(api.submit(f"to.{name}", {"n": 1}).must(201).json["id"], "failed", "review")
+    step = failed["steps"][0]
+    true(step["why"] in ("address_refused", "not_sent", "retries_used_up"), f"{host}: {step}")
+    equal({a["reach"] for a in api.explain(failed["id"])["attempts"]}, {"not_sent"}, f"{host}: how far the attempts came")
+    return step["why"]
+
+
+@case("every spelling of an address that is not public leaves the canary untouched")
+def spellings(world):
+    canary = Canary(world)
+    api = world.server(defs=world.write(a=dependency("fine", f"http://127.0.0.1:{canary.port}"), b=flow("to.fine", "fine"))).start().api
+    how = {host: is_refused(api, f"odd{i}", host, canary.port) for i, host in enumerate(SPELT)}
+    equal(canary.hits, [], f"the canary, after {how}")
+    equal(how["169.254.169.254"], "address_refused", "the address of metadata services")
+    equal(how["[::ffff:127.0.0.1]"], "address_refused", "a mapped address")
+    api.until_state(api.submit("to.fine", {"n": 1}).must(201).json["id"], "completed")
+    equal(len(canary.asked), 1, "the canary is there, and counts")
+
+
+@case("a name that resolves to this machine at the second time, or behind a public address, does not reach it")
+def rebinding(world):
+    if SANITIZED:
+        raise Skip("a library cannot be loaded before the sanitizer's")
+    canary, mark = Canary(world), world.dir / "asked"
+    texts = {}
+    for name in ("rebind", "both"):
+        texts[f"d_{name}"] = dependency(name, f"http://{name}.test:{canary.port}", private=False)
+        texts[f"f_{name}"] = flow(f"to.{name}", name, more="timeout: 2s\nretry: { delay: 10ms, limit: { attempts: 3 } }")
+    server = world.server(defs=world.write(**texts))
+    ends = {}
+    for n in range(3):  # libcurl keeps a name for a minute: each time in another life of the process
+        os.environ.update(LD_PRELOAD=str(BUILD / "test" / "e2e" / "librebind.so"), REBIND_MARK=str(mark))
+        try:
+            server.start()
+        finally:
+            del os.environ["LD_PRELOAD"], os.environ["REBIND_MARK"]
+        for name in ("rebind", "both"):
+            id = server.api.submit(f"to.{name}", {"n": n}).must(201).json["id"]
+            ends[name, n] = server.api.until_state(id, "failed", "review")["steps"][0]["why"]
+        server.stop()
+    said = mark.read_text().splitlines()
+    true("rebind public" in said and "both" in said and "refused" in said, f"nobody asked for the names: {said}")
+    true("rebind local" in said, f"the name was not asked a second time: {said} {ends}")
+    equal(canary.hits, [], f"the canary, after {ends}")
+    equal({ends["rebind", 1], ends["both", 0]}, {"address_refused"}, f"the address was refused, not only not reached: {ends}")
+
+
 @case("redirects are not followed: failed, for a person to mend")
 def redirects(world):
     canary = Canary(world)
+    hosts = ("127.1", "0x7f.1", "[::ffff:127.0.0.1]", "169.254.169.254", "localhost")
+    more = tuple((302, f"http://{host}:{canary.port}/{i}") for i, host in enumerate(hosts))
     for i, (status, target) in enumerate(((301, f"http://127.0.0.1:{canary.port}/there"), (302, f"//127.0.0.1:{canary.port}/"), (307, "/elsewhere"),
-                                          (308, "file:///etc/passwd"))):
+                                          (308, "file:///etc/passwd")) + more):
         first = Canary(world, answer=(status, {"Location": target}, b""))
         server = world.server(store=world.dir / f"{i}.db", defs=world.write(a=dependency("first", f"http://127.0.0.1:{first.port}"),
                                                                              b=flow("to.first", "first"))).start()
