@@ -108,6 +108,28 @@ def check_grants(tree):
         seen.add((role, permission))
 
 
+def check_roles_documented(tree):
+    """the table of roles in docs/security.md is that of words.def"""
+    rows = lists(tree, "words.def")
+    slug = {a[0]: a[1] for macro in ("RC_ROLE", "RC_PERMISSION") for a, _ in rows[macro]}
+    granted = {(slug[role], slug[permission]) for (role, permission), _ in rows["RC_GRANT"]}
+    table = [[cell.strip(" `") for cell in line.strip("|\n").split("|")] for line in tree.text("docs/security.md").splitlines()
+             if re.match(r"\| (permission|`\w+`) \|", line) and line.count("|") == 8]
+    roles, body = table[0][2:], {row[0]: row for row in table[1:]}
+    for a, where in rows["RC_PERMISSION"]:
+        row = body.pop(a[1], None)
+        if a[1] == "open" and row is None:
+            continue
+        if row is None or not row[1].startswith(a[3]):  # a text is cut at its first comma
+            yield f"{where}: docs/security.md has no row for {a[1]}, or another text"
+            continue
+        for role, cell in zip(roles, row[2:]):
+            if (cell == "yes") != ((role, a[1]) in granted):
+                yield f"docs/security.md: says of {role} and {a[1]} what {where} does not"
+    for name in body:
+        yield f"docs/security.md: {name} is no permission"
+
+
 def check_statuses(tree):
     """errors have an HTTP status that fits and a text"""
     for a, where in lists(tree, "status.def")["RC_STATUS"]:

@@ -228,6 +228,13 @@ class Spec(Planted):
         self.edit("spec/words.def", grant, grant + "\n" + grant + "\nRC_GRANT(RC_ROLE_VIEWR, RC_PERMIT_READ)")
         self.finds(spec.check_grants, "RC_ROLE_VIEWER is granted RC_PERMIT_READ twice", "RC_ROLE_VIEWR is not in the list")
 
+    def test_role_said_otherwise(self):
+        self.put("docs/security.md", (ROOT / "docs/security.md").read_text())
+        self.accepts(spec.check_roles_documented)
+        grant = "RC_GRANT(RC_ROLE_VIEWER, RC_PERMIT_READ)"
+        self.edit("spec/words.def", grant, "RC_GRANT(RC_ROLE_WORKER, RC_PERMIT_READ)")
+        self.finds(spec.check_roles_documented, "says of worker and read", "says of viewer and read")
+
     def test_error_answered_as_fine(self):
         self.edit("spec/status.def", '"storage-full", 507', '"storage-full", 200')
         self.finds(spec.check_statuses, "RC_FULL is answered with 200")
