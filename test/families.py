@@ -258,8 +258,12 @@ class Family:
     larger: bool = False  # with --ci only
 
 
+E2E = 2  # how many times the box of other suites the one of e2e is: it has most of the tests, and the slow ones
+
+
 def suites(of, names, box, larger=False, long=False):
-    return [Family(f"{of.name} {name}", box, partial(suite, of, name, long), of, larger) for name in names]
+    return [Family(f"{of.name} {name}", box * (E2E if name == "e2e" else 1), partial(suite, of, name, long), of, larger)
+            for name in names]
 
 
 MINUTE = 60
