@@ -28,6 +28,8 @@ EXAMPLES = {
     "rollback": [["{completed}"]],
     "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
+    "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
+             *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
     "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],
     "namespace": [["list"], ["create", "{another}"], ["show", "default"], ["set", "default", "--max-open", "1000"], ["delete", "{namespace}"]],
 }
@@ -55,6 +57,8 @@ class Place:
         if word == "{payload}":
             self.number += 1
             return json.dumps(pull(self.number))
+        if word == "{bulk}":
+            return self.run("bulk", ["preview", "cancel", "--id", "{rejected}", "--limit", "1", "--reason", "seen"], "--quiet").stdout.split()[0]
         if word in ("{rejected}", "{completed}"):  # a new one
             return self.new(word.strip("{}"), " [fault=422]" if word == "{rejected}" else "")
         if word == "{token}":
@@ -176,8 +180,8 @@ def too_wide(text, width):
     table = False
     for line in text.splitlines():
         table = bool(re.fullmatch(r"[A-Z]+(  +[A-Z]+)+ *", line)) or table and bool(line)
-        whole = line.strip().startswith("recourse ") or max(map(len, line.split()), default=0) > width - 28
-        if columns(line) > width and (table or width >= 80 and not whole):
+        whole = max(map(len, line.split()), default=0) > width - 28
+        if columns(line) > width and "recourse " not in line and (table or width >= 80 and not whole):
             yield line
 
 
