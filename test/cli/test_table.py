@@ -28,6 +28,7 @@ EXAMPLES = {
     "rollback": [["{completed}"]],
     "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
+    "import": [["{export}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
     "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],
@@ -57,6 +58,12 @@ class Place:
         if word == "{payload}":
             self.number += 1
             return json.dumps(pull(self.number))
+        if word in ("{export}", "{new}"):
+            self.number += 1
+            file = self.world.dir / f"file-{self.number}"
+            if word == "{export}":
+                equal(self.run("export", ["--out", str(file)]).returncode, 0, "an export")
+            return str(file)
         if word == "{bulk}":
             return self.run("bulk", ["preview", "cancel", "--id", "{rejected}", "--limit", "1", "--reason", "seen"], "--quiet").stdout.split()[0]
         if word in ("{rejected}", "{completed}"):  # a new one
