@@ -183,12 +183,12 @@ def quiet(world):
 
 def too_wide(text, width):
     """Lines of tables that do not fit, and any other line that does not although the terminal is of the usual width. A long word
-    (JSON, a hash) is never broken, and neither is a line that is to be copied; sentences may be broken by a narrow terminal."""
+    (JSON, a hash) is never broken, and neither is a line with a command to copy or a path; sentences may be broken by a narrow terminal."""
     table = False
     for line in text.splitlines():
         table = bool(re.fullmatch(r"[A-Z]+(  +[A-Z]+)+ *", line)) or table and bool(line)
         whole = max(map(len, line.split()), default=0) > width - 28
-        if columns(line) > width and "recourse " not in line and (table or width >= 80 and not whole):
+        if columns(line) > width and not re.search("recourse | /", line) and (table or width >= 80 and not whole):
             yield line
 
 
