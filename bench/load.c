@@ -431,6 +431,7 @@ static void offer_until(uint64_t end, double *io_next)
 
 static void run_offer(void)
 {
+    uint64_t before = metric("commands_submitted_total"); /* of floods before this one */
     open_clients();
     for (uint32_t i = 0; i < load.clients; i++) set_free(&load.client[i]);
     double next = (double)now_us();
@@ -445,7 +446,7 @@ static void run_offer(void)
     refused = load.refused - refused;
     uint64_t stop = now_us() + SETTLE_S * 1000000ULL;
     while (load.acknowledged + load.refused < load.submitted && now_us() < stop) turn(now_us() + 1000);
-    uint64_t stored = metric("commands_submitted_total");
+    uint64_t stored = metric("commands_submitted_total") - before;
     if (stored != load.acknowledged || load.acknowledged + load.refused != load.submitted)
         die("%llu were submitted, %llu acknowledged, %llu refused, %llu stored",
             (unsigned long long)load.submitted, (unsigned long long)load.acknowledged,

@@ -10,6 +10,26 @@ LOAD = BUILD / "bench" / "load"
 PAYLOAD = {"project": 1, "customer": 1, "region": "eu-1", "note": "x"}
 
 
+def flood(server, target, number):
+    """Twenty times what the server can do, as far as the clients can; meanwhile a person reads, and cancels something."""
+    api = server.api
+    words = [LOAD, "offer", "--rate", 200000, "--connections", 2000, "--warmup", 1, "--seconds", 3, "--run", f"flood{number}",
+             "--port", server.port, "--target-port", target]
+    process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = []
+    reader = threading.Thread(target=lambda: said.extend(process.communicate()))
+    reader.start()
+    try:
+        listed = eventually(lambda: api.get("/v1/commands?limit=1").must(200).json["commands"], "a command")
+        answer = api.act(listed[0]["id"], "cancel", reason="an operator is not refused because there is much to do")
+        true(answer.status in (200, 409), f"an action under load: {answer}")
+    finally:
+        reader.join()
+    if process.returncode:
+        raise Failure(f"load: {said}")
+    return json.loads(said[0])
+
+
 @case("submissions are refused early with 503 and Retry-After; what was accepted is kept; operators and readers are served")
 def overload(world):
     target, folder = free_port(), world.dir / "defs"
@@ -18,25 +38,15 @@ def overload(world):
         (folder / file.name).write_text(file.read_text().replace("127.0.0.1:8599", f"127.0.0.1:{target}"))
     server = world.server(defs=folder, more=("--queue-time", "1ms", "--max-rate", "0")).start()
     api = server.api
-    flood = subprocess.Popen([str(LOAD), "offer", "--rate", "100000", "--connections", "1500", "--warmup", "1", "--seconds", "6",
-                              "--port", str(server.port), "--target-port", str(target)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    said = []
-    reader = threading.Thread(target=lambda: said.extend(flood.communicate()))
-    reader.start()
-    try:
-        eventually(lambda: api.metric("submissions_shed_total") > 0 or flood.poll() is not None, "submissions are refused")
-        listed = api.get("/v1/commands?limit=1").must(200).json["commands"]
-        answer = api.act(listed[0]["id"], "cancel", reason="an operator is not refused because there is much to do")
-        true(answer.status in (200, 409), f"an action under load: {answer}")
-    finally:
-        reader.join()
-    if flood.returncode:
-        raise Failure(f"load: {said}")
-    figures = json.loads(said[0])
-    note(figures)
-    true(figures["refused_per_s"] > 0, "some are refused")
-    true(figures["accepted_per_s"] > 0, "others are accepted")
-    true(api.metric("submissions_shed_total") >= 1, "refusals are counted")
+    kept = 0
+    for number in range(12):  # on a busy machine the clients may be slower than the server: they try again
+        figures = flood(server, target, number)
+        note(figures)
+        kept += figures["accepted_per_s"]
+        if api.metric("submissions_shed_total"):
+            break
+    true(api.metric("submissions_shed_total") > 0, "nobody was refused")
+    true(kept > 0, "nobody was accepted")
     # what has been shed is over: soon everybody is served again
     eventually(lambda: api.submit("bench.wait", PAYLOAD, key="after").status in (200, 201), "a submission after the flood", pause=0.2)
 
