@@ -9,7 +9,7 @@ static const struct grant {
 };
 
 static const bool is_wide[RC_PERMISSIONS] = {
-#define RC_PERMISSION(code, slug, wide, text) [code] = wide,
+#define RC_PERMISSION(code, slug, wide, text) [code] = (wide),
 #include "words.def"
 };
 

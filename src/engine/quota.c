@@ -90,12 +90,12 @@ enum rc_status rc_quota_check(struct rc_engine *engine, struct rc_request *reque
     return status;
 }
 
-void rc_quota_take(struct rc_engine *engine, struct rc_sv name, uint32_t bytes)
+void rc_quota_take(struct rc_engine *engine, struct rc_sv ns, uint32_t bytes)
 {
-    const struct rc_namespace *ns = rc_known_namespace(engine->known, name);
-    struct rc_taken *taken = rc_map_get(&engine->quotas, rc_key_hash(name, RC_SV(""), RC_SV("")));
-    if (!ns || !taken) return; /* it has no quotas */
+    const struct rc_namespace *known = rc_known_namespace(engine->known, ns);
+    struct rc_taken *taken = rc_map_get(&engine->quotas, rc_key_hash(ns, RC_SV(""), RC_SV("")));
+    if (!known || !taken) return; /* it has no quotas */
     taken->usage.open++;
     taken->usage.bytes += bytes;
-    if (ns->max_rate) taken->credit -= SECOND / ns->max_rate;
+    if (known->max_rate) taken->credit -= SECOND / known->max_rate;
 }

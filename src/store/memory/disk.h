@@ -201,9 +201,6 @@ struct rc_sv mem_put_text(char **at, struct rc_sv);
 enum rc_status mem_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 enum rc_status mem_define(struct rc_store *, struct rc_definition *, uint32_t, const struct rc_definition *,
                           uint32_t, const struct rc_author *, rc_us, struct rc_error *);
-/* The failure that the test has asked for, once. */
-RC_MUST enum rc_status mem_next_failure(struct mem_store *, struct rc_error *);
-
 /* ---- bulk.c --------------------------------------------------------------------------------------------------------- */
 
 void mem_bulks_free(struct mem_bulk *);

@@ -235,13 +235,13 @@ enum rc_status sq_tokens_used(struct rc_store *base, const struct rc_token_use *
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 
-enum rc_status sq_read_usage(struct rc_reader *reader, struct rc_sv name, struct rc_usage *ret,
+enum rc_status sq_read_usage(struct rc_reader *reader, struct rc_sv ns, struct rc_usage *ret,
                              struct rc_error *err)
 {
     struct sq_conn *conn = sq_conn_of(reader);
-    uint64_t ns;
-    enum rc_status status = sq_name_find(conn, name, &ns, err);
-    if (status == RC_OK) return read_usage(conn, ns, ret, err);
+    uint64_t number;
+    enum rc_status status = sq_name_find(conn, ns, &number, err);
+    if (status == RC_OK) return read_usage(conn, number, ret, err);
     if (status != RC_NOT_FOUND) return status;
     *ret = (struct rc_usage){0};
     return RC_OK;
