@@ -139,6 +139,7 @@ struct writing {
     const struct rc_bulk_write *what;
     struct rc_sv act;
     const struct rc_audit *audit; /* NULL: it changes by itself */
+    rc_us at;
     uint64_t id;
 };
 
@@ -156,7 +157,7 @@ static enum rc_status write(void *context, struct rc_error *err)
         status = what->made ? add_item(conn, in->id, &what->items[i], err)
                             : set_item(conn, in->id, &what->items[i], err);
     if (status == RC_OK && what->event) status = add_event(conn, in->id, what->event, err);
-    return status == RC_OK && in->audit ? sq_audit_add(conn, in->audit, what->event->at, err) : status;
+    return status == RC_OK && in->audit ? sq_audit_add(conn, in->audit, in->at, err) : status;
 }
 
 enum rc_status sq_bulk(struct rc_store *base, const struct rc_bulk_write *what, uint64_t *io_id,
@@ -171,6 +172,7 @@ enum rc_status sq_bulk(struct rc_store *base, const struct rc_bulk_write *what, 
     if (status == RC_OK && rc_bulk_by_person(what)) {
         status = rc_audit_of_bulk(what, arena, &audit, err);
         in.audit = &audit;
+        in.at = what->event->at;
     }
     /* results of what was done, and orders, are small: they may use the reserve */
     if (status == RC_OK) status = sq_transact(store, !what->made, write, &in, err);
