@@ -123,31 +123,13 @@ enum rc_status api_bulk_get(struct api_call *call, struct rc_error *err)
 
 /* ---- lists ---------------------------------------------------------------------------------------------------------------- */
 
-/* "done,refused" as bits of a list of words. */
-static enum rc_status read_words(struct rc_sv text, int (*find_word)(struct rc_sv), const char *what,
-                                 uint32_t *ret_bits, struct rc_error *err)
-{
-    *ret_bits = 0;
-    while (text.n) {
-        const char *comma = memchr(text.p, ',', text.n);
-        struct rc_sv word = {text.p, comma ? (uint32_t)(comma - text.p) : text.n};
-        uint32_t skip = comma ? word.n + 1 : word.n;
-        text = (struct rc_sv){text.p + skip, text.n - skip};
-        int found = find_word(word);
-        if (found < 0) return rc_fail(err, RC_SYNTAX, "there is no %s \"%.*s\"", what, RC_SV_ARG(word));
-        *ret_bits |= 1u << found;
-    }
-    return RC_OK;
-}
-
 enum rc_status api_bulk_items(struct api_call *call, struct rc_error *err)
 {
     struct rc_reader *reader;
     struct rc_bulk bulk;
-    uint64_t after = 0, limit = 0;
-    uint32_t results = 0;
+    uint64_t after = 0, limit = 0, results = 0;
     const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = read_words(api_query(call, "result"), rc_item_of, "result", &results, err);
+    enum rc_status status = api_read_words(api_query(call, "result"), "result", rc_item_of, 0, &results, err);
     if (status == RC_OK) status = api_query_number(call, "after", 0, RC_MAX_BULK, 0, &after, err);
     if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
     if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
@@ -156,7 +138,8 @@ enum rc_status api_bulk_items(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) {
         api_begin(call, 200);
         rc_json_object(&call->json, NULL);
-        status = put_page(call, reader, &call->json, &bulk, results, (uint32_t)after, (uint32_t)limit, err);
+        status = put_page(call, reader, &call->json, &bulk, (uint32_t)results, (uint32_t)after,
+                          (uint32_t)limit, err);
         rc_json_end_object(&call->json);
     }
     shelf->give_back(shelf->context);
@@ -167,16 +150,17 @@ enum rc_status api_bulk_list(struct api_call *call, struct rc_error *err)
 {
     struct rc_reader *reader;
     struct rc_bulk *bulks = NULL;
-    uint64_t before = 0, limit = 0;
-    uint32_t states = 0, n = 0;
+    uint64_t before = 0, limit = 0, states = 0;
+    uint32_t n = 0;
     const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = read_words(api_query(call, "state"), rc_bulk_state_of, "state", &states, err);
+    enum rc_status status =
+        api_read_words(api_query(call, "state"), "state", rc_bulk_state_of, 0, &states, err);
     if (status == RC_OK) status = api_read_cursor(api_query(call, "before"), &before, err);
     if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
     if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
-    status =
-        rc_read_bulks(reader, call->who.ns, states, before, call->arena, (uint32_t)limit, &bulks, &n, err);
+    status = rc_read_bulks(reader, call->who.ns, (uint32_t)states, before, call->arena, (uint32_t)limit,
+                           &bulks, &n, err);
     shelf->give_back(shelf->context);
     if (status != RC_OK) return status;
     api_begin(call, 200);

@@ -276,6 +276,10 @@ void api_end_streams(struct rc_api *, const char *reason);
 /* The query parameter `limit`, within what a page may have. */
 RC_MUST
 enum rc_status api_query_page(const struct api_call *, uint64_t *ret, struct rc_error *);
+/* Words with commas between them, as bits of the numbers that `number_of` gives, from `least` on. RC_SYNTAX. */
+RC_MUST
+enum rc_status api_read_words(struct rc_sv text, const char *what, int (*number_of)(struct rc_sv), int least,
+                              uint64_t *ret_bits, struct rc_error *);
 /* "failed,review" as bits. RC_SYNTAX. (list.c) */
 RC_MUST
 enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err);

@@ -11,9 +11,8 @@
 
 #include <stdio.h>
 
-/* Words with commas between them, as bits of the numbers that `number_of` gives. */
-static enum rc_status read_words(struct rc_sv text, const char *what, int (*number_of)(struct rc_sv),
-                                 uint64_t *ret_bits, struct rc_error *err)
+enum rc_status api_read_words(struct rc_sv text, const char *what, int (*number_of)(struct rc_sv), int least,
+                              uint64_t *ret_bits, struct rc_error *err)
 {
     *ret_bits = 0;
     while (text.n) {
@@ -22,7 +21,7 @@ static enum rc_status read_words(struct rc_sv text, const char *what, int (*numb
         uint32_t skip = comma ? name.n + 1 : name.n;
         text = (struct rc_sv){text.p + skip, text.n - skip};
         int number = number_of(name);
-        if (number <= 0)
+        if (number < least)
             return rc_fail(err, RC_SYNTAX, "there is no %s \"%.*s\"", what, (int)(name.n > 64 ? 64 : name.n),
                            name.p);
         *ret_bits |= 1ull << number;
@@ -33,7 +32,7 @@ static enum rc_status read_words(struct rc_sv text, const char *what, int (*numb
 enum rc_status api_read_states(struct rc_sv text, uint32_t *ret_bits, struct rc_error *err)
 {
     uint64_t bits = 0;
-    enum rc_status status = read_words(text, "state", rc_state_of, &bits, err);
+    enum rc_status status = api_read_words(text, "state", rc_state_of, 1, &bits, err);
     *ret_bits = (uint32_t)bits;
     return status;
 }
@@ -98,7 +97,8 @@ static enum rc_status read_filter(const struct api_call *call, struct rc_filter 
                               .owner = api_query(call, "owner"),
                               .actor = api_query(call, "actor")};
     enum rc_status status = api_read_states(api_query(call, "state"), &ret->states, err);
-    if (status == RC_OK) status = read_words(api_query(call, "why"), "reason", rc_why_of, &ret->whys, err);
+    if (status == RC_OK)
+        status = api_read_words(api_query(call, "why"), "reason", rc_why_of, 1, &ret->whys, err);
     if (status == RC_OK) status = read_time(call, "created_since", &ret->since, err);
     if (status == RC_OK) status = read_time(call, "created_until", &ret->until, err);
     if (status == RC_OK) status = read_ref(api_query(call, "ref"), ret, err);

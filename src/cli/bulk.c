@@ -11,20 +11,20 @@ enum { KEY_BYTES = 16, POLL_MS = 500 };
 
 /* ---- preview ------------------------------------------------------------------------------------------------------------- */
 
-static const char *const filters[] = {"state", "type", "ref"};
-
 static bool has_filter(const struct cli_args *args)
 {
-    for (unsigned i = 0; i < sizeof filters / sizeof *filters; i++)
-        if (cli_has(args, filters[i])) return true;
+    for (const struct cli_filter *one = cli_filters; one->option; one++)
+        if (cli_has(args, one->option)) return true;
     return cli_has(args, "all");
 }
 
-static void put_filter(struct rc_json *json, const struct cli_args *args)
+static void put_filter(struct cli *cli, struct rc_json *json)
 {
     rc_json_object(json, "filter");
-    for (unsigned i = 0; i < sizeof filters / sizeof *filters; i++)
-        if (cli_has(args, filters[i])) rc_json_text(json, filters[i], cli_value(args, filters[i]));
+    for (const struct cli_filter *one = cli_filters; one->option; one++) {
+        struct rc_sv text = cli_filter_text(cli, one);
+        if (text.p) rc_json_sv(json, one->query, text);
+    }
     rc_json_end_object(json);
 }
 
@@ -68,7 +68,7 @@ static int put_preview(struct cli *cli, struct rc_buf *buf)
 {
     static const struct {
         const char *option, *member;
-    } text[] = {{"reason", "reason"}, {"step", "step"}, {"owner", "owner"}, {"due", "due"}};
+    } text[] = {{"reason", "reason"}, {"step", "step"}, {"to", "owner"}, {"due", "due"}};
     const struct cli_args *args = cli->args;
     const char *limit = cli_value(args, "limit"), *key = cli_value(args, "key");
     bool ids = cli_has(args, "id") || cli_has(args, "ids");
@@ -78,7 +78,7 @@ static int put_preview(struct cli *cli, struct rc_buf *buf)
     if (!cli_has(args, "reason"))
         return cli_usage(cli, "wants --reason: it stands in every command's history");
     if (ids == has_filter(args))
-        return cli_usage(cli, "wants either ids (--id, --ids) or a filter (--state, --type, --ref, --all)");
+        return cli_usage(cli, "wants either ids (--id, --ids) or a filter (--state, --type … or --all)");
     struct rc_json json = cli_body(cli, buf);
     rc_json_text(&json, "action", action_of(args->operand[1]));
     rc_json_u64(&json, "limit", most);
@@ -88,7 +88,7 @@ static int put_preview(struct cli *cli, struct rc_buf *buf)
     for (unsigned i = 0; i < sizeof text / sizeof *text; i++)
         if (cli_has(args, text[i].option))
             rc_json_text(&json, text[i].member, cli_value(args, text[i].option));
-    if (!ids) put_filter(&json, args);
+    if (!ids) put_filter(cli, &json);
     int fault = ids ? put_ids(cli, &json) : CLI_OK;
     rc_json_end_object(&json);
     return fault;

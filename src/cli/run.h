@@ -116,6 +116,15 @@ extern const struct cli_topic cli_topics[]; /* ends with name NULL */
 void cli_put_help(struct cli *);
 void cli_put_command_help(struct cli *, const struct cli_command *);
 
+/* Options that say which commands, and what the API calls them; ends with option NULL. */
+struct cli_filter {
+    const char *option, *query;
+    bool time; /* may also be a span before now: "2h" */
+};
+extern const struct cli_filter cli_filters[];
+/* What was given for one, as the API wants it; p is NULL where nothing was. */
+struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
+
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */

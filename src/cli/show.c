@@ -104,11 +104,7 @@ static struct rc_sv json_of(struct cli *cli, struct cel_value value)
 
 /* ---- list ---------------------------------------------------------------------------------------------- */
 
-/* Options of `list` and what the API calls them. */
-static const struct filter {
-    const char *option, *query;
-    bool time; /* may also be a span before now: "2h" */
-} filters[] = {
+const struct cli_filter cli_filters[] = {
     {"state", "state", false},
     {"type", "type", false},
     {"ref", "ref", false},
@@ -118,8 +114,13 @@ static const struct filter {
     {"submitter", "actor", false},
     {"since", "created_since", true},
     {"until", "created_until", true},
+    {NULL, NULL, false},
+};
+/* What a page of the list has beside. */
+static const struct cli_filter paging[] = {
     {"limit", "limit", false},
     {"cursor", "cursor", false},
+    {NULL, NULL, false},
 };
 
 /* A time as it is; a span as the time that lies so far back. */
@@ -132,11 +133,16 @@ static struct rc_sv time_of(struct cli *cli, const char *text)
     return rc_copy_sv(cli->arena, (struct rc_sv){time, n});
 }
 
-static bool add_filter(struct cli *cli, struct rc_buf *path, const struct filter *filter)
+struct rc_sv cli_filter_text(struct cli *cli, const struct cli_filter *filter)
 {
     const char *text = cli_value(cli->args, filter->option);
-    if (!text) return true;
-    struct rc_sv value = filter->time ? time_of(cli, text) : rc_sv_of(text);
+    return text && filter->time ? time_of(cli, text) : rc_sv_of(text);
+}
+
+static bool add_filter(struct cli *cli, struct rc_buf *path, const struct cli_filter *filter)
+{
+    struct rc_sv value = cli_filter_text(cli, filter);
+    if (!value.p) return true;
     struct rc_sv escaped = rc_client_escape(cli->arena, value);
     rc_put_char(path, path->n == sizeof "/v1/commands" - 1 ? '?' : '&');
     rc_put_text(path, filter->query);
@@ -187,8 +193,10 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
     (void)args;
     rc_put_text(&path, "/v1/commands");
     bool fine = true;
-    for (unsigned i = 0; i < sizeof filters / sizeof *filters; i++)
-        fine = fine && add_filter(cli, &path, &filters[i]);
+    for (const struct cli_filter *one = cli_filters; one->option; one++)
+        fine = fine && add_filter(cli, &path, one);
+    for (const struct cli_filter *one = paging; one->option; one++)
+        fine = fine && add_filter(cli, &path, one);
     if (!fine || path.status != RC_OK) return cli_usage(cli, "the filter is too long");
     int fault = cli_get(cli, &reply, "%.*s", RC_SV_ARG(rc_buf_sv(&path)));
     if (fault != CLI_OK) return fault;

@@ -67,6 +67,9 @@ def by_filter(world):
     equal(ended["why_not"], api.explain(ids[0])["actions"]["retry"]["why_not"], "explain says the same")
     equal(len(target.asked), 6, "nothing was sent")
     equal([len(acts(api, i)) for i in ids], [1, 0, 0, 0, 0, 0], "and nothing was done")
+    api.act(ids[2], "assign", owner="eva").must(200)
+    by = {"dependency": "out", "why": "status", "created_since": "2020-01-01T00:00:00Z", "owner": "eva", "actor": "local"}
+    equal([i["command"] for i in preview(api, "note", key="e", filter=by)["items"]], [ids[2]], "every filter of the list")
     equal(preview(api, "retry", key="d", filter={"type": "nobody"})["bulk"]["items"]["total"], 0, "an empty one")
     equal([x["id"] for x in api.get("/v1/bulk?state=preview&limit=2").must(200).json["bulks"]][1], every["bulk"]["id"], "list")
     equal(api.get("/v1/bulk?state=running").must(200).json, {"bulks": [], "next": None}, "none runs")
@@ -262,6 +265,11 @@ def command_line(world):
     equal(server.cli("bulk", "run", some, "--rate", "1", "-q").strip(), "running", "state for scripts")
     server.cli("bulk", "pause", some)
     contains(server.cli("bulk", "resume", some, "--rate", "50", "--follow", "-m", "go on", code=1), "1 refused", "not all were done")
+    api.act(ids[6], "assign", owner="eva").must(200)
+    mine = server.cli("bulk", "preview", "assign", "--owner", "eva", "--since", "2h", "--to", "olga", "-n", "9", "-m", "x", json_out=True)
+    equal([i["command"] for i in mine["items"]], [ids[6]], "by owner")
+    server.cli("bulk", "run", mine["bulk"]["id"], "--follow", "-q")
+    equal(api.command(ids[6])["owner"], "olga", "who looks after it now")
     gone = server.cli("bulk", "preview", "rollback", "--id", ids[5], "-n", "1", "-m", "x", json_out=True)["bulk"]["id"]
     equal(server.cli("bulk", "cancel", gone, json_out=True)["state"], "cancelled", "cancelled")
     contains(server.cli("bulk", "list"), some, "list")
