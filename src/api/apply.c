@@ -76,17 +76,23 @@ enum rc_status rc_apply_plan(const struct rc_shelf *shelf, const struct defs_fil
     struct defs_stored *stored = NULL;
     uint32_t nones = 0, nstored = 0;
     ret_errors->n = 0;
-    enum rc_status status = defs_load(files, nfiles, arena, &ones, &nones, ret_errors);
-    if (status != RC_OK) {
-        if (err) *err = ret_errors->error[0];
-        return status;
-    }
     struct rc_reader *reader;
-    status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
     status = read_active(reader, arena, &stored, &nstored, err);
     shelf->give_back(shelf->context);
     if (status != RC_OK) return status;
+    uint32_t nknown = 0;
+    struct rc_sv *known = RC_NEW_ARRAY(arena, struct rc_sv, nstored);
+    if (!known) return rc_fail_arena(err, arena);
+    /* with `prune` only what the files have stays in force */
+    for (uint32_t i = 0; !prune && i < nstored; i++)
+        if (stored[i].kind == DEFS_DEPENDENCY) known[nknown++] = stored[i].name;
+    status = defs_load_beside(files, nfiles, known, nknown, arena, &ones, &nones, ret_errors);
+    if (status != RC_OK) {
+        if (err) *err = ret_errors->error[0];
+        return status;
+    }
     status = defs_plan(stored, nstored, ones, nones, arena, &apply.changes, &apply.n, err);
     if (status != RC_OK) return status;
     count(&apply, prune);

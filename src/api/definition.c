@@ -1,6 +1,8 @@
 /* Definitions over HTTP: what is in force, its versions, and bringing new ones into force. */
 #include "api/apply.h"
 #include "api/call.h"
+#include "base/num.h"
+#include "defs/diff.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -42,11 +44,10 @@ static enum rc_status read_all(struct api_call *call, struct rc_definition **ret
     return status;
 }
 
-static void put_definition(struct rc_json *json, const struct rc_definition *row, bool with_text)
+static void put_members(struct rc_json *json, const struct rc_definition *row)
 {
     char digest[32];
     rc_h128_hex(row->digest, digest);
-    rc_json_object(json, NULL);
     rc_json_text(json, "kind", defs_kind_word(row->kind));
     rc_json_sv(json, "name", row->name);
     rc_json_u64(json, "version", row->version);
@@ -54,7 +55,17 @@ static void put_definition(struct rc_json *json, const struct rc_definition *row
     rc_json_sv(json, "source", row->source);
     rc_json_sv(json, "digest", (struct rc_sv){digest, sizeof digest});
     rc_json_time(json, "applied", row->at);
-    if (with_text) rc_json_sv(json, "text", row->text);
+}
+
+static void put_version(struct rc_json *json, const struct rc_version *version, bool with_text)
+{
+    rc_json_object(json, NULL);
+    put_members(json, &version->def);
+    if (version->def.kind == RC_DEF_FLOW) {
+        rc_json_u64(json, "commands", version->commands);
+        rc_json_u64(json, "open", version->open);
+    }
+    if (with_text) rc_json_sv(json, "text", version->def.text);
     rc_json_end_object(json);
 }
 
@@ -67,31 +78,115 @@ enum rc_status api_definitions(struct api_call *call, struct rc_error *err)
     api_begin(call, 200);
     rc_json_object(&call->json, NULL);
     rc_json_array(&call->json, "definitions");
-    for (uint32_t i = 0; i < n; i++)
-        if (rows[i].active) put_definition(&call->json, &rows[i], false);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!rows[i].active) continue;
+        rc_json_object(&call->json, NULL);
+        put_members(&call->json, &rows[i]);
+        rc_json_end_object(&call->json);
+    }
     rc_json_end_array(&call->json);
     rc_json_end_object(&call->json);
     return RC_OK;
 }
 
+/* Versions of the definition in the path, below `before`, newest first. RC_NOT_FOUND where there is none. */
+static enum rc_status read_versions(struct api_call *call, uint32_t before, uint32_t cap,
+                                    struct rc_version **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    struct rc_reader *reader;
+    const struct rc_shelf *shelf = &call->api->options.shelf;
+    unsigned kind = RC_DEF_FLOW;
+    while (kind <= RC_DEF_DEPENDENCY && !rc_sv_is(call->param[0], defs_kind_word(kind))) kind++;
+    if (kind > RC_DEF_DEPENDENCY) return rc_fail(err, RC_NOT_FOUND, "there is no such kind of definition");
+    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    if (status != RC_OK) return status;
+    status = rc_read_versions(reader, (enum rc_def_kind)kind, call->param[1], before, call->arena, cap, ret,
+                              ret_n, err);
+    shelf->give_back(shelf->context);
+    return status;
+}
+
 enum rc_status api_definition(struct api_call *call, struct rc_error *err)
 {
-    struct rc_definition *rows = NULL;
-    uint32_t n = 0, found = 0;
-    struct rc_sv kind = call->param[0], name = call->param[1];
-    enum rc_status status = read_all(call, &rows, &n, err);
+    struct rc_version *versions = NULL;
+    uint64_t before, limit;
+    uint32_t n = 0;
+    enum rc_status status = api_query_number(call, "before", 1, UINT32_MAX, UINT32_MAX, &before, err);
+    if (status == RC_OK) status = api_query_page(call, &limit, err);
+    if (status == RC_OK) status = read_versions(call, (uint32_t)before, (uint32_t)limit, &versions, &n, err);
+    if (status != RC_OK) return status;
+    if (n == 0 && before == UINT32_MAX) return rc_fail(err, RC_NOT_FOUND, "there is no such definition");
+    struct rc_json *json = &call->json;
+    api_begin(call, 200);
+    rc_json_object(json, NULL);
+    rc_json_array(json, "versions");
+    for (uint32_t i = 0; i < n; i++) put_version(json, &versions[i], false);
+    rc_json_end_array(json);
+    if (n == limit && versions[n - 1].def.version > 1)
+        rc_json_u64(json, "next", versions[n - 1].def.version);
+    else
+        rc_json_null(json, "next");
+    rc_json_end_object(json);
+    return RC_OK;
+}
+
+static enum rc_status read_version(struct api_call *call, uint64_t number, struct rc_version *ret,
+                                   struct rc_error *err)
+{
+    struct rc_version *versions = NULL;
+    uint32_t n = 0;
+    enum rc_status status = RC_OK;
+    if (number > 0 && number < UINT32_MAX)
+        status = read_versions(call, (uint32_t)number + 1, 1, &versions, &n, err);
+    if (status != RC_OK) return status;
+    if (n == 0 || versions[0].def.version != number)
+        return rc_fail(err, RC_NOT_FOUND, "there is no such version");
+    *ret = versions[0];
+    return RC_OK;
+}
+
+static enum rc_status version_in_path(struct api_call *call, struct rc_version *ret, struct rc_error *err)
+{
+    uint64_t number;
+    if (!rc_parse_u64(call->param[2], &number)) return rc_fail(err, RC_NOT_FOUND, "there is no such version");
+    return read_version(call, number, ret, err);
+}
+
+enum rc_status api_version(struct api_call *call, struct rc_error *err)
+{
+    struct rc_version version;
+    enum rc_status status = version_in_path(call, &version, err);
     if (status != RC_OK) return status;
     api_begin(call, 200);
-    rc_json_object(&call->json, NULL);
-    rc_json_array(&call->json, "versions");
-    for (uint32_t i = n; i-- > 0;) { /* newest first */
-        if (!rc_sv_eq(rows[i].name, name) || !rc_sv_is(kind, defs_kind_word(rows[i].kind))) continue;
-        put_definition(&call->json, &rows[i], true);
-        found++;
-    }
-    rc_json_end_array(&call->json);
-    rc_json_end_object(&call->json);
-    return found ? RC_OK : rc_fail(err, RC_NOT_FOUND, "there is no such definition");
+    put_version(&call->json, &version, true);
+    return RC_OK;
+}
+
+/* Against the version before it, or against `from`. The first version is all new. */
+enum rc_status api_version_diff(struct api_call *call, struct rc_error *err)
+{
+    struct rc_version version, from = {0};
+    uint64_t number;
+    struct rc_sv diff;
+    enum rc_status status = version_in_path(call, &version, err);
+    if (status != RC_OK) return status;
+    status = api_query_number(call, "from", 1, UINT32_MAX, version.def.version - 1, &number, err);
+    if (status == RC_OK && number) status = read_version(call, number, &from, err);
+    if (status != RC_OK) return status;
+    if (defs_diff(from.def.text, version.def.text, call->arena, &diff) != RC_OK)
+        return rc_fail_arena(err, call->arena);
+    struct rc_json *json = &call->json;
+    api_begin(call, 200);
+    rc_json_object(json, NULL);
+    put_members(json, &version.def);
+    if (number)
+        rc_json_u64(json, "from", number);
+    else
+        rc_json_null(json, "from");
+    rc_json_bool(json, "same", rc_h128_eq(from.def.digest, version.def.digest));
+    rc_json_sv(json, "diff", diff);
+    rc_json_end_object(json);
+    return RC_OK;
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */

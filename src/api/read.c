@@ -141,6 +141,44 @@ enum rc_status api_history(struct api_call *call, struct rc_error *err)
     return RC_OK;
 }
 
+static enum rc_status attempts_of(struct api_call *call, const struct api_loaded *loaded,
+                                  struct rc_view_attempt **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    struct rc_view_record *views = RC_NEW_ARRAY(call->arena, struct rc_view_record, loaded->n);
+    if (!views) return rc_fail_arena(err, call->arena);
+    for (uint32_t i = 0; i < loaded->n; i++) views[i] = view_of(&loaded->records[i]);
+    return rc_view_attempts_of(&loaded->command, views, loaded->n, call->arena, ret, ret_n, err);
+}
+
+/* Attempts are only ever added behind those that are there: a place among them is a cursor. */
+enum rc_status api_attempts(struct api_call *call, struct rc_error *err)
+{
+    struct api_loaded loaded = {0};
+    struct rc_view_attempt *attempts = NULL;
+    uint64_t after, limit;
+    uint32_t n = 0;
+    enum rc_status status = api_query_number(call, "after", 0, UINT32_MAX, 0, &after, err);
+    if (status == RC_OK) status = api_query_page(call, &limit, err);
+    if (status == RC_OK) status = load_by_id(call, &loaded, err);
+    if (status == RC_OK) status = attempts_of(call, &loaded, &attempts, &n, err);
+    if (status != RC_OK) return status;
+    uint64_t end = after + limit < n ? after + limit : n;
+    api_begin(call, 200);
+    api_add_etag(call, loaded.command.rev);
+    struct rc_json *json = &call->json;
+    rc_json_object(json, NULL);
+    rc_json_u64(json, "total", n);
+    rc_json_array(json, "attempts");
+    for (uint64_t i = after; i < end; i++) rc_view_attempt(json, &loaded.command, &attempts[i]);
+    rc_json_end_array(json);
+    if (end < n)
+        rc_json_u64(json, "next", end);
+    else
+        rc_json_null(json, "next");
+    rc_json_end_object(json);
+    return RC_OK;
+}
+
 enum rc_status api_explain(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
@@ -148,11 +186,7 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
     struct rc_view_attempt *attempts = NULL;
     uint32_t n = 0;
     enum rc_status status = load_by_id(call, &loaded, err);
-    if (status != RC_OK) return status;
-    struct rc_view_record *views = RC_NEW_ARRAY(call->arena, struct rc_view_record, loaded.n);
-    if (!views) return rc_fail_arena(err, call->arena);
-    for (uint32_t i = 0; i < loaded.n; i++) views[i] = view_of(&loaded.records[i]);
-    status = rc_view_attempts_of(&loaded.command, views, loaded.n, call->arena, &attempts, &n, err);
+    if (status == RC_OK) status = attempts_of(call, &loaded, &attempts, &n, err);
     if (status != RC_OK) return status;
     rc_command_explain(&loaded.command, &facts);
     api_begin(call, 200);

@@ -56,6 +56,12 @@ RC_MUST
 enum rc_status defs_load(const struct defs_file *, uint32_t nfiles, struct rc_arena *, struct defs_one **ret,
                          uint32_t *ret_n, struct defs_errors *ret_errors);
 
+/* The same, where dependencies of these names are there beside the files. */
+RC_MUST
+enum rc_status defs_load_beside(const struct defs_file *, uint32_t nfiles, const struct rc_sv *known,
+                                uint32_t nknown, struct rc_arena *, struct defs_one **ret, uint32_t *ret_n,
+                                struct defs_errors *ret_errors);
+
 /* Reads the files *.yaml and *.yml of a directory, sorted by name; their source is the file's name. Hidden
  * files and directories in it are left out. A link may only lead to a file below the same directory; what is
  * no regular file is an error. RC_NOT_FOUND where there is no such directory or no definition in it, RC_IO,

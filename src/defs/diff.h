@@ -1,5 +1,5 @@
 #pragma once
-/* What changed in a text, for people. Internal to defs/. */
+/* What changed in a text, for people. */
 #include "base/buf.h"
 
 /* Lines that begin with "-" (only in old), "+" (only in new) or " " (three around each change), and

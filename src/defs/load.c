@@ -44,15 +44,33 @@ static void check_names(const struct defs_one *one, uint32_t n, struct defs_erro
     }
 }
 
-/* `all` is sorted, and dependencies stand behind flows: from `first` on. */
-static void check_calls(const struct defs_one *one, const struct defs_one *all, uint32_t first, uint32_t n,
+/* Dependencies that may be called: of the files, sorted, and those that are there beside them. */
+struct callable {
+    const struct defs_one *one;
+    uint32_t n;
+    const struct rc_sv *known;
+    uint32_t nknown;
+};
+
+static bool is_known(const struct callable *callable, struct rc_sv name)
+{
+    for (uint32_t i = 0; i < callable->nknown; i++)
+        if (rc_sv_eq(callable->known[i], name)) return true;
+    return false;
+}
+
+static void check_calls(const struct defs_one *one, const struct callable *callable,
                         struct defs_errors *errors)
 {
     for (uint32_t i = 0; i < one->flow->ndependencies; i++) {
         struct rc_near near = {.wanted = one->flow->dependencies[i]};
         struct defs_one wanted = {.kind = DEFS_DEPENDENCY, .name = near.wanted};
-        if (n > first && bsearch(&wanted, all + first, n - first, sizeof *all, by_name)) continue;
-        for (uint32_t k = first; k < n && errors->n < RC_MAX_DEF_ERRORS; k++) rc_near_try(&near, all[k].name);
+        if (callable->n && bsearch(&wanted, callable->one, callable->n, sizeof wanted, by_name)) continue;
+        if (is_known(callable, near.wanted)) continue;
+        if (errors->n < RC_MAX_DEF_ERRORS) {
+            for (uint32_t k = 0; k < callable->n; k++) rc_near_try(&near, callable->one[k].name);
+            for (uint32_t k = 0; k < callable->nknown; k++) rc_near_try(&near, callable->known[k]);
+        }
         complain(errors, one, one->called[i], "the dependency '%.*s' is not defined%s",
                  RC_SV_ARG(near.wanted), defs_hint(near.best).text);
     }
@@ -85,6 +103,13 @@ static bool read_all(const struct defs_file *files, uint32_t nfiles, struct rc_a
 enum rc_status defs_load(const struct defs_file *files, uint32_t nfiles, struct rc_arena *arena,
                          struct defs_one **ret, uint32_t *ret_n, struct defs_errors *ret_errors)
 {
+    return defs_load_beside(files, nfiles, NULL, 0, arena, ret, ret_n, ret_errors);
+}
+
+enum rc_status defs_load_beside(const struct defs_file *files, uint32_t nfiles, const struct rc_sv *known,
+                                uint32_t nknown, struct rc_arena *arena, struct defs_one **ret,
+                                uint32_t *ret_n, struct defs_errors *ret_errors)
+{
     ret_errors->n = ret_errors->total = 0;
     struct defs_one *all = NULL;
     uint32_t n = 0;
@@ -93,7 +118,8 @@ enum rc_status defs_load(const struct defs_file *files, uint32_t nfiles, struct 
     check_names(all, n, ret_errors);
     uint32_t flows = 0;
     while (flows < n && all[flows].kind == DEFS_FLOW) flows++;
-    for (uint32_t i = 0; i < flows; i++) check_calls(&all[i], all, flows, n, ret_errors);
+    const struct callable callable = {all + flows, n - flows, known, nknown};
+    for (uint32_t i = 0; i < flows; i++) check_calls(&all[i], &callable, ret_errors);
     if (ret_errors->n) return ret_errors->error[0].status;
     *ret = all;
     *ret_n = n;

@@ -60,6 +60,9 @@ struct rc_driver {
     enum rc_status (*usage)(struct rc_reader *, struct rc_sv ns, struct rc_usage *ret, struct rc_error *);
     enum rc_status (*tokens)(struct rc_reader *, struct rc_arena *, struct rc_token **ret, uint32_t *ret_n,
                              struct rc_error *);
+    enum rc_status (*versions)(struct rc_reader *, enum rc_def_kind, struct rc_sv name, uint32_t before,
+                               struct rc_arena *, uint32_t cap, struct rc_version **ret, uint32_t *ret_n,
+                               struct rc_error *);
     enum rc_status (*definition)(struct rc_reader *, uint64_t id, struct rc_arena *,
                                  struct rc_definition *ret, struct rc_error *);
     enum rc_status (*high)(struct rc_reader *, struct rc_high *ret, struct rc_error *);

@@ -300,6 +300,17 @@ enum rc_status rc_read_definitions(struct rc_reader *reader, struct rc_arena *ar
     return status == RC_OK ? reader->driver->definitions(reader, arena, ret, ret_n, err) : status;
 }
 
+enum rc_status rc_read_versions(struct rc_reader *reader, enum rc_def_kind kind, struct rc_sv name,
+                                uint32_t before, struct rc_arena *arena, uint32_t cap,
+                                struct rc_version **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(reader->store, err);
+    if (status != RC_OK) return status;
+    if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
+    if (before == 0) before = UINT32_MAX;
+    return reader->driver->versions(reader, kind, name, before, arena, cap, ret, ret_n, err);
+}
+
 enum rc_status rc_read_definition(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
                                   struct rc_definition *ret, struct rc_error *err)
 {

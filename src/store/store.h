@@ -255,6 +255,16 @@ RC_MUST enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC
  * count, too: they are read, and may be rolled back. */
 RC_MUST enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                            uint32_t *ret_n, struct rc_error *);
+/* A version of a definition, and how many commands were made with it. */
+struct rc_version {
+    struct rc_definition def;
+    uint64_t commands, open; /* in all, and not ended; of a dependency 0 */
+};
+/* Every version of one definition that there ever was, newest first: with a number below `before` (0: from the newest), at most
+ * `cap`. None: *ret_n is 0. */
+RC_MUST enum rc_status rc_read_versions(struct rc_reader *, enum rc_def_kind, struct rc_sv name,
+                                        uint32_t before, struct rc_arena *, uint32_t cap,
+                                        struct rc_version **ret, uint32_t *ret_n, struct rc_error *);
 /* One definition by id. */
 RC_MUST enum rc_status rc_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *,
                                           struct rc_definition *ret, struct rc_error *);

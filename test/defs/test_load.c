@@ -68,6 +68,21 @@ static void test_between_files(void **state)
 }
 
 /* Every file is read although one before it is wrong, and the errors keep the order of the files. */
+static void test_beside(void **state)
+{
+    struct kit *kit = *state;
+    const struct defs_file file = {RC_SV("a.yaml"),
+                                   RC_SV(FLOW("f", "d") "---\n" FLOW("g", "e") "---\n" DEP("e"))};
+    const struct rc_sv known[] = {RC_SV("c"), RC_SV("d")};
+    assert_int_equal(defs_load_beside(&file, 1, known, 2, kit->arena, &kit->one, &kit->n, &kit->errors),
+                     RC_OK);
+    assert_int_equal(kit->n, 3); /* what is known is not returned */
+    assert_int_equal(defs_load_beside(&file, 1, known, 1, kit->arena, &kit->one, &kit->n, &kit->errors),
+                     RC_INVALID);
+    assert_int_equal(kit->errors.n, 1);
+    assert_non_null(strstr(kit->errors.error[0].text, "'d' is not defined"));
+}
+
 static void test_all_files_are_read(void **state)
 {
     struct kit *kit = *state;
@@ -321,10 +336,10 @@ static void test_examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        KIT_TEST(test_sorted),        KIT_TEST(test_between_files), KIT_TEST(test_all_files_are_read),
-        KIT_TEST(test_error_bound),   KIT_TEST(test_directory),     KIT_TEST(test_links),
-        KIT_TEST(test_special_files), KIT_TEST(test_sizes),         KIT_TEST(test_number_of_files),
-        KIT_TEST(test_examples),
+        KIT_TEST(test_sorted),          KIT_TEST(test_between_files), KIT_TEST(test_all_files_are_read),
+        KIT_TEST(test_beside),          KIT_TEST(test_error_bound),   KIT_TEST(test_directory),
+        KIT_TEST(test_links),           KIT_TEST(test_special_files), KIT_TEST(test_sizes),
+        KIT_TEST(test_number_of_files), KIT_TEST(test_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,8 +53,9 @@ def applying(world):
     contains(said, "other-$")
     equal(in_force(api)[("flow", "send")], 2, "version")
     versions = api.get("/v1/definitions/flow/send").must(200).json["versions"]
-    equal([(v["version"], v["active"]) for v in versions], [(2, True)], "versions: nobody holds the first")
-    equal(versions[0]["text"], flow("other"), "the text as it was written")
+    equal([(v["version"], v["active"]) for v in versions], [(2, True), (1, False)], "versions")
+    version = api.get("/v1/definitions/flow/send/versions/2").must(200).json
+    equal(version["text"], flow("other"), "the text as it was written")
     api.get("/v1/definitions/flow/nobody").problem(404, "not-found")
     api.until_state(api.submit("send", {"n": 1}).must(201).json["id"], "completed")
     equal(made(hub), ["other-1"], "what the new version does")
@@ -83,6 +84,38 @@ def versions(world):
         done = api.until_state(id, "completed")
         equal(done["flow"], {"name": "send", "version": version}, "version")
     equal(sorted(made(hub)), ["b-1", "b-1", "b-2", "new-3"], "made; the first one twice, as a person said so")
+    uses = api.get("/v1/definitions/flow/send").must(200).json["versions"]
+    equal([(v["version"], v["commands"], v["open"]) for v in uses], [(2, 1, 0), (1, 2, 0)], "how much each is used")
+    diff = api.get("/v1/definitions/flow/send/versions/2/diff").must(200).json
+    equal((diff["from"], diff["same"]), (1, False), "compared with the one before")
+    true(re.search(r"^-.*b-", diff["diff"], re.M) and re.search(r"^\+.*new-", diff["diff"], re.M), f"no diff: {diff}")
+    back = api.get("/v1/definitions/flow/send/versions/1/diff?from=2").must(200).json
+    true(re.search(r"^\+.*b-", back["diff"], re.M), f"the other way round: {back}")
+    first = api.get("/v1/definitions/flow/send/versions/1/diff").must(200).json
+    true(first["from"] is None and all(line.startswith(("+", "@@")) for line in first["diff"].splitlines()), f"all new: {first}")
+    same = api.get("/v1/definitions/flow/send/versions/1/diff?from=1").must(200).json
+    equal((same["same"], same["diff"]), (True, ""), "the same")
+    page = api.get("/v1/definitions/flow/send?limit=1").must(200).json
+    equal((page["versions"][0]["version"], page["next"]), (2, 2), "a page")
+    page = api.get(f"/v1/definitions/flow/send?limit=1&before={page['next']}").must(200).json
+    equal((page["versions"][0]["version"], page["next"]), (1, None), "the last page")
+    for path in ("flow/send/versions/0", "flow/send/versions/3", "flow/send/versions/x", "flow/send/versions/99999999999999999999",
+                 "flow/nobody/versions/1", "fluss/send/versions/1", "dependency/send", "flow/send/versions/2/diff?from=9"):
+        api.get(f"/v1/definitions/{path}").problem(404, "not-found")
+    api.get("/v1/definitions/flow/send/versions/2/diff?from=0").problem(400, "malformed")
+
+
+@case("a flow may come alone: its dependency is looked for among those in force")
+def alone(world):
+    server, _, folder = start(world)
+    post = lambda text, **more: server.api.post("/v1/definitions", {"files": [{"source": "f.yaml", "text": text}], **more})
+    equal(post(flow(name="second")).must(200).json["added"], 1, "added")
+    server.api.submit("second", {"n": 7}).must(201)
+    wrong = post(flow(name="third").replace("call: github", "call: githup")).problem(422, "invalid")
+    contains(wrong["errors"][0]["detail"], "github", "the hint")
+    # what would be taken out of force in the same request is not there
+    problem = post(flow(name="send"), prune=True).problem(422, "invalid")
+    contains(problem["errors"][0]["detail"], "'github' is not defined", "the reason")
 
 
 @case("what has ended under an older version is read, repeated and rolled back after a restart")

@@ -594,6 +594,43 @@ static void definitions_have_versions(void **state)
     assert_non_null(strstr(kit->err.text, "1 commands"));
 }
 
+static void versions_are_listed_with_their_uses(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_version *versions;
+    uint32_t n;
+    for (uint32_t i = 1; i <= 5; i++) {
+        struct rc_definition next[] = {def(RC_DEF_FLOW, "a", "text"), def(RC_DEF_DEPENDENCY, "a", "text")};
+        assert_ok(kit, rc_store_define(kit->store, next, i == 1 ? 2 : 1, NULL, 0, NULL, 1000 * i, &kit->err));
+    }
+    kit_submit(kit, 1, "a", RC_RUNNING, false); /* of flow 1, like all that the kit makes */
+    kit_submit(kit, 2, "b", RC_COMPLETED, false);
+    kit_submit(kit, 3, "c", RC_REVIEW, false);
+    for (int again = 0; again < 2; again++, kit_reopen(kit)) {
+        struct rc_reader *self = rc_store_self(kit->store);
+        assert_ok(
+            kit, rc_read_versions(self, RC_DEF_FLOW, RC_SV("a"), 0, kit->arena, 9, &versions, &n, &kit->err));
+        assert_int_equal(n, 5);
+        for (uint32_t i = 0; i < 5; i++) assert_int_equal(versions[i].def.version, 5 - i);
+        assert_true(versions[0].def.active && !versions[1].def.active && versions[0].def.at == 5000);
+        assert_true(versions[0].commands == 0 && versions[0].open == 0);
+        assert_true(versions[4].commands == 3 && versions[4].open == 2);
+        assert_sv(versions[4].def.text, "text");
+        assert_ok(
+            kit, rc_read_versions(self, RC_DEF_FLOW, RC_SV("a"), 4, kit->arena, 2, &versions, &n, &kit->err));
+        assert_true(n == 2 && versions[0].def.version == 3 && versions[1].def.version == 2);
+        assert_ok(
+            kit, rc_read_versions(self, RC_DEF_FLOW, RC_SV("a"), 1, kit->arena, 2, &versions, &n, &kit->err));
+        assert_int_equal(n, 0);
+        assert_ok(kit, rc_read_versions(self, RC_DEF_DEPENDENCY, RC_SV("a"), 0, kit->arena, 2, &versions, &n,
+                                        &kit->err));
+        assert_true(n == 1 && versions[0].commands == 0);
+        assert_ok(
+            kit, rc_read_versions(self, RC_DEF_FLOW, RC_SV("b"), 0, kit->arena, 2, &versions, &n, &kit->err));
+        assert_int_equal(n, 0);
+    }
+}
+
 static void definitions_go_out_of_force(void **state)
 {
     struct kit *kit = *state;
@@ -647,6 +684,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(much_work_comes_in_order),
         RUN(what_is_in_flight_is_found),
         RUN(definitions_have_versions),
+        RUN(versions_are_listed_with_their_uses),
         RUN(definitions_go_out_of_force),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

@@ -149,6 +149,9 @@ enum rc_status mem_read_changes(struct rc_reader *, uint64_t after, struct rc_ar
 enum rc_status mem_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);
 enum rc_status mem_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **,
                                     uint32_t *, struct rc_error *);
+enum rc_status mem_read_versions(struct rc_reader *, enum rc_def_kind, struct rc_sv name, uint32_t before,
+                                 struct rc_arena *, uint32_t cap, struct rc_version **, uint32_t *,
+                                 struct rc_error *);
 enum rc_status mem_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_definition *,
                                    struct rc_error *);
 enum rc_status mem_read_high(struct rc_reader *, struct rc_high *, struct rc_error *);

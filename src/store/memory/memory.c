@@ -60,6 +60,7 @@ static const struct rc_driver driver = {
     .changes = mem_read_changes,
     .counts = mem_read_counts,
     .definitions = mem_read_definitions,
+    .versions = mem_read_versions,
     .definition = mem_read_definition,
     .namespaces = mem_read_namespaces,
     .usage = mem_read_usage,

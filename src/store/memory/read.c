@@ -329,6 +329,40 @@ enum rc_status mem_read_definitions(struct rc_reader *reader, struct rc_arena *a
     return RC_OK;
 }
 
+static enum rc_status version_of(const struct rc_memory_disk *disk, const struct rc_definition *def,
+                                 struct rc_arena *arena, struct rc_version *ret, struct rc_error *err)
+{
+    *ret = (struct rc_version){0};
+    for (uint32_t i = 0; i < disk->ncommands; i++) {
+        if (disk->commands[i]->flow != def->id) continue;
+        ret->commands++;
+        ret->open += open_command(disk->commands[i]);
+    }
+    return copy_definition(def, arena, &ret->def, err);
+}
+
+enum rc_status mem_read_versions(struct rc_reader *reader, enum rc_def_kind kind, struct rc_sv name,
+                                 uint32_t before, struct rc_arena *arena, uint32_t cap,
+                                 struct rc_version **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    struct rc_memory_disk *disk = mem_disk_of(reader);
+    struct rc_version *versions = RC_NEW_ARRAY(arena, struct rc_version, cap);
+    if (!versions) return rc_fail_arena(err, arena);
+    enum rc_status status = RC_OK;
+    uint32_t n = 0;
+    pthread_mutex_lock(&disk->lock);
+    for (uint32_t i = disk->ndefs; i > 0 && n < cap && status == RC_OK; i--) {
+        const struct rc_definition *def = &disk->defs[i - 1]->def;
+        if (def->kind != kind || def->version >= before || !rc_sv_eq(def->name, name)) continue;
+        status = version_of(disk, def, arena, &versions[n++], err);
+    }
+    pthread_mutex_unlock(&disk->lock);
+    if (status != RC_OK) return status;
+    *ret = versions;
+    *ret_n = n;
+    return RC_OK;
+}
+
 enum rc_status mem_read_definition(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
                                    struct rc_definition *ret, struct rc_error *err)
 {

@@ -93,6 +93,10 @@ static const char *const sql[SQ_STATEMENTS] = {
         " AND name = ?) AND NOT (? >> state & 1)",
     [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
                     " (SELECT flow FROM tally WHERE commands > 0) ORDER BY id",
+    [SQ_DEF_VERSIONS] =
+        "SELECT " DEF_COLUMNS ", (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id),"
+        " (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id AND NOT (? >> state & 1))"
+        " FROM definition WHERE kind = ? AND name = ? AND version < ? ORDER BY version DESC LIMIT ?",
     [SQ_DEF_AT] = "SELECT " DEF_COLUMNS " FROM definition WHERE id = ?",
 
     [SQ_NS_ADD] = "INSERT INTO namespace (ns, created, max_open, max_bytes, max_rate) VALUES (?, ?, ?, ?, ?)"

@@ -68,6 +68,7 @@ enum sq_statement {
     SQ_DEF_HELD,
     SQ_DEF_LIVE,
     SQ_DEF_AT,
+    SQ_DEF_VERSIONS,
     /* namespaces and tokens */
     SQ_NS_ADD,
     SQ_NS_SET,
@@ -400,6 +401,9 @@ enum rc_status sq_read_changes(struct rc_reader *, uint64_t after, struct rc_are
 enum rc_status sq_read_counts(struct rc_reader *, uint64_t[RC_STATES], struct rc_error *);
 enum rc_status sq_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **, uint32_t *,
                                    struct rc_error *);
+enum rc_status sq_read_versions(struct rc_reader *, enum rc_def_kind, struct rc_sv name, uint32_t before,
+                                struct rc_arena *, uint32_t cap, struct rc_version **, uint32_t *,
+                                struct rc_error *);
 enum rc_status sq_read_definition(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_definition *,
                                   struct rc_error *);
 enum rc_status sq_read_row(struct rc_reader *, uint64_t seq, struct rc_arena *, struct rc_row *,

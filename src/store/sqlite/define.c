@@ -160,6 +160,32 @@ enum rc_status sq_read_definitions(struct rc_reader *reader, struct rc_arena *ar
     return RC_OK;
 }
 
+enum rc_status sq_read_versions(struct rc_reader *reader, enum rc_def_kind kind, struct rc_sv name,
+                                uint32_t before, struct rc_arena *arena, uint32_t cap,
+                                struct rc_version **ret, uint32_t *ret_n, struct rc_error *err)
+{
+    struct rc_version *versions = RC_NEW_ARRAY(arena, struct rc_version, cap);
+    if (!versions) return rc_fail_arena(err, arena);
+    enum rc_status status = RC_OK;
+    uint32_t n = 0;
+    struct sq run = sq_start(sq_conn_of(reader), SQ_DEF_VERSIONS);
+    sq_u64(&run, rc_store_ended_states());
+    sq_u64(&run, kind);
+    sq_sv(&run, name);
+    sq_u64(&run, before);
+    sq_u64(&run, cap);
+    for (; status == RC_OK && n < cap && sq_row(&run); n++) {
+        status = definition_of(&run, arena, &versions[n].def, err);
+        versions[n].commands = sq_get_u64(&run, 9);
+        versions[n].open = sq_get_u64(&run, 10);
+    }
+    enum rc_status ended = sq_end(&run, "cannot read definitions", status == RC_OK ? err : NULL);
+    if (status != RC_OK || ended != RC_OK) return status != RC_OK ? status : ended;
+    *ret = versions;
+    *ret_n = n;
+    return RC_OK;
+}
+
 enum rc_status sq_read_definition(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
                                   struct rc_definition *ret, struct rc_error *err)
 {

@@ -385,6 +385,7 @@ const struct rc_driver sq_driver = {
     .changes = sq_read_changes,
     .counts = sq_read_counts,
     .definitions = sq_read_definitions,
+    .versions = sq_read_versions,
     .definition = sq_read_definition,
     .namespaces = sq_read_namespaces,
     .usage = sq_read_usage,

@@ -13,6 +13,12 @@ ROWS = [
     row("applyDefinitions", 409, "in-use", lambda s: in_use(s)),
     row("applyDefinitions", 422, "invalid", lambda s: files("flow: x\nstps: []\n")),
     row("getDefinition", 200, lambda s: to(kind="flow", name=PR)),
+    row("getDefinition", 200, lambda s: to(kind="dependency", name="github", query={"before": 2, "limit": 1})),
+    row("getDefinitionVersion", 200, lambda s: to(kind="flow", name=PR, version=1)),
+    row("getDefinitionVersion", 404, "not-found", lambda s: to(kind="flow", name=PR, version=99)),
+    row("diffDefinitionVersion", 200, lambda s: to(kind="flow", name=PR, version=1)),
+    row("diffDefinitionVersion", 200, lambda s: to(kind="flow", name=PR, version=1, query={"from": 1})),
+    row("diffDefinitionVersion", 404, "not-found", lambda s: to(kind="flow", name=PR, version=2)),
     row("getDefinition", 404, "not-found", lambda s: to(kind="flow", name="nobody")),
 ]
 
