@@ -63,7 +63,7 @@ static void put_version(struct rc_json *json, const struct rc_version *version, 
     put_members(json, &version->def);
     if (version->def.kind == RC_DEF_FLOW) {
         rc_json_u64(json, "commands", version->commands);
-        rc_json_u64(json, "open", version->open);
+        rc_json_u64(json, "not_ended", version->open);
     }
     if (with_text) rc_json_sv(json, "text", version->def.text);
     rc_json_end_object(json);

@@ -170,6 +170,13 @@ static enum rc_status open_client(struct cli *cli, struct rc_error *err)
     return status;
 }
 
+enum rc_status cli_follow(struct cli *cli, const char *path, rc_client_take *take, void *context,
+                          struct rc_error *err)
+{
+    enum rc_status status = cli->client ? RC_OK : open_client(cli, err);
+    return status == RC_OK ? rc_client_follow(cli->client, path, take, context, cli->arena, err) : status;
+}
+
 enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *method, const char *path,
                        struct rc_sv body, const char *etag, struct rc_error *err)
 {

@@ -16,6 +16,9 @@ enum cli_exit {
     CLI_UNREACHABLE = 5, /* no server, or it cannot take work now: nothing is known to have happened */
     CLI_DECLINED = 6,    /* a person said no */
     CLI_INCOMPLETE = 7,  /* with --wait: the command is there, and has not completed */
+    CLI_PARTIAL = 8,     /* watch: completed, but something that was not critical did not happen */
+    CLI_STUCK = 9,       /* watch: nothing happens until a person does something */
+    CLI_UNDONE = 10,     /* watch: cancelled or rolled back */
     CLI_EXITS
 };
 

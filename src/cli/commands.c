@@ -94,6 +94,19 @@ static const struct cli_option show_options[] = {
     WAIT_OPTION,
     END,
 };
+static const struct cli_option attempts_options[] = {
+    {"after", 0, "N", "only attempts behind so many"},
+    {"limit", 'n', "N", "rows of a page, up to 200", "50"},
+    END,
+};
+static const struct cli_option events_options[] = {
+    {"state", 's', "STATES", "only changes to one of these states, with commas between them"},
+    {"type", 't', "TYPE", "only commands of this type"},
+    {"id", 0, "ID", "only this command"},
+    {"after", 0, "N", "begin behind this event; 0 is the very beginning. Else: what happens from now on"},
+    {"limit", 'n', "N", "end after so many events"},
+    END,
+};
 static const struct cli_option history_options[] = {
     {"after", 0, "N", "only records behind this revision"},
     END,
@@ -263,6 +276,28 @@ const struct cli_command cli_commands[] = {
      "whether a retry "
      "can make a duplicate, and which actions are possible now.",
      NULL, 1, 1, cli_run_explain},
+    {"watch", "ID", "follow a command until it rests",
+     "On a terminal its steps are drawn anew with every change; elsewhere there is a line for each. It ends "
+     "when the command has ended, "
+     "or when nothing happens until a person does something; the exit code says which.",
+     NULL, 1, 1, cli_run_watch},
+    {"events", "", "tell what happens, as it happens",
+     "One line for each change of any command. When the server goes away it is waited for, and nothing is "
+     "missed meanwhile. --json gives "
+     "the events as JSON, one a line.",
+     events_options, 0, 0, cli_run_events},
+    {"attempts", "ID", "every attempt of a command, oldest first",
+     "What it was for, when it left, what came of it, and the Idempotency-Key that went out with it, which "
+     "the other side's log has.",
+     attempts_options, 1, 1, cli_run_attempts},
+    {"definitions", "[list|versions|show|diff] [NAME] [VERSION] [FROM]",
+     "definitions, their versions and differences",
+     "`list`: what is in force. `versions NAME`: every version, with how many commands were made with it. "
+     "`show NAME [VERSION]`: the text. "
+     "`diff NAME VERSION [FROM]`: what changed against the version before, or against FROM. NAME is a flow; "
+     "dependency/NAME is a "
+     "dependency.",
+     NULL, 0, 4, cli_run_definitions},
     {"history", "ID", "everything that happened to a command, oldest first", NULL, history_options, 1, 1,
      cli_run_history},
     {"retry", "ID", "try again what did not succeed",

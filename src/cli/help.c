@@ -57,6 +57,9 @@ const char *cli_exit_text(int code)
         [CLI_DECLINED] = "a person said no",
         [CLI_INCOMPLETE] =
             "with --wait: the command did not complete; `recourse explain` says why, or it goes on",
+        [CLI_PARTIAL] = "watch: completed, but something that was not critical did not happen",
+        [CLI_STUCK] = "watch: failed, rejected or in review: nothing happens until a person does something",
+        [CLI_UNDONE] = "watch: cancelled or rolled back",
     };
     return text[code];
 }

@@ -46,6 +46,9 @@ int cli_send(struct cli *, struct cli_reply *, const char *method, const char *p
 RC_MUST
 enum rc_status cli_ask(struct cli *, struct cli_reply *, const char *method, const char *path,
                        struct rc_sv body, const char *etag, struct rc_error *);
+/* Follows a stream of events; says nothing on failure. */
+RC_MUST
+enum rc_status cli_follow(struct cli *, const char *path, rc_client_take *, void *context, struct rc_error *);
 /* Says an error, with the problem's list of errors; returns the exit code. */
 int cli_fail(struct cli *, const struct cli_reply *, const struct rc_error *);
 int cli_usage(struct cli *, const char *format, ...) RC_PRINTF(2, 3);
@@ -79,6 +82,10 @@ int cli_run_action(struct cli *, const struct cli_args *);
 int cli_run_whoami(struct cli *, const struct cli_args *);
 int cli_run_token(struct cli *, const struct cli_args *);
 int cli_run_namespace(struct cli *, const struct cli_args *);
+int cli_run_attempts(struct cli *, const struct cli_args *);
+int cli_run_definitions(struct cli *, const struct cli_args *);
+int cli_run_events(struct cli *, const struct cli_args *);
+int cli_run_watch(struct cli *, const struct cli_args *);
 int cli_run_version(struct cli *, const struct cli_args *);
 int cli_run_help(struct cli *, const struct cli_args *);
 
@@ -128,7 +135,8 @@ struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
-struct rc_sv cli_refs_text(struct cli *, struct cel_value refs);   /* "customer=7 project=42" */
+void cli_put_steps(struct cli *, struct cel_value steps); /* as a table, with an empty line before it */
+struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */
 /* Writes the member "refs" from the options --ref. */
 RC_MUST
 int cli_put_refs(struct cli *, struct rc_json *, const struct cli_args *);

@@ -1,7 +1,7 @@
 /* recourse list, recourse show, recourse history */
 #include "cli/run.h"
 
-enum { INDENT = 14, LIST_COLUMNS = 9, STEP_COLUMNS = 5, CHANGE_INDENT = 24 };
+enum { INDENT = 14, LIST_COLUMNS = 9, STEP_COLUMNS = 5, CHANGE_INDENT = 24, ATTEMPT_COLUMNS = 8 };
 
 /* ---- shared -------------------------------------------------------------------------------------------- */
 
@@ -234,7 +234,7 @@ static struct rc_sv step_note(struct cli *cli, const struct cel_value *step)
     return why;
 }
 
-static void put_steps(struct cli *cli, struct cel_value steps)
+void cli_put_steps(struct cli *cli, struct cel_value steps)
 {
     static const struct screen_column column[STEP_COLUMNS] = {
         {"STEP", 8, true}, {"STATE", 8, false}, {"TRIES", 5, false}, {"AT", 6, true}, {"NOTE", 10, true}};
@@ -283,7 +283,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
         if (refs.kind == CEL_MAP && refs.n)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
-        put_steps(cli, cli_member(body, "steps"));
+        cli_put_steps(cli, cli_member(body, "steps"));
         if (screen_tone(cli_text(body, "tone")) > TINT_GOOD)
             fprintf(cli->screen.out, "\nrecourse explain %.*s says what can be done\n",
                     RC_SV_ARG(cli_text(body, "id")));
@@ -388,4 +388,63 @@ int cli_run_history(struct cli *cli, const struct cli_args *args)
         if (next == 0 || cli->json) return CLI_OK;
         from = rc_text(cli->arena, "%llu", (unsigned long long)next);
     }
+}
+
+/* ---- attempts ------------------------------------------------------------------------------------------ */
+
+static struct rc_sv took_text(struct cli *cli, const struct cel_value *attempt)
+{
+    struct cel_value took = cli_member(attempt, "took_ms");
+    double ms = took.kind == CEL_DOUBLE ? took.v.d : took.kind == CEL_INT ? (double)took.v.i : -1;
+    if (ms < 0) return (struct rc_sv){0};
+    char text[RC_SPAN_TEXT];
+    (void)rc_format_span((rc_us)(ms * 1000), text);
+    return rc_copy_sv(cli->arena, rc_sv_of(text));
+}
+
+int cli_run_attempts(struct cli *cli, const struct cli_args *args)
+{
+    static const struct screen_column column[ATTEMPT_COLUMNS] = {
+        {"NO", 3, false},   {"STEP", 8, true},    {"PURPOSE", 7, false}, {"BEGAN", 8, false},
+        {"TOOK", 6, false}, {"STATUS", 6, false}, {"OUTCOME", 10, true}, {"IDEMPOTENCY-KEY", 32, false}};
+    const char *after = cli_value(args, "after"), *limit = cli_value(args, "limit");
+    struct cli_reply reply;
+    struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
+    struct rc_sv from = rc_client_escape(cli->arena, rc_sv_of(after ? after : "0"));
+    struct rc_sv most = rc_client_escape(cli->arena, rc_sv_of(limit ? limit : "50"));
+    int fault = cli_get(cli, &reply, "/v1/commands/%.*s/attempts?after=%.*s&limit=%.*s", RC_SV_ARG(id),
+                        RC_SV_ARG(from), RC_SV_ARG(most));
+    if (fault != CLI_OK) return fault;
+    if (cli->json) {
+        cli_put_raw(cli, &reply);
+        return CLI_OK;
+    }
+    struct cel_value rows = cli_member(&reply.answer.body, "attempts");
+    if (rows.kind != CEL_LIST) rows.n = 0;
+    struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)rows.n * ATTEMPT_COLUMNS);
+    enum tint *tint = RC_NEW_ARRAY(cli->arena, enum tint, rows.n);
+    if (!cells || !tint) return CLI_ERROR;
+    for (uint32_t i = 0; i < rows.n; i++) {
+        const struct cel_value *row = &rows.v.items[i];
+        struct rc_sv *cell = &cells[i * ATTEMPT_COLUMNS];
+        uint64_t status = cli_number(row, "status");
+        cell[0] = rc_text(cli->arena, "%llu", (unsigned long long)cli_number(row, "attempt"));
+        cell[1] = cli_text(row, "step");
+        cell[2] = cli_text(row, "purpose");
+        cell[3] = screen_clock(&cli->screen, cli->arena, cli_text(row, "began"));
+        cell[4] = took_text(cli, row);
+        if (status) cell[5] = rc_text(cli->arena, "%llu", (unsigned long long)status);
+        cell[6] = cli_text(row, "outcome_text");
+        cell[7] = cli_text(row, "idempotency_key");
+        if (cli->quiet)
+            fprintf(cli->screen.out, "%.*s %.*s\n", RC_SV_ARG(cell[0]), RC_SV_ARG(cli_text(row, "outcome")));
+    }
+    if (cli->quiet) return CLI_OK;
+    if (rows.n)
+        screen_table(&cli->screen, column, ATTEMPT_COLUMNS, cells, rows.n, 6, tint);
+    else
+        fputs("none\n", cli->screen.out);
+    uint64_t next = cli_number(&reply.answer.body, "next");
+    if (next) fprintf(cli->screen.out, "there are more: add --after %llu\n", (unsigned long long)next);
+    return CLI_OK;
 }

@@ -231,6 +231,109 @@ enum rc_status rc_client_do(struct rc_client *client, const struct rc_client_cal
     return result;
 }
 
+/* ---- streams ------------------------------------------------------------------------------------------- */
+
+enum { MAX_LINE = 64 << 10, QUIET_SECONDS = 60 };
+
+/* What has come of a stream: the line in work, and the fields of the block in work. */
+struct following {
+    struct gathering gather; /* of a problem */
+    struct rc_client *client;
+    rc_client_take *take;
+    void *context;
+    char *line, *data;
+    char id[32], type[32];
+    uint32_t nline, ndata;
+    bool enough, too_long;
+};
+
+static void keep(char *to, size_t size, struct rc_sv value)
+{
+    uint32_t n = value.n < size ? value.n : (uint32_t)size - 1;
+    if (n) memcpy(to, value.p, n);
+    to[n] = 0;
+}
+
+/* WHATWG HTML section 9.2.6, as far as the server writes it: one line of data, no carriage returns. */
+static void take_line(struct following *follow)
+{
+    struct rc_sv line = {follow->line, follow->nline};
+    follow->nline = 0;
+    if (line.n == 0) {
+        const struct rc_client_event event = {
+            rc_sv_of(follow->id), rc_sv_of(follow->type), {follow->data, follow->ndata}};
+        if (event.id.n || event.data.n) follow->enough = !follow->take(follow->context, &event);
+        follow->ndata = 0;
+        follow->id[0] = follow->type[0] = 0;
+        return;
+    }
+    const char *colon = memchr(line.p, ':', line.n);
+    struct rc_sv name = {line.p, colon ? (uint32_t)(colon - line.p) : line.n};
+    struct rc_sv value = {line.p + name.n, line.n - name.n};
+    for (int skip = 0; skip < 2 && value.n && value.p[0] == (skip ? ' ' : ':'); skip++)
+        value = (struct rc_sv){value.p + 1, value.n - 1};
+    if (rc_sv_is(name, "id")) keep(follow->id, sizeof follow->id, value);
+    if (rc_sv_is(name, "event")) keep(follow->type, sizeof follow->type, value);
+    if (!rc_sv_is(name, "data") || !value.n) return;
+    memcpy(follow->data, value.p, value.n); /* shorter than a line */
+    follow->ndata = value.n;
+}
+
+static size_t on_stream(const char *p, size_t size, size_t n, void *context)
+{
+    struct following *follow = context;
+    long status = 0;
+    curl_easy_getinfo(follow->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 != 2) return on_body(p, size, n, &follow->gather);
+    for (size_t i = 0; i < size * n && !follow->enough; i++) {
+        if (p[i] == '\n') {
+            take_line(follow);
+        } else if (follow->nline == MAX_LINE) {
+            follow->too_long = true;
+            return 0;
+        } else {
+            follow->line[follow->nline++] = p[i];
+        }
+    }
+    return follow->enough ? 0 : size * n;
+}
+
+enum rc_status rc_client_follow(struct rc_client *client, const char *path, rc_client_take *take,
+                                void *context, struct rc_arena *arena, struct rc_error *err)
+{
+    const struct rc_client_call call = {.method = "GET", .path = path};
+    struct rc_client_answer answer = {.body = cel_null()};
+    struct following follow = {.gather = {.body = rc_buf_in(arena, MAX_BODY), .answer = &answer},
+                               .client = client,
+                               .take = take,
+                               .context = context,
+                               .line = rc_alloc_text(arena, MAX_LINE),
+                               .data = rc_alloc_text(arena, MAX_LINE)};
+    struct rc_sv url = rc_text(arena, "%s%s", client->server, path);
+    struct curl_slist *headers = NULL;
+    if (!url.p || !follow.line || !follow.data) return rc_fail_arena(err, arena);
+    if (!make_headers(client, &call, &headers)) {
+        curl_slist_free_all(headers);
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    }
+    set_options(client, &call, url.p, headers, &follow.gather);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 0L);
+    /* a stream shows every now and then that it lives */
+    curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)QUIET_SECONDS);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_stream);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &follow);
+    CURLcode code = curl_easy_perform(client->curl);
+    curl_slist_free_all(headers);
+    long status = 0;
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    answer.status = (int)status;
+    if (follow.enough) return RC_OK;
+    if (follow.too_long) return rc_fail(err, RC_LIMIT, "an event is longer than %d bytes", MAX_LINE);
+    if (code != CURLE_OK) return no_answer(client, &call, code, &follow.gather, err);
+    return status / 100 == 2 ? RC_OK : read_answer(&follow.gather, arena, err);
+}
+
 struct rc_sv rc_client_escape(struct rc_arena *arena, struct rc_sv text)
 {
     static const char digit[] = "0123456789ABCDEF";

@@ -8,9 +8,9 @@ struct rc_client;
 
 struct rc_client_options {
     const char *server; /* "http://127.0.0.1:7070" */
-    const char *ca; /* PEM file of who may vouch for an https server; NULL: those that the system trusts */
-    const char *token;   /* goes out with every call; NULL or empty: none. Never logged, and wiped at close */
-    const char *ns;      /* the namespace to work in; NULL or empty: the token's own, or "default" */
+    const char *ca;    /* PEM file of who may vouch for an https server; NULL: those that the system trusts */
+    const char *token; /* goes out with every call; NULL or empty: none. Never logged, and wiped at close */
+    const char *ns;    /* the namespace to work in; NULL or empty: the token's own, or "default" */
     unsigned timeout_ms; /* for a whole call; 0: 90 s, longer than the longest wait of the API */
 };
 
@@ -43,6 +43,19 @@ struct rc_client_answer {
 RC_MUST
 enum rc_status rc_client_do(struct rc_client *, const struct rc_client_call *, struct rc_arena *,
                             struct rc_client_answer *ret_answer, struct rc_error *);
+
+/* One event of a stream (GET /v1/events). Texts are valid for the call; absent ones are empty. */
+struct rc_client_event {
+    struct rc_sv id, type, data; /* the first block of a stream has an id only: the place where it begins */
+};
+/* False: enough. */
+typedef bool rc_client_take(void *context, const struct rc_client_event *);
+
+/* Follows a stream of events. RC_OK: `take` had enough, or the server ended the stream. RC_UNREACHABLE: no answer, or the connection
+ * broke: go on behind the last id. A problem is told as by rc_client_do. */
+RC_MUST
+enum rc_status rc_client_follow(struct rc_client *, const char *path, rc_client_take *, void *context,
+                                struct rc_arena *, struct rc_error *);
 
 /* A text as a part of a path or query: everything but letters, digits and -._~ is percent-encoded (RFC 3986).
  * p is NULL where the arena refuses. */

@@ -9,6 +9,7 @@ ROWS = [
     row("compact", 422, "invalid", lambda s: to(body={"reason": 1})),
     row("getCommand", 410, "purged", lambda s: to(id=purged(s))),
     row("getHistory", 410, "purged", lambda s: to(id=purged(s))),
+    row("listAttempts", 410, "purged", lambda s: to(id=purged(s))),
     row("explainCommand", 410, "purged", lambda s: to(id=purged(s))),
     row("previewRollBack", 410, "purged", lambda s: to(id=purged(s))),
     row("actOnCommand", 410, "purged", lambda s: to(id=purged(s), action="note", body={"reason": "too late"})),
