@@ -239,6 +239,7 @@ static enum rc_status store_command(struct importing *in)
     if (status == RC_OK) status = moves_of(in, &command, &touched);
     if (status != RC_OK) return as_input(in, status);
     touched.in_flight = rc_command_in_flight(&command);
+    rc_command_standing(&command, &touched.standing);
     const struct rc_batch batch = {.records = in->records,
                                    .nrecords = in->nrecords,
                                    .touched = &touched,

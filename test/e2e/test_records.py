@@ -266,6 +266,12 @@ def export(server, store, *more):
     return server.cli("export", "--store", store, *more)
 
 
+def standing(store):
+    with sqlite3.connect(store) as db:
+        return db.execute("SELECT seq, why, next, next_at, (SELECT text FROM name WHERE id = dependency), owner, due FROM command"
+                          " ORDER BY seq").fetchall()
+
+
 @case("an export, an import and an export again are the same bytes; the server goes on with it")
 def round_trip(world):
     hub, server, defs, ids, waiting = filled(world)
@@ -280,6 +286,8 @@ def round_trip(world):
     equal(sorted(f.name for f in world.dir.glob("new.db*")), ["new.db"], "files of the new store")
     equal(new.stat().st_mode & 0o777, 0o600, "its mode")
     equal(export(server, new), first, "the export of the import")
+    equal(standing(new), standing(server.store), "what lists say of the commands")
+    true(any(row[4] for row in standing(new)), "a command hangs on a dependency")
     server.cli("import", world.dir / "first.ndjson", "--store", new, code=3)  # it is there now
     restored = world.server(store=new, defs=defs).start()
     equal(restored.api.command(ids[0])["payload"]["n"], 0, "a payload")

@@ -80,6 +80,12 @@ static void nothing_is_left_but_a_tombstone(void **state)
         const struct rc_filter filter = {.ref = RC_SV("origin"), .value = RC_SV("test")};
         assert_ok(kit, rc_read_list(reader, &filter, kit->arena, 10, &rows, &n, &next, &kit->err));
         assert_true(n == 1 && rows[0].seq == 2);
+        /* who follows the changes goes on over the gap, also from within it */
+        for (uint64_t after = 0; after <= 3; after++) {
+            struct rc_news *news;
+            assert_ok(kit, rc_read_changes(reader, after, kit->arena, 10, &news, &n, &kit->err));
+            assert_true(n == 3 && news[0].change == 4 && news[0].seq == 2 && news[2].change == 6);
+        }
         assert_ok(kit, rc_read_usage(reader, RC_SV("default"), &usage, &kit->err));
         assert_true(usage.commands == 1 && usage.bytes > 0);
         assert_int_equal(kit_high(kit).seq, 2);
