@@ -131,7 +131,7 @@ enum rc_status api_bulk_items(struct api_call *call, struct rc_error *err)
     const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = api_read_words(api_query(call, "result"), "result", rc_item_of, 0, &results, err);
     if (status == RC_OK) status = api_query_number(call, "after", 0, RC_MAX_BULK, 0, &after, err);
-    if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
+    if (status == RC_OK) status = api_query_page(call, &limit, err);
     if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
     status = api_find_bulk(call, reader, &bulk, err);
@@ -156,7 +156,7 @@ enum rc_status api_bulk_list(struct api_call *call, struct rc_error *err)
     enum rc_status status =
         api_read_words(api_query(call, "state"), "state", rc_bulk_state_of, 0, &states, err);
     if (status == RC_OK) status = api_read_cursor(api_query(call, "before"), &before, err);
-    if (status == RC_OK) status = api_query_number(call, "limit", 1, RC_MAX_PAGE, PAGE, &limit, err);
+    if (status == RC_OK) status = api_query_page(call, &limit, err);
     if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_bulks(reader, call->who.ns, (uint32_t)states, before, call->arena, (uint32_t)limit,

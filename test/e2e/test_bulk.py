@@ -1,7 +1,9 @@
 """Bulks: previewed, run in waves, paused, stopped, killed at any moment; every item is acted on once, and the results are complete."""
 import random
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 from kit import Canary, case, contains, dependency, equal, eventually, main, note, pull, simple_flow, true
 
@@ -224,6 +226,31 @@ def same_guards(world):
         if not said["allowed"]:
             true(said["why_not"] in api.act(ids[0], action, **bodies.get(action, {})).problem(409, "action-refused")["detail"], action)
     api.get("/v1/commands/0000000000000000/actions").problem(404, "not-found")
+
+
+@case("a preview reads a bounded number of records: so many and no more")
+def bounded(world):
+    server, _, ids = rejected(world, 3)
+    equal(server.stop(), 0, "exit code")
+    own = 3 * server_records(server, ids)
+    for more, refused in ((200000, False), (200001, True)):
+        with closing(sqlite3.connect(server.store)) as store:  # as if the first command had a long history
+            with store:
+                store.execute("UPDATE command SET rev = ? WHERE seq = 1", (more - own * 2 // 3,))
+        server.start()
+        answer = server.api.post("/v1/bulk", {"action": "note", "reason": "x", "limit": 9, "key": "k", "ids": ids})
+        equal(answer.status == 413, refused, f"{more} records: {answer}")
+        if refused:
+            contains(answer.problem(413, "limit-exceeded")["detail"], "200000", "the limit")
+        equal(server.stop(), 0, "exit code")
+
+
+def server_records(server, ids):
+    """Records of each of the commands: all have the same number."""
+    with closing(sqlite3.connect(server.store)) as store:
+        revs = {rev for (rev,) in store.execute("SELECT rev FROM command")}
+    equal(len(revs), 1, f"revisions {revs}")
+    return revs.pop()
 
 
 @case("the command line: preview, run and follow, show, items, pause, resume, cancel, list")
