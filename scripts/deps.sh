@@ -1,5 +1,6 @@
 #!/bin/sh
-# scripts/deps.sh build|test: installs the Debian packages that are missing for building, or for building and testing.
+# scripts/deps.sh build|test|package: installs the Debian packages that are missing for building, for building and testing, or
+# for making the Debian package.
 #
 # This is the only list of them. Says what it installs, and nothing where all is there. Needs root or sudo for installing.
 # On a system without apt-get it does nothing: the build then says what it does not find.
@@ -15,8 +16,9 @@ command -v npm >/dev/null || test="$test nodejs npm"
 case ${1-} in
 build) wanted=$build ;;
 test) wanted=$test ;;
+package) wanted="$build dpkg-dev" ;;
 *)
-    echo "usage: scripts/deps.sh build|test" >&2
+    echo "usage: scripts/deps.sh build|test|package" >&2
     exit 2
     ;;
 esac

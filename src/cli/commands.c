@@ -337,6 +337,9 @@ const struct cli_command cli_commands[] = {
      "engine does "
      "not act on it.",
      act_options, 2, 2, cli_run_action},
+    {"ready", "", "ask whether the server takes work",
+     "For scripts and health checks: exit code 0 where it does, 5 where it does not, or not now.", NULL, 0, 0,
+     cli_run_ready},
     {"doctor", "", "look for what is wrong with machine, store, definitions and dependencies",
      "Works without a server, and beside one: settings, room and speed of the disk, limits, the store and "
      "its schema, the "

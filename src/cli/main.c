@@ -41,6 +41,19 @@ int cli_run_version(struct cli *cli, const struct cli_args *args)
     return CLI_OK;
 }
 
+int cli_run_ready(struct cli *cli, const struct cli_args *args)
+{
+    (void)args;
+    struct cli_reply reply;
+    int fault = cli_get(cli, &reply, "/readyz");
+    if (fault != CLI_OK) return fault;
+    if (cli->json)
+        cli_put_raw(cli, &reply);
+    else if (!cli->quiet)
+        fprintf(cli->screen.out, "%s is ready\n", cli->server);
+    return CLI_OK;
+}
+
 /* A full disk or a closed pipe behind standard output is an error too. */
 static int flushed(int code)
 {

@@ -86,6 +86,7 @@ int cli_run_attempts(struct cli *, const struct cli_args *);
 int cli_run_definitions(struct cli *, const struct cli_args *);
 int cli_run_events(struct cli *, const struct cli_args *);
 int cli_run_watch(struct cli *, const struct cli_args *);
+int cli_run_ready(struct cli *, const struct cli_args *);
 int cli_run_version(struct cli *, const struct cli_args *);
 int cli_run_help(struct cli *, const struct cli_args *);
 

@@ -71,9 +71,11 @@ def readiness_first(world):
     server, hub = world.example(more=["--stop-delay", "5m"])
     api = server.api
     equal(api.get("/readyz").json["ready"], True, "ready")
+    true("is ready" in server.cli("ready"), "recourse ready")
     server.process.p.send_signal(signal.SIGTERM)
     said = eventually(lambda: (lambda a: a.status == 503 and a)(api.get("/readyz")), "readiness has gone").json
     equal((said["ready"], said["stopping"]), (False, True), "what /readyz says")
+    server.cli("ready", "-q", code=5)
     for n in range(1, 6):
         api.until_state(api.submit(PR, pull(n, repo=f"r{n}")).must(201).json["id"], "completed")
     true(server.process.running(), "it is still there")
