@@ -119,5 +119,9 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
     api_begin(call, 200);
     call->content_type = "text/plain; version=0.0.4; charset=utf-8";
     put_metrics(&call->out, metrics, sizeof metrics / sizeof *metrics);
+    rc_put_format(&call->out,
+                  "# HELP recourse_build_info The version that runs.\n# TYPE recourse_build_info gauge\n"
+                  "recourse_build_info{version=\"%s\"} 1\n",
+                  call->api->options.version);
     return RC_OK;
 }

@@ -55,7 +55,10 @@ void doctor_server(struct doctor *d)
 {
     const char *given = cli_value(d->args, "server"), *variable = getenv("RECOURSE_SERVER");
     const char *url = given ? given : variable && *variable ? variable : "http://127.0.0.1:7070";
-    const struct rc_client_options options = {.server = url, .timeout_ms = ANSWER_MS};
+    const char *ca = cli_value(d->args, "ca");
+    if (!ca) ca = getenv("RECOURSE_CA");
+    const struct rc_client_options options = {
+        .server = url, .ca = ca && *ca ? ca : NULL, .timeout_ms = ANSWER_MS};
     const struct rc_client_call call = {.method = "GET", .path = "/readyz"};
     struct rc_client_answer answer = {0};
     struct rc_client *client = NULL;
