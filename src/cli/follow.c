@@ -189,7 +189,7 @@ static void draw(struct cli *cli, const struct cel_value *command, unsigned *io_
     if (fclose(picture) == 0) {
         if (*io_lines) fprintf(out, "\033[%uA\033[J", *io_lines);
         (void)fwrite(text, 1, n, out);
-        fflush(out);
+        (void)fflush(out);
         *io_lines = 0;
         for (size_t i = 0; i < n; i++) *io_lines += text[i] == '\n';
     }
@@ -220,7 +220,7 @@ static int show(struct follow *follow, struct rc_sv id, struct watching *watchin
     else if (!cli->json && !cli->quiet && (code >= 0 || !watching->began))
         cli_put_state(cli, command);
     watching->began = true;
-    fflush(cli->screen.out);
+    (void)fflush(cli->screen.out);
     return code;
 }
 
