@@ -99,7 +99,7 @@ void rc_command_standing(const struct rc_command *c, struct rc_standing *ret)
     ret->why = node->why;
     if (step->kind == FLOW_CALL) ret->dependency = c->flow->dependencies[step->call.dependency];
     if (ended) return;
-    ret->next = next_of_node(c, ret->node);
+    ret->next = (uint8_t)next_of_node(c, ret->node);
     if (node->phase == RC_PHASE_DELAYED || node->phase == RC_PHASE_OPEN)
         ret->next_at = c->data[ret->node].times.due;
 }
