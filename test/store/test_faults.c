@@ -362,6 +362,8 @@ static void a_limit_stops_new_work_only(void **state)
     kit_close(kit);
     kit->options.disk_limit = 1 << 20;
     kit_open(kit);
+    struct rc_access_change token = {.kind = RC_ACCESS_TOKEN_ADD, .token = {.id = 5, .subject = RC_SV("x")}};
+    assert_ok(kit, rc_store_access(kit->store, &token, kit->now, &kit->err));
     uint64_t seq = 0;
     enum rc_status status = RC_OK;
     struct made *made = NULL, *last = NULL;
@@ -375,6 +377,11 @@ static void a_limit_stops_new_work_only(void **state)
     assert_int_equal(rc_store_room(kit->store, &kit->err), RC_FULL);
     struct rc_definition def = {.kind = RC_DEF_FLOW, .name = RC_SV("a")};
     assert_int_equal(rc_store_define(kit->store, &def, 1, NULL, 0, NULL, 1, &kit->err), RC_FULL);
+    token.token.id = 6;
+    assert_int_equal(rc_store_access(kit->store, &token, kit->now, &kit->err), RC_FULL);
+    token = (struct rc_access_change){.kind = RC_ACCESS_TOKEN_REVOKE, .token = {.id = 5}};
+    assert_ok(kit, rc_store_access(kit->store, &token, kit->now,
+                                   &kit->err)); /* a stolen token does not wait for room */
     struct made_batch batch = kit_begin(kit);
     made_result(&batch, last, RC_COMPLETED, false, NULL);
     batch.batch.essential = true;
