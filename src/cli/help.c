@@ -87,7 +87,7 @@ void cli_put_help(struct cli *cli)
     fputs("\nusage: recourse COMMAND [OPTION]…\n", screen->out);
     put_title(screen, "Commands");
     for (const struct cli_command *command = cli_commands; command->name; command++) {
-        char name[64];
+        char name[MAX_LINE];
         snprintf(name, sizeof name, "%s%s%s", command->name, *command->args ? " " : "", command->args);
         put_named(screen, name, command->text);
     }

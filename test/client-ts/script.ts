@@ -38,11 +38,11 @@ const query = { type: command.type, key: command.key };
 assert.equal((await client.GET("/v1/commands/by-key", { params: { query } })).data?.id, command.id);
 await client.POST("/v1/commands", { body: pull(3), ...wait });
 const ids: string[] = [];
-for (let before: string | null | undefined; before !== null; ) {
-  const page = await client.GET("/v1/commands", { params: { query: { limit: 1, ...(before ? { before } : {}) } } });
+for (let cursor: string | null | undefined; cursor !== null; ) {
+  const page = await client.GET("/v1/commands", { params: { query: cursor ? { limit: 1, cursor } : { limit: 1 } } });
   assert.ok(page.data);
   ids.push(...page.data.commands.map((row) => row.id));
-  before = page.data.next;
+  cursor = page.data.next;
 }
 assert.equal(ids.length, 2);
 const history = await client.GET("/v1/commands/{id}/history", { params: { path } });
