@@ -40,11 +40,14 @@ static void put_shells(FILE *out, const char *arg)
     fputs("bash zsh fish ", out);
 }
 
-/* "check|show [FILE]": the words up to the first blank. */
+/* "preview|run [ACTION|ID]": the words up to the first blank, and the actions where one may stand behind them. */
 static void put_words(FILE *out, const char *arg)
 {
+    bool actions = strstr(arg, "ACTION") != NULL;
     for (; *arg && *arg != ' '; arg++) fputc(*arg == '|' ? ' ' : *arg, out);
     fputc(' ', out);
+    for (const struct cli_command *command = cli_commands; actions && command->name; command++)
+        if (command->run == cli_run_action) fprintf(out, "%s ", command->name);
 }
 
 static const struct value {
