@@ -28,6 +28,7 @@ EXAMPLES = {
     "rollback": [["{completed}"]],
     "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
+    "events": [["--after", "0", "--limit", "3"]],
     "import": [["{export}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
@@ -198,8 +199,8 @@ def widths(world):
 
     def work(report):
         for name, words in [*place.each(), *(("help", [n]) for n in (*COMMANDS, *(t["name"] for t in TABLE["topics"])))]:
-            if name in ("man", "completion") or (name, words[:1]) == ("config", ["example"]):
-                continue  # files
+            if name in ("man", "completion", "events") or (name, words[:1]) == ("config", ["example"]):
+                continue  # files, and a line for each event
             for width in WIDTHS:
                 got = place.run(name, words, "--yes", columns=width)
                 for line in too_wide(got.stdout, width):
