@@ -93,6 +93,11 @@ int cli_exit_of(enum rc_status);
 RC_MUST
 int cli_read_file(struct rc_arena *, const char *path, struct rc_sv *ret);
 
+/* A page of the audit as the API gives it (AuditEntry), as a table. */
+struct cel_value;
+struct screen;
+void cli_put_audit(struct screen *, struct rc_arena *, const struct cel_value *page);
+
 extern const struct cli_command cli_commands[]; /* ends with name NULL */
 extern const struct cli_option cli_globals[];
 extern const struct cli_variable cli_variables[];

@@ -121,7 +121,7 @@ static const struct cli_option audit_options[] = {
     {"command", 0, "ID", "list: only entries about this command"},
     {"limit", 'n', "N", "list: entries of a page, up to 200 (50)"},
     {"before", 0, "N", "list: only entries before this number"},
-    {"store", 0, "FILE", "verify: the store (recourse.db)"},
+    {"store", 0, "FILE", "the store: list reads it instead of asking the server; verify always does"},
     {"pin", 0, "N:HASH", "verify: entry N must have this hash, as an earlier verification printed it"},
     END,
 };

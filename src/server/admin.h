@@ -5,8 +5,8 @@
 #include "cli/cli.h"
 #include "store/store.h"
 
-/* recourse audit verify */
-int audit_verify(const struct cli_args *);
+/* recourse audit verify, and list where --store is given */
+int audit_run(const struct cli_args *);
 
 /* A stored definition parsed, in the arena; RC_DAMAGED where it is not one. (definitions.c) */
 struct rc_new_definition;

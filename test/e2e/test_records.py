@@ -42,7 +42,11 @@ def lists_and_verifies(world):
     alive = verify(server)
     pin = re.search(r"^pin (\d+:[0-9a-f]{64})$", alive, re.M).group(1)
     server.api.act(id, "note", reason="once more").must(200)
+    last = server.api.get(f"/v1/audit?command={id}&limit=2").must(200).json
     server.stop()
+    equal(server.cli("audit", "list", "--store", server.store, "--command", id, "--limit", 2, json_out=True), last, "from the file")
+    true("anna" in server.cli("audit", "list", "--store", server.store), "from the file, as a table")
+    server.cli("audit", "list", "--store", server.store, "--limit", 201, code=2)
     said = json.loads(verify(server, "--pin", pin, "--json"))
     equal((said["valid"], said["entries"]), (True, int(pin.split(":")[0]) + 1), "verdict")
 

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,6 +299,17 @@ static void the_bytes_are_gone_after_compacting(void **state)
         struct made *made = ended(kit, seq, key);
         if (seq % 2) ones[seq / 2] = (struct rc_purge_one){seq, made->command.rev};
     }
+    kit_close(kit);
+    sqlite3 *db; /* what a bulk action keeps of its commands */
+    assert_int_equal(sqlite3_open(kit->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "INSERT INTO bulk_item VALUES (1, 0, 1, 1, 1, 1, 1, NULL, 'MARKER-goes', 0,"
+                     " 'MARKER-goes', 0), (1, 1, 2, 1, 1, 1, 1, NULL, 'MARKER-stays', 0, NULL, 0)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    kit_open(kit);
     struct rc_reader *reader = NULL; /* one that is open does not hold it up */
     assert_ok(kit, rc_reader_open(kit->store, &reader, &kit->err));
     assert_true(files_with(kit, "MARKER-goes") > 0);

@@ -57,6 +57,10 @@ static void drop(struct rc_memory_disk *disk, struct mem_command *command, rc_us
         entry->what.data = (struct rc_sv){0};
         memset(entry->salt, 0, sizeof entry->salt);
     }
+    for (struct mem_bulk *bulk = disk->bulks; bulk; bulk = bulk->older)
+        for (uint32_t i = 0; i < bulk->bulk.total; i++)
+            if (bulk->items[i].seq == command->seq)
+                bulk->items[i].undoes = bulk->items[i].fault = (struct rc_sv){0};
     forget_key(disk, command);
     rc_map_remove(&disk->by_seq, command->seq);
     for (uint32_t i = 0; i < command->rev; i++) free(command->records[i]);
