@@ -19,7 +19,8 @@ enum {
     LINGER_BYTES = 64 << 20,
     CHUNKED_IN = 16 << 10,
     RAW_CHUNKS = 8192, /* what the framing of chunks may take of the buffer at a time */
-    STEPS = 256        /* of one connection, before others have their turn */
+    STEPS = 64,        /* of one connection in a row */
+    REQUESTS = 4       /* the same */
 };
 
 uint64_t http_now_ms(void)
@@ -356,8 +357,9 @@ static bool drop_more(struct http_exchange *conn)
     bool nothing = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
     if (nothing) conn->readable = false;
     if (got > 0) conn->dropped += (uint64_t)got;
-    if (!nothing && (got <= 0 || conn->dropped > LINGER_BYTES)) http_end_exchange(conn);
-    return got > 0 && conn->phase == HTTP_LINGERING;
+    if (nothing || (got > 0 && conn->dropped <= LINGER_BYTES)) return !nothing;
+    http_end_exchange(conn);
+    return false;
 }
 
 static bool step(struct http_exchange *conn)
@@ -388,18 +390,32 @@ static void listen_again(struct http_exchange *conn)
     }
 }
 
+/* Others have their turn first, and whoever has become ready meanwhile: a timer comes after the next look at the sockets. */
+static void go_on_later(struct http_exchange *conn)
+{
+    static const struct timeval at_once = {0};
+    if (conn->listening) (void)event_del(&conn->readable_event);
+    conn->listening = conn->later = event_add(&conn->readable_event, &at_once) == 0;
+}
+
 void http_run_exchange(struct http_exchange *conn)
 {
+    const struct http_stats *stats = &conn->server->stats;
+    uint64_t first = stats->requests;
     unsigned steps = 0;
+    bool more = true;
     conn->running = true;
-    while (steps < STEPS && step(conn)) steps++;
-    conn->running = false;
-    if (conn->phase == HTTP_ENDED) {
-        free(conn);
-        return;
+    while (more && steps < STEPS && stats->requests - first < REQUESTS) {
+        more = step(conn);
+        steps++;
     }
-    listen_again(conn);
-    if (steps == STEPS) event_active(&conn->readable_event, EV_READ, 0); /* behind those that wait */
+    conn->running = false; /* NOLINT(clang-analyzer-unix.Malloc): nobody frees it while this is set */
+    if (conn->phase == HTTP_ENDED)
+        free(conn);
+    else if (more && conn->phase != HTTP_HANDLING)
+        go_on_later(conn);
+    else
+        listen_again(conn);
 }
 
 void http_answered(struct http_exchange *conn)
@@ -413,8 +429,16 @@ void http_answered(struct http_exchange *conn)
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
-    (void)fd, (void)what;
+    (void)fd;
     struct http_exchange *conn = context;
+    if (conn->later) {
+        (void)event_del(&conn->readable_event);
+        conn->listening = conn->later = false;
+    }
+    if (conn->phase == HTTP_HANDLING && !(what & EV_READ)) { /* it has gone on meanwhile */
+        listen_again(conn);
+        return;
+    }
     conn->readable = true;
     if (conn->phase == HTTP_HANDLING && conn->watch) {
         struct http_watch *watch = conn->watch;

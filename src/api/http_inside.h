@@ -57,6 +57,7 @@ struct http_exchange {
     uint8_t phase;
     bool readable;  /* there may be more to read; the event is on while this is false */
     bool listening; /* the event is on */
+    bool later;     /* it was put behind others: the event is on with no time */
     bool writing;   /* the event for writing is on */
     bool running;   /* http_run_exchange is at work on it */
     bool last;      /* the connection ends with this answer */

@@ -200,7 +200,8 @@ static enum http_found read_request_line(const char *bytes, struct rc_sv line,
                                          bool *ret_old, struct http_refusal *ret)
 {
     const char *first = memchr(line.p, ' ', line.n), *second = line.n ? memrchr(line.p, ' ', line.n) : NULL;
-    if (!first || first == second) return malformed(ret, "the request line is not METHOD TARGET HTTP/1.1");
+    if (!first || !second || first == second)
+        return malformed(ret, "the request line is not METHOD TARGET HTTP/1.1");
     const char *end = line.p + line.n;
     enum http_found found =
         read_version((struct rc_sv){second + 1, (uint32_t)(end - second - 1)}, ret_old, ret);

@@ -38,13 +38,14 @@ static enum rc_status check_file(const char *path, const char *what, bool secret
     if (!file)
         return rc_fail(err, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "%s %s: %s", what, path, strerror(errno));
     bool known = fstat(fileno(file), &info) == 0;
-    fclose(file);
+    (void)fclose(file);
     if (!known || !S_ISREG(info.st_mode)) return rc_fail(err, RC_IO, "%s %s is no regular file", what, path);
     if (secret && info.st_mode & (S_IROTH | S_IWOTH))
         return rc_fail(err, RC_FORBIDDEN, "%s %s: everybody may read it (chmod o-rw)", what, path);
     return RC_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
     (void)buffer, (void)size, (void)writing, (void)context;
