@@ -89,7 +89,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}" """
 
 @case("bash completes commands, options, states, files and words")
 def bash_completes(world):
-    equal(bash(world, "re"), {"retry", "resolve"}, "commands")
+    equal(bash(world, "roll"), {"rollback"}, "commands")
     equal(bash(world, "--server", "http://x", "subm"), {"submit"}, "a command behind an option with a value")
     equal(bash(world, "--server", "=", "http://x", "subm"), {"submit"}, "a command behind an option with its value")
     equal(bash(world, "resolve", "ID", "--did"), {"--did-not-happen"}, "an option of the command")
@@ -120,7 +120,7 @@ def fish_completes(world):
         shown = run("fish", "--no-config", "-c", f"recourse completion fish | source; complete -C '{line}'")[0]
         return {l.split("\t")[0] for l in shown.splitlines()}
 
-    equal(fish("recourse re"), {"retry", "resolve"}, "commands")
+    equal(fish("recourse roll"), {"rollback"}, "commands")
     equal(fish("recourse resolve ID --did"), {"--did-not-happen"}, "an option")
     equal(fish("recourse list --state re"), {"review", "rejected", "resolved"}, "a state")
 
