@@ -87,10 +87,15 @@ static void a_new_store_is_whole(void **state)
     assert_false(exists(beside(kit, ".new")));
     assert_true(exists(beside(kit, ".reserve")));
     kit_submit(kit, 1, "a", RC_RUNNING, false);
+    struct stat st;
+    static const char *const written[] = {"", "-wal"}; /* by whoever made it, whatever the umask was */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(stat(beside(kit, written[i]), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
     kit_close(kit);
     assert_false(exists(beside(kit, "-wal"))); /* closed: one file, and nothing beside it that matters */
     assert_false(exists(beside(kit, "-shm")));
-    struct stat st;
     assert_true(stat(beside(kit, ".lock"), &st) == 0 && st.st_size == 0);
     kit_open(kit);
 }

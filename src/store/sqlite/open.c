@@ -118,7 +118,10 @@ static enum rc_status create(const char *path, struct rc_error *err)
     for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++)
         if (unlink(beside(path, left_over[i], name)) != 0 && errno != ENOENT)
             return sq_io_error(name, "cannot be removed", err);
-    beside(path, ".new", name);
+    /* what people submitted is nobody else's to read; SQLite gives the log the same mode */
+    int fd = open(beside(path, ".new", name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0) return sq_io_error(name, "cannot be created", err);
+    close(fd);
     enum rc_status status = fill_new(name, err);
     if (status == RC_OK) status = sq_sync_path(name, O_RDWR, err);
     if (status == RC_OK && rename(name, path) != 0) status = sq_io_error(path, "cannot be created", err);
