@@ -53,6 +53,14 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
         watch(kit, exchange, rc_sv_is(request->query, "long") ? 60000 : 200);
         return;
     }
+    if (rc_sv_is(request->path, "/who")) {
+        char who[512];
+        struct rc_sv token = http_header(exchange, "Authorization", NULL),
+                     ns = http_header(exchange, "Recourse-Namespace", NULL);
+        snprintf(who, sizeof who, "<%.*s> <%.*s>", RC_SV_ARG(token), RC_SV_ARG(ns));
+        http_answer(exchange, 200, NULL, 0, rc_sv_of(who));
+        return;
+    }
     if (rc_sv_is(request->path, "/odd")) { /* not as this server would say it */
         http_answer(exchange, 501, NULL, 0, RC_SV("<html>"));
         return;

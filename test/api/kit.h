@@ -21,7 +21,8 @@ enum {
 };
 
 /* The handler answers "METHOD PATH?QUERY body=N"; /park parks, /watch
- * parks and is answered "over" when its watch says so, /drop parks and is dropped at the next wake, /large answers KIT_LARGE bytes. */
+ * parks and is answered "over" when its watch says so, /who answers its token and namespace, /drop parks and is dropped
+ * at the next wake, /large answers KIT_LARGE bytes. */
 struct kit {
     struct http_server *server;
     pthread_t thread;

@@ -64,6 +64,47 @@ static void test_answers(void **state)
     }
 }
 
+static enum rc_status open_with(const char *token, const char *ns, struct rc_client **ret)
+{
+    char server[64];
+    snprintf(server, sizeof server, "http://127.0.0.1:%u", fixture.kit->port);
+    const struct rc_client_options options = {.server = server, .token = token, .ns = ns};
+    return rc_client_open(&options, ret, NULL);
+}
+
+static void test_token(void **state)
+{
+    static const struct {
+        const char *token, *ns, *seen;
+    } row[] = {{"rct_1_2", "shop", "<Bearer rct_1_2> <shop>"},
+               {"rct_1_2", NULL, "<Bearer rct_1_2> <>"},
+               {"", "", "<> <>"},
+               {NULL, NULL, "<> <>"}};
+    static const char *const wrong[] = {"a b", "a\r\nX-Evil: 1", "a\n", "\xc3\xa4", "\x7f"};
+    enum { MOST = 4096 };
+    struct rc_client *client = NULL;
+    (void)state;
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        struct rc_client_answer answer;
+        struct rc_error err;
+        assert_int_equal(open_with(row[i].token, row[i].ns, &client), RC_OK);
+        assert_int_equal(ask(client, "GET", "/who", &answer, &err), RC_OK);
+        assert_true(rc_sv_is(answer.text, row[i].seen));
+        rc_client_close(client);
+    }
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(open_with(wrong[i], NULL, &client), RC_INVALID);
+        assert_int_equal(open_with("rct_1_2", wrong[i], &client), RC_INVALID);
+    }
+    char longest[MOST + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[MOST + 1] = 0;
+    assert_int_equal(open_with(longest, NULL, &client), RC_INVALID);
+    longest[MOST] = 0;
+    assert_int_equal(open_with(longest, NULL, &client), RC_OK);
+    rc_client_close(client);
+}
+
 /* Sent, and no answer: nobody knows. Only a POST can have done something. */
 static void *wake_when_parked(void *context)
 {
@@ -160,8 +201,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_answers),      CASE(test_hang_up),    CASE(test_no_answer_in_time),
-        CASE(test_nobody_there), CASE(test_no_problem), CASE(test_addresses),
-        CASE(test_escape)};
+        CASE(test_answers),      CASE(test_token),      CASE(test_hang_up),   CASE(test_no_answer_in_time),
+        CASE(test_nobody_there), CASE(test_no_problem), CASE(test_addresses), CASE(test_escape)};
     return cmocka_run_group_tests_name("client", tests, NULL, NULL);
 }
