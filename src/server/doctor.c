@@ -68,6 +68,7 @@ static const struct {
     {"store", doctor_store},
     {"clock", doctor_clock},
     {"permissions", doctor_permissions},
+    {"certificate", doctor_certificate},
     {"definitions", doctor_definitions},
     {"dependencies", doctor_dependencies},
     {"server", doctor_server},
@@ -136,9 +137,9 @@ static int put_json(const struct doctor *d, enum doctor_level worst)
 static bool find_store(struct doctor *d)
 {
     const char *path = d->settings->store, *slash = strrchr(path, '/');
-    size_t n = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
-    if (strlen(path) >= sizeof d->store) return false;
-    strcpy(d->store, path);
+    size_t n = slash == path ? 1 : slash ? (size_t)(slash - path) : 1, all = strlen(path);
+    if (all >= sizeof d->store) return false;
+    memcpy(d->store, path, all + 1);
     memcpy(d->folder, slash ? path : ".", n);
     d->folder[n] = 0;
     return true;

@@ -38,10 +38,10 @@ void doctor_say(struct doctor *, enum doctor_level, const char *advice, const ch
 
 /* ---- the checks, in their order */
 typedef void doctor_check(struct doctor *);
-doctor_check doctor_settings;                                        /* doctor.c */
-doctor_check doctor_disk, doctor_fsync, doctor_limits, doctor_clock; /* doctor_machine.c */
-doctor_check doctor_store, doctor_permissions, doctor_definitions;   /* doctor_files.c */
-doctor_check doctor_dependencies, doctor_server;                     /* doctor_reach.c */
+doctor_check doctor_settings;                                                          /* doctor.c */
+doctor_check doctor_disk, doctor_fsync, doctor_limits, doctor_clock;                   /* doctor_machine.c */
+doctor_check doctor_store, doctor_permissions, doctor_certificate, doctor_definitions; /* doctor_files.c */
+doctor_check doctor_dependencies, doctor_server;                                       /* doctor_reach.c */
 
 /* recourse doctor */
 int doctor_run(const struct cli_args *);

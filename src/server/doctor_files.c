@@ -1,5 +1,6 @@
-/* What the doctor asks of files: the store, who may read what, the definitions. */
+/* What the doctor asks of files: the store, who may read what, the certificate, the definitions. */
 #include "server/doctor.h"
+#include "secure/tls.h"
 #include "server/server.h"
 
 #include <dirent.h>
@@ -170,6 +171,33 @@ void doctor_permissions(struct doctor *d)
         (void)judge_mode(d, d->configuration->file, S_IWOTH, DOCTOR_ERROR,
                          "everybody may change the settings");
     if (d->n == n) doctor_say(d, DOCTOR_OK, NULL, "store, secrets and files are nobody else's");
+}
+
+/* ---- certificate --------------------------------------------------------------------------------------- */
+
+void doctor_certificate(struct doctor *d)
+{
+    enum { DAY_S = 86400, SOON_DAYS = 14 };
+    const char *certificate = d->settings->tls_cert, *key = d->settings->tls_key;
+    struct rc_tls *tls = NULL;
+    struct rc_error err = {0};
+    if (!certificate && !key) return;
+    if (!certificate || !key) {
+        doctor_say(d, DOCTOR_ERROR, "give both, or none", "%s is set, and %s is not",
+                   key ? "tls_key" : "tls_cert", key ? "tls_cert" : "tls_key");
+        return;
+    }
+    if (rc_tls_open(certificate, key, &tls, &err) != RC_OK) {
+        doctor_say(d, DOCTOR_ERROR, "the server does not start before this is mended", "%s", err.text);
+        return;
+    }
+    int64_t days = (rc_tls_expires(tls) - (int64_t)(rc_clock_wall() / RC_SECONDS(1))) / DAY_S;
+    rc_tls_close(tls);
+    if (days < SOON_DAYS)
+        doctor_say(d, DOCTOR_WARNING, "renew it, and send the server SIGHUP", "%s ends in %lld days",
+                   certificate, (long long)days);
+    else
+        doctor_say(d, DOCTOR_OK, NULL, "%s is good for %lld days", certificate, (long long)days);
 }
 
 /* ---- definitions --------------------------------------------------------------------------------------- */

@@ -188,6 +188,26 @@ def permissions(world):
     finds(look(world, "--config", file), "settings", "fine", "s.yaml")
 
 
+@case("certificate: missing, of another key, soon over, its key for everybody")
+def certificate(world):
+    def make(name, days):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(world.dir / f"{name}.key"), "-out",
+                        str(world.dir / f"{name}.pem"), "-days", str(days), "-subj", "/CN=localhost"], check=True, capture_output=True)
+        (world.dir / f"{name}.key").chmod(0o600)
+        return ["--tls-cert", world.dir / f"{name}.pem", "--tls-key", world.dir / f"{name}.key"]
+
+    long, short = make("long", 100), make("short", 2)
+    finds(look(world, *long), "certificate", "fine", "is good for")
+    finds(look(world, *short), "certificate", "warning", "ends in")
+    finds(look(world, *long[:2], code=1), "certificate", "error", "tls_key is not")
+    finds(look(world, *long[:2], *short[2:], code=1), "certificate", "error", "")
+    rows = look(world, *long[:2], "--tls-key", world.dir / "gone.key", code=1)
+    finds(rows, "certificate", "error", "")
+    finds(rows, "permissions", "error", "gone.key")
+    (world.dir / "long.key").chmod(0o644)
+    finds(look(world, *long, code=1), "permissions", "error", "everybody may read this key")
+
+
 @case("definitions: mistakes in the folder, and what is stored and cannot be read")
 def definitions(world):
     stored(world)
