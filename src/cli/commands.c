@@ -343,7 +343,8 @@ const struct cli_command cli_commands[] = {
     {"doctor", "", "look for what is wrong with machine, store, definitions and dependencies",
      "Works without a server, and beside one: settings, room and speed of the disk, limits, the store and "
      "its schema, the "
-     "clock, who may read what, the certificate, the definitions, whether each dependency can be reached (name, connection "
+     "clock, who may read what, the certificate, the definitions, whether each dependency can be reached "
+     "(name, connection "
      "and "
      "certificate; no request is sent), and whether the server is ready. Each line is fine, a warning or an "
      "error, with what "
