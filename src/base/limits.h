@@ -21,21 +21,22 @@ enum {
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
     RC_MAX_CHANGES = 256,         /* changes that are read at a time for those who follow them */
     RC_MAX_STREAMS = 256,         /* streams of events; more are answered 503 */
-    RC_MAX_STREAM_LAG = 32 << 10, /* bytes that may wait for a slow reader of events before nothing is read for it */
-    RC_MAX_WAIT_MS = 60000,       /* longest ?wait= */
-    RC_MAX_WAITERS = 1024,        /* requests that wait for a command; more are answered at once */
-    RC_MAX_NAMESPACES = 1000,     /* namespaces of one store */
-    RC_MAX_RATE = 1000000,        /* new commands per second that a quota can name */
-    RC_MAX_TOKENS = 10000,        /* tokens of one store, dead ones included */
-    RC_MAX_HEADERS = 16 << 10,    /* bytes of a request's line and headers */
-    RC_MAX_HEADER_LINES = 64,     /* header lines of a request */
-    RC_MAX_TARGET = 8 << 10,      /* bytes of a request target */
-    RC_MAX_CONNECTIONS = 16384,   /* open client connections */
+    RC_MAX_STREAM_LAG =
+        32 << 10, /* bytes that may wait for a slow reader of events before nothing is read for it */
+    RC_MAX_WAIT_MS = 60000,     /* longest ?wait= */
+    RC_MAX_WAITERS = 1024,      /* requests that wait for a command; more are answered at once */
+    RC_MAX_NAMESPACES = 1000,   /* namespaces of one store */
+    RC_MAX_RATE = 1000000,      /* new commands per second that a quota can name */
+    RC_MAX_TOKENS = 10000,      /* tokens of one store, dead ones included */
+    RC_MAX_HEADERS = 16 << 10,  /* bytes of a request's line and headers */
+    RC_MAX_HEADER_LINES = 64,   /* header lines of a request */
+    RC_MAX_TARGET = 8 << 10,    /* bytes of a request target */
+    RC_MAX_CONNECTIONS = 16384, /* open client connections */
     /* bulks */
-    RC_MAX_BULK = 1000,        /* items of one bulk */
-    RC_MAX_FILTER = 512,       /* bytes of one member of a bulk's filter */
-    RC_MAX_BULK_LOOK = 200000, /* history records that are read for one preview */
-    RC_MAX_BULK_PAGES = 40,   /* pages of a list, each of up to RC_MAX_LOOK rows, that a filter may look at */
+    RC_MAX_BULK = 1000,       /* items of one bulk */
+    RC_MAX_FILTER = 512,      /* bytes of one member of a bulk's filter */
+    RC_MAX_BULK_LOOK = 50000, /* history records that are read for one preview */
+    RC_MAX_BULK_PAGES = 20,   /* pages of a list, each of up to RC_MAX_LOOK rows, that a filter may look at */
     RC_MAX_BULKS = 8,         /* bulks that run at a time */
     RC_MAX_BULK_RATE = 100,   /* items of a bulk per second */
     RC_MAX_BULK_REVS = 1000,  /* changes of one bulk's state; from there on it can only be cancelled */

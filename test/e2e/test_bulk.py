@@ -228,12 +228,32 @@ def same_guards(world):
     api.get("/v1/commands/0000000000000000/actions").problem(404, "not-found")
 
 
+@case("namespaces: a bulk is of one, holds commands of that one only, and is not there for others")
+def namespaces(world):
+    server, _, ids = rejected(world, 2)
+    api, shop = server.api, {"Recourse-Namespace": "shop"}
+    api.post("/v1/namespaces", {"name": "shop"}).must(201)
+    other = api.submit("send", {"n": 0}, headers=shop).must(201).json["id"]
+    body = {"action": "note", "reason": "x", "limit": 9, "key": "k", "filter": {}}
+    here, there = (api.post("/v1/bulk", body, headers).must(201).json for headers in ({}, shop))
+    equal([sorted(i["command"] for i in b["items"]) for b in (here, there)], [sorted(ids), [other]], "who is in it")
+    id = here["bulk"]["id"]
+    problem = api.post("/v1/bulk", {**body, "key": "l", "filter": None, "ids": [other, ids[0]]}, shop).problem(422, "invalid")
+    equal([e["pointer"] for e in problem["errors"]], ["/ids/1"], "a command of another one")
+    equal([b["id"] for b in api.get("/v1/bulk", **shop).must(200).json["bulks"]], [there["bulk"]["id"]], "the list")
+    for rest in ("", "/items"):
+        api.get(f"/v1/bulk/{id}{rest}", **shop).problem(404, "not-found")
+    for verb in ("run", "pause", "resume", "cancel"):
+        order(api, id, verb, shop).problem(404, "not-found")
+    equal(bulk(api, id)["state"], "preview", "untouched")
+
+
 @case("a preview reads a bounded number of records: so many and no more")
 def bounded(world):
     server, _, ids = rejected(world, 3)
     equal(server.stop(), 0, "exit code")
     own = 3 * server_records(server, ids)
-    for more, refused in ((200000, False), (200001, True)):
+    for more, refused in ((50000, False), (50001, True)):
         with closing(sqlite3.connect(server.store)) as store:  # as if the first command had a long history
             with store:
                 store.execute("UPDATE command SET rev = ? WHERE seq = 1", (more - own * 2 // 3,))
@@ -241,7 +261,7 @@ def bounded(world):
         answer = server.api.post("/v1/bulk", {"action": "note", "reason": "x", "limit": 9, "key": "k", "ids": ids})
         equal(answer.status == 413, refused, f"{more} records: {answer}")
         if refused:
-            contains(answer.problem(413, "limit-exceeded")["detail"], "200000", "the limit")
+            contains(answer.problem(413, "limit-exceeded")["detail"], "50000", "the limit")
         equal(server.stop(), 0, "exit code")
 
 
