@@ -59,6 +59,14 @@ static void run(struct rc_engine *engine, struct rc_request *request)
         request->status = rc_unit_run(engine, &ask, &request->error);
 }
 
+/* Whether the id was that of the command that was purged: a wrong one names nothing. */
+static bool is_its_id(struct rc_engine *engine, const struct rc_request *request)
+{
+    struct rc_purged left;
+    return rc_read_purged(engine->reader, request->u.act.seq, &left, NULL) == RC_OK &&
+           (uint32_t)left.nonce == request->u.act.check;
+}
+
 void rc_request_act(struct rc_engine *engine, struct rc_request *request)
 {
     const struct rc_act *act = &request->u.act.act;
@@ -68,6 +76,7 @@ void rc_request_act(struct rc_engine *engine, struct rc_request *request)
     request->status = rc_engine_command(engine, request->u.act.seq, &hot, err);
     if (request->status == RC_OK && (uint32_t)hot->command.id.nonce != request->u.act.check)
         request->status = RC_NOT_FOUND;
+    if (request->status == RC_PURGED && !is_its_id(engine, request)) request->status = RC_NOT_FOUND;
     if (request->status == RC_NOT_FOUND) (void)!rc_fail(err, RC_NOT_FOUND, "there is no such command");
     if (request->status == RC_OK && request->who)
         request->status = rc_access(
