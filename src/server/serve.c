@@ -278,13 +278,22 @@ static void close_all(struct server *server, bool looping)
 
 /* ---- run ----------------------------------------------------------------------------------------------- */
 
+/* gcc says it with a macro, clang with a feature */
+#if defined(__SANITIZE_ADDRESS__)
+#define LEAKS_ARE_LOOKED_FOR
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LEAKS_ARE_LOOKED_FOR
+#endif
+#endif
+
 /* Tokens and secrets pass through memory: none of it goes into a core file, and no other process of this user may read
  * it. The leak checker of a sanitizer build reads it, so there it stays as it is. */
 static void keep_to_ourselves(void)
 {
     const struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef LEAKS_ARE_LOOKED_FOR
     (void)prctl(PR_SET_DUMPABLE, 0);
 #endif
 }
