@@ -158,6 +158,27 @@ static void on_accept(evutil_socket_t fd, short what, void *context)
         (void)event_add(server->sweep, &sweep);
 }
 
+/* Ends what has had its time. */
+static void expire(struct http_exchange *conn, uint64_t now_ms)
+{
+    if (now_ms < conn->deadline) return;
+    switch ((enum http_phase)conn->phase) {
+    case HTTP_HEADING:
+        http_refuse(conn, (struct http_refusal){RC_SLOW, "the request's headers did not arrive in time"});
+        break;
+    case HTTP_FILLING:
+        http_refuse(conn, (struct http_refusal){RC_SLOW, "the request's body did not arrive in time"});
+        break;
+    case HTTP_SHAKING:
+    case HTTP_IDLE:
+    case HTTP_WRITING:
+    case HTTP_LINGERING: http_end_exchange(conn); break;
+    case HTTP_HANDLING:
+    case HTTP_STREAMING:
+    case HTTP_ENDED: break;
+    }
+}
+
 /* Looks at all deadlines: 10,000 connections take less than a millisecond, and a request sets its own without cost. */
 static void on_sweep(evutil_socket_t fd, short what, void *context)
 {
@@ -166,7 +187,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
     uint64_t now = http_now_ms();
     for (struct http_exchange *conn = server->first, *next; conn; conn = next) {
         next = conn->next;
-        http_expire(conn, now);
+        expire(conn, now);
     }
     if (!server->first) (void)event_del(server->sweep);
 }

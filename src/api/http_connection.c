@@ -482,23 +482,3 @@ void http_begin_exchange(struct http_server *server, int fd, struct http_peer *p
     conn->readable = true; /* most clients send at once */
     http_run_exchange(conn);
 }
-
-void http_expire(struct http_exchange *conn, uint64_t now_ms)
-{
-    if (now_ms < conn->deadline) return;
-    switch ((enum http_phase)conn->phase) {
-    case HTTP_HEADING:
-        http_refuse(conn, (struct http_refusal){RC_SLOW, "the request's headers did not arrive in time"});
-        break;
-    case HTTP_FILLING:
-        http_refuse(conn, (struct http_refusal){RC_SLOW, "the request's body did not arrive in time"});
-        break;
-    case HTTP_SHAKING:
-    case HTTP_IDLE:
-    case HTTP_WRITING:
-    case HTTP_LINGERING: http_end_exchange(conn); break;
-    case HTTP_HANDLING:
-    case HTTP_STREAMING:
-    case HTTP_ENDED: break;
-    }
-}

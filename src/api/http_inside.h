@@ -103,8 +103,6 @@ void http_run_exchange(struct http_exchange *);
 void http_answered(struct http_exchange *);
 /* Closes; memory is freed now, or by http_run_exchange where that is at work. */
 void http_end_exchange(struct http_exchange *);
-/* Ends what has had its time. */
-void http_expire(struct http_exchange *, uint64_t now_ms);
 void http_set_deadline(struct http_exchange *, uint32_t ms); /* 0: none */
 
 /* Sends what stands in `out`. False: the rest must wait, or the connection has ended. */
