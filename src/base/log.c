@@ -60,7 +60,7 @@ static void put_foreign(struct rc_buf *line, const char *text, bool json)
 
 static void put_fields(struct rc_buf *line, const struct rc_log_field *field, uint32_t n, bool json)
 {
-    for (const struct rc_log_field *end = field + n; field < end; field++) {
+    for (; n; n--, field++) { /* no fields are none at all: NULL */
         if (field->text && !*field->text) continue;
         rc_put_format(line, json ? ",\"%s\":" : " %s=", field->name);
         if (field->text)
