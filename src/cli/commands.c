@@ -53,7 +53,7 @@ static const struct cli_option setting_options[] = {
 static const struct cli_option doctor_options[] = {
     CONFIG_OPTION,
     {"deep", 0, NULL, "read a store of more than 1 GiB through, too"},
-#include "settings.def"
+#include "settings.def" /* NOLINT(readability-duplicate-include): a list, taken once for each use */
 #undef RC_SETTING
     END,
 };

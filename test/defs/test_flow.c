@@ -162,7 +162,7 @@ static void test_key_reuse(void **state)
     flow = kit_flow(kit, "flow: f\nkey_reuse: after_end\n" STEPS);
     assert_int_equal(flow->key_reuse, FLOW_KEY_AFTER_END);
     static const uint32_t bit[] = {
-#define RC_COMMAND_STATE(code, slug, ended, text) (uint32_t) ended << code,
+#define RC_COMMAND_STATE(code, slug, ended, text) ((uint32_t)(ended) << (code)),
 #include "states.def"
     };
     uint32_t ended = 0;

@@ -23,11 +23,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-reserved-identifier): the names are the C library's */
+
 /* the real functions have attributes and inline forms of their own; these stand beside them */
 #define EXPORT __attribute__((visibility("default")))
 
 enum call { MEMORY, OPEN, WRITE, SYNC, TRUNCATE, CONNECT, THREAD, CALLS };
-static const char *const call_name[CALLS] = {"memory", "open", "write", "sync", "truncate", "connect", "thread"};
+static const char *const call_name[CALLS] = {"memory",   "open",    "write", "sync",
+                                             "truncate", "connect", "thread"};
 
 static struct {
     bool ready;
@@ -177,3 +180,4 @@ __attribute__((constructor)) static void begin(void)
         if (strcmp(call, call_name[i]) == 0) failing.call = i;
     failing.ready = failing.at > 0;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name,bugprone-reserved-identifier) */

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-reserved-identifier): the names are the C library's */
+
 #define EXPORT __attribute__((visibility("default")))
 #define PUBLIC "8.8.8.8"
 #define LOCAL  "127.0.0.1"
@@ -80,3 +82,4 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t size)
     errno = ECONNREFUSED;
     return -1;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name,bugprone-reserved-identifier) */

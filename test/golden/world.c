@@ -62,10 +62,11 @@ static enum rc_status take(struct world *world, const struct rc_ask *ask, struct
                            struct rc_error *err)
 {
     struct rc_command *c = &world->command;
-    if (ask->kind == RC_MSG_SUBMIT && c->nnodes && ask->to.id != c->id.seq) { /* the story goes on with the successor */
-        if (ask->u.submit->generation != c->id.generation + 1 || !rc_state_ended(c->state))
+    const struct rc_identity *next = ask->kind == RC_MSG_SUBMIT && c->nnodes ? ask->u.submit : NULL;
+    if (next && ask->to.id != c->id.seq) { /* the story goes on with the successor */
+        if (next->generation != c->id.generation + 1 || !rc_state_ended(c->state))
             world->broken = "a successor begins before its original is settled";
-        world->identity = *ask->u.submit;
+        world->identity = *next;
         world->first = world->nhistory;
         *c = (struct rc_command){.flow = c->flow};
     }
