@@ -1,7 +1,8 @@
 /* The recording VFS, and the images. */
 #include "recorder.h"
 
-#include <sqlite3.h>
+#include "through.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,22 +66,10 @@ bool recorder_put(const struct recorder_bytes *bytes, const char *path)
 
 /* ---- the VFS ------------------------------------------------------------------------------------------------------------ */
 
-struct file {
-    sqlite3_file base;
-    int kind;           /* enum recorder_file, or -1: none of the database's */
-    sqlite3_file *real; /* behind this struct, in the memory that SQLite gives */
-};
-
 static struct {
-    sqlite3_vfs vfs, *real;
-    sqlite3_io_methods methods;
+    struct through through;
     struct recorder_record *record; /* NULL: nothing is written down */
 } recorder;
-
-static sqlite3_file *real(sqlite3_file *file)
-{
-    return ((struct file *)(void *)file)->real;
-}
 
 static void note(int file, enum recorder_op_kind kind, uint64_t at, const void *data, int n)
 {
@@ -97,107 +86,34 @@ static void note(int file, enum recorder_op_kind kind, uint64_t at, const void *
     memcpy(op->data, data, (size_t)n);
 }
 
-static int kind_of(sqlite3_file *file)
-{
-    return ((struct file *)(void *)file)->kind;
-}
-
-static int r_close(sqlite3_file *file)
-{
-    return real(file)->pMethods->xClose(real(file));
-}
-
-static int r_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
-{
-    return real(file)->pMethods->xRead(real(file), to, n, at);
-}
-
 static int r_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
 {
-    int code = real(file)->pMethods->xWrite(real(file), from, n, at);
-    if (code == SQLITE_OK) note(kind_of(file), RECORDER_WRITE, (uint64_t)at, from, n);
+    sqlite3_file *real = through_real(file);
+    int code = real->pMethods->xWrite(real, from, n, at);
+    if (code == SQLITE_OK) note(through_of(file)->kind, RECORDER_WRITE, (uint64_t)at, from, n);
     return code;
 }
 
 static int r_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    int code = real(file)->pMethods->xTruncate(real(file), size);
-    if (code == SQLITE_OK) note(kind_of(file), RECORDER_TRUNCATE, (uint64_t)size, NULL, 0);
+    sqlite3_file *real = through_real(file);
+    int code = real->pMethods->xTruncate(real, size);
+    if (code == SQLITE_OK) note(through_of(file)->kind, RECORDER_TRUNCATE, (uint64_t)size, NULL, 0);
     return code;
 }
 
 static int r_sync(sqlite3_file *file, int flags)
 {
-    int code = real(file)->pMethods->xSync(real(file), flags);
-    if (code == SQLITE_OK) note(kind_of(file), RECORDER_SYNC, 0, NULL, 0);
+    sqlite3_file *real = through_real(file);
+    int code = real->pMethods->xSync(real, flags);
+    if (code == SQLITE_OK) note(through_of(file)->kind, RECORDER_SYNC, 0, NULL, 0);
     return code;
 }
 
-static int r_size(sqlite3_file *file, sqlite3_int64 *size)
+/* enum recorder_file, or -1: none of the database's */
+static int kind_of(int flags)
 {
-    return real(file)->pMethods->xFileSize(real(file), size);
-}
-
-static int r_lock(sqlite3_file *file, int level)
-{
-    return real(file)->pMethods->xLock(real(file), level);
-}
-
-static int r_unlock(sqlite3_file *file, int level)
-{
-    return real(file)->pMethods->xUnlock(real(file), level);
-}
-
-static int r_reserved(sqlite3_file *file, int *ret)
-{
-    return real(file)->pMethods->xCheckReservedLock(real(file), ret);
-}
-
-static int r_control(sqlite3_file *file, int op, void *arg)
-{
-    return real(file)->pMethods->xFileControl(real(file), op, arg);
-}
-
-static int r_sector(sqlite3_file *file)
-{
-    return real(file)->pMethods->xSectorSize(real(file));
-}
-
-static int r_device(sqlite3_file *file)
-{
-    return real(file)->pMethods->xDeviceCharacteristics(real(file));
-}
-
-static int r_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret)
-{
-    return real(file)->pMethods->xShmMap(real(file), page, size, extend, ret);
-}
-
-static int r_shm_lock(sqlite3_file *file, int offset, int n, int flags)
-{
-    return real(file)->pMethods->xShmLock(real(file), offset, n, flags);
-}
-
-static void r_shm_barrier(sqlite3_file *file)
-{
-    real(file)->pMethods->xShmBarrier(real(file));
-}
-
-static int r_shm_unmap(sqlite3_file *file, int remove)
-{
-    return real(file)->pMethods->xShmUnmap(real(file), remove);
-}
-
-static int r_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *ret_flags)
-{
-    (void)vfs;
-    struct file *file = (struct file *)(void *)base;
-    file->real = (sqlite3_file *)(void *)(file + 1);
-    file->kind = flags & SQLITE_OPEN_WAL ? RECORDER_LOG : flags & SQLITE_OPEN_MAIN_DB ? RECORDER_MAIN : -1;
-    file->base.pMethods = NULL;
-    int code = recorder.real->xOpen(recorder.real, name, file->real, flags, ret_flags);
-    if (code == SQLITE_OK) file->base.pMethods = &recorder.methods;
-    return code;
+    return flags & SQLITE_OPEN_WAL ? RECORDER_LOG : flags & SQLITE_OPEN_MAIN_DB ? RECORDER_MAIN : -1;
 }
 
 static int r_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
@@ -205,7 +121,7 @@ static int r_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
     (void)vfs;
     size_t n = strlen(name);
     bool log = n > 4 && strcmp(name + n - 4, "-wal") == 0;
-    int code = recorder.real->xDelete(recorder.real, name, sync_folder);
+    int code = recorder.through.real->xDelete(recorder.through.real, name, sync_folder);
     if (code == SQLITE_OK && log) note(RECORDER_LOG, RECORDER_REMOVE, 0, NULL, 0);
     return code;
 }
@@ -213,38 +129,17 @@ static int r_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
 void recorder_install(void)
 {
     memset(&recorder, 0, sizeof recorder);
-    recorder.real = sqlite3_vfs_find(NULL);
-    recorder.vfs = *recorder.real;
-    recorder.vfs.zName = "recorder";
-    recorder.vfs.szOsFile = (int)sizeof(struct file) + recorder.real->szOsFile;
-    recorder.vfs.xOpen = r_open;
-    recorder.vfs.xDelete = r_delete;
-    recorder.methods = (sqlite3_io_methods){.iVersion = 2, /* no memory mapping */
-                                            .xClose = r_close,
-                                            .xRead = r_read,
-                                            .xWrite = r_write,
-                                            .xTruncate = r_truncate,
-                                            .xSync = r_sync,
-                                            .xFileSize = r_size,
-                                            .xLock = r_lock,
-                                            .xUnlock = r_unlock,
-                                            .xCheckReservedLock = r_reserved,
-                                            .xFileControl = r_control,
-                                            .xSectorSize = r_sector,
-                                            .xDeviceCharacteristics = r_device,
-                                            .xShmMap = r_shm_map,
-                                            .xShmLock = r_shm_lock,
-                                            .xShmBarrier = r_shm_barrier,
-                                            .xShmUnmap = r_shm_unmap};
-    if (sqlite3_vfs_register(&recorder.vfs, 1) == SQLITE_OK) return;
-    fputs("the recording VFS cannot be registered\n", stderr);
-    exit(1);
+    through_make(&recorder.through, "recorder", kind_of);
+    recorder.through.vfs.xDelete = r_delete;
+    recorder.through.methods.xWrite = r_write;
+    recorder.through.methods.xTruncate = r_truncate;
+    recorder.through.methods.xSync = r_sync;
+    through_install(&recorder.through);
 }
 
 void recorder_remove(void)
 {
-    sqlite3_vfs_unregister(&recorder.vfs);
-    sqlite3_vfs_register(recorder.real, 1);
+    through_remove(&recorder.through);
 }
 
 void recorder_begin(struct recorder_record *record, const char *path)
