@@ -145,19 +145,22 @@ static enum rc_status do_crash(struct world *world, struct rc_error *err)
     return status;
 }
 
-/* With another payload where the story gives one. */
-static enum rc_status make_successor(struct world *world, struct rc_sv args, struct rc_identity *ret,
+/* With another payload where the story gives one. It stands in the history, and lives as long. */
+static enum rc_status make_successor(struct world *world, struct rc_sv args, const struct rc_identity **ret,
                                      struct rc_error *err)
 {
     const struct rc_command *c = &world->command;
     struct rc_submission in = {.actor = c->id.actor, .payload = c->id.payload};
+    struct rc_identity *next = RC_NEW(world->arena, struct rc_identity);
     uint32_t n;
+    if (!next) return rc_fail_arena(err, world->arena);
     enum rc_status status = args.n ? rc_json_parse(args, world->arena, &in.payload, err) : RC_OK;
-    if (status == RC_OK) status = rc_prepare_successor(world->set, c, &in, world->arena, ret, err, 1, &n);
+    if (status == RC_OK) status = rc_prepare_successor(world->set, c, &in, world->arena, next, err, 1, &n);
     if (status != RC_OK) return status;
-    ret->seq = c->id.seq + 1;
-    ret->nonce = c->id.nonce + 1;
-    ret->created = world->now;
+    next->seq = c->id.seq + 1;
+    next->nonce = c->id.nonce + 1;
+    next->created = world->now;
+    *ret = next;
     return RC_OK;
 }
 
@@ -171,7 +174,6 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         for (unsigned i = 1; i < sizeof verdicts / sizeof *verdicts; i++)
             if (rc_sv_is(verdict, verdicts[i])) act.verdict = (uint8_t)i;
     }
-    struct rc_identity successor;
     enum rc_status status = RC_OK;
     if (action == RC_ACTION_ASSIGN) act.owner = word(&args);
     if (action == RC_ACTION_DUE && args.n) {
@@ -180,8 +182,7 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         act.due = world->now + span;
     }
     bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK;
-    if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &successor, err);
-    if (action == RC_ACTION_EDIT || whole) act.successor = &successor;
+    if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &act.successor, err);
     if (status != RC_OK) return status;
     act.step = word(&args);
     act.external_id = word(&args);
