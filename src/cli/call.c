@@ -214,6 +214,20 @@ int cli_post(struct cli *cli, struct cli_reply *ret, const char *path, const str
     return status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
 }
 
+int cli_post_lines(struct cli *cli, struct cli_reply *ret, const char *path, const struct rc_buf *body)
+{
+    struct rc_error err = {0};
+    *ret = (struct cli_reply){.answer.body = cel_null()};
+    const struct rc_client_call call = {
+        .method = "POST", .path = path, .body = rc_buf_sv(body), .lines = true};
+    if (body->status != RC_OK)
+        ret->status = rc_fail(&err, body->status, "the request is too large");
+    else
+        ret->status = cli->client ? RC_OK : open_client(cli, &err);
+    if (ret->status == RC_OK) ret->status = rc_client_do(cli->client, &call, cli->arena, &ret->answer, &err);
+    return ret->status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
+}
+
 int cli_send(struct cli *cli, struct cli_reply *ret, const char *method, const char *path,
              const struct rc_buf *body)
 {

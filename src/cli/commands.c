@@ -91,6 +91,7 @@ static const struct cli_option list_options[] = {
     END,
 };
 static const struct cli_option show_options[] = {
+    {"type", 't', "TYPE", "ID is the key of a command of this type"},
     WAIT_OPTION,
     END,
 };
@@ -269,8 +270,17 @@ const struct cli_command cli_commands[] = {
      "Safe to repeat: the same key and payload is the same command. The same key with another payload is "
      "refused.",
      submit_options, 1, 1, cli_run_submit},
+    {"batch", "FILE", "submit many commands, one a line",
+     "Each line is a JSON object with `type`, `payload` and, where the flow makes none, `key`; - is standard "
+     "input. The "
+     "lines are "
+     "answered in order, and one that is refused harms no other: exit code 3 says that there was one. Safe "
+     "to "
+     "repeat.",
+     NULL, 1, 1, cli_run_batch},
     {"list", "", "list commands, newest first", NULL, list_options, 0, 0, cli_run_list},
-    {"show", "ID", "show one command and its steps", NULL, show_options, 1, 1, cli_run_show},
+    {"show", "ID", "show one command and its steps", "With `--type` by its key: the last use of the key.",
+     show_options, 1, 1, cli_run_show},
     {"explain", "ID", "say what is wrong, what is safe, and what can be done",
      "The first thing to ask when something failed: what happened, whether the other side received it, "
      "whether a retry "

@@ -38,6 +38,9 @@ RC_MUST
 int cli_get(struct cli *, struct cli_reply *, const char *format, ...) RC_PRINTF(3, 4);
 RC_MUST
 int cli_post(struct cli *, struct cli_reply *, const char *path, const struct rc_buf *body, const char *etag);
+/* Lines of JSON; so is the answer, of which the reply has the text. */
+RC_MUST
+int cli_post_lines(struct cli *, struct cli_reply *, const char *path, const struct rc_buf *body);
 /* PUT and DELETE. */
 RC_MUST
 int cli_send(struct cli *, struct cli_reply *, const char *method, const char *path,
@@ -74,6 +77,7 @@ int cli_run_bulk(struct cli *, const struct cli_args *);
 int cli_run_audit(struct cli *, const struct cli_args *);
 int cli_run_apply(struct cli *, const struct cli_args *);
 int cli_run_submit(struct cli *, const struct cli_args *);
+int cli_run_batch(struct cli *, const struct cli_args *);
 int cli_run_list(struct cli *, const struct cli_args *);
 int cli_run_show(struct cli *, const struct cli_args *);
 int cli_run_explain(struct cli *, const struct cli_args *);

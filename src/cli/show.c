@@ -255,12 +255,26 @@ void cli_put_steps(struct cli *cli, struct cel_value steps)
     screen_table(&cli->screen, column, STEP_COLUMNS, cells, steps.n, 1, tint);
 }
 
+/* The id behind a key, where the operand is one. */
+static int find_id(struct cli *cli, const char *operand, struct rc_sv *ret)
+{
+    struct cli_reply reply;
+    const char *type = cli_value(cli->args, "type");
+    *ret = rc_client_escape(cli->arena, rc_sv_of(operand));
+    if (!type) return CLI_OK;
+    int fault = cli_get(cli, &reply, "/v1/commands/by-key?type=%.*s&key=%.*s",
+                        RC_SV_ARG(rc_client_escape(cli->arena, rc_sv_of(type))), RC_SV_ARG(*ret));
+    if (fault == CLI_OK) *ret = cli_text(&reply.answer.body, "id");
+    return fault;
+}
+
 int cli_run_show(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
     struct cli_wait wait;
-    struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
-    int fault = cli_read_wait(cli, &wait);
+    struct rc_sv id;
+    int fault = find_id(cli, args->operand[0], &id);
+    if (fault == CLI_OK) fault = cli_read_wait(cli, &wait);
     if (fault == CLI_OK)
         fault = cli_get(cli, &reply, "/v1/commands/%.*s%.*s", RC_SV_ARG(id),
                         RC_SV_ARG(cli_wait_query(cli, &wait)));

@@ -122,9 +122,10 @@ static bool make_headers(const struct rc_client *client, const struct rc_client_
                          struct curl_slist **ret)
 {
     char line[RC_CLIENT_ETAG + 16];
-    bool fine = add_header(ret, "Accept: application/json");
-    if (call->body.n)
-        fine = fine && add_header(ret, "Content-Type: application/json") && add_header(ret, "Expect:");
+    bool fine = add_header(ret, call->lines ? "Accept: application/x-ndjson, application/problem+json"
+                                            : "Accept: application/json");
+    const char *type = call->lines ? "Content-Type: application/x-ndjson" : "Content-Type: application/json";
+    if (call->body.n) fine = fine && add_header(ret, type) && add_header(ret, "Expect:");
     if (call->etag && *call->etag) {
         snprintf(line, sizeof line, "If-Match: %s", call->etag);
         fine = fine && add_header(ret, line);

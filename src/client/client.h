@@ -25,6 +25,7 @@ struct rc_client_call {
     const char *method; /* "GET", "POST", "PUT", "DELETE" */
     const char *path;   /* with query, escaped */
     struct rc_sv body;  /* JSON; empty: none */
+    bool lines;         /* the body is NDJSON, and so is the answer: ret_answer has its text only */
     const char *etag;   /* goes out as If-Match; NULL or empty: none */
 };
 

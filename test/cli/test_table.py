@@ -29,6 +29,7 @@ EXAMPLES = {
     "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
     "events": [["--after", "0", "--limit", "3"]],
+    "batch": [["{lines}"]],
     "import": [["{export}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
@@ -59,6 +60,11 @@ class Place:
         if word == "{payload}":
             self.number += 1
             return json.dumps(pull(self.number))
+        if word == "{lines}":
+            file = self.world.dir / "lines.ndjson"
+            self.number += 2
+            file.write_text("".join(json.dumps({"type": PR, "payload": pull(self.number - i)}) + "\n" for i in range(2)))
+            return str(file)
         if word in ("{export}", "{new}"):
             self.number += 1
             file = self.world.dir / f"file-{self.number}"

@@ -168,6 +168,34 @@ def kill(world):
     equal(rows, told, "commands")
 
 
+@case("the command line: lines of a file in parts, answers in order, one bad line harms no other, and again is the same")
+def command_line(world):
+    server, _ = world.example()
+    lines = [json.dumps({"type": PR, "payload": pull(n)}) for n in range(1, 2302)]
+    lines[1100] = json.dumps({"type": PR, "payload": {"project": "x"}})
+    lines[2000] = "{"
+    file = world.dir / "lines.ndjson"
+    file.write_text("\r\n".join(lines) + "\n\n")
+    told = server.cli("batch", file, code=3).splitlines()
+    equal(len(told), 2302, "lines told")
+    equal([i for i, line in enumerate(told) if "refused: " in line], [1100, 2000], "lines refused")
+    contains(told[1100], "1101: refused: ", "the number of the line")
+    equal(told[-1], "2299 taken, 2 refused", "the end")
+    ids = server.cli("batch", file, "--quiet", code=3).split()
+    equal((len(ids), ids[1100], ids[2000], len(set(ids))), (2301, "-", "-", 2300), "ids, the same again")
+    equal(ids[0], told[0].split()[0], "the first id")
+    answers = [json.loads(line) for line in server.cli("batch", file, "--json", code=3).splitlines()]
+    equal({a["status"] for a in answers}, {200, 400, 422}, "statuses")
+    equal(server.cli("batch", "-", stdin=lines[0]).splitlines()[-1], "1 taken, 0 refused", "standard input, no line end")
+    equal(server.cli("batch", "-", stdin="").strip(), "0 taken, 0 refused", "nothing")
+    contains(server.cli("batch", world.dir / "nobody", code=1), "No such file", "no file")
+    file.write_text(lines[0] + "\n" + "x" * (1 << 20) + "y\n")
+    contains(server.cli("batch", file, code=3), "line 2: longer than", "a line that is too long")
+    shown = server.cli("show", "7/create_pr", "--type", PR, json_out=True)
+    equal(shown["payload"]["project"], 7, "the command behind a key")
+    server.cli("show", "nobody/create_pr", "--type", PR, code=4)
+
+
 @case("a server that stops refuses a batch whole")
 def stopping(world):
     server, hub = world.example()
