@@ -4,7 +4,7 @@
 
 void rc_view_head(struct rc_json *, const struct rc_command *); /* id, type, key, state, display, times */
 void rc_view_step(struct rc_json *, const struct rc_command *, uint32_t node); /* "step": null for the root */
-void rc_view_next(struct rc_json *, unsigned next, rc_us at); /* {code, text, at} */
+void rc_view_next(struct rc_json *, unsigned next, rc_us at);                  /* {code, text, at} */
 void rc_view_why(struct rc_json *, unsigned why);         /* nothing where there is no reason */
 void rc_view_tone(struct rc_json *, unsigned state);      /* of a command: "good", "warn", "bad", "plain" */
 void rc_view_step_tone(struct rc_json *, unsigned state); /* of a step */
