@@ -205,11 +205,10 @@ enum rc_status mem_access(struct rc_store *base, const struct rc_access_change *
                           struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = mem_next_failure(store, err);
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
-    pthread_mutex_lock(&store->disk->lock);
+    enum rc_status failure;
+    if (!mem_begin(store, &failure, err)) return failure;
     enum rc_status status = change_and_note(store->disk, wanted, now, failure == RC_OK ? err : NULL);
-    pthread_mutex_unlock(&store->disk->lock);
+    mem_end(store);
     return failure != RC_OK ? failure : status;
 }
 
@@ -217,14 +216,13 @@ enum rc_status mem_tokens_used(struct rc_store *base, const struct rc_token_use 
                                struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = mem_next_failure(store, err);
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
-    pthread_mutex_lock(&store->disk->lock);
+    enum rc_status failure;
+    if (!mem_begin(store, &failure, err)) return failure;
     for (uint32_t i = 0; i < n; i++) {
         struct rc_token *token = find_token(store->disk, uses[i].id);
         if (token && token->used < uses[i].at) token->used = uses[i].at;
     }
-    pthread_mutex_unlock(&store->disk->lock);
+    mem_end(store);
     return failure;
 }
 

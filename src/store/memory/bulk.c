@@ -167,11 +167,10 @@ enum rc_status mem_bulk(struct rc_store *base, const struct rc_bulk_write *what,
                         struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = mem_next_failure(store, err);
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
-    pthread_mutex_lock(&store->disk->lock);
+    enum rc_status failure;
+    if (!mem_begin(store, &failure, err)) return failure;
     enum rc_status status = write(store->disk, what, io_id, failure == RC_OK ? err : NULL);
-    pthread_mutex_unlock(&store->disk->lock);
+    mem_end(store);
     return failure != RC_OK ? failure : status;
 }
 

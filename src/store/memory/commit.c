@@ -331,27 +331,33 @@ static void publish(struct staging *staging)
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
 }
 
-/* The failure that a test has asked for, once. */
-enum rc_status mem_next_failure(struct mem_store *store, struct rc_error *err)
+bool mem_begin(struct mem_store *store, enum rc_status *ret_failure, struct rc_error *err)
 {
-    enum rc_status status = store->fail;
+    enum rc_status failure = store->fail;
     store->fail = RC_OK;
-    return status == RC_OK ? RC_OK : rc_fail(err, status, "the simulated disk failed");
+    *ret_failure = failure == RC_OK ? RC_OK : rc_fail(err, failure, "the simulated disk failed");
+    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return false;
+    pthread_mutex_lock(&store->disk->lock);
+    return true;
+}
+
+void mem_end(struct mem_store *store)
+{
+    pthread_mutex_unlock(&store->disk->lock);
 }
 
 enum rc_status mem_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = mem_next_failure(store, err);
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
+    enum rc_status failure;
+    if (!mem_begin(store, &failure, err)) return failure;
     struct staging staging = {.disk = store->disk, .batch = batch};
-    pthread_mutex_lock(&store->disk->lock);
     enum rc_status status = stage(&staging, failure == RC_OK ? err : NULL);
     if (status == RC_OK)
         publish(&staging);
     else
         take_back(&staging);
-    pthread_mutex_unlock(&store->disk->lock);
+    mem_end(store);
     free(staging.commands);
     free(staging.records);
     rc_arena_free(staging.arena);
@@ -481,11 +487,10 @@ enum rc_status mem_define(struct rc_store *base, struct rc_definition *added, ui
                           rc_us now, struct rc_error *err)
 {
     struct mem_store *store = mem_store_of(base);
-    enum rc_status failure = mem_next_failure(store, err);
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
-    pthread_mutex_lock(&store->disk->lock);
+    enum rc_status failure;
+    if (!mem_begin(store, &failure, err)) return failure;
     enum rc_status status =
         define(store->disk, added, nadded, removed, nremoved, by, now, failure == RC_OK ? err : NULL);
-    pthread_mutex_unlock(&store->disk->lock);
+    mem_end(store);
     return failure != RC_OK ? failure : status;
 }

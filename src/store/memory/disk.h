@@ -196,8 +196,10 @@ enum rc_status mem_read_purgeable(struct rc_reader *, const struct rc_purge_filt
 
 /* ---- commit.c ------------------------------------------------------------------------------------------------------- */
 
-/* The failure that a test has asked for, once. */
-enum rc_status mem_next_failure(struct mem_store *, struct rc_error *);
+/* Every write begins and ends with these. *ret_failure is the failure that a test has asked for, once: what the write answers then.
+ * False: nothing of it happens. True, with the lock held: it happens, also where nobody is told. */
+RC_MUST bool mem_begin(struct mem_store *, enum rc_status *ret_failure, struct rc_error *);
+void mem_end(struct mem_store *);
 /* Copies a text to *at, which moves behind it. */
 struct rc_sv mem_put_text(char **at, struct rc_sv);
 

@@ -97,9 +97,8 @@ enum rc_status mem_purge(struct rc_store *base, const struct rc_purge *purge, rc
     struct rc_memory_disk *disk = store->disk;
     struct mem_audits audits = {0};
     uint32_t n = 0;
-    enum rc_status failure = mem_next_failure(store, err);
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return failure;
-    pthread_mutex_lock(&disk->lock);
+    enum rc_status failure;
+    if (!mem_begin(store, &failure, err)) return failure;
     enum rc_status status = stage(disk, purge, now, &audits, &n, failure == RC_OK ? err : NULL);
     for (uint32_t i = 0; status == RC_OK && n && i < purge->n; i++) {
         struct mem_command *command = rc_map_get(&disk->by_seq, purge->commands[i].seq);
@@ -109,7 +108,7 @@ enum rc_status mem_purge(struct rc_store *base, const struct rc_purge *purge, rc
         mem_audit_publish(disk, &audits);
     else
         mem_audit_take_back(&audits);
-    pthread_mutex_unlock(&disk->lock);
+    mem_end(store);
     if (failure == RC_OK && status == RC_OK) *ret_n = n;
     return failure != RC_OK ? failure : status;
 }
