@@ -216,19 +216,7 @@ def widths(world):
 
 
 def at_terminal(place, *argv, **env):
-    """What a terminal of 80 columns shows."""
-    ours, theirs = os.openpty()
-    p = subprocess.Popen([str(RECOURSE), *argv], env={**place.server.cli_env, **env}, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    try:
-        while part := os.read(ours, 4096):
-            shown += part
-    except OSError:
-        pass  # the other end is closed
-    os.close(ours)
-    equal(p.wait(PATIENCE), 0, f"exit code: {shown}")
-    return shown.decode()
+    return place.server.cli_at_terminal("", *argv, env=env)
 
 
 @case("colours are for terminals, and not where NO_COLOR is set or the terminal is dumb")

@@ -244,6 +244,17 @@ class Api:
         return self.until_state(id, *RESTING, most=most)
 
 
+def read_all(s):
+    """What a connection still gives until its end, however that comes."""
+    got = b""
+    try:
+        while part := s.recv(65536):
+            got += part
+    except ConnectionResetError:
+        pass
+    return got
+
+
 # ---- processes ------------------------------------------------------------------------------------------------------------
 
 class Process:
@@ -347,11 +358,11 @@ class Server:
     def cli_env(self):
         return dict(os.environ, RECOURSE_SERVER=f"http://127.0.0.1:{self.port}", RECOURSE_ACTOR="tester", LC_ALL="C.UTF-8")
 
-    def cli_at_terminal(self, types, *argv, code=0):
-        """Runs the command line at a terminal on which somebody types this; what the terminal shows."""
+    def cli_at_terminal(self, types, *argv, code=0, env=None):
+        """Runs the command line at a terminal of 80 columns on which somebody types this; what the terminal shows."""
         ours, theirs = os.openpty()
         os.write(ours, types.encode())  # waits there until it is read
-        p = subprocess.Popen([str(RECOURSE), *argv], env=self.cli_env, stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.world.dir)
+        p = subprocess.Popen([str(RECOURSE), *argv], env={**self.cli_env, **(env or {})}, stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.world.dir)
         os.close(theirs)
         shown = b""
         try:

@@ -4,7 +4,7 @@ import resource
 import socket
 import time
 
-from kit import PR, SANITIZED, case, contains, equal, eventually, main, note, pull, true
+from kit import PR, SANITIZED, case, contains, equal, eventually, main, note, pull, true, read_all
 
 HOST = b"Host: 127.0.0.1\r\n"
 ASK = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -13,16 +13,6 @@ JSON = {"Content-Type": "application/json"}
 
 def connect(server, source="127.0.0.1", most=30):
     return socket.create_connection(("127.0.0.1", server.port), timeout=most, source_address=(source, 0))
-
-
-def read_all(s):
-    got = b""
-    try:
-        while part := s.recv(65536):
-            got += part
-    except ConnectionResetError:
-        pass
-    return got
 
 
 def memory(server):

@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 
-from kit import PR, Api, Failure, Skip, case, contains, equal, eventually, example_dependency, example_flow, main, note, pull, true
+from kit import PR, Api, Failure, Skip, case, contains, equal, eventually, example_dependency, example_flow, main, note, pull, true, read_all
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -225,13 +225,7 @@ def wrong_door(world):
     def talk(port, data, most=30):
         with socket.create_connection(("127.0.0.1", port), timeout=most) as s:
             s.sendall(data)
-            got = b""
-            try:
-                while part := s.recv(65536):
-                    got += part
-            except ConnectionResetError:
-                pass
-            return got
+            return read_all(s)
     said = talk(server.port, REQUEST)
     true(said.startswith(b"HTTP/1.1 400 ") and b"https://" in said and b"application/problem+json" in said, f"plain HTTP: {said!r}")
     hello = bytes.fromhex("160301020001000000")
