@@ -168,7 +168,8 @@ def under_load(world):
 
 @case("an idle server stops at once; no descriptor and no thread is left behind by its work")
 def idle(world):
-    server, hub = world.example()
+    concurrent = 8
+    server, hub = world.example(concurrent=concurrent)
     pid = server.process.p.pid
 
     def count(what):
@@ -179,11 +180,13 @@ def idle(world):
         for id in ids:
             server.api.until_state(id, "completed")
 
-    some(1, 50)
+    some(1, 1)
     threads, files = count("task"), count("fd")
-    some(100, 50)
+    for first in (100, 200, 300):
+        some(first, 50)
     equal(count("task"), threads, "threads")
-    true(count("fd") <= files + 8, f"descriptors: {files} before, {count('fd')} after")
+    # the ends of the clients' connections are closed when the server comes to it; those to the target are kept for later
+    eventually(lambda: count("fd") <= files + concurrent, f"the {files} descriptors of before and the pool's are what is left")
     start = time.monotonic()
     equal(server.stop(), 0, "exit code")
     true(time.monotonic() - start < 1.5, "an idle server must not wait")

@@ -79,6 +79,9 @@ static int on_timer(CURLM *multi, long ms, void *context)
  * end and makes a new one. */
 static void retire(struct http_sockets *s, int fd)
 {
+    char byte;
+    /* what epoll told may be older than the answer that curl has read since, with another socket's turn or a timer's */
+    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
     (void)watch(s, fd, 0);
     (void)dup2(s->dead, fd); /* fails only for lack of memory: curl's own check is left */
 }
