@@ -22,9 +22,10 @@ from counting import Count, count_log
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build-logs"
-SUITES = ("unit", "golden", "contract", "conformance", "e2e", "structure")
+SUITES = ("unit", "golden", "contract", "conformance", "e2e", "proof", "structure")
 JOBS = os.cpu_count() or 1
 TAIL = 60
+TIER = "quick"  # how much the suite "proof" does: quick, ci or campaign
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Build:
         return self.folder / "sanitizer-reports"
 
     def environment(self, long):
-        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_TIER=TIER if self is GCC else "quick")
         if long:
             env["RC_E2E_LONG"] = "1"
         log = f"log_path={self.reports}/report"
@@ -314,11 +315,13 @@ def run_families(families):
 
 
 def main():
+    global TIER
     parser = argparse.ArgumentParser(description="Run the tests of Recourse.")
     parser.add_argument("--ci", action="store_true", help="the larger tier")
     parser.add_argument("--only", action="append", metavar="WORD", help="only families with this word in their name")
     options = parser.parse_args()
     if options.ci:
+        TIER = "ci"
         os.environ["RC_CI"] = "1"  # what a test needs from the network must be there
     start = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
