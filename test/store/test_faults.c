@@ -1,6 +1,7 @@
 /* Storage when the disk fails, is full, or is taken away: what a commit may answer then, and what is there afterwards. */
 #include "kit.h"
 
+#include "base/limits.h"
 #include "faulty.h"
 
 #include <sqlite3.h>
@@ -17,6 +18,22 @@ static struct made_batch one_submission(struct kit *kit, uint64_t seq, struct ma
     struct made_batch batch = kit_begin(kit);
     *ret = kit_new(kit, seq, key);
     made_submit(&batch, *ret, RC_RUNNING, true, NULL);
+    return batch;
+}
+
+/* One that the log takes in several writes (gather.h). */
+static struct made_batch one_large_submission(struct kit *kit, uint64_t seq)
+{
+    enum { LARGE = RC_MAX_RECORD - 2 };
+    char key[32];
+    snprintf(key, sizeof key, "key %llu", (unsigned long long)seq);
+    struct made_batch batch = kit_begin(kit);
+    struct made *made = kit_new(kit, seq, key);
+    char *text = rc_alloc_text(kit->arena, LARGE);
+    assert_non_null(text);
+    memset(text, 'x', LARGE);
+    made->command.id.payload = cel_string((struct rc_sv){text, LARGE});
+    made_submit(&batch, made, RC_RUNNING, true, NULL);
     return batch;
 }
 
@@ -173,8 +190,7 @@ static void every_write_of_a_commit_may_fail(void **state)
         uint32_t failed = 0;
         for (bool fired = true; fired; failed += fired) {
             uint64_t seq = kit_high(kit).seq + 1;
-            struct made *made;
-            struct made_batch batch = one_submission(kit, seq, &made);
+            struct made_batch batch = one_large_submission(kit, seq);
             faulty_fail(FAULTY_WRITE, FAULTY_LOG, failed, full ? SQLITE_FULL : SQLITE_IOERR_WRITE);
             enum rc_status status = rc_store_commit(kit->store, &batch.batch, &kit->err);
             fired = faulty_stop() > 0;
@@ -192,13 +208,27 @@ static void every_write_of_a_commit_may_fail(void **state)
     }
 }
 
+/* The log is written in large pieces: of a small commit all frames go out in one (the log's head is another). */
+static void a_small_commit_is_written_in_one_piece(void **state)
+{
+    struct kit *kit = *state;
+    for (uint64_t seq = 1; seq <= 5; seq++) {
+        struct made *made;
+        struct made_batch batch = one_submission(kit, seq, &made);
+        faulty_fail(FAULTY_WRITE, FAULTY_LOG, 2, SQLITE_IOERR_WRITE);
+        kit_commit(kit, &batch, RC_OK);
+        assert_int_equal(faulty_stop(), 0);
+    }
+    kit_reopen(kit);
+    for (uint64_t seq = 1; seq <= 5; seq++) assert_int_equal(records_of(kit, seq), 1);
+}
+
 /* The last commit that failed half-way leaves frames behind; what comes after it must not be mixed up with them. */
 static void a_failed_commit_is_written_over(void **state)
 {
     struct kit *kit = *state;
-    struct made *made;
     for (uint64_t seq = 1; seq <= 20; seq++) {
-        struct made_batch batch = one_submission(kit, seq, &made);
+        struct made_batch batch = one_large_submission(kit, seq);
         faulty_fail(FAULTY_WRITE, FAULTY_LOG, 3 + (uint32_t)seq % 5, SQLITE_FULL);
         kit_commit(kit, &batch, RC_FULL);
         assert_true(faulty_stop() > 0);
@@ -415,6 +445,7 @@ int main(void)
         FAULTY(a_failed_sync_is_unknown),
         FAULTY(a_failure_behind_the_sync_is_unknown),
         FAULTY(every_write_of_a_commit_may_fail),
+        FAULTY(a_small_commit_is_written_in_one_piece),
         FAULTY(a_failed_commit_is_written_over),
         FAULTY(a_failed_checkpoint_loses_nothing),
         FAULTY(a_full_disk_at_a_checkpoint_stops_new_work),

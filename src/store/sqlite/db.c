@@ -2,6 +2,8 @@
  * than once stands in the table below. */
 #include "store/sqlite/db.h"
 
+#include "store/sqlite/gather.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -265,6 +267,8 @@ void sq_conn_close(struct sq_conn *conn)
     int code = sqlite3_close(conn->db);
     assert(code == SQLITE_OK); /* busy: a statement was forgotten */
     (void)code;
+    sq_gather_free(conn->gather);
+    conn->gather = NULL;
     conn->db = NULL;
 }
 

@@ -134,8 +134,9 @@ struct sq_conn {
     sqlite3 *db;
     sqlite3_stmt *stmt[SQ_STATEMENTS]; /* prepared at their first use, for the life of the connection */
     struct sq_names names;
-    const char *path;     /* of the store, for messages */
-    struct sq_keys *keys; /* the writer's filter; NULL: a reader's */
+    const char *path;         /* of the store, for messages */
+    struct sq_keys *keys;     /* the writer's filter; NULL: a reader's */
+    struct sq_gather *gather; /* what the writer's log is written through, or NULL */
 };
 
 struct sq_reader {

@@ -9,6 +9,7 @@
  * A LOG THAT WAS LEFT BEHIND (crash, or a disk that failed) is first written over itself and synced. For what is in the
  * page cache may never have reached the disk: after a failed fsync Linux holds such pages as clean. Recovery would
  * believe the cache, and the next power failure would take back what somebody was told. */
+#include "store/sqlite/gather.h"
 #include "store/sqlite/keys.h"
 
 #include <errno.h>
@@ -241,6 +242,7 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_OK) status = sq_high(conn, &store->high, err);
     if (status == RC_OK) status = sq_keys_load(conn, store->keys, err);
     conn->keys = store->keys;
+    if (status == RC_OK && !options->unsafe_no_sync) conn->gather = sq_gather_log(conn->db);
     return status;
 }
 
