@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from counting import Count, count_log
+import coverage
+from counting import Count, count_log, count_tap
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build-logs"
@@ -50,6 +51,8 @@ class Build:
         env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_TIER=TIER if self is GCC else "quick")
         if long:
             env["RC_E2E_LONG"] = "1"
+        if self is COVERAGE:
+            env["LLVM_PROFILE_FILE"] = f"{self.folder}/profiles/%m.profraw"  # one for each program, added up
         log = f"log_path={self.reports}/report"
         if "address" in self.sanitizer:
             # freed memory is kept for a while to find its late use; not so much that a server's memory cannot be judged
@@ -65,6 +68,10 @@ CLANG = Build("clang", "clang", ("--buildtype=release",))
 ASAN = Build("asan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"), "address", 4)
 TSAN = Build("tsan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"), "thread", 10)
 FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-link"), "address", 1, ("fuzz",))
+# what the tests of core and store reach: coverage.py says how it is judged
+COVERAGE = Build("coverage", "clang", ("--buildtype=release", f"-Dc_args={coverage.FLAGS}", f"-Dc_link_args={coverage.FLAGS}"))
+COVERING = ("unit", "golden", "contract", "conformance")
+COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following"))
 
 
 def say(text):
@@ -143,9 +150,9 @@ def distinct_reports(which):
     return {lines or ("an empty report",): times for lines, times in said.values()}
 
 
-def suite(which, name, long, box):
-    """One suite of Meson tests of a build; `long`: with the cases that take long."""
-    expected = names_of(which, name)
+def suite(which, name, long, box, only=()):
+    """One suite of Meson tests of a build, or some tests of it; `long`: with the cases that take long."""
+    expected = list(only) or names_of(which, name)
     log = which.folder / "meson-logs" / f"{name}.json"
     which.reports.mkdir(exist_ok=True)
     for old in [log, *which.reports.iterdir()]:
@@ -153,7 +160,7 @@ def suite(which, name, long, box):
     code = 0
     if expected:
         code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", name,
-                    "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience)],
+                    "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience), *only],
                    box, LOGS / f"{which.name}-{name}.log", which.environment(long))
     count = count_log(log, expected, say)
     if code and not count.failed:
@@ -164,6 +171,26 @@ def suite(which, name, long, box):
         say(f"FAIL {name} tests of {which.name}: a sanitizer reports ({times} times):")
         for line in report[:TAIL]:
             say(f"     | {line}")
+    return count
+
+
+def covered(which, box):
+    """Runs tests and holds the branches that they take against the floors."""
+    start, log = time.monotonic(), LOGS / "coverage.log"
+    for old in (which.folder / "profiles").glob("*"):
+        old.unlink()
+    count = Count()
+    for name, only in [(name, ()) for name in COVERING] + [("e2e", COVERING_E2E)]:
+        count.add(suite(which, name, False, max(1, box - (time.monotonic() - start)), only))
+    code = run([sys.executable, "-B", "test/coverage.py", str(which.folder)], MINUTE, log)
+    lines = log.read_text().splitlines()
+    for line in lines:
+        if line.startswith("# figure "):
+            say(line[2:])
+    judged = count_tap(lines)
+    if code or not judged:
+        say(f"FAIL coverage, see {log}; {which.folder}/branches.txt names what no test takes")
+    count.add(judged or Count(failed=1, failures=["coverage"]))
     return count
 
 
@@ -280,6 +307,7 @@ FAMILIES = [
     Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
     *suites(CLANG, SUITES, 8 * MINUTE, larger=True, long=True),
     *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),
+    Family("coverage", 4 * MINUTE, partial(covered, COVERAGE), COVERAGE, larger=True),
 ]
 
 
