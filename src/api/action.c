@@ -108,6 +108,14 @@ enum rc_status api_read_if_match(const struct api_call *call, uint32_t *ret_rev,
     return RC_OK;
 }
 
+/* What a payload takes as text; it is not larger than its bound. */
+static uint32_t bytes_of(struct api_call *call, struct cel_value payload)
+{
+    struct rc_buf text = rc_buf_in(call->api->scratch, RC_MAX_PAYLOAD);
+    cel_put_json(&text, payload);
+    return text.status == RC_OK ? text.n : RC_MAX_PAYLOAD;
+}
+
 /* The command that takes the place of the one with this id: its payload as the body says, or as it was. Where the command
  * is in another state than the person believes, the core says so. */
 static enum rc_status make_successor(struct api_call *call, struct rc_id id, const struct api_act_body *body,
@@ -136,6 +144,7 @@ static enum rc_status make_successor(struct api_call *call, struct rc_id id, con
                        RC_SV_ARG(original->type));
     if (status != RC_OK) return api_prepare_failed(call, status, err);
     call->request.u.act.successor = next;
+    call->request.bytes = bytes_of(call, in.payload);
     return RC_OK;
 }
 

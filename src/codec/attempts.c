@@ -28,13 +28,21 @@ static void end_attempt(struct rc_view_attempt *attempt, const struct rc_command
                         const struct rc_view_record *record)
 {
     attempt->ended = record->at;
-    attempt->lost = record->cause->kind == RC_MSG_LOST;
+    attempt->lost = record->cause->kind == RC_MSG_LOST || record->cause->kind == RC_MSG_RESTORED;
     attempt->result = record->cause->kind == RC_MSG_RESULT ? record->cause->u.result : NULL;
     attempt->state = command->node[attempt->node].state;
     attempt->doubt = command->node[attempt->node].doubt;
     attempt->outcome = command->data[attempt->node].outcome;
     attempt->fault = outcome_of(attempt) == RC_OUT_SUCCEEDED ? RC_WHY_NONE : command->data[attempt->node].why;
     attempt->why = command->node[attempt->node].why;
+}
+
+/* Nobody waits for their answers any more. */
+static void end_all(struct rc_view_attempt *attempts, uint32_t n, const struct rc_command *command,
+                    const struct rc_view_record *record)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!attempts[i].ended) end_attempt(&attempts[i], command, record);
 }
 
 static enum rc_status apply_record(struct rc_command *command, const struct rc_view_record *record,
@@ -84,6 +92,7 @@ enum rc_status rc_view_attempts_of(const struct rc_command *command, const struc
             struct rc_view_attempt *open = find_open(attempts, found, cause->node, cause->attempt);
             if (open) end_attempt(open, &fold, &records[i]);
         }
+        if (cause->kind == RC_MSG_RESTORED) end_all(attempts, found, &fold, &records[i]);
         begin_attempts(&fold, &records[i], attempts, &found);
     }
     *ret = attempts;

@@ -213,6 +213,7 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
     case RC_CAUSE_ADMIT:
     case RC_CAUSE_LOST:
     case RC_CAUSE_DUE:
+    case RC_CAUSE_RESTORED:
     case RC_CAUSES: break; /* the columns beside it say all */
     }
 }

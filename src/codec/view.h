@@ -37,7 +37,7 @@ struct rc_view_attempt {
     uint32_t node;
     uint16_t attempt;
     uint8_t purpose;
-    bool lost;                      /* ended by a crash of the server */
+    bool lost;                      /* ended by a crash of the server, or by going back to an older state */
     struct rc_h128 key;             /* the Idempotency-Key that went out with it */
     uint8_t state, why, doubt;      /* of the step, after the attempt ended */
     uint8_t outcome, fault;         /* enum rc_outcome, enum rc_why: of an action that did not succeed */

@@ -168,7 +168,7 @@ void rc_view_attempt_members(struct rc_json *json, const struct rc_command *comm
     if (attempt->result) rc_view_result(json, attempt->result);
     bool does = attempt->purpose == RC_ACT || attempt->purpose == RC_UNDO;
     if (does && attempt->result && attempt->result->reach == RC_ANSWERED) rc_view_why(json, attempt->fault);
-    if (attempt->lost) rc_view_why(json, RC_WHY_CRASH);
+    if (attempt->lost) rc_view_why(json, attempt->fault == RC_WHY_RESTORED ? RC_WHY_RESTORED : RC_WHY_CRASH);
 }
 
 void rc_view_attempt(struct rc_json *json, const struct rc_command *command,

@@ -48,7 +48,7 @@ static bool can_be_undone(const struct rc_command *c, uint32_t at)
 
 static bool may_have_happened(const struct rc_command *c, uint32_t at)
 {
-    return c->node[at].attempt > 0 &&
+    return (c->node[at].attempt > 0 || c->node[at].doubt) &&
            (c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN);
 }
 

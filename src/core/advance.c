@@ -40,8 +40,12 @@ static enum progress line_child(struct rc_draft *draft, uint32_t at)
             return PASSED;
         }
         node->state = RC_STEP_ACTIVE;
-        rc_step_start(draft, at);
-        return MOVING;
+        if (!node->doubt) {
+            rc_step_start(draft, at);
+            return MOVING;
+        }
+        rc_step_start_in_doubt(draft, at);
+        return critical || !rc_is_stuck(node) ? MOVING : PASSED;
     case RC_STEP_SUCCEEDED:
     case RC_STEP_SKIPPED: return PASSED;
     case RC_STEP_REJECTED:
@@ -84,7 +88,8 @@ static void advance_line(struct rc_draft *draft, uint32_t block)
 
 /* ---- backward ------------------------------------------------------------------------------------------------------- */
 
-/* Takes back what waits and has not left; true when every leaf is settled: neither under way nor unknown. */
+/* Takes back what waits and has not left; true when every leaf is settled: neither under way nor unknown. What may have been done after
+ * the state that was restored is asked for in the order of the line, as far as it can have come. */
 static bool settle_leaves(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
@@ -93,6 +98,10 @@ static bool settle_leaves(struct rc_draft *draft)
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN) rc_step_give_up(draft, i);
+        if (node->state == RC_STEP_IDLE && node->doubt && settled) {
+            node->state = RC_STEP_ACTIVE;
+            rc_step_start_in_doubt(draft, i);
+        }
         settled &= node->state != RC_STEP_ACTIVE && node->state != RC_STEP_UNKNOWN;
     }
     return settled;
@@ -107,6 +116,10 @@ static void start_undo(struct rc_draft *draft, uint32_t at)
     }
     draft->c.node[at].state = RC_STEP_UNDOING;
     draft->c.data[at].request = (struct rc_h128){0};
+    if (draft->c.node[at].doubt) {
+        rc_step_start_in_doubt(draft, at);
+        return;
+    }
     draft->c.data[at].times.keyed = 0;
     rc_step_start(draft, at);
 }

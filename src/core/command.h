@@ -23,7 +23,8 @@ struct rc_node {
     uint8_t lost;    /* crashes in a row that lost this step's attempt */
     uint8_t cleared; /* 1: its `require` question was answered with yes for the next attempt */
     uint8_t
-        doubt; /* 1: an earlier attempt of this round may have happened, whatever the later ones came to */
+        doubt; /* 1: an earlier attempt of this round may have happened, whatever the later ones came to. Idle, or
+                  succeeded: it may have been done, or undone, after the state that was restored */
 };
 _Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");
 

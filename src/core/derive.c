@@ -15,7 +15,7 @@ static struct tally count(const struct rc_command *command)
         t.ready |= node->phase == RC_PHASE_READY;
         t.delayed |= node->phase == RC_PHASE_DELAYED;
         t.stuck |= rc_is_stuck(node);
-        t.attempted |= node->attempt > 0;
+        t.attempted |= node->attempt > 0 || node->doubt;
         t.missed |= node->state != RC_STEP_SUCCEEDED;
     }
     return t;

@@ -82,6 +82,18 @@ void rc_step_admit(struct rc_draft *, uint32_t at);
 void rc_step_result(struct rc_draft *, uint32_t at, const struct rc_result *);
 /* set_aside: it is not tried again before a person has looked, whatever it was doing. */
 void rc_step_lost(struct rc_draft *, uint32_t at, bool set_aside);
+/* The step may have been done by another life of the store: it is unknown, and settled like any unknown. */
+void rc_step_became_unknown(struct rc_draft *, uint32_t at, enum rc_why);
+
+/* ---- restored.c: an older state of the store, of which nobody knows what was done after it ------------------------------ */
+
+/* What was under way becomes unknown; what another life of the store may have done later is in doubt. */
+void rc_command_restored(struct rc_draft *);
+/* The turn of a step in doubt has come: it is unknown, before anything of it leaves. Its state is active or undoing. */
+void rc_step_start_in_doubt(struct rc_draft *, uint32_t at);
+/* It is known that the step did not happen, so nothing that comes after it has. */
+void rc_step_nothing_followed(struct rc_draft *, uint32_t at);
+
 /* The step ends: phase none. */
 void rc_step_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 /* The attempts of this side are over and none is known to have worked. While one is in doubt, `state` would be a guess: the step is unknown

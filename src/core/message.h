@@ -19,6 +19,8 @@ enum rc_message_kind {
     RC_MSG_LOST = RC_CAUSE_LOST,     /* an attempt was in flight when the process died */
     RC_MSG_DUE = RC_CAUSE_DUE,       /* the time of a delayed step has come */
     RC_MSG_ACTION = RC_CAUSE_ACTION, /* a person acts */
+    RC_MSG_RESTORED =
+        RC_CAUSE_RESTORED, /* the store is an older state: what was done after it is not known */
     /* to a gate */
     RC_MSG_WANT = 64, /* a step is ready: is there a place? */
     RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
@@ -77,7 +79,7 @@ struct rc_ask {
     bool
         set_aside; /* lost: this step was at work in several crashes: it waits for a person, whatever its phase */
     rc_us now;
-    rc_us order;   /* want, offer: place in the queue */
+    rc_us order;   /* want, offer: place in the queue; restored: of when the state is */
     uint64_t seed; /* random numbers come from here */
     union {
         const struct rc_identity *submit;

@@ -115,6 +115,7 @@ void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why
 {
     draft->c.node[at].doubt = 0;
     draft->c.data[at].times.since = 0;
+    rc_step_nothing_followed(draft, at);
     rc_step_again(draft, at, why, 0);
 }
 
@@ -147,7 +148,7 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     }
 }
 
-static void became_unknown(struct rc_draft *draft, uint32_t at, enum rc_why why)
+void rc_step_became_unknown(struct rc_draft *draft, uint32_t at, enum rc_why why)
 {
     struct rc_node *node = &draft->c.node[at];
     node->state = rc_node_side(node)->unknown;
@@ -157,7 +158,7 @@ static void became_unknown(struct rc_draft *draft, uint32_t at, enum rc_why why)
     if (rc_side_action(&draft->c, at)->check.present)
         rc_step_want(draft, at);
     else
-        repeat_or_stop(draft, at, RC_WHY_NO_CHECK);
+        repeat_or_stop(draft, at, why == RC_WHY_RESTORED ? why : RC_WHY_NO_CHECK);
 }
 
 /* ---- answers to an action or an undo -------------------------------------------------------------------------------- */
@@ -221,7 +222,7 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     case RC_OUT_FAILED: rc_step_again(draft, at, finding.why, result->retry_after); break;
     case RC_OUT_UNKNOWN:
     case RC_OUT_NONE:
-    case RC_OUTCOMES: became_unknown(draft, at, finding.why); break;
+    case RC_OUTCOMES: rc_step_became_unknown(draft, at, finding.why); break;
     }
 }
 

@@ -16,6 +16,7 @@ static bool is_current(const struct rc_draft *draft)
     case RC_MSG_ADMIT: return true; /* the place must be given back where it is not needed */
     case RC_MSG_SUBMIT:
     case RC_MSG_ACTION:
+    case RC_MSG_RESTORED:
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
@@ -59,6 +60,7 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_RESULT:
     case RC_MSG_LOST:
     case RC_MSG_DUE: fact(draft); return RC_OK;
+    case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:

@@ -33,15 +33,20 @@ static enum rc_status run_with_successor(struct rc_engine *engine, struct rc_req
     if (hot->command.id.seq != request->u.act.seq)
         return rc_fail(&request->error, RC_REFUSED, "its key has been used again since: act on that command");
     if (!engine->room) return rc_fail(&request->error, RC_FULL, "the disk is full: no new work is taken on");
+    bool replaces = !rc_state_ended(hot->command.state);
+    status = rc_quota_check(engine, hot->command.id.ns, replaces, request);
+    if (status != RC_OK) return status;
     hot = rc_submit_adopt(engine, request, request->u.act.successor);
     if (!hot) return rc_fail(&request->error, RC_NOMEM, "out of memory");
     act->successor = rc_copy(engine->turn.arena, &hot->command.id, sizeof hot->command.id);
     status = act->successor ? rc_unit_run(engine, ask, &request->error)
                             : rc_fail_arena(&request->error, engine->turn.arena);
-    if (status == RC_OK && hot->touched)
+    if (status == RC_OK && hot->touched) {
         engine->next_seq++;
-    else
+        rc_quota_take(engine, hot->command.id.ns, replaces, request->bytes);
+    } else {
         rc_submit_take_back(engine, hot);
+    }
     return status;
 }
 

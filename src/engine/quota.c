@@ -1,5 +1,7 @@
 /* What a namespace may still take on. Asked only for a command that would be new: a repeat costs nothing.
  *
+ * A command that takes the place of another one is new, too; where the other one had not ended, there are not more open ones.
+ *
  * The usage is the store's, kept in the commit that changes it; what this turn has taken on already and not committed is
  * added to it. The rate is a bucket that holds one second: it begins full when the server starts. */
 #include "engine/state.h"
@@ -56,11 +58,11 @@ static enum rc_status check_rate(struct rc_engine *engine, const struct rc_names
                    RC_SV_ARG(ns->name), ns->max_rate);
 }
 
-static enum rc_status check_amount(const struct rc_namespace *ns, const struct rc_usage *usage,
+static enum rc_status check_amount(const struct rc_namespace *ns, const struct rc_usage *usage, bool replaces,
                                    struct rc_request *request)
 {
     enum { ENDING_S = 10 }; /* when it may be worth another try: open commands end by themselves, mostly */
-    if (ns->max_open && usage->open >= ns->max_open) {
+    if (ns->max_open && !replaces && usage->open >= ns->max_open) {
         request->retry_after = ENDING_S;
         return rc_fail(&request->error, RC_QUOTA,
                        "the namespace '%.*s' has %llu open commands; %llu are allowed", RC_SV_ARG(ns->name),
@@ -75,27 +77,26 @@ static enum rc_status check_amount(const struct rc_namespace *ns, const struct r
     return RC_OK;
 }
 
-enum rc_status rc_quota_check(struct rc_engine *engine, struct rc_request *request)
+enum rc_status rc_quota_check(struct rc_engine *engine, struct rc_sv name, bool replaces,
+                              struct rc_request *request)
 {
-    const struct rc_namespace *ns = rc_known_namespace(engine->known, request->u.submit.ns);
-    if (!ns)
-        return rc_fail(&request->error, RC_NOT_FOUND, "there is no namespace '%.*s'",
-                       RC_SV_ARG(request->u.submit.ns));
+    const struct rc_namespace *ns = rc_known_namespace(engine->known, name);
+    if (!ns) return rc_fail(&request->error, RC_NOT_FOUND, "there is no namespace '%.*s'", RC_SV_ARG(name));
     if (!ns->max_open && !ns->max_bytes && !ns->max_rate) return RC_OK;
     struct rc_taken *taken = taken_of(engine, ns->name);
     if (!taken) return rc_fail(&request->error, RC_NOMEM, "out of memory");
     enum rc_status status = look(engine, ns->name, taken, &request->error);
-    if (status == RC_OK) status = check_amount(ns, &taken->usage, request);
+    if (status == RC_OK) status = check_amount(ns, &taken->usage, replaces, request);
     if (status == RC_OK && ns->max_rate) status = check_rate(engine, ns, taken, request);
     return status;
 }
 
-void rc_quota_take(struct rc_engine *engine, struct rc_sv ns, uint32_t bytes)
+void rc_quota_take(struct rc_engine *engine, struct rc_sv ns, bool replaces, uint32_t bytes)
 {
     const struct rc_namespace *known = rc_known_namespace(engine->known, ns);
     struct rc_taken *taken = rc_map_get(&engine->quotas, rc_key_hash(ns, RC_SV(""), RC_SV("")));
     if (!known || !taken) return; /* it has no quotas */
-    taken->usage.open++;
+    taken->usage.open += !replaces;
     taken->usage.bytes += bytes;
     if (known->max_rate) taken->credit -= SECOND / known->max_rate;
 }

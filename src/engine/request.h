@@ -80,7 +80,7 @@ struct rc_request {
     } u;
     const struct rc_subject
         *who;                  /* who asks; until the reply. NULL: the program itself, which may everything */
-    uint32_t bytes;            /* submit: of its text as it was sent, for the quota */
+    uint32_t bytes;            /* submit: of its text as it was sent, for the quota; a successor: of its payload */
     void *owner;               /* the client's; the engine does not look at it */
     struct rc_wave_item *item; /* the engine's own: NULL from clients */
 

@@ -293,9 +293,11 @@ void rc_request_used(struct rc_engine *, struct rc_request *);
 RC_MUST enum rc_status rc_engine_know(struct rc_engine *, struct rc_error *);
 void rc_engine_know_nothing(struct rc_engine *); /* frees it */
 
-/* quota.c: whether a new command may be made (RC_QUOTA, RC_RATE, RC_NOT_FOUND: no such namespace), and that it was. */
-RC_MUST enum rc_status rc_quota_check(struct rc_engine *, struct rc_request *);
-void rc_quota_take(struct rc_engine *, struct rc_sv ns, uint32_t bytes);
+/* quota.c: whether a new command may be made of what is asked for (RC_QUOTA, RC_RATE, RC_NOT_FOUND: no such namespace), and that it
+ * was. `replaces`: it takes the place of one that has not ended. */
+RC_MUST enum rc_status rc_quota_check(struct rc_engine *, struct rc_sv ns, bool replaces,
+                                      struct rc_request *);
+void rc_quota_take(struct rc_engine *, struct rc_sv ns, bool replaces, uint32_t bytes);
 void rc_quotas_forget(struct rc_engine *);
 
 void rc_outline_of(const struct rc_command *, struct rc_outline *ret);

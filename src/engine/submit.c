@@ -72,7 +72,7 @@ static void create(struct rc_engine *engine, struct rc_request *request)
         return;
     }
     engine->next_seq++;
-    rc_quota_take(engine, hot->command.id.ns, request->bytes);
+    rc_quota_take(engine, hot->command.id.ns, false, request->bytes);
     rc_outline_of(&hot->command, &request->command);
 }
 
@@ -127,6 +127,6 @@ void rc_request_submit(struct rc_engine *engine, struct rc_request *request)
         request->status =
             rc_fail(&request->error, RC_FULL,
                     "the disk is full: no new work is taken on; what is there can be read and settled");
-    if (request->status == RC_OK) request->status = rc_quota_check(engine, request);
+    if (request->status == RC_OK) request->status = rc_quota_check(engine, id->ns, false, request);
     if (request->status == RC_OK) create(engine, request);
 }

@@ -154,6 +154,49 @@ static void a_rate_comes_back_with_time(void **state)
     assert_int_equal(submit(world, 9), RC_RATE);
 }
 
+/* An edit: a new command with the key of another one, which was refused outside. */
+static enum rc_status edit(struct world *world, uint64_t seq, uint32_t bytes)
+{
+    struct rc_command c = world_read(world, seq);
+    struct rc_request *request = world_action_with(seq, c.id.nonce, RC_ACTION_EDIT, "");
+    struct rc_submission in = {.actor = RC_SV("anna"), .payload = c.id.payload};
+    struct rc_identity *next = RC_NEW(request->arena, struct rc_identity);
+    uint32_t n;
+    assert_non_null(next);
+    assert_int_equal(rc_prepare_successor(rc_engine_definitions(world->engine), &c, &in, request->arena, next,
+                                          &world->err, 1, &n),
+                     RC_OK);
+    next->nonce = c.id.nonce + 1;
+    request->u.act.successor = next;
+    request->bytes = bytes;
+    world_ask(world, request);
+    enum rc_status status = request->status;
+    world_free_request(request);
+    return status;
+}
+
+static void a_successor_is_new_too(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(submit(world, 1), RC_OK);
+    world_answer(world, 0, 422, "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world_state(world, 1), RC_REJECTED);
+    uint64_t held = usage(world).bytes;
+    quota(world, (struct rc_namespace){.max_bytes = held + 99});
+    assert_int_equal(edit(world, 1, 100), RC_QUOTA);
+    assert_int_equal(world_state(world, 1), RC_REJECTED); /* nothing of it has happened */
+    assert_true(usage(world).commands == 1 && usage(world).bytes == held);
+    quota(world, (struct rc_namespace){.max_open = 1, .max_bytes = held + 100, .max_rate = 1});
+    assert_int_equal(edit(world, 1, 100), RC_OK); /* it takes the place of an open one */
+    assert_true(usage(world).open == 1 && usage(world).commands == 2);
+    quota(world, (struct rc_namespace){.max_open = 2, .max_rate = 1});
+    assert_int_equal(submit(world, 2), RC_RATE); /* it has taken its part of the rate */
+    world_later(world, RC_SECONDS(1));
+    assert_int_equal(submit(world, 2), RC_OK);
+    assert_int_equal(submit(world, 3), RC_QUOTA);
+}
+
 /* ---- namespaces and tokens ------------------------------------------------------------------------------------------ */
 
 static void a_namespace_must_be_there(void **state)
@@ -269,6 +312,7 @@ int main(void)
         CASE(what_is_not_kept_does_not_count),
         CASE(bytes_are_bounded_at_the_byte),
         CASE(a_rate_comes_back_with_time),
+        CASE(a_successor_is_new_too),
         CASE(a_namespace_must_be_there),
         CASE(nothing_is_stored_in_a_namespace_that_goes),
         CASE(what_was_answered_is_known),

@@ -129,6 +129,15 @@ static enum rc_status answer(struct run *run, enum rc_message_kind kind)
     return world_deliver(world, ask, NULL);
 }
 
+static enum rc_status restored(struct run *run)
+{
+    struct world *world = &run->world;
+    struct rc_ask ask = world_ask(world, RC_MSG_RESTORED, 0);
+    ask.order = world->now - RC_SECONDS(choose(run, 200));
+    world->gate.in_use = 0; /* the places went with the process */
+    return world_deliver(world, ask, NULL);
+}
+
 static enum rc_status later(struct run *run)
 {
     static const rc_us span[] = {RC_MS(1), RC_SECONDS(1), RC_SECONDS(3), RC_SECONDS(100), RC_SECONDS(3600)};
@@ -197,6 +206,7 @@ static void event(struct run *run)
     case 'r': status = answer(run, RC_MSG_RESULT); break;
     case 'l': status = answer(run, RC_MSG_LOST); break;
     case 'w': status = later(run); break;
+    case 'o': status = restored(run); break;
     case 'm':
         status = wild(run, false);
         fact = false;

@@ -8,6 +8,7 @@
  *   lost STEP WHY                            sent, no answer: timeout, connection_lost …; not_sent and address_refused: never sent
  *   late STEP ATTEMPT STATUS                 an answer to an older attempt
  *   crash                                    the process dies and starts again
+ *   restored SPAN                            the store is an older state, of so long ago
  *   occupy N                                 N places of the gate are taken by others
  *   retry | check [STEP] | cancel | rollback | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   explain                                  what a person would be told */
@@ -145,6 +146,16 @@ static enum rc_status do_crash(struct world *world, struct rc_error *err)
     return status;
 }
 
+static enum rc_status do_restored(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    rc_us span;
+    if (!rc_parse_span(word(&args), &span)) return bad_event(err);
+    world->gate.in_use = 0;
+    struct rc_ask ask = world_ask(world, RC_MSG_RESTORED, 0);
+    ask.order = world->now - span;
+    return world_deliver(world, ask, err);
+}
+
 /* With another payload where the story gives one. It stands in the history, and lives as long. */
 static enum rc_status make_successor(struct world *world, struct rc_sv args, const struct rc_identity **ret,
                                      struct rc_error *err)
@@ -210,6 +221,7 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "lost")) return do_lost(world, line, err);
     if (rc_sv_is(event, "wait")) return do_wait(world, line, err);
     if (rc_sv_is(event, "crash")) return do_crash(world, err);
+    if (rc_sv_is(event, "restored")) return do_restored(world, line, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);
     if (action >= 0) return do_action(world, (enum rc_action)action, line, err);

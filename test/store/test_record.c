@@ -354,8 +354,8 @@ static void a_submission_keeps_its_payload(void **state)
     struct rc_sv text = cause_text(&(struct rc_ask){.kind = RC_MSG_SUBMIT, .u.submit = &id});
     assert_sv(text, "[1.5,true,null]");
     assert_true(cel_equal(cause_back(RC_MSG_SUBMIT, text).u.submit->payload, id.payload));
-    const uint8_t plain[] = {RC_MSG_ADMIT, RC_MSG_LOST, RC_MSG_DUE};
-    for (int i = 0; i < 3; i++) {
+    const uint8_t plain[] = {RC_MSG_ADMIT, RC_MSG_LOST, RC_MSG_DUE, RC_MSG_RESTORED};
+    for (int i = 0; i < 4; i++) {
         assert_int_equal(cause_text(&(struct rc_ask){.kind = plain[i]}).n, 0);
         cause_back(plain[i], (struct rc_sv){0});
     }

@@ -1,0 +1,90 @@
+/* A command in a store that is an older state of itself: a backup, a copy, an import. Another life of the store went on from the same
+ * state, and may have brought the command further with the same keys; nobody here knows how far. So nothing of it just runs:
+ *
+ * - a step that was under way, whether its attempt was out or still waited, is unknown;
+ * - a step that had not begun is in doubt: when its turn comes it is unknown before anything leaves. Where an earlier one turns out
+ *   not to have happened, the doubt behind it is gone: a line does one after the other;
+ * - the undo of a step that had succeeded is in doubt in the same way.
+ *
+ * What is unknown is settled by what settles every unknown: a check, a repetition with the same key where the flow allows it, or a
+ * person. Commands that had ended or rested are left as they are: what people did to them meanwhile cannot be known from here. */
+#include "core/draft.h"
+
+static const char text[] = "an older state of the store was restored: it may have been done after that state";
+
+static void remember(struct rc_draft *draft, uint32_t at)
+{
+    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_RESTORED}, 0,
+                   (struct rc_sv){text, sizeof text - 1});
+}
+
+/* The key may have gone out as soon as the state was left behind. */
+static void keyed_by_then(struct rc_draft *draft, uint32_t at)
+{
+    rc_us *keyed = &draft->c.data[at].times.keyed;
+    if (!*keyed) *keyed = draft->ask->order;
+}
+
+/* Questions leave nothing behind: they may be asked again. */
+static bool leaves_nothing(const struct rc_draft *draft, uint32_t at)
+{
+    return rc_side_action(&draft->c, at)->reads_only;
+}
+
+static void under_way(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_node *node = &draft->c.node[at];
+    if (node->phase != RC_PHASE_OPEN && leaves_nothing(draft, at)) return;
+    node->cleared = 0;
+    node->doubt = 1;
+    keyed_by_then(draft, at);
+    remember(draft, at);
+    rc_step_became_unknown(draft, at, RC_WHY_RESTORED);
+}
+
+static bool is_under_way(const struct rc_command *c)
+{
+    for (uint32_t i = 0; i < c->nnodes; i++)
+        if (rc_is_leaf(c, i) && c->node[i].phase != RC_PHASE_NONE) return true;
+    return false;
+}
+
+void rc_command_restored(struct rc_draft *draft)
+{
+    struct rc_command *c = &draft->c;
+    if (!is_under_way(c)) return;
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        struct rc_node *node = &c->node[i];
+        if (!rc_is_leaf(c, i)) continue;
+        const struct flow_call *call = &rc_node_step(c, i)->call;
+        bool later = node->state == RC_STEP_IDLE && c->mode == RC_MODE_FORWARD && !call->act.reads_only;
+        bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
+        if (node->phase != RC_PHASE_NONE) {
+            under_way(draft, i);
+        } else if (later || undone) {
+            node->doubt = 1;
+            keyed_by_then(draft, i);
+        }
+    }
+}
+
+void rc_step_start_in_doubt(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_node *node = &draft->c.node[at];
+    node->tries = node->asks = 0;
+    node->cleared = 0;
+    draft->c.data[at].times = (struct rc_times){.keyed = draft->c.data[at].times.keyed};
+    remember(draft, at);
+    rc_step_became_unknown(draft, at, RC_WHY_RESTORED);
+}
+
+void rc_step_nothing_followed(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_command *c = &draft->c;
+    if (rc_node_side(&c->node[at])->undo || !rc_node_step(c, at)->critical) return;
+    for (uint32_t i = at + 1; i < c->nnodes; i++) {
+        if (!rc_is_leaf(c, i) || c->node[i].state != RC_STEP_IDLE || !c->node[i].doubt) continue;
+        c->node[i].doubt = 0;
+        c->data[i].times.keyed = 0;
+    }
+}
