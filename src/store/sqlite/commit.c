@@ -22,15 +22,16 @@
  * WHEN THE LOG IS FOLDED (checkpoint). Not by SQLite's own counter, inside some commit, but when the writer is idle, or
  * when the log has grown to LOG_MAX. The log's file is never cut: the next commits go over the old frames, into blocks
  * that the file system has given already, which makes fdatasync twice as fast. */
+#include "store/sqlite/gather.h"
 #include "store/sqlite/keys.h"
 
 #include <stdlib.h>
 
 enum {
-    LOG_MAX = 16000, /* frames (64 MiB) at which the log is folded within a commit */
-    LOG_IDLE = 256,  /* frames (1 MiB) below which it is not worth two syncs */
-    LOG_STUCK = 4,   /* times LOG_MAX, from where readers are waited for, */
-    STUCK_MS = 100   /* so long: our own readers are short, and a copy of the store takes minutes */
+    LOG_MAX = 6000, /* frames (24 MiB) at which the log is folded within a commit, which takes some 8 ms */
+    LOG_IDLE = 256, /* frames (1 MiB) below which it is not worth two syncs */
+    LOG_STUCK = 4,  /* times LOG_MAX, from where readers are waited for, */
+    STUCK_MS = 100  /* so long: our own readers are short, and a copy of the store takes minutes */
 };
 
 /* ---- transactions ------------------------------------------------------------------------------------------------- */
@@ -83,8 +84,10 @@ enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
     bool stuck = store->log_frames > (uint32_t)LOG_MAX * LOG_STUCK;
     int frames = 0, folded = 0;
     if (stuck) sqlite3_busy_timeout(conn->db, STUCK_MS);
+    struct sq_gather *gather = conn->gather ? sq_gather_begin(conn->db, SQ_GATHER_DATABASE) : NULL;
     int code = sqlite3_wal_checkpoint_v2(
         conn->db, NULL, stuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+    sq_gather_end(gather);
     if (stuck) sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     store->tried = store->log_frames;
     if (code == SQLITE_BUSY) return RC_OK; /* a reader is in the way: later */

@@ -13,6 +13,7 @@ enum {
 struct sq_gather {
     sqlite3_io_methods methods; /* first: the file points here */
     const sqlite3_io_methods *real;
+    sqlite3_file *file;
     sqlite3_int64 at;
     int n;
     unsigned char bytes[GATHER_MAX];
@@ -76,14 +77,15 @@ static int gather_close(sqlite3_file *file)
     return written == SQLITE_OK ? closed : written;
 }
 
-struct sq_gather *sq_gather_log(sqlite3 *db)
+struct sq_gather *sq_gather_begin(sqlite3 *db, enum sq_gathered which)
 {
-    sqlite3_file *log = NULL;
-    int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    struct sq_gather *gather = code == SQLITE_OK && log && log->pMethods ? malloc(sizeof *gather) : NULL;
+    sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(db, "main", (int)which, &file);
+    struct sq_gather *gather = code == SQLITE_OK && file && file->pMethods ? malloc(sizeof *gather) : NULL;
     if (!gather) return NULL;
-    gather->real = log->pMethods;
-    gather->methods = *log->pMethods; /* the others take the same file and need no change */
+    gather->file = file;
+    gather->real = file->pMethods;
+    gather->methods = *file->pMethods; /* the others take the same file and need no change */
     gather->methods.xWrite = gather_write;
     gather->methods.xRead = gather_read;
     gather->methods.xSync = gather_sync;
@@ -91,8 +93,14 @@ struct sq_gather *sq_gather_log(sqlite3 *db)
     gather->methods.xFileSize = gather_size;
     gather->methods.xClose = gather_close;
     gather->n = 0;
-    log->pMethods = &gather->methods;
+    file->pMethods = &gather->methods;
     return gather;
+}
+
+void sq_gather_end(struct sq_gather *gather)
+{
+    if (gather) gather->file->pMethods = gather->real;
+    free(gather);
 }
 
 void sq_gather_free(struct sq_gather *gather)

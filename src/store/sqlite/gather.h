@@ -1,17 +1,24 @@
 #pragma once
-/* The writer's log, written in large pieces.
+/* The writer's files, written in large pieces.
  *
- * SQLite writes each page of a commit with two small calls, one for the frame's head and one for the page. They lie one behind the other in
- * the log, so they are gathered here and written with one call before anything could miss them: before the log is synced, read, cut, measured
- * or closed by this connection, and where a write begins somewhere else. Readers on other connections look at the log only as far as its index
- * says, which SQLite moves on after the sync.
+ * SQLite writes a page at a time: into the log with two small calls, one for the frame's head and one for the page, and when it folds the log, page
+ * after page into the database. Most of these writes lie one behind the other, so they are gathered here and written with one call before anything
+ * could miss them: before the file is synced, read, cut, measured or closed by this connection, and where a write begins somewhere else.
  *
- * That holds where every commit is synced (synchronous=FULL), so only such connections gather. */
+ * Readers on other connections look at the log only as far as its index says, and at a page of the database only where the log has none that is
+ * newer; SQLite moves both marks after the sync. That holds where every commit is synced (synchronous=FULL): only such connections gather. */
 #include <sqlite3.h>
 
 struct sq_gather;
+enum sq_gathered {
+    SQ_GATHER_LOG = SQLITE_FCNTL_JOURNAL_POINTER,
+    SQ_GATHER_DATABASE = SQLITE_FCNTL_FILE_POINTER
+};
 
-/* From now on the open log of this database is written through *ret; NULL where it has none yet, or where no memory is left: then it is written as
- * SQLite does it, which is slower and as safe. Free it when the database is closed. */
-struct sq_gather *sq_gather_log(sqlite3 *);
+/* From now on this file of the connection is written through what is returned. NULL where it is not open yet, or where no memory is left: then it is
+ * written as SQLite does it, which is slower and as safe. */
+struct sq_gather *sq_gather_begin(sqlite3 *, enum sq_gathered);
+/* Ends it. What has not been put out by now belongs to something that failed, and is dropped. NULL is allowed. */
+void sq_gather_end(struct sq_gather *);
+/* The same once the connection is closed, and the file with it. */
 void sq_gather_free(struct sq_gather *);

@@ -242,7 +242,7 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_OK) status = sq_high(conn, &store->high, err);
     if (status == RC_OK) status = sq_keys_load(conn, store->keys, err);
     conn->keys = store->keys;
-    if (status == RC_OK && !options->unsafe_no_sync) conn->gather = sq_gather_log(conn->db);
+    if (status == RC_OK && !options->unsafe_no_sync) conn->gather = sq_gather_begin(conn->db, SQ_GATHER_LOG);
     return status;
 }
 
