@@ -11,7 +11,8 @@
  *   {"event":"invoked","op":17,"client":3,"mono":T,"wall":T,"do":"submit","ns":"default","type":"t","key":"k","payload":{…}}
  *   {"event":"invoked","op":18,"client":3,"mono":T,"wall":T,"do":"act","action":"cancel","id":"…","expected":REV,"key":"k"}
  *   {"event":"invoked","op":19,"client":3,"mono":T,"wall":T,"do":"read","id":"…"}
- *   {"event":"answered","op":17,"client":3,"mono":T,"wall":T,"status":201,"id":"…","state":"running","revision":1,"durable":N}
+ *   {"event":"answered","op":17,"client":3,"mono":T,"wall":T,"status":201,"id":"…","state":"running","revision":1,
+ *   "version":1,"durable":N}
  *   {"event":"failed","op":17,…}      surely nothing was done: the connection was refused, or the answer says so
  *   {"event":"not_known","op":17,…}   anything may have been done: no answer came
  *   {"event":"quiet","mono":T,"wall":T}    faults, kills and clients have stopped
@@ -20,7 +21,7 @@
  * op: unique among all clients; a line of a batch is an op of its own. mono: µs of one monotonic clock; wall: µs since 1970. ns is
  * "default" where it is not there. key: of the command, or of the action (header Idempotency-Key); a submission without one has the
  * flow's. In the place of payload may stand "payload_hash", 32 hexadecimal digits as in the store. expected: of If-Match. status: HTTP
- * (of a batch the line's). id, state, revision: as in the answer; of a conflict ("problem":"key-conflict") id is the command that it
+ * (of a batch the line's). id, state, revision, version (of the flow): as in the answer; of a conflict ("problem":"key-conflict") id is the command that it
  * names. durable: the highest number of a change that was on disk when the answer was given, for those who know. Other members are
  * passed over.
  *
@@ -63,6 +64,7 @@ struct check_call {
     uint32_t told_check; /* low half of its nonce, as its id says */
     uint8_t state;       /* enum rc_state; RC_ABSENT: not said */
     uint32_t rev;        /* 0: not said */
+    uint32_t version;    /* of the flow; 0: not said */
     uint64_t durable;    /* highest change on disk at that moment; 0: not known */
 };
 
@@ -109,7 +111,7 @@ struct check_invariant {
 extern const struct check_invariant *const check_invariants[]; /* by number; NULL at the end */
 const struct check_invariant *check_invariant_find(uint32_t number);
 
-enum { CHECK_FINDINGS = 64, CHECK_WHERE = 240 };
+enum { CHECK_FINDINGS = 64, CHECK_WHERE = 240, CHECK_INVARIANTS = 64 /* numbers are below */ };
 
 struct check_finding {
     uint32_t number; /* of the invariant */
@@ -126,7 +128,8 @@ struct check_report {
     uint32_t n;      /* findings that are kept */
     uint64_t broken; /* all of them */
     struct check_finding finding[CHECK_FINDINGS];
-    uint64_t held; /* bit 1 << number: looked at, and holds */
+    uint64_t
+        looked[CHECK_INVARIANTS]; /* by number: how many cases the invariant had to look at; 0: it had none */
     struct check_counts counts;
 };
 
