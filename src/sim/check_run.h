@@ -108,7 +108,7 @@ struct check_change {
     const struct rc_node *before, *after;
     const struct rc_times *times_before, *times_after;
 };
-struct check_change check_change_at(const struct check_command *, uint32_t moment, uint32_t node);
+struct check_change check_change_at(const struct check_command *, uint32_t index, uint32_t at);
 /* Calls `look` for each leaf and each moment, whether it has changed or not. */
 void check_each_change(struct check_run *, void (*look)(struct check_run *, const struct check_change *));
 /* The same for each attempt, with the change that opened it. */
