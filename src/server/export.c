@@ -4,6 +4,7 @@
 #include "server/exports.h"
 
 #include "base/limits.h"
+#include "base/place.h"
 #include "codec/write.h"
 
 #include <errno.h>
@@ -351,9 +352,9 @@ static enum rc_status run_to_file(struct exporting *in, const char *store, const
     in->out = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!in->out) return rc_fail(&in->err, RC_IO, "%s: %s", part, strerror(errno));
     enum rc_status status = run(in, store);
-    if (status == RC_OK && (fsync(fd) != 0 || rename(part, path) != 0))
-        status = rc_fail(&in->err, RC_IO, "%s: %s", path, strerror(errno));
-    (void)fclose(in->out); /* written and synced before */
+    if (fclose(in->out) != 0 && status == RC_OK)
+        status = rc_fail(&in->err, RC_IO, "%s: %s", part, strerror(errno));
+    if (status == RC_OK) status = rc_place(part, path, &in->err);
     if (status != RC_OK) unlink(part);
     return status;
 }

@@ -1,7 +1,7 @@
 /* Opening images, and what must be true of them. */
 #include "judge.h"
 
-#include "store/sqlite/db.h"
+#include "whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,12 +50,10 @@ static int refuse(struct judge *judge, const char *what, const char *why)
 
 static bool passes_checks(struct judge *judge)
 {
-    struct rc_holdings kept;
-    struct rc_error err = {0};
     atomic_fetch_add(&judge->seen->checked, 1);
-    if (rc_sqlite_check(judge->path, &kept, &err) == RC_OK) return true;
-    refuse(judge, "does not pass its check", err.text);
-    return false;
+    const char *why = store_fault(judge->path);
+    if (why) refuse(judge, "does not pass its check", why);
+    return !why;
 }
 
 /* The file as it is after recovery; what it holds is looked up by its bytes first. */

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "store/sqlite/db.h"
+#include "store/sqlite/gather.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -106,9 +107,11 @@ enum rc_status stage_open_at(const struct stage *stage, const char *path, struct
     const struct rc_sqlite_options options = {
         .path = path, .reserve = RESERVE, .unsafe_no_sync = stage->control == NO_SYNC};
     enum rc_status status = rc_sqlite_open(&options, ret, err);
-    if (status == RC_OK && stage->control == NORMAL_SYNC)
-        status = sq_exec(&sq_store_of(*ret)->self.conn, "PRAGMA synchronous=NORMAL", err);
-    return status;
+    if (status != RC_OK || stage->control != NORMAL_SYNC) return status;
+    struct sq_conn *conn = &sq_store_of(*ret)->self.conn;
+    (void)sq_gather_end(conn->gather); /* which relies on synced commits */
+    conn->gather = NULL;
+    return sq_exec(conn, "PRAGMA synchronous=NORMAL", err);
 }
 
 void stage_open(struct stage *stage)

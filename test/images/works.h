@@ -5,6 +5,7 @@
 /* works_store.c: batches, definitions, people, purges, starts and stops */
 void groups_prepare(struct stage *);
 void groups_run(struct stage *);
+void readers_run(struct stage *);
 void life_run(struct stage *);
 void people_run(struct stage *);
 void growth_run(struct stage *);

@@ -6,7 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 2048, GROUPS = 40, FOLD_EVERY = 4, FRESH = 6, LIVES = 5, PEOPLE = 3, GROWTH = 6, LARGE = 40 };
+enum {
+    MANY = 2048,
+    GROUPS = 40,
+    FOLD_EVERY = 4,
+    FRESH = 6,
+    LIVES = 5,
+    PEOPLE = 3,
+    GROWTH = 6,
+    READERS = 8,
+    LARGE = 40
+};
 
 struct crowd { /* the commands of a work */
     struct made *made[MANY];
@@ -105,6 +115,28 @@ void groups_run(struct stage *stage)
         commit(stage, crowd, 1 + stage_dice(stage, FRESH));
         if (i % FOLD_EVERY == 0) fold(stage);
         if (i % 7 == 0) commit_refused(stage, crowd);
+    }
+    stage_close(stage);
+}
+
+/* ---- readers: one looks at an old state while the log is folded, which then ends where the reader is -------------------------- */
+
+void readers_run(struct stage *stage)
+{
+    struct crowd *crowd = crowd_of(stage);
+    stage_open(stage);
+    for (uint32_t i = 0; i < READERS; i++) {
+        sqlite3 *reader = NULL;
+        commit(stage, crowd, FRESH);
+        if (sqlite3_open_v2(stage->path, &reader, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+            sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM command", NULL, NULL, NULL) != SQLITE_OK)
+            die(stage->path, "cannot be read");
+        commit(stage, crowd, FRESH);
+        fold(stage);
+        commit(stage, crowd, 1);
+        sqlite3_close(reader);
+        commit(stage, crowd, 1);
+        if (i % 2) fold(stage);
     }
     stage_close(stage);
 }

@@ -549,6 +549,32 @@ static void the_log_is_folded_when_idle_and_when_large(void **state)
     assert_int_equal(kit_key(kit, rc_store_self(kit->store), "key 17"), 17);
 }
 
+/* Such a fold ends early, at the state that the reader looks at; what it wrote by then is in the file all the same. */
+static void a_fold_beside_a_reader_loses_nothing(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_definition def = {
+        .kind = RC_DEF_FLOW, .name = RC_SV("github.create_pr"), .text = RC_SV("flow: …")};
+    uint64_t seq = 0;
+    assert_ok(kit, rc_store_define(kit->store, &def, 1, NULL, 0, NULL, kit->now, &kit->err));
+    for (int round = 0; round < 3; round++) {
+        sqlite3 *reader = NULL;
+        struct rc_holdings kept;
+        char key[2][24];
+        for (int i = 0; i < 2; i++) snprintf(key[i], sizeof key[i], "key %d", 2 * round + i);
+        kit_submit(kit, ++seq, key[0], RC_RUNNING, false);
+        assert_int_equal(sqlite3_open(kit->path, &reader), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM command", NULL, NULL, NULL),
+                         SQLITE_OK);
+        kit_submit(kit, ++seq, key[1], RC_RUNNING, false);
+        assert_ok(kit, sq_fold(sq_store_of(kit->store), &kit->err));
+        assert_true(sq_store_of(kit->store)->folded <
+                    sq_store_of(kit->store)->log_frames); /* it did end early */
+        assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+        assert_ok(kit, rc_sqlite_check(kit->path, &kept, &kit->err));
+    }
+}
+
 static void a_shell_can_read_everything(void **state)
 {
     struct kit *kit = *state;
@@ -624,6 +650,7 @@ int main(void)
         RUN(two_keys_may_share_a_hash),
         RUN(keys_are_found_in_every_bucket),
         RUN(the_filter_of_keys_is_sharp),
+        RUN(a_fold_beside_a_reader_loses_nothing),
         RUN(the_log_is_folded_when_idle_and_when_large),
         RUN(a_shell_can_read_everything),
         RUN(words_are_kept_up_to_date),

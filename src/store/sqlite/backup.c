@@ -1,5 +1,6 @@
 /* A copy of a store: VACUUM INTO reads one state of it, beside a writer, and writes its tables anew. What it writes is not
  * synced by SQLite and may be half there after a crash; so it stands under another name until it is checked and synced. */
+#include "base/place.h"
 #include "store/sqlite/db.h"
 
 #include <errno.h>
@@ -82,14 +83,6 @@ static enum rc_status set_log(const struct copy *copy, struct rc_error *err)
     return status;
 }
 
-static enum rc_status put_in_place(const struct copy *copy, struct rc_error *err)
-{
-    enum rc_status status = sq_sync_path(copy->part, O_RDWR, err);
-    if (status == RC_OK && rename(copy->part, copy->to) != 0)
-        status = sq_io_error(copy->to, "cannot be put in place", err);
-    return status == RC_OK ? sq_sync_folder(copy->to, err) : status;
-}
-
 enum rc_status rc_sqlite_is_free(const char *path, struct rc_error *err)
 {
     const struct copy copy = {.store = path, .to = path};
@@ -104,7 +97,7 @@ enum rc_status rc_sqlite_install(const char *part, const char *to, struct rc_hol
     snprintf(copy.part, sizeof copy.part, "%s", part);
     enum rc_status status = rc_sqlite_check(part, &holdings, err);
     if (status == RC_OK) status = set_log(&copy, err);
-    if (status == RC_OK) status = put_in_place(&copy, err);
+    if (status == RC_OK) status = rc_place(copy.part, copy.to, err);
     if (status == RC_OK) *ret = holdings;
     return status;
 }

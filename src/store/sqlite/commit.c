@@ -25,6 +25,7 @@
 #include "store/sqlite/gather.h"
 #include "store/sqlite/keys.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -87,7 +88,9 @@ enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
     struct sq_gather *gather = conn->gather ? sq_gather_begin(conn->db, SQ_GATHER_DATABASE) : NULL;
     int code = sqlite3_wal_checkpoint_v2(
         conn->db, NULL, stuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
-    sq_gather_end(gather);
+    bool all = sq_gather_end(gather);
+    assert(all || code != SQLITE_OK);
+    (void)all;
     if (stuck) sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     store->tried = store->log_frames;
     if (code == SQLITE_BUSY) return RC_OK; /* a reader is in the way: later */

@@ -292,11 +292,6 @@ enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, s
 
 /* RC_FULL or RC_IO, with errno's words. */
 enum rc_status sq_io_error(const char *path, const char *doing, struct rc_error *);
-/* Syncs a file, or the folder in which it stands. */
-RC_MUST
-enum rc_status sq_sync_path(const char *path, int flags, struct rc_error *);
-RC_MUST
-enum rc_status sq_sync_folder(const char *path, struct rc_error *);
 /* One of SQLite's checks of a whole file; RC_DAMAGED says what it found first. */
 RC_MUST
 enum rc_status sq_integrity(struct sq_conn *, const char *pragma, struct rc_error *);

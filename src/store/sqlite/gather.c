@@ -2,6 +2,7 @@
  * that take their place, so that a method finds its struct by the file. */
 #include "store/sqlite/gather.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct sq_gather {
     sqlite3_file *file;
     sqlite3_int64 at;
     int n;
+    bool direct; /* nothing is gathered any more */
     unsigned char bytes[GATHER_MAX];
 };
 
@@ -40,7 +42,7 @@ static int gather_write(sqlite3_file *file, const void *from, int n, sqlite3_int
         int code = put_out(file);
         if (code != SQLITE_OK) return code;
     }
-    if (n > GATHER_MAX) return gather->real->xWrite(file, from, n, at);
+    if (gather->direct || n > GATHER_MAX) return gather->real->xWrite(file, from, n, at);
     if (gather->n == 0) gather->at = at;
     memcpy(gather->bytes + gather->n, from, (size_t)n);
     gather->n += n;
@@ -77,6 +79,16 @@ static int gather_close(sqlite3_file *file)
     return written == SQLITE_OK ? closed : written;
 }
 
+/* A fold asks for the locks of readers before it writes. Where it does not get one, it ends at that reader's state, without a sync, and
+ * moves its mark all the same. */
+static int gather_lock(sqlite3_file *file, int offset, int n, int flags)
+{
+    struct sq_gather *gather = gather_of(file);
+    int code = gather->real->xShmLock(file, offset, n, flags);
+    if (code == SQLITE_BUSY) gather->direct = true;
+    return code;
+}
+
 struct sq_gather *sq_gather_begin(sqlite3 *db, enum sq_gathered which)
 {
     sqlite3_file *file = NULL;
@@ -92,15 +104,19 @@ struct sq_gather *sq_gather_begin(sqlite3 *db, enum sq_gathered which)
     gather->methods.xTruncate = gather_truncate;
     gather->methods.xFileSize = gather_size;
     gather->methods.xClose = gather_close;
+    if (gather->methods.xShmLock) gather->methods.xShmLock = gather_lock;
     gather->n = 0;
+    gather->direct = false;
     file->pMethods = &gather->methods;
     return gather;
 }
 
-void sq_gather_end(struct sq_gather *gather)
+bool sq_gather_end(struct sq_gather *gather)
 {
+    bool all = !gather || !gather->n;
     if (gather) gather->file->pMethods = gather->real;
     free(gather);
+    return all;
 }
 
 void sq_gather_free(struct sq_gather *gather)

@@ -10,6 +10,7 @@
  * page cache may never have reached the disk: after a failed fsync Linux holds such pages as clean. Recovery would
  * believe the cache, and the next power failure would take back what somebody was told. */
 #include "store/sqlite/gather.h"
+#include "base/place.h"
 #include "store/sqlite/keys.h"
 
 #include <errno.h>
@@ -95,23 +96,6 @@ static enum rc_status fill_new(const char *name, struct rc_error *err)
     return status;
 }
 
-enum rc_status sq_sync_path(const char *path, int flags, struct rc_error *err)
-{
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0) return sq_io_error(path, "cannot be opened", err);
-    enum rc_status status = fsync(fd) == 0 ? RC_OK : sq_io_error(path, "cannot be synced", err);
-    close(fd);
-    return status;
-}
-
-enum rc_status sq_sync_folder(const char *path, struct rc_error *err)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-    return sq_sync_path(folder, O_RDONLY | O_DIRECTORY, err);
-}
-
 static enum rc_status create(const char *path, struct rc_error *err)
 {
     static const char *const left_over[] = {".new", ".new-wal", ".new-shm", ".new-journal"};
@@ -124,10 +108,8 @@ static enum rc_status create(const char *path, struct rc_error *err)
     if (fd < 0) return sq_io_error(name, "cannot be created", err);
     close(fd);
     enum rc_status status = fill_new(name, err);
-    if (status == RC_OK) status = sq_sync_path(name, O_RDWR, err);
-    if (status == RC_OK && rename(name, path) != 0) status = sq_io_error(path, "cannot be created", err);
-    if (status == RC_OK) return sq_sync_folder(path, err);
-    unlink(name);
+    if (status == RC_OK) status = rc_place(name, path, err);
+    if (status != RC_OK) unlink(name);
     return status;
 }
 
