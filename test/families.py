@@ -1,9 +1,10 @@
 """Runs the families of tests, each in its own time box, and ends with "N passed, N failed[, N skipped]".
 
-families.py [--ci] [--only WORD]…   started by scripts/test.sh from the root of the tree
+families.py [--ci | --campaign HOURS] [--only WORD]…   started by scripts/test.sh from the root of the tree
 
 The table at the end says what runs. A family is a build, a lint or one suite of Meson tests of one build. A build that fails,
-a family that runs out of its time, and a family without any test are failures.
+a family that runs out of its time, and a family in which no test ran or all were skipped are failures. What the tests say that
+they did (figures.py) is kept in build-logs/figures.json; with --ci it is held against its floors.
 """
 import argparse
 import hashlib
@@ -14,19 +15,23 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import campaign
 import coverage
+import figures
 from counting import Count, count_log, count_tap
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build-logs"
 SUITES = ("unit", "golden", "contract", "conformance", "e2e", "proof", "structure")
+MAY_SKIP = ("conformance",)  # a suite that may be skipped as a whole: its cases lie beside the tree
 JOBS = os.cpu_count() or 1
 TAIL = 60
-TIER = "quick"  # how much the suite "proof" does: quick, ci or campaign
+TIER = "quick"  # how much the proofs do: quick, ci or campaign
+SAID = []  # figures.Said of this run
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,9 @@ class Build:
     def reports(self):
         return self.folder / "sanitizer-reports"
 
-    def environment(self, long):
-        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_TIER=TIER if self is GCC else "quick")
-        if long:
+    def environment(self):
+        env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_TIER=TIER if self in (GCC, FUZZ) else "quick")
+        if TIER == "ci" and self is GCC:  # with the cases that take long
             env["RC_E2E_LONG"] = "1"
         if self is COVERAGE:
             env["LLVM_PROFILE_FILE"] = f"{self.folder}/profiles/%m.profraw"  # one for each program, added up
@@ -67,7 +72,8 @@ GCC = Build("gcc", "gcc", ("--buildtype=release",))
 CLANG = Build("clang", "clang", ("--buildtype=release",))
 ASAN = Build("asan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"), "address", 4)
 TSAN = Build("tsan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"), "thread", 10)
-FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-link"), "address", 1, ("fuzz",))
+FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping",
+                               "-Dc_link_args=-fprofile-instr-generate"), "address", 1, ("fuzz",))
 # what the tests of core and store reach: coverage.py says how it is judged
 COVERAGE = Build("coverage", "clang", ("--buildtype=release", f"-Dc_args={coverage.FLAGS}", f"-Dc_link_args={coverage.FLAGS}"))
 COVERING = ("unit", "golden", "contract", "conformance")
@@ -78,8 +84,9 @@ def say(text):
     print(text, flush=True)
 
 
-def run(command, box, log, env=None):
-    """Runs a command in a process group of its own for at most `box` seconds: its exit code, or None where time ran out."""
+def run(command, box, log, env=None, patience=10):
+    """Runs a command in a process group of its own for at most `box` seconds: its exit code, or None where time ran out. Then it
+    has `patience` seconds to end by itself."""
     with open(log, "w") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                    env=env, start_new_session=True)
@@ -88,7 +95,7 @@ def run(command, box, log, env=None):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGTERM)
             try:
-                process.wait(10)
+                process.wait(patience)
             except subprocess.TimeoutExpired:
                 pass
             return None
@@ -119,7 +126,7 @@ def build(which, box):
     start, log = time.monotonic(), LOGS / f"build-{which.name}.log"
     code = 0
     if not (which.folder / "build.ninja").exists():
-        env = dict(os.environ, CC=which.cc)
+        env = dict(os.environ, CC=which.cc, LLVM_PROFILE_FILE="/dev/null")  # Meson runs what it compiles on trial
         code = run(["meson", "setup", str(which.folder), "-Dwerror=true", "-Dtests=enabled", *which.options], box, log, env)
     if code == 0:
         left = max(1, box - (time.monotonic() - start))
@@ -150,25 +157,34 @@ def distinct_reports(which):
     return {lines or ("an empty report",): times for lines, times in said.values()}
 
 
-def suite(which, name, long, box, only=()):
-    """One suite of Meson tests of a build, or some tests of it; `long`: with the cases that take long."""
+def suite(which, name, box, only=(), label=""):
+    """One suite of Meson tests of a build, or some tests of it."""
     expected = list(only) or names_of(which, name)
-    log = which.folder / "meson-logs" / f"{name}.json"
+    base = label or name
+    log = which.folder / "meson-logs" / f"{base}.json"
     which.reports.mkdir(exist_ok=True)
     for old in [log, *which.reports.iterdir()]:
         old.unlink(missing_ok=True)
     code = 0
     if expected:
-        code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", name,
+        code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", base,
                     "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience), *only],
-                   box, LOGS / f"{which.name}-{name}.log", which.environment(long))
+                   box, LOGS / f"{which.name}-{base}.log", which.environment())
     count = count_log(log, expected, say)
     if code and not count.failed:
         count.fail("meson")
-        say(f"FAIL {name} tests of {which.name}: meson test ended with code {code}, see {LOGS}/{which.name}-{name}.log")
+        say(f"FAIL {base} tests of {which.name}: meson test ended with code {code}, see {LOGS}/{which.name}-{base}.log")
+    if expected and not count.passed and not count.failed and name not in MAY_SKIP:
+        count.fail("all skipped")
+        say(f"FAIL {base} tests of {which.name}: all of them were skipped")
+    said = figures.of_log(log, which.name)
+    SAID.extend(said)
+    for why in figures.uncaught(said):
+        count.fail(why)
+        say(f"FAIL {why}")
     for report, times in distinct_reports(which).items():
-        count.fail(f"{name} tests of {which.name}: {report[-1]}")
-        say(f"FAIL {name} tests of {which.name}: a sanitizer reports ({times} times):")
+        count.fail(f"{base} tests of {which.name}: {report[-1]}")
+        say(f"FAIL {base} tests of {which.name}: a sanitizer reports ({times} times):")
         for line in report[:TAIL]:
             say(f"     | {line}")
     return count
@@ -181,12 +197,10 @@ def covered(which, box):
         old.unlink()
     count = Count()
     for name, only in [(name, ()) for name in COVERING] + [("e2e", COVERING_E2E)]:
-        count.add(suite(which, name, False, max(1, box - (time.monotonic() - start)), only))
+        count.add(suite(which, name, max(1, box - (time.monotonic() - start)), only))
     code = run([sys.executable, "-B", "test/coverage.py", str(which.folder)], MINUTE, log)
     lines = log.read_text().splitlines()
-    for line in lines:
-        if line.startswith("# figure "):
-            say(line[2:])
+    SAID.extend(figures.Said(which.name, *figure) for figure in figures.of_output("\n".join(lines)))
     judged = count_tap(lines)
     if code or not judged:
         say(f"FAIL coverage, see {log}; {which.folder}/branches.txt names what no test takes")
@@ -284,28 +298,50 @@ class Family:
     work: object  # (box) -> Count
     of: Build = None  # what it works on; it is built first
     larger: bool = False  # with --ci only
+    share: int = 0  # of the hours of a campaign, in parts of what all have together
 
 
 E2E = 2  # how many times the box of other suites the one of e2e is: it has most of the tests, and the slow ones
 
 
-def suites(of, names, box, larger=False, long=False):
-    return [Family(f"{of.name} {name}", box * (E2E if name == "e2e" else 1), partial(suite, of, name, long), of, larger)
+def suites(of, names, box, larger=False):
+    return [Family(f"{of.name} {name}", box * (E2E if name == "e2e" else 1), partial(suite, of, name), of, larger)
             for name in names]
+
+
+def proof(which, word, box):
+    """The tests of the suite "proof" whose names begin with a word."""
+    only = [name for name in names_of(which, "proof") if name.split()[0] == word]
+    return suite(which, "proof", box, only, f"proof-{word}") if only else one(f"a proof of the name {word}", False, 0, "there is none")
+
+
+def proofs(of):
+    """The suite "proof", in families by the first word of the names of its tests: each has a time box of its own."""
+    return [Family(f"{of.name} {word}", box, partial(proof, of, word), of, share=share)
+            for word, (box, share) in PROOFS.items()]
+
+
+def proofs_are_known(which):
+    """Every proof belongs to a family of proofs."""
+    stray = [name for name in names_of(which, "proof") if name.split()[0] not in PROOFS]
+    return one("every proof is in a family of proofs", not stray, 0, ", ".join(stray))
 
 
 MINUTE = 60
 BUILD_BOX = 8 * MINUTE
+PROOFS = {}  # {first word of the names of tests: (time box, share of a campaign)}
 FAMILIES = [
     Family("suites", MINUTE, lambda box: suites_are_known(GCC), GCC),
+    Family("proofs", MINUTE, lambda box: proofs_are_known(GCC), GCC),
     Family("format", MINUTE, formatted),
     Family("shell", MINUTE, shell),
-    *suites(GCC, SUITES, 5 * MINUTE),
+    *suites(GCC, [name for name in SUITES if name != "proof"], 5 * MINUTE),
+    *proofs(GCC),
     *suites(ASAN, ("unit", "golden", "contract", "conformance"), 8 * MINUTE),
     *suites(ASAN, ("e2e",), 8 * MINUTE, larger=True),
-    *suites(FUZZ, ("fuzz",), 3 * MINUTE + 8 * int(os.environ.get("RC_FUZZ_SECONDS", "4"))),
+    Family("fuzz fuzz", 10 * MINUTE, partial(suite, FUZZ, "fuzz"), FUZZ, share=2),
     Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
-    *suites(CLANG, SUITES, 8 * MINUTE, larger=True, long=True),
+    *suites(CLANG, ("unit", "golden", "contract", "conformance", "structure"), 8 * MINUTE, larger=True),
     *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),
     Family("coverage", 4 * MINUTE, partial(covered, COVERAGE), COVERAGE, larger=True),
 ]
@@ -328,12 +364,32 @@ def run_one(family):
     return count
 
 
+TOOK = {}  # {name of a family: (seconds, its box)}
+
+
+def say_times():
+    """What took the time, most first: from three seconds on."""
+    for name, (seconds, box) in sorted(TOOK.items(), key=lambda took: -took[1][0]):
+        if seconds >= 3:
+            say(f"  {seconds:6.0f} s of {box:4} s  {name}")
+
+
+def say_figures(seconds, whole):
+    """Keeps the figures. A floor is for the whole of the tier of continuous integration: sentences about what misses it."""
+    values = figures.write(LOGS / "figures.json", SAID, TIER, seconds, ROOT)
+    for name, value in values.items():
+        say(f"  {value:>12}  {figures.KNOWN[name].text if name in figures.KNOWN else name}")
+    return list(figures.below(values)) if whole and TIER == "ci" else []
+
+
 def run_families(families):
     total = Count()
     try:
         for family in families:
             say(f"== {family.name}")
+            start = time.monotonic()
             count = run_one(family)
+            TOOK[family.name] = (time.monotonic() - start, family.box)
             count.failures = [why if family.name in why else f"{family.name}: {why}" for why in count.failures]
             total.add(count)
     except KeyboardInterrupt:
@@ -342,21 +398,36 @@ def run_families(families):
     return total
 
 
+def arguments():
+    parser = argparse.ArgumentParser(description="Run the tests of Recourse.")
+    tier = parser.add_mutually_exclusive_group()
+    tier.add_argument("--ci", action="store_true", help="the larger tier")
+    tier.add_argument("--campaign", type=float, metavar="HOURS", help="the proofs and the fuzz targets for so many hours")
+    parser.add_argument("--only", action="append", metavar="WORD", help="only families with this word in their name")
+    return parser.parse_args()
+
+
 def main():
     global TIER
-    parser = argparse.ArgumentParser(description="Run the tests of Recourse.")
-    parser.add_argument("--ci", action="store_true", help="the larger tier")
-    parser.add_argument("--only", action="append", metavar="WORD", help="only families with this word in their name")
-    options = parser.parse_args()
+    options = arguments()
     if options.ci:
         TIER = "ci"
         os.environ["RC_CI"] = "1"  # what a test needs from the network must be there
     start = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     LOGS.mkdir(exist_ok=True)
-    chosen = [f for f in FAMILIES if (any(w in f.name.split() for w in options.only) if options.only else options.ci or not f.larger)]
-    total = run_families(chosen)
-    say(f"== {time.monotonic() - start:.0f} s")
+    wanted = lambda family: not options.only or any(word in family.name.split() for word in options.only)
+    if options.campaign:
+        TIER = "campaign"
+        total = campaign.run(sys.modules[__name__], [f for f in FAMILIES if f.share and wanted(f)], options.campaign)
+    else:
+        total = run_families([f for f in FAMILIES if wanted(f) and (options.only or options.ci or not f.larger)])
+    seconds = time.monotonic() - start
+    say(f"== {seconds:.0f} s")
+    say_times()
+    for why in say_figures(seconds, not options.only):
+        say(f"FAIL {why}")
+        total.fail(why)
     for why in total.failures if total.failed else ():
         say(f"failed: {why}")
     say(str(total) if total.total else "0 passed, 1 failed")

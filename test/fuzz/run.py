@@ -1,12 +1,53 @@
-"""run.py TARGET CORPUS SOURCE_ROOT NAME: runs a target of libFuzzer for RC_FUZZ_SECONDS (default 4) from its corpus and from what the tree has of
-the same kind. What it finds is kept in the working folder as NAME-crash-…; new inputs are not kept, but for RC_FUZZ_KEEP, a folder.
+"""run.py TARGET CORPUS SOURCE_ROOT NAME: runs a target of libFuzzer from its corpus and from what the tree has of the same kind.
+
+For how long says RC_FUZZ_SECONDS, else RC_TIER: 4 s in `quick`; in `ci` as long as makes CI_SECONDS of all targets; in `campaign` the
+target's part of RC_SECONDS. An input that breaks a law stays in the working folder as NAME-crash-…, and the command that runs it
+again is printed. New inputs are not kept, but for RC_FUZZ_KEEP, a folder (merge.py takes the best of them into the corpus).
+
+Says in TAP whether no law was broken, and whether the target reached what targets.txt says that it is for: one that does not reach
+its parser tests nothing.
 """
+import fnmatch
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+QUICK = 4
+CI_SECONDS = 480  # of all targets together; several run side by side
+INPUT_SECONDS, MEMORY_MB, INPUT_BYTES = 20, 2048, 4096
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of targets.txt."""
+    name: str
+    lines: float
+    branches: float
+    files: tuple
+
+
+def rows(text):
+    found = {}
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            found[words[0]] = Row(words[0], float(words[1]), float(words[2]), tuple(words[3:]))
+    return found
+
+
+def seconds(targets):
+    if os.environ.get("RC_FUZZ_SECONDS"):
+        return int(os.environ["RC_FUZZ_SECONDS"])
+    tier = os.environ.get("RC_TIER", "quick")
+    if tier == "campaign":
+        return max(QUICK, int(float(os.environ["RC_SECONDS"]) * (os.cpu_count() or 1) / targets))
+    return -(-CI_SECONDS // targets) if tier == "ci" else QUICK
 
 
 def documents(root):
@@ -18,18 +59,96 @@ def documents(root):
     yield from re.findall(r"(?ms)^```yaml\n(.*?)^```", (root / "docs" / "definitions.md").read_text())
 
 
-def main(target, corpus, root, name):
-    seconds = os.environ.get("RC_FUZZ_SECONDS", "4")
-    os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+def arguments(target, name, most, new, folders):
+    options = {"max_total_time": most, "artifact_prefix": f"{name}-", "timeout": INPUT_SECONDS, "rss_limit_mb": MEMORY_MB,
+               "max_len": INPUT_BYTES, "reload": 0, "print_final_stats": 1}
+    if (HERE / "dict" / name).exists():
+        options["dict"] = HERE / "dict" / name
+    return [target, *(f"-{key}={value}" for key, value in options.items()), str(new), *map(str, folders)]
+
+
+def fuzz(target, corpus, root, name, most, profile):
+    """Runs the target: its exit code and what it printed."""
     with tempfile.TemporaryDirectory() as folder:
-        new = Path(os.environ.get("RC_FUZZ_KEEP", folder)) / f"{name}-new"
-        more = Path(folder) / "more"
+        new, more = Path(os.environ.get("RC_FUZZ_KEEP", folder)) / f"{name}-new", Path(folder) / "more"
         for made in (new, more):
             made.mkdir(parents=True, exist_ok=True)
-        for i, text in enumerate(documents(Path(root)) if name == "defs" else ()):
+        for i, text in enumerate(documents(root) if name == "defs" else ()):
             (more / f"{i:02}").write_text(text)
-        return subprocess.run([target, f"-max_total_time={seconds}", f"-artifact_prefix={name}-", "-timeout=20", "-rss_limit_mb=2048",
-                               "-max_len=4096", "-reload=0", "-print_final_stats=1", str(new), corpus, str(more)], check=False).returncode
+        env = dict(os.environ, LLVM_PROFILE_FILE=str(profile))
+        env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+        done = subprocess.run(arguments(target, name, most, new, (corpus, more)), env=env, text=True, errors="replace",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout
+
+
+def reached(target, profile, root):
+    """{file: ((lines reached, lines), (branches reached, branches))} of the sources of the tree."""
+    merged = profile.with_suffix(".profdata")
+    subprocess.run(["llvm-profdata", "merge", "-o", str(merged), str(profile)], check=True)
+    text = subprocess.run(["llvm-cov", "export", "-summary-only", target, f"-instr-profile={merged}"], check=True,
+                          capture_output=True, text=True).stdout
+    found = {}
+    for entry in json.loads(text)["data"][0]["files"]:
+        path, said = Path(os.path.normpath(entry["filename"])), entry["summary"]
+        if path.is_relative_to(root):
+            found[path.relative_to(root).as_posix()] = tuple((said[of]["covered"], said[of]["count"]) for of in ("lines", "branches"))
+    return found
+
+
+def percent(pairs):
+    covered, count = (sum(column) for column in zip(*pairs))
+    return 100 * covered / count if count else 100.0
+
+
+def judge(row, found):
+    """What the target reached of its files: lines and branches in percent, and a report; a pattern without a file is an error."""
+    named = {}
+    for pattern in row.files:
+        matches = {path: what for path, what in found.items() if fnmatch.fnmatch(path, pattern)}
+        if not matches:
+            raise ValueError(f"targets.txt: {row.name} is for {pattern}, and has none of it")
+        named.update(matches)
+    report = [f"# {path}: lines {percent([what[0]]):.0f} %, branches {percent([what[1]]):.0f} %" for path, what in sorted(named.items())]
+    return percent([what[0] for what in named.values()]), percent([what[1] for what in named.values()]), report
+
+
+def stat(output, name):
+    found = re.search(rf"(?m)^stat::{name}:\s*(\d+)$", output)
+    return int(found.group(1)) if found else 0
+
+
+def say_replay(target, output):
+    """The end of what libFuzzer said, and how to see it again."""
+    print("\n".join(f"# {line}" for line in output.splitlines()[-60:]))
+    for artifact in re.findall(r"Test unit written to (\S+)", output):
+        print(f"# replay: {target} {Path.cwd() / artifact}")
+
+
+def main(target, corpus, root, name):
+    table = rows((HERE / "targets.txt").read_text())
+    row, most, root = table[name], seconds(len(table)), Path(root).resolve()
+    print("1..2")
+    with tempfile.TemporaryDirectory() as folder:
+        profile = Path(folder) / "profraw"
+        code, output = fuzz(target, corpus, root, name, most, profile)
+        runs = stat(output, "number_of_executed_units")
+        fine = code == 0 and runs > 0
+        print(f"{'ok' if fine else 'not ok'} 1 - no law of {name} was broken")
+        if not fine:
+            say_replay(target, output)
+            print("not ok 2 - without an end there is no coverage")
+            return 1
+        lines, branches, report = judge(row, reached(target, profile, root))
+    enough = lines >= row.lines and branches >= row.branches
+    print(f"{'ok' if enough else 'not ok'} 2 - {name} reached {lines:.1f} % of the lines and {branches:.1f} % of the branches of what it is for, "
+          f"the floors are {row.lines:g} and {row.branches:g}")
+    print("\n".join(report))
+    print(f"# {runs} inputs in {most} s, {stat(output, 'average_exec_per_sec')} a second, {stat(output, 'new_units_added')} of them new")
+    for figure, value in (("targets", 1), ("executions", runs), ("seconds", most), ("lines", round(lines, 1)), ("branches", round(branches, 1)),
+                          ("corpus", len(list(Path(corpus).iterdir())))):
+        print(f"# figure fuzz_{figure} {value}")
+    return 0 if enough else 1
 
 
 if __name__ == "__main__":

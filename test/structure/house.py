@@ -61,6 +61,15 @@ def check_built(tree):
                 yield f"{path}: no meson.build names it"
 
 
+def check_tests_run(tree):
+    """every test in Python is named in a meson.build, or nobody would run it"""
+    bench = Path("bench/meson.build")  # names one beside it
+    others = tree.text(bench) if tree.has(bench) else ""
+    for path in tree.under("test", ".py"):
+        if path.name.startswith("test_") and not listed(tree, path) and path.name not in others:
+            yield f"{path}: no meson.build names it"
+
+
 def check_folders_built(tree):
     """every folder of src/ and test/ with a meson.build is entered from the one above"""
     for path in tree.files:

@@ -1,13 +1,16 @@
 """Negative controls: every check is shown a small tree with the fault that it is there for, and must find it. Prints TAP."""
 import contextlib
+import importlib.util
 import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -15,12 +18,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import campaign
 import counting
 import docs
 import families
+import figures
 import house
 import includes
 import purity
+import reliability
 import sizes
 import spec
 import words
@@ -285,6 +291,14 @@ class House(Planted):
         self.put("test/base/test_forgotten.c", "")
         self.finds(house.check_built, "test/base/test_forgotten.c: no meson.build names it")
 
+    def test_test_that_nobody_runs(self):
+        self.put("test/e2e/meson.build", "foreach name : ['life']\nendforeach\n")
+        self.put("test/e2e/test_life.py", "")
+        self.put("test/e2e/kit.py", "")
+        self.accepts(house.check_tests_run)
+        self.put("test/e2e/test_forgotten.py", "")
+        self.finds(house.check_tests_run, "test/e2e/test_forgotten.py: no meson.build names it")
+
     def test_folder_not_entered(self):
         self.put("test/meson.build", "subdir('cel')\n")
         self.put("test/cel/meson.build", "")
@@ -385,19 +399,60 @@ class Counting(Planted):
         class Control(families.Build):
             folder = place
 
-            def environment(self, long):
+            def environment(self):
                 return dict(os.environ, REPORTS=str(self.reports))
 
         said, families.LOGS = io.StringIO(), self.folder
         self.addCleanup(setattr, families, "LOGS", families.ROOT / "build-logs")
         subprocess.run(["meson", "setup", str(place), str(self.folder)], check=True, capture_output=True)
         with contextlib.redirect_stdout(said):
-            count = families.suite(Control("control", "", ()), "unit", False, 60)
-            empty = families.suite(Control("control", "", ()), "golden", False, 60)
+            count = families.suite(Control("control", "", ()), "unit", 60)
+            empty = families.suite(Control("control", "", ()), "golden", 60)
         self.assertEqual((count.passed, count.failed, count.skipped), (8, 5, 1), said.getvalue())
         for what in ("FAIL bad", "FAIL killed", "FAIL slow", "FAIL tap", "a sanitizer reports", "ok   fine", "skip absent"):
             self.assertIn(what, said.getvalue())
         self.assertEqual((empty.passed, empty.failed), (0, 1))
+
+    def test_suite_that_skips_everything(self):
+        """Nothing was tested: that is no success, but for cases that lie beside the tree."""
+        self.put("meson.build", "project('control')\nsh = find_program('sh')\n" + "".join(
+            f"test('{name}', sh, args: ['-c', 'exit 77'], suite: '{suite}')\n"
+            for name, suite in (("a", "proof"), ("b", "conformance"))))
+        place = self.folder / "out"
+
+        class Control(families.Build):
+            folder = place
+
+        families.LOGS = self.folder
+        self.addCleanup(setattr, families, "LOGS", families.ROOT / "build-logs")
+        subprocess.run(["meson", "setup", str(place), str(self.folder)], check=True, capture_output=True)
+        with contextlib.redirect_stdout(io.StringIO()):
+            proof = families.suite(Control("control", "", ()), "proof", 60)
+            conformance = families.suite(Control("control", "", ()), "conformance", 60)
+        self.assertEqual((proof.failed, proof.skipped), (1, 1))
+        self.assertEqual((conformance.failed, conformance.skipped), (0, 1))
+
+    def test_suite_in_parts_that_hangs(self):
+        """A part of a suite runs alone, its figures are kept, and one that hangs fails at the end of its box."""
+        self.put("meson.build", "project('control')\nsh = find_program('sh')\n"
+                 "test('sim seeds', sh, args: ['-c', 'echo 1..1; echo ok 1 - a; echo figure sim_seeds 12'], suite: 'proof')\n"
+                 "test('kill campaign', sh, args: ['-c', 'sleep 60'], suite: 'proof', timeout: 0)\n")
+        place = self.folder / "out"
+
+        class Control(families.Build):
+            folder = place
+
+        families.LOGS, families.SAID[:] = self.folder, []
+        self.addCleanup(setattr, families, "LOGS", families.ROOT / "build-logs")
+        subprocess.run(["meson", "setup", str(place), str(self.folder)], check=True, capture_output=True)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            sim = families.proof(Control("control", "", ()), "sim", 60)
+            kill = families.proof(Control("control", "", ()), "kill", 2)
+        self.assertEqual((sim.passed, sim.failed), (1, 0), said.getvalue())
+        self.assertEqual((kill.passed, kill.failed), (0, 1), said.getvalue())
+        self.assertIn("FAIL kill campaign", said.getvalue())
+        self.assertEqual(figures.joined(families.SAID), {"sim_seeds": 12})
 
     def families(self, *table):
         with contextlib.redirect_stdout(io.StringIO()):
@@ -426,6 +481,11 @@ class Counting(Planted):
         self.assertIsNone(families.run(["sleep", "30"], 0.2, "/dev/null"))
         self.assertEqual(families.run(["sh", "-c", "exit 3"], 10, "/dev/null"), 3)
 
+    def test_family_that_ignores_the_signal(self):
+        start = time.monotonic()
+        self.assertIsNone(families.run(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], 0.2, "/dev/null", patience=0.5))
+        self.assertLess(time.monotonic() - start, 30)
+
     def test_exit_code_of_the_script(self):
         """The whole program, with a table of one family."""
         program = ("import sys; sys.path.insert(0, sys.argv[1]); import families, counting\n"
@@ -436,6 +496,113 @@ class Counting(Planted):
             done = subprocess.run([sys.executable, "-B", "-c", program, str(HERE.parent), str(passed), str(failed)],
                                   capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (code, words_), done.stderr)
+
+
+class Figures(Planted):
+    """What tests say that they did, the floors under it, and the document made of it."""
+
+    def said(self, **values):
+        return [figures.Said("gcc: t", name, value) for name, value in values.items()]
+
+    def test_lines(self):
+        text = "1..1\nok 1 - a\n# figure sim_seeds 50000\nfigure core_branches 95.25\n  figure x 1\nfigure X 2\nfigure y -3\nfigure z\n"
+        self.assertEqual(figures.of_output(text), [("sim_seeds", 50000), ("core_branches", 95.25)])
+
+    def test_several_become_one(self):
+        values = figures.joined([*self.said(fuzz_seconds=4, fuzz_lines=80.0, others=2, a_controls=3),
+                                 *self.said(fuzz_seconds=5, fuzz_lines=70.0, others=3, a_controls=3)])
+        self.assertEqual(values, {"fuzz_seconds": 9, "fuzz_lines": 70.0, "others": 5, "a_controls": 3})
+
+    def test_controls(self):
+        self.assertEqual(list(figures.uncaught(self.said(a_controls=3, a_controls_caught=3, b=1))), [])
+        for bad in ({"a_controls": 3, "a_controls_caught": 2}, {"a_controls": 3}, {"a_controls_caught": 3},
+                    {"a_controls": 0, "a_controls_caught": 0}):
+            self.assertEqual(len(list(figures.uncaught(self.said(**bad)))), 1, bad)
+
+    def test_floors(self):
+        table = (figures.Row("a", "", sum, 10), figures.Row("b", ""))
+        self.assertEqual(list(figures.below({"a": 10}, table)), [])
+        self.assertIn("is 9, its floor is 10", *figures.below({"a": 9, "b": 1}, table))
+        self.assertIn("missing", *figures.below({}, table))
+
+    def test_continuous_integration_is_held_to_the_floors(self):
+        """The whole program, with a table of one family that does nothing else."""
+        program = ("import sys; sys.path.insert(0, sys.argv[1]); import families, figures, counting, pathlib\n"
+                   "families.LOGS = pathlib.Path(sys.argv[2])\n"
+                   "families.FAMILIES[:] = [families.Family('a', 9, lambda box: counting.Count(passed=1))]\n"
+                   "sys.argv[1:] = sys.argv[3:]; sys.exit(families.main())")
+        for options, code in (([], 0), (["--only", "a", "--ci"], 0), (["--ci"], 1)):
+            done = subprocess.run([sys.executable, "-B", "-c", program, str(HERE.parent), str(self.folder), *options],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertIn("figure fuzz_seconds is missing", done.stdout)
+        self.assertEqual(json.loads((self.folder / "figures.json").read_text())["tier"], "ci")
+
+    def test_document(self):
+        for name in ("scripts/reliability.py", "test/figures.py"):
+            self.put(name, (families.ROOT / name).read_text())
+        facts = {"tier": "ci", "date": "2026-01-01", "commit": "c", "machine": "m", "minutes": 1, "figures": {"sim_seeds": 5},
+                 "floors": {}, "lines_of_code": 2, "lines_of_tests": 3, "found": ["2026-01-01: x"]}
+        self.put("docs/reliability.json", json.dumps(facts))
+        self.put("docs/found.md", "- 2026-01-01: x\n  and y\n- 2026-01-02: z\n- once: w\n")
+        self.put("docs/RELIABILITY.md", reliability.script(self.tree()).render(facts))
+        self.assertIn("1.50 lines of test", (self.folder / "docs/RELIABILITY.md").read_text())
+        self.accepts(reliability.check_made_by_the_script)
+        self.edit("docs/RELIABILITY.md", "| 5 |", "| 50 |")
+        self.finds(reliability.check_made_by_the_script, "is not what")
+        self.finds(reliability.check_found, "newest stands first", "not with once")
+
+
+class Campaign(Planted):
+    def test_hours_are_divided(self):
+        """Every family gets its turns; what failed is kept and listed."""
+        class Place:
+            folder = self.folder
+
+        def work(name):
+            def run(box):
+                ran.append((name, os.environ["RC_SECONDS"]))
+                self.put(f"{name}-crash-1", "x")
+                return counting.Count(passed=1, failed=int(name == "b"), failures=["broken"] if name == "b" else [])
+            return run
+
+        ran, old, families.LOGS, families.SAID[:] = [], families.LOGS, self.folder, [figures.Said("x", "sim_seeds", 7)]
+        self.addCleanup(setattr, families, "LOGS", old)
+        self.addCleanup(os.environ.pop, "RC_SECONDS", None)
+        self.addCleanup(os.environ.pop, "RC_FUZZ_KEEP", None)
+        families.BUILT[Place] = True
+        table = [families.Family(name, 9, work(name), Place, share=1) for name in "ab"]
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            total = campaign.run(families, table, 0.0005)
+        self.assertEqual({name for name, _ in ran}, {"a", "b"})
+        self.assertTrue(total.failed and total.passed, said.getvalue())
+        text = (self.folder / "campaign" / "summary.md").read_text()
+        self.assertIn("| a |", text)
+        self.assertIn("- b, run 1: broken", text)
+        self.assertRegex(text, r"\| .*seeds.* \| 7 \|")
+        self.assertTrue((self.folder / "campaign" / "b-1" / "b-crash-1").exists())
+
+
+class FuzzTargets(unittest.TestCase):
+    def setUp(self):
+        spec = importlib.util.spec_from_file_location("fuzz_run", families.ROOT / "test" / "fuzz" / "run.py")
+        self.run_ = importlib.util.module_from_spec(spec)
+        sys.modules["fuzz_run"] = self.run_
+        spec.loader.exec_module(self.run_)
+
+    def test_coverage_is_judged(self):
+        row = self.run_.rows("# a comment\njson 90 70 src/a/*.c src/b.c\n")["json"]
+        found = {"src/a/x.c": ((9, 10), (1, 2)), "src/a/y.c": ((0, 10), (0, 2)), "src/b.c": ((20, 20), (4, 4)), "src/c.c": ((0, 99), (0, 99))}
+        lines, branches, report = self.run_.judge(row, found)
+        self.assertEqual((lines, branches, len(report)), (72.5, 62.5, 3))
+        with self.assertRaises(ValueError):
+            self.run_.judge(self.run_.Row("json", 1, 1, ("src/none.c",)), found)
+
+    def test_every_target_has_a_row(self):
+        build = (families.ROOT / "test" / "fuzz" / "meson.build").read_text()
+        table = self.run_.rows((families.ROOT / "test" / "fuzz" / "targets.txt").read_text())
+        self.assertEqual(set(re.findall(r"(?m)^  '(\w+)': \[", build)), set(table))
 
 
 class Comments(unittest.TestCase):
