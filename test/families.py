@@ -117,6 +117,7 @@ def one(name, good, seconds, why="", output=()):
 
 
 BUILT = {}  # what was built in this run: {Build: whether it worked}
+TOOK = {}  # {name of a build or a family: (seconds, its box)}
 
 
 def build(which, box):
@@ -132,6 +133,7 @@ def build(which, box):
         left = max(1, box - (time.monotonic() - start))
         code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), *which.targets], left, log)
     BUILT[which] = code == 0
+    TOOK[f"build {which.name}"] = (time.monotonic() - start, box)
     output = log.read_text(errors="replace").splitlines()
     failed = next((i for i, line in enumerate(output) if line.startswith("FAILED")), None)
     why = "out of time" if code is None else f"code {code}"
@@ -355,16 +357,15 @@ def run_one(family):
         if family.of and not BUILT[family.of]:
             found = one(family.name, False, 0, "there is no build to work on")
         else:
+            start = time.monotonic()
             found = family.work(family.box)
+            TOOK[family.name] = (time.monotonic() - start, family.box)
     except Exception as problem:  # whatever it is: this family has not passed, the others still run
         found = one(family.name, False, 0, f"{type(problem).__name__}: {problem}")
     if not found.total:
         found = one(family.name, False, 0, "ran nothing")
     count.add(found)
     return count
-
-
-TOOK = {}  # {name of a family: (seconds, its box)}
 
 
 def say_times():
@@ -387,9 +388,7 @@ def run_families(families):
     try:
         for family in families:
             say(f"== {family.name}")
-            start = time.monotonic()
             count = run_one(family)
-            TOOK[family.name] = (time.monotonic() - start, family.box)
             count.failures = [why if family.name in why else f"{family.name}: {why}" for why in count.failures]
             total.add(count)
     except KeyboardInterrupt:
