@@ -92,6 +92,8 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
          stats.lost},
         {"attempts_in_flight", "gauge", "Attempts in flight.", stats.in_flight},
         {"commands_hot", "gauge", "Commands held in memory.", stats.hot},
+        {"commands_damaged", "gauge", "Commands that were in flight at the start and cannot be read.",
+         stats.damaged},
         {"engine_queue", "gauge", "Events that wait for the engine.", stats.queued},
         {"http_requests_total", "counter", "HTTP requests.", call->api->requests},
         {"http_problems_total", "counter", "HTTP requests that were answered with a problem.",

@@ -28,6 +28,7 @@ static void destroy(struct rc_engine *engine)
     rc_facts_free(&engine->facts);
     rc_facts_free(&engine->answers);
     rc_map_free(&engine->started);
+    rc_map_free(&engine->damaged);
     rc_arena_free(engine->turn.arena);
     rc_engine_know_nothing(engine);
     rc_quotas_forget(engine);
@@ -171,6 +172,14 @@ const struct rc_error *rc_engine_last_fault(const struct rc_engine *engine)
     return &engine->fault;
 }
 
+uint32_t rc_engine_damaged(const struct rc_engine *engine, uint64_t *ret_seqs, uint32_t cap)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < engine->damaged.cap && n < cap; i++)
+        if (engine->damaged.slot[i].value) ret_seqs[n++] = engine->damaged.slot[i].key;
+    return n;
+}
+
 void rc_engine_drain(struct rc_engine *engine)
 {
     atomic_store(&engine->draining, true);
@@ -194,6 +203,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .hot = engine->stats.hot,
         .in_flight = engine->stats.in_flight,
         .queued = engine->stats.queued,
+        .damaged = engine->stats.damaged,
         .room = engine->stats.room,
         .healthy = engine->stats.healthy,
     };

@@ -158,6 +158,7 @@ struct rc_engine {
     struct rc_map
         started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
                                * answer comes from outside, else the fact that stands for it */
+    struct rc_map damaged; /* by seq: commands that were in flight at the start and cannot be read */
     struct rc_window due;
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */
@@ -187,7 +188,7 @@ struct rc_engine {
     struct {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
         _Atomic uint64_t shed;
-        _Atomic uint32_t hot, in_flight, queued;
+        _Atomic uint32_t hot, in_flight, queued, damaged;
         _Atomic bool room, healthy;
     } stats;
 };

@@ -306,6 +306,10 @@ struct rc_sqlite_options {
 RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret,
                                       struct rc_error *);
 
+/* What opening found that is no reason not to open, but that somebody should know: the end of a log that a crash tore, or damage that
+ * hides the histories of some commands, while all else is whole. Empty: nothing. */
+const char *rc_sqlite_note(const struct rc_store *);
+
 /* A reader of a store's file without its lock: beside a server that runs on it, or with none. Sees what is committed,
  * writes nothing, and never folds the log. RC_NOT_FOUND (no such file), RC_DAMAGED (no store), RC_NEWER, RC_UNSUPPORTED (of an
  * older version: a server must open it first). Closed by rc_reader_close. */

@@ -14,12 +14,15 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import traceback
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -517,6 +520,33 @@ def simple_flow(name, dep="github", more="", body='{ n: "${payload.n}" }', path=
     return (f'flow: {name}\npayload:\n  type: object\n  required: [n]\n  properties: {{ n: {{ type: integer }} }}\n'
             f'key: "${{payload.n}}"\nsteps:\n  - id: call\n    call: {dep}\n'
             f'    with: {{ method: POST, path: "{path}", body: {body} }}\n{lines}')
+
+
+# ---- files of a store ------------------------------------------------------------------------------------------------------
+
+PAGE = 4096
+
+
+def seal(page, number):
+    """The seal of a page of a store, as src/store/sqlite/seal.c makes it."""
+    most = (1 << 64) - 1
+    h = (number + 1) * 0x9e3779b97f4a7c15 & most
+    for word in struct.unpack("<511Q", page[:PAGE - 8]):
+        h = (h ^ word) * 0xbf58476d1ce4e5b9 & most
+        h ^= h >> 29
+    return struct.pack("<Q", h)
+
+
+@contextmanager
+def changed(store):
+    """A connection to the file of a stopped server. What it changes gets its seals, as if the server had written it."""
+    with closing(sqlite3.connect(store)) as db:
+        yield db
+        db.commit()
+    data = bytearray(Path(store).read_bytes())
+    for at in range(0, len(data), PAGE):
+        data[at + PAGE - 8:at + PAGE] = seal(data[at:at + PAGE], at // PAGE + 1)
+    Path(store).write_bytes(data)
 
 
 # ---- a world of one case --------------------------------------------------------------------------------------------------

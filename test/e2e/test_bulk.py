@@ -5,7 +5,7 @@ import threading
 import time
 from contextlib import closing
 
-from kit import Canary, case, contains, dependency, equal, eventually, main, note, pull, simple_flow, true
+from kit import Canary, case, changed, contains, dependency, equal, eventually, main, note, pull, simple_flow, true
 
 REFUSING = (422, {"Content-Type": "application/json"}, b'{"message": "no"}')
 
@@ -254,9 +254,8 @@ def bounded(world):
     equal(server.stop(), 0, "exit code")
     own = 3 * server_records(server, ids)
     for more, refused in ((50000, False), (50001, True)):
-        with closing(sqlite3.connect(server.store)) as store:  # as if the first command had a long history
-            with store:
-                store.execute("UPDATE command SET rev = ? WHERE seq = 1", (more - own * 2 // 3,))
+        with changed(server.store) as store:  # as if the first command had a long history
+            store.execute("UPDATE command SET rev = ? WHERE seq = 1", (more - own * 2 // 3,))
         server.start()
         answer = server.api.post("/v1/bulk", {"action": "note", "reason": "x", "limit": 9, "key": "k", "ids": ids})
         equal(answer.status == 413, refused, f"{more} records: {answer}")

@@ -4,12 +4,11 @@ import os
 import resource
 import signal
 import socket
-import sqlite3
 import ssl
 import subprocess
 import threading
 
-from kit import PATIENCE, PR, RECOURSE, SANITIZED, Canary, Skip, case, contains, dependency, equal, eventually, main, pull, simple_flow, true
+from kit import PATIENCE, PR, RECOURSE, SANITIZED, Canary, Skip, case, changed, contains, dependency, equal, eventually, main, pull, simple_flow, true
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("RECOURSE_") and name != "CREDENTIALS_DIRECTORY"}
 
@@ -126,25 +125,23 @@ def store(world):
             (world.dir / f"copy.db{suffix}").unlink(missing_ok=True)
         copy.write_bytes(path.read_bytes())
         copy.chmod(0o600)
-        return sqlite3.connect(copy)
 
-    with copied() as db:
-        finds(look(world, "--store", copy), "store", "fine", "is whole")
+    copied()
+    finds(look(world, "--store", copy), "store", "fine", "is whole")
+    with changed(copy) as db:
         db.execute("PRAGMA user_version = 999")
-    db.close()
     contains(finds(look(world, "--store", copy, code=1), "store", "error", "newer")[3], "version of recourse")
-    db = copied()
-    db.execute("UPDATE high SET at = at + 7200 * 1000000")
-    db.commit()
-    db.close()
+    copied()
+    with changed(copy) as db:
+        db.execute("UPDATE high SET at = at + 7200 * 1000000")
     finds(look(world, "--store", copy, code=1), "clock", "error", "behind the last time")
-    copied().close()
+    copied()
     data = bytearray(copy.read_bytes())
     for page in range(2, len(data) // 4096):
         data[page * 4096:page * 4096 + 64] = b"\x00" * 64
     copy.write_bytes(data)
     contains(finds(look(world, "--store", copy, code=1), "store", "error", "")[3], "restore the last backup")
-    copied().close()
+    copied()
     data = bytearray(copy.read_bytes())
     data[-4096:-4000] = b"\xff" * 96  # not found before all of it is read
     copy.write_bytes(data)
@@ -216,12 +213,10 @@ def definitions(world):
     finds(look(world, "--defs", bad, code=1), "definitions", "error", "no files")
     (bad / "a.yaml").write_text("flow: x\nstpes: []\n")
     finds(look(world, "--defs", bad, code=1), "definitions", "error", "a.yaml:2:1: unknown field 'stpes'")
-    db = sqlite3.connect(world.dir / "recourse.db")
-    table = next(t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-                 if {"text", "digest"} <= {c[1] for c in db.execute(f"PRAGMA table_info({t})")})
-    db.execute(f"UPDATE {table} SET text = 'flow: x'")
-    db.commit()
-    db.close()
+    with changed(world.dir / "recourse.db") as db:
+        table = next(t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+                     if {"text", "digest"} <= {c[1] for c in db.execute(f"PRAGMA table_info({t})")})
+        db.execute(f"UPDATE {table} SET text = 'flow: x'")
     finds(look(world, code=1), "definitions", "error", "cannot be read")
 
 

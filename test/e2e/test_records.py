@@ -6,7 +6,7 @@ import re
 import sqlite3
 import threading
 
-from kit import (PR, case, dependency, equal, eventually, example_dependency, example_flow, free_port, main, pull, simple_flow,
+from kit import (PR, case, changed, dependency, equal, eventually, example_dependency, example_flow, free_port, main, pull, simple_flow,
                  true)
 
 
@@ -57,18 +57,16 @@ def tampering(world):
     act_some(server, 3)
     pin = verify(server).split("pin ")[1].strip()
     server.stop()
-    db = sqlite3.connect(server.store)
-    db.execute("UPDATE audit SET data = replace(data, 'looked', 'lurked') WHERE number = 4")
-    db.commit()
+    with changed(server.store) as db:
+        db.execute("UPDATE audit SET data = replace(data, 'looked', 'lurked') WHERE number = 4")
     true("entry 4 does not fit" in verify(server, code=1), "the entry is named")
-    db.execute("UPDATE audit SET data = replace(data, 'lurked', 'looked') WHERE number = 4")
-    db.commit()
+    with changed(server.store) as db:
+        db.execute("UPDATE audit SET data = replace(data, 'lurked', 'looked') WHERE number = 4")
     verify(server)
     # a missing end, with the counter set back: only the pin shows it
-    db.execute("DELETE FROM audit WHERE number = 5")
-    db.execute("UPDATE high SET audit = 4")
-    db.commit()
-    db.close()
+    with changed(server.store) as db:
+        db.execute("DELETE FROM audit WHERE number = 5")
+        db.execute("UPDATE high SET audit = 4")
     verify(server)
     true("entry 5 does not fit" in verify(server, "--pin", pin, code=1), "the entry is named")
 

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import time
 
-from kit import PR, RESTING, Skip, case, contains, equal, eventually, example_dependency, example_flow, in_threads, main, note, pull, true
+from kit import PR, RESTING, Skip, case, changed, contains, equal, eventually, example_dependency, example_flow, in_threads, main, note, pull, true
 
 
 def filled(world, n=300):
@@ -36,10 +36,9 @@ def second(world):
 @case("a store of a newer version is refused")
 def newer(world):
     server, hub = filled(world, 1)
-    with sqlite3.connect(server.store) as db:
+    with changed(server.store) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         db.execute(f"PRAGMA user_version = {version + 1}")
-    db.close()
     before = server.store.read_bytes()
     said = server.refuses_to_start()
     contains(said, "newer", "the refusal")
@@ -68,7 +67,7 @@ def damaged(world):
     cases = [("empty", b"", "empty"), ("text", b"hello, this is no database\n" * 400, "not a store"), ("short", whole[:50], "not a store"),
              ("cut to half", whole[:len(whole) // 2 // 4096 * 4096], "cut short"), ("cut within a page", whole[:-100], "cut short"),
              ("foreign", foreign.read_bytes(), "not a store of Recourse"), ("first page", noise + whole[4096:], "not a store"),
-             ("a page of the schema", with_pages(1), "damaged"), ("pages in the middle", with_pages(*range(10, 30)), "malformed")]
+             ("a page of the schema", with_pages(1), "damaged"), ("pages in the middle", with_pages(*range(10, 30)), "damaged")]
     for name, content, wanted in cases:
         server.store.write_bytes(content)
         for end in ("-wal", "-shm"):

@@ -301,7 +301,8 @@ static void the_bytes_are_gone_after_compacting(void **state)
     }
     kit_close(kit);
     sqlite3 *db; /* what a bulk action keeps of its commands */
-    assert_int_equal(sqlite3_open(kit->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(kit->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "recourse"),
+                     SQLITE_OK);
     assert_int_equal(
         sqlite3_exec(db,
                      "INSERT INTO bulk_item VALUES (1, 0, 1, 1, 1, 1, 1, NULL, 'MARKER-goes', 0,"

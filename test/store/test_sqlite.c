@@ -40,11 +40,13 @@ static void refused(struct kit *kit, enum rc_status expected, const char *words)
     assert_null(store);
 }
 
+/* By the store's own VFS: what others write has no seals. */
 static void shell(struct kit *kit, const char *sql)
 {
     sqlite3 *db;
     char *message = NULL;
-    assert_int_equal(sqlite3_open(kit->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(kit->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "recourse"),
+                     SQLITE_OK);
     int code = sqlite3_exec(db, sql, NULL, NULL, &message);
     if (code != SQLITE_OK) fail_msg("%s: %s", sql, message);
     sqlite3_close(db);
@@ -105,6 +107,8 @@ static void a_half_made_store_is_made_anew(void **state)
     struct kit *kit = *state;
     kit_close(kit);
     assert_int_equal(remove(kit->path), 0);
+    refused(kit, RC_DAMAGED, "its reserve"); /* there was a store */
+    assert_int_equal(remove(beside(kit, ".reserve")), 0);
     write_file(beside(kit, ".new"), "half", 4); /* killed while it was created */
     write_file(beside(kit, ".new-journal"), "half", 4);
     kit_open(kit);
@@ -134,7 +138,9 @@ static void files_that_are_no_store_are_refused(void **state)
     write_file(kit->path, page, sizeof page);
     refused(kit, RC_DAMAGED, "not a store of Recourse");
     remove(kit->path);
-    shell(kit, "CREATE TABLE theirs (x)");
+    char foreign[120];
+    snprintf(foreign, sizeof foreign, "sqlite3 %s 'CREATE TABLE theirs (x)'", kit->path);
+    assert_int_equal(system(foreign), 0);
     refused(kit, RC_DAMAGED, "an SQLite database, but not a store");
     assert_string_equal(ask(kit, "SELECT count(*) FROM sqlite_schema"),
                         "1"); /* and nothing was written to it */
@@ -142,6 +148,7 @@ static void files_that_are_no_store_are_refused(void **state)
     write_file(beside(kit, "-wal"), "somebody's log", 14);
     refused(kit, RC_DAMAGED, "its log");
     remove(beside(kit, "-wal"));
+    remove(beside(kit, ".reserve"));
     kit_open(kit);
 }
 

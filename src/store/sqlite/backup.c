@@ -76,7 +76,7 @@ static enum rc_status fill(const struct copy *copy, struct rc_error *err)
 static enum rc_status set_log(const struct copy *copy, struct rc_error *err)
 {
     struct sq_conn conn = {.path = copy->part};
-    int code = sqlite3_open_v2(copy->part, &conn.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sq_open(copy->part, SQLITE_OPEN_READWRITE, &conn.db);
     enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
     if (status == RC_OK) status = sq_exec(&conn, "PRAGMA journal_mode=WAL", err);
     sq_conn_close(&conn);

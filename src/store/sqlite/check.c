@@ -1,6 +1,9 @@
 /* Holding a file against itself. Each row of the table below is a question that has no answer in a store that is whole. */
-#include "store/sqlite/db.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "store/sqlite/seal.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 
 struct question {
@@ -69,6 +72,129 @@ static enum rc_status ask_all(struct sq_conn *conn, struct rc_error *err)
     return RC_OK;
 }
 
+/* ---- which table ---------------------------------------------------------------------------------------------------- */
+
+/* Calls `take` with the name of each table, until it fails. */
+static enum rc_status each_table(struct sq_conn *conn,
+                                 enum rc_status (*take)(struct sq_conn *, const char *name, void *context,
+                                                        struct rc_error *),
+                                 void *context, struct rc_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v2(
+        conn->db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid", -1, &stmt, NULL);
+    enum rc_status status = RC_OK;
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(stmt);
+        if (code != SQLITE_ROW) break;
+        status = take(conn, (const char *)sqlite3_column_text(stmt, 0), context, err);
+        if (status != RC_OK) break;
+    }
+    sqlite3_finalize(stmt);
+    if (status != RC_OK) return status;
+    return code == SQLITE_DONE ? RC_OK : sq_fail(conn, code, "cannot be checked", err);
+}
+
+/* What a check found: the names of the damaged tables, and of the first one what SQLite said of it. */
+struct found {
+    const char *check; /* PRAGMA */
+    char tables[160], what[RC_ERROR_TEXT];
+    bool others; /* a table other than `history` */
+};
+
+static enum rc_status check_table(struct sq_conn *conn, const char *name, void *context, struct rc_error *err)
+{
+    struct found *found = context;
+    struct rc_error error = {0};
+    char sql[128];
+    snprintf(sql, sizeof sql, "PRAGMA %s('%s')", found->check, name); /* names of ours: nothing to escape */
+    enum rc_status status = sq_integrity(conn, sql, &error);
+    if (status == RC_NOMEM) return rc_fail(err, status, "out of memory");
+    if (status == RC_OK) return RC_OK;
+    size_t n = strlen(found->tables);
+    snprintf(found->tables + n, sizeof found->tables - n, "%s%s", n ? ", " : "", name);
+    if (!n) memcpy(found->what, error.text, sizeof found->what);
+    if (strcmp(name, "history") != 0) found->others = true;
+    return RC_OK;
+}
+
+/* Whether the pages that are not used can be: what is written takes its pages from there. And new records have a place. */
+static enum rc_status can_write(struct sq_conn *conn, struct rc_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool sound = true;
+    int code = sqlite3_prepare_v2(conn->db, "PRAGMA quick_check", -1, &stmt, NULL);
+    while (sound && code == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        sound = !strstr((const char *)sqlite3_column_text(stmt, 0), "reelist");
+    sqlite3_finalize(stmt);
+    if (!sound) return rc_fail(err, RC_DAMAGED, "%s: is damaged: the list of its free pages", conn->path);
+    uint64_t last;
+    bool row;
+    return ask(conn, "SELECT change FROM history ORDER BY change DESC LIMIT 1", &last, &row, err);
+}
+
+enum rc_status sq_check_tables(struct sq_conn *conn, struct rc_error *io_note, struct rc_error *err)
+{
+    struct found found = {.check = "quick_check"};
+    struct rc_error whole = {0};
+    enum rc_status status = sq_integrity(conn, "PRAGMA quick_check(1)", &whole);
+    if (status == RC_OK) return RC_OK;
+    if (status == RC_DAMAGED && each_table(conn, check_table, &found, &whole) == RC_OK && !found.others &&
+        found.tables[0] && can_write(conn, &whole) == RC_OK) {
+        rc_fail(
+            io_note, RC_DAMAGED,
+            "%s; the commands that have records there cannot be read and are left alone, the others go on. "
+            "`recourse doctor` names them",
+            found.what);
+        return RC_OK;
+    }
+    if (found.tables[0]) return rc_fail(err, status, "%s (in %s)", found.what, found.tables);
+    if (err) *err = whole;
+    return status;
+}
+
+/* The commands whose histories cannot be read, as text. */
+static void name_commands(struct rc_reader *reader, char *to, size_t size)
+{
+    enum { NAMED = 8 };
+    struct sq_conn *conn = sq_conn_of(reader);
+    struct rc_arena *arena = rc_arena_new(1 << 16, 64 << 20);
+    sqlite3_stmt *stmt = NULL;
+    unsigned damaged = 0;
+    size_t n = 0;
+    *to = 0;
+    int code = sqlite3_prepare_v2(conn->db, "SELECT seq, nonce FROM command ORDER BY seq", -1, &stmt, NULL);
+    while (arena && code == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW && n < size) {
+        uint64_t seq = (uint64_t)sqlite3_column_int64(stmt, 0);
+        struct rc_identity identity;
+        struct rc_record *records;
+        uint32_t nrecords;
+        rc_arena_reset(arena);
+        enum rc_status status =
+            sq_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &identity, &records, &nrecords, NULL);
+        if (status != RC_DAMAGED || damaged++ >= NAMED) continue;
+        char id[RC_ID_TEXT + 1];
+        rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)sqlite3_column_int64(stmt, 1)}, id);
+        n += (size_t)snprintf(to + n, size - n, "%s%.*s", n ? ", " : "", RC_ID_TEXT, id);
+    }
+    if (damaged > NAMED && n < size) snprintf(to + n, size - n, " and %u more", damaged - NAMED);
+    sqlite3_finalize(stmt);
+    rc_arena_free(arena);
+}
+
+static enum rc_status check_pages(struct rc_reader *reader, struct rc_error *err)
+{
+    struct sq_conn *conn = sq_conn_of(reader);
+    struct found found = {.check = "integrity_check"};
+    char commands[256];
+    enum rc_status status = sq_integrity(conn, "PRAGMA integrity_check(1)", err);
+    if (status != RC_DAMAGED) return status;
+    if (each_table(conn, check_table, &found, NULL) != RC_OK || !found.tables[0]) return status;
+    name_commands(reader, commands, sizeof commands);
+    return rc_fail(err, RC_DAMAGED, "%s (in %s%s%s)", found.what, found.tables,
+                   commands[0] ? "; histories that cannot be read: of " : "", commands);
+}
+
 static enum rc_status check_audit(struct rc_reader *reader, struct rc_holdings *kept, struct rc_error *err)
 {
     struct rc_audit_verdict verdict = {0};
@@ -98,9 +224,13 @@ enum rc_status rc_sqlite_check(const char *path, struct rc_holdings *ret, struct
     enum rc_status status = rc_sqlite_look(path, &reader, err);
     if (status != RC_OK) return status;
     struct sq_conn *conn = sq_conn_of(reader);
-    status = sq_read_begin(conn, err); /* one state for all of it */
+    struct sq_note note;
+    uint64_t lost = 0;
+    bool alone = sq_note_read(path, &note);
+    status = sq_log_check(path, false, alone ? &note : NULL, &lost, err);
+    if (status == RC_OK) status = sq_read_begin(conn, err); /* one state for all of it */
     if (status == RC_OK) {
-        status = sq_integrity(conn, "PRAGMA integrity_check(1)", err);
+        status = check_pages(reader, err);
         if (status == RC_OK) status = ask_all(conn, err);
         if (status == RC_OK) status = check_audit(reader, &kept, err);
         if (status == RC_OK) status = count(conn, &kept, err);

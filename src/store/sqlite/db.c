@@ -200,6 +200,7 @@ _Static_assert(RC_COMPLETED == 11,
 static enum rc_status status_of(sqlite3 *db, int code)
 {
     if (code == SQLITE_IOERR_NOMEM) return RC_NOMEM;
+    if (code == SQLITE_IOERR_DATA) return RC_DAMAGED;
     switch (code & 0xff) {
     case SQLITE_OK: return RC_OK;
     case SQLITE_NOMEM: return RC_NOMEM;
@@ -229,6 +230,12 @@ enum rc_status sq_fail(struct sq_conn *conn, int code, const char *doing, struct
 {
     enum rc_status status = status_of(conn->db, code);
     if (status == RC_OK) return RC_OK;
+    if (code == SQLITE_IOERR_DATA) {
+        struct sq_broken broken = sq_broken();
+        return rc_fail(err, status, "%s%s: %s: is damaged: %s %llu is not what was written there", conn->path,
+                       broken.log ? "-wal" : "", doing, broken.log ? "frame" : "page",
+                       (unsigned long long)broken.number);
+    }
     const char *why = conn->db && sqlite3_extended_errcode(conn->db) == code ? sqlite3_errmsg(conn->db)
                                                                              : sqlite3_errstr(code);
     return rc_fail(err, status, "%s: %s: %s (SQLite %d)", conn->path, doing, why, code);
@@ -250,7 +257,7 @@ enum rc_status sq_conn_open(struct sq_conn *conn, const char *path, enum sq_kind
 {
     *conn = (struct sq_conn){.path = path};
     /* SQLite must write to the log's index even where it only reads */
-    int code = sqlite3_open_v2(path, &conn->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sq_open(path, SQLITE_OPEN_READWRITE, &conn->db);
     if (code != SQLITE_OK) return sq_fail(conn, code, "cannot open", err);
     sqlite3_extended_result_codes(conn->db, 1);
     sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);

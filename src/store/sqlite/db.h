@@ -14,6 +14,7 @@
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks
  *   open.c     create, check, open, close                     lock.c     one process at a time
+ *   seal.c     pages that cannot change unseen                log.c      the log that a crash left
  *
  * A connection is used by one thread at a time: the writer's by the engine's, each reader's by its own. */
 #include "base/arena.h"
@@ -164,6 +165,7 @@ struct sq_store {
     uint32_t log_frames;    /* in the write-ahead log after the last commit */
     uint32_t folded;        /* of them in the database file already */
     uint32_t tried;         /* log_frames when folding was last tried */
+    struct rc_error note;   /* what opening found that is no reason not to open; text empty: nothing */
     struct rc_arena *batch; /* what lives as long as one commit */
     struct rc_arena *text;  /* what lives as long as one row */
     struct rc_map by_seq;   /* commands of the batch in hand; empty between commits */
@@ -193,6 +195,14 @@ void sq_conn_close(struct sq_conn *);
 /* Runs SQL text that gives no rows. */
 RC_MUST
 enum rc_status sq_exec(struct sq_conn *, const char *sql, struct rc_error *);
+/* Opens a file by the VFS that seals pages (seal.c): an SQLite result code. */
+int sq_open(const char *path, int flags, sqlite3 **ret);
+/* The page, or the frame of the log, for which this thread got SQLITE_IOERR_DATA last. */
+struct sq_broken {
+    bool log;
+    uint64_t number; /* from 1 */
+};
+struct sq_broken sq_broken(void);
 /* The error of an SQLite result code: which status, and the file, what was being done, and SQLite's words. */
 enum rc_status sq_fail(struct sq_conn *, int code, const char *doing, struct rc_error *);
 
@@ -292,6 +302,10 @@ enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, s
 
 /* RC_FULL or RC_IO, with errno's words. */
 enum rc_status sq_io_error(const char *path, const char *doing, struct rc_error *);
+/* Reads the tables of a store that was not closed. RC_DAMAGED: it cannot be believed. Damage that hides some commands' histories, and
+ * nothing else, is no reason not to open: *io_note says what it is. */
+RC_MUST
+enum rc_status sq_check_tables(struct sq_conn *, struct rc_error *io_note, struct rc_error *);
 /* One of SQLite's checks of a whole file; RC_DAMAGED says what it found first. */
 RC_MUST
 enum rc_status sq_integrity(struct sq_conn *, const char *pragma, struct rc_error *);
@@ -315,9 +329,17 @@ enum rc_status sq_purged(struct sq_conn *, uint64_t seq, struct rc_purged *, str
 
 /* ---- lock.c --------------------------------------------------------------------------------------------------------- */
 
-/* Takes the lock file of a store. *ret_clean: the last process that had it closed the store. */
+/* How far the log reached with the last commit. */
+struct sq_note {
+    uint32_t salt, frames; /* frames 0: it holds nothing that counts, or nothing is known */
+};
+/* Takes the lock file of a store. *ret_clean: the last process that had it closed the store; else *ret_note is what it left. */
 RC_MUST
-enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct rc_error *);
+enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq_note *ret_note,
+                       struct rc_error *);
+void sq_note_put(int fd, const struct sq_note *);
+/* The note of a store without its lock; false: somebody has it, and writes. */
+bool sq_note_read(const char *path, struct sq_note *ret);
 void sq_unlock(int fd, bool clean);
 
 /* ---- room.c --------------------------------------------------------------------------------------------------------- */
@@ -345,6 +367,8 @@ RC_MUST
 enum rc_status sq_begin(struct sq_store *, struct rc_error *);
 RC_MUST
 enum rc_status sq_settle(struct sq_store *, enum rc_status status, struct rc_error *);
+/* Notes how far the log reaches. */
+void sq_note_log(struct sq_store *);
 /* A failure after which it is not known what is on disk. */
 enum rc_status sq_unknown(struct sq_store *, int code, const char *doing, struct rc_error *);
 /* Folds the log into the database file. */

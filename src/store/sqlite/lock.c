@@ -3,7 +3,10 @@
  * The kernel lets go when the process ends, however it ends, so that nothing is ever left locked. A flock belongs to the
  * open file, which children inherit: the descriptor is closed on exec, so a program that the server started cannot
  * keep it. The file stays when the store is closed (removing it would let two processes lock two files of one name);
- * it is emptied then, and a pid that is still there says that the last owner did not close the store. */
+ * it is emptied then, and a pid that is still there says that the last owner did not close the store.
+ *
+ * Its second line says how far the log reached with the last commit, so that a log that has lost its end, or is gone, does not pass for
+ * a shorter one. It is written after the commit and never synced: on disk it may be behind the log, never before it. */
 #include "store/sqlite/db.h"
 
 #include <errno.h>
@@ -13,11 +16,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { PID_TEXT = 24 };
+enum { PID_TEXT = 21, NOTE_TEXT = 24 }; /* the second line stands behind the first, both of fixed width */
 
 static enum rc_status held(int fd, const char *path, struct rc_error *err)
 {
-    char pid[PID_TEXT];
+    char pid[PID_TEXT + 1];
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? n : 0] = 0;
     pid[strcspn(pid, " \n")] = 0;
@@ -25,9 +28,42 @@ static enum rc_status held(int fd, const char *path, struct rc_error *err)
     return rc_fail(err, RC_LOCKED, "%s: in use by another process", path);
 }
 
-enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct rc_error *err)
+static void read_note(int fd, struct sq_note *ret)
 {
-    char name[PATH_MAX], pid[PID_TEXT];
+    char text[NOTE_TEXT + 1];
+    unsigned salt = 0, frames = 0;
+    ssize_t n = pread(fd, text, NOTE_TEXT, PID_TEXT);
+    text[n > 0 ? n : 0] = 0;
+    bool there =
+        n == NOTE_TEXT && sscanf(text, "log %8x %10u", &salt, &frames) == 2; /* NOLINT(cert-err34-c) */
+    *ret = there ? (struct sq_note){.salt = salt, .frames = frames} : (struct sq_note){0};
+}
+
+void sq_note_put(int fd, const struct sq_note *note)
+{
+    char text[NOTE_TEXT + 1];
+    int n = snprintf(text, sizeof text, "log %08x %010u\n", note->salt, note->frames);
+    ssize_t written = pwrite(fd, text, (size_t)n, PID_TEXT);
+    (void)written; /* behind what is: the log is looked at less closely */
+}
+
+bool sq_note_read(const char *path, struct sq_note *ret)
+{
+    char name[PATH_MAX];
+    *ret = (struct sq_note){0};
+    snprintf(name, sizeof name, "%s.lock", path);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return true;
+    bool alone = flock(fd, LOCK_SH | LOCK_NB) == 0;
+    if (alone) read_note(fd, ret);
+    close(fd);
+    return alone;
+}
+
+enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq_note *ret_note,
+                       struct rc_error *err)
+{
+    char name[PATH_MAX], pid[PID_TEXT + 1];
     snprintf(name, sizeof name, "%s.lock", path); /* open.c has checked the length */
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return rc_fail(err, RC_IO, "%s: cannot be opened: %s", name, strerror(errno));
@@ -39,6 +75,7 @@ enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct rc
         goto fail;
     }
     bool clean = lseek(fd, 0, SEEK_END) == 0;
+    read_note(fd, ret_note);
     /* fixed width: goes over the one before. On a full disk it may not be written, which is no reason not to open: only
      * the message and the care of the next opening are less good */
     int n = snprintf(pid, sizeof pid, "%-20ld\n", (long)getpid());

@@ -12,6 +12,7 @@
 #include "store/sqlite/gather.h"
 #include "base/place.h"
 #include "store/sqlite/keys.h"
+#include "store/sqlite/seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,6 @@ enum {
     SUFFIX_MAX = 16,       /* "-wal", ".reserve", … */
     HEADER = 100,          /* bytes of an SQLite file's header (sqlite.org/fileformat2) */
     CHECK_MAX = 256 << 20, /* bytes up to which a store that was not closed is read through */
-    COPY = 1 << 16,
     FIRST_BATCH = 1 << 16,
     BATCH_LIMIT = 64 << 20
 };
@@ -77,13 +77,19 @@ static bool holds_something(const char *path, const char *suffix)
     return stat(beside(path, suffix, name), &st) == 0 && st.st_size > 0;
 }
 
+static bool exists(const char *path, const char *suffix)
+{
+    char name[PATH_MAX];
+    return access(beside(path, suffix, name), F_OK) == 0;
+}
+
 /* ---- creating ----------------------------------------------------------------------------------------------------- */
 
 static enum rc_status fill_new(const char *name, struct rc_error *err)
 {
     struct sq_conn conn = {.path = name};
-    int code = sqlite3_open_v2(name, &conn.db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sq_open(name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &conn.db), seal = SQ_SEAL;
+    if (code == SQLITE_OK) code = sqlite3_file_control(conn.db, "main", SQLITE_FCNTL_RESERVE_BYTES, &seal);
     enum rc_status status = sq_fail(&conn, code, "cannot be created", err);
     /* nothing in it is worth a journal: a crash here leaves a file that the next start removes */
     if (status == RC_OK)
@@ -115,11 +121,6 @@ static enum rc_status create(const char *path, struct rc_error *err)
 
 /* ---- looking at what is there ------------------------------------------------------------------------------------- */
 
-static uint32_t be32(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static enum rc_status check_header(const char *path, const unsigned char *head, uint64_t size,
                                    struct rc_error *err)
 {
@@ -128,10 +129,18 @@ static enum rc_status check_header(const char *path, const unsigned char *head, 
                        path);
     if (size < HEADER || memcmp(head, "SQLite format 3", 16) != 0)
         return rc_fail(err, RC_DAMAGED, "%s: is not a store of Recourse (no SQLite database)", path);
-    if (be32(head + 68) != SQ_APPLICATION_ID)
+    if (sq_be32(head + 68) != SQ_APPLICATION_ID)
         return rc_fail(err, RC_DAMAGED, "%s: is an SQLite database, but not a store of Recourse", path);
-    uint64_t page = (uint64_t)head[16] << 8 | head[17], pages = be32(head + 28);
-    if (page == 1) page = 65536;
+    /* before the first page is held against its seal, which may be another one in that version */
+    if (sq_be32(head + 60) > sq_schema_version)
+        return rc_fail(err, RC_NEWER,
+                       "%s: written by a newer version of Recourse (schema %u; this one knows up to %u)",
+                       path, (unsigned)sq_be32(head + 60), (unsigned)sq_schema_version);
+    uint64_t page = (uint64_t)head[16] << 8 | head[17], pages = sq_be32(head + 28);
+    if (page != SQ_PAGE || head[20] != SQ_SEAL)
+        return rc_fail(err, RC_DAMAGED,
+                       "%s: is damaged: its header says pages of %llu bytes, of which %u are not used", path,
+                       (unsigned long long)page, head[20]);
     /* while pages stand in the log, the file may be shorter than its first page says */
     if (size < page * pages && !holds_something(path, "-wal"))
         return rc_fail(err, RC_DAMAGED, "%s: is cut short: %llu bytes, and its header says %llu", path,
@@ -155,27 +164,6 @@ static enum rc_status check_file(const char *path, uint64_t *ret_size, struct rc
     close(fd);
     if (status == RC_OK) status = check_header(path, head, (uint64_t)st.st_size, err);
     if (status == RC_OK) *ret_size = (uint64_t)st.st_size;
-    return status;
-}
-
-/* Writes a log over itself and syncs it. */
-static enum rc_status settle_log(const char *path, struct rc_error *err)
-{
-    char name[PATH_MAX], *bytes = NULL;
-    int fd = open(beside(path, "-wal", name), O_RDWR | O_CLOEXEC);
-    if (fd < 0) return errno == ENOENT ? RC_OK : sq_io_error(name, "cannot be opened", err);
-    enum rc_status status = RC_OK;
-    bytes = malloc(COPY);
-    if (!bytes) status = rc_fail(err, RC_NOMEM, "out of memory");
-    ssize_t n = 1;
-    for (off_t at = 0; status == RC_OK && n > 0; at += n) {
-        n = pread(fd, bytes, COPY, at);
-        if (n < 0 || (n > 0 && pwrite(fd, bytes, (size_t)n, at) != n))
-            status = sq_io_error(name, "cannot be rewritten", err);
-    }
-    if (status == RC_OK && fsync(fd) != 0) status = sq_io_error(name, "cannot be synced", err);
-    free(bytes);
-    close(fd);
     return status;
 }
 
@@ -204,17 +192,23 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
 }
 
 static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite_options *options, bool clean,
-                                  struct rc_error *err)
+                                  const struct sq_note *note, struct rc_error *err)
 {
     struct sq_conn *conn = &store->self.conn;
     uint64_t size = 0;
     enum rc_status status = check_file(store->path, &size, err);
     bool log = holds_something(store->path, "-wal");
-    if (status == RC_OK && log) status = settle_log(store->path, err);
+    uint64_t lost = 0;
+    if (status == RC_OK) status = sq_log_check(store->path, true, note, &lost, err);
+    if (status == RC_OK && lost)
+        rc_fail(
+            &store->note, RC_OK,
+            "%s-wal: the last transaction is not whole, and nobody was told of it: %llu frames are left out",
+            store->path, (unsigned long long)lost);
     if (status == RC_OK) status = sq_conn_open(conn, store->path, SQ_WRITER, options->unsafe_no_sync, err);
     if (status == RC_OK) status = sq_migrate(conn, err);
     if (status == RC_OK && (log || !clean) && size <= CHECK_MAX)
-        status = sq_integrity(conn, "PRAGMA quick_check(1)", err);
+        status = sq_check_tables(conn, &store->note, err);
     if (status == RC_OK) status = sq_write_words(conn, err);
     if (status != RC_OK) return status;
     sqlite3_wal_hook(conn->db, on_commit, store);
@@ -237,13 +231,21 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
     if (stat(store->path, &st) == 0 && !S_ISREG(st.st_mode))
         return rc_fail(err, RC_IO, "%s: is no regular file", store->path);
     bool clean = false;
-    status = sq_lock(store->path, &store->lock, &clean, err);
+    struct sq_note note = {0};
+    status = sq_lock(store->path, &store->lock, &clean, &note, err);
     if (status != RC_OK) return status;
     if (access(store->path, F_OK) != 0) {
         if (errno != ENOENT) return sq_io_error(store->path, "cannot be opened", err);
         if (holds_something(store->path, "-wal"))
             return rc_fail(err, RC_DAMAGED, "%s: is missing, but its log %s-wal is there: put the store back",
                            store->path, store->path);
+        if (exists(store->path, ".reserve"))
+            return rc_fail(err, RC_DAMAGED,
+                           "%s: is missing, but its reserve %s.reserve is there: put the store back, or "
+                           "remove the reserve, too, "
+                           "to begin anew",
+                           store->path, store->path);
+        note.frames = 0;
         status = create(store->path, err);
         if (status != RC_OK) return status;
     }
@@ -251,15 +253,30 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
     store->text = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
     store->keys = calloc(1, sizeof *store->keys);
     if (!store->batch || !store->text || !store->keys) return rc_fail(err, RC_NOMEM, "out of memory");
-    status = open_writer(store, options, clean, err);
+    status = open_writer(store, options, clean, &note, err);
     if (status == RC_OK) sq_room_open(&store->room, store->path, options);
     return status;
+}
+
+/* SQLite folds the log when its last connection is closed, and removes it: then there is none to be missed. The folding, and the note
+ * of it, come first and are synced, so that a power cut does not leave a note of a log that is gone. */
+static void close_writer(struct sq_store *store)
+{
+    const struct sq_note none = {0};
+    bool sound = !atomic_load(&store->base.poisoned) && store->log_frames > 0;
+    if (sound && sq_fold(store, NULL) == RC_OK && store->folded == store->log_frames) {
+        sq_note_put(store->lock, &none);
+        int failed = fsync(store->lock);
+        (void)failed;
+    }
+    sq_conn_close(&store->self.conn);
+    if (!holds_something(store->path, "-wal")) sq_note_put(store->lock, &none);
 }
 
 /* `clean`: everything is in order, and the next opening need not look closely. */
 static void free_store(struct sq_store *store, bool clean)
 {
-    if (store->self.conn.db) sq_conn_close(&store->self.conn);
+    if (store->self.conn.db) close_writer(store);
     sq_room_close(&store->room);
     if (store->lock >= 0) sq_unlock(store->lock, clean);
     rc_arena_free(store->batch);
@@ -344,6 +361,11 @@ enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, struct r
     else
         close_reader(&reader->base);
     return status;
+}
+
+const char *rc_sqlite_note(const struct rc_store *store)
+{
+    return ((const struct sq_store *)(const void *)store)->note.text;
 }
 
 const struct rc_driver sq_driver = {

@@ -119,7 +119,7 @@ static enum rc_status read_link(struct history *history, uint64_t change, uint32
     enum rc_status ended = sq_end(&run, "cannot read a history", status == RC_OK ? err : NULL);
     if (status != RC_OK)
         return status == RC_DAMAGED ? rc_fail_prefix(err, status, "%s", history->conn->path) : status;
-    if (ended != RC_OK) return ended;
+    if (ended != RC_OK) return rc_fail_prefix(err, ended, "command %llu", (unsigned long long)history->seq);
     if (!fits || (prev == 0) != (rev == 1))
         return damaged(history->conn, history->seq, "its history is torn", err);
     *ret_prev = prev;

@@ -1,0 +1,146 @@
+/* The log that another process has left behind: is it what a crash leaves? (seal.h)
+ *
+ * A transaction is written and synced before the next one is begun. So after a crash at any moment only frames of the last one can be
+ * missing or torn. A frame that does not fit, with a transaction that ended behind it and then another one, was whole once. Frames of
+ * the log before this one, which it has not written over yet, have other salts and another chain. */
+#include "store/sqlite/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { TRIES = 3 };
+
+struct scan {
+    int fd;
+    const char *name;
+    bool settle, big, there; /* there: its head is, and fits */
+    unsigned char head[SQ_LOG_HEAD], before[8], frame[SQ_FRAME];
+    uint64_t believed,
+        committed;        /* frames that SQLite will believe, and those of them up to the last commit */
+    uint64_t behind;      /* of the same log, behind the first one that does not fit */
+    bool ended, followed; /* a transaction ended there; and another one came then */
+};
+
+/* *ret_n: bytes that are there. */
+static enum rc_status take(const struct scan *scan, void *to, size_t n, off_t at, size_t *ret_n,
+                           struct rc_error *err)
+{
+    ssize_t got = pread(scan->fd, to, n, at);
+    if (got < 0) return sq_io_error(scan->name, "cannot be read", err);
+    if (scan->settle && got > 0 && pwrite(scan->fd, to, (size_t)got, at) != got)
+        return sq_io_error(scan->name, "cannot be rewritten", err);
+    *ret_n = (size_t)got;
+    return RC_OK;
+}
+
+static bool only_zeros(const unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i]) return false;
+    return true;
+}
+
+static bool head_fits(struct scan *scan)
+{
+    const unsigned char *head = scan->head;
+    scan->big = head[3] & 1;
+    uint32_t sum[2] = {0, 0};
+    sq_log_add(sum, head, 24, scan->big);
+    return (sq_be32(head) & 0xfffffffe) == 0x377f0682 && sq_be32(head + 4) == 3007000 &&
+           sq_be32(head + 8) == SQ_PAGE && sum[0] == sq_be32(head + 24) && sum[1] == sq_be32(head + 28);
+}
+
+static void look_at(struct scan *scan, uint64_t number)
+{
+    const unsigned char *head = scan->frame;
+    bool fits = sq_log_fits(scan->before, head, head + SQ_FRAME_HEAD, scan->big);
+    bool salted = memcmp(head + 8, scan->head + 16, 8) == 0, end = sq_be32(head + 4) != 0;
+    memcpy(scan->before, head + 16, sizeof scan->before);
+    if (fits && salted && scan->believed == number) {
+        scan->believed++;
+        if (end) scan->committed = number + 1;
+    } else if (salted ||
+               (fits && scan->believed == number)) { /* the frames of the log before fit each other, too */
+        scan->behind++;
+        /* a torn frame says nothing: its head may be half of an older one's */
+        scan->followed |= fits && scan->ended;
+        scan->ended |= fits && end;
+    }
+}
+
+/* A log's head is synced before the first frame: where it does not fit, nothing but itself may stand there. */
+static enum rc_status scan_log(struct scan *scan, struct rc_error *err)
+{
+    size_t n = 0;
+    enum rc_status status = take(scan, scan->head, sizeof scan->head, 0, &n, err);
+    if (status != RC_OK || n < sizeof scan->head) return status;
+    bool fits = scan->there = head_fits(scan), empty = true;
+    memcpy(scan->before, scan->head + 24, sizeof scan->before);
+    for (uint64_t i = 0; status == RC_OK; i++) {
+        status = take(scan, scan->frame, sizeof scan->frame, (off_t)(SQ_LOG_HEAD + i * SQ_FRAME), &n, err);
+        if (status != RC_OK || n == 0) break;
+        if (!fits)
+            empty = empty && only_zeros(scan->frame, n);
+        else if (n == sizeof scan->frame)
+            look_at(scan, i);
+    }
+    if (status == RC_OK && !fits && !empty)
+        return rc_fail(err, RC_DAMAGED,
+                       "%s: is damaged: the head of the log does not fit, and transactions stand behind it",
+                       scan->name);
+    return status;
+}
+
+static enum rc_status judge(const struct scan *scan, struct rc_error *err)
+{
+    if (!scan->followed) return RC_OK;
+    return rc_fail(err, RC_DAMAGED,
+                   "%s: is damaged: frame %llu of the log does not fit, and transactions that were whole "
+                   "stand behind it",
+                   scan->name, (unsigned long long)scan->believed + 1);
+}
+
+/* Whether the log is the one of the note, or a later one, and reaches as far. */
+static enum rc_status hold_against(const struct scan *scan, const struct sq_note *note, struct rc_error *err)
+{
+    if (!note || note->frames == 0) return RC_OK;
+    if (!scan->there)
+        return rc_fail(err, RC_DAMAGED,
+                       "%s: is missing or empty: it held what was committed last (%u frames); put it back",
+                       scan->name, note->frames);
+    uint32_t salt = sq_be32(scan->head + 16);
+    if ((int32_t)(salt - note->salt) < 0)
+        return rc_fail(err, RC_DAMAGED, "%s: is not the log that the store had, but an older or another one",
+                       scan->name);
+    if (salt != note->salt || scan->committed >= note->frames) return RC_OK;
+    return rc_fail(err, RC_DAMAGED, "%s: is damaged: %u frames were committed, and %llu of them are whole",
+                   scan->name, note->frames, (unsigned long long)scan->committed);
+}
+
+enum rc_status sq_log_check(const char *path, bool settle, const struct sq_note *note, uint64_t *ret_lost,
+                            struct rc_error *err)
+{
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s-wal", path); /* open.c has checked the length */
+    *ret_lost = 0;
+    int fd = open(name, (settle ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    struct scan scan = {.fd = fd, .name = name};
+    if (fd < 0)
+        return errno == ENOENT ? hold_against(&scan, note, err) : sq_io_error(name, "cannot be opened", err);
+    enum rc_status status = RC_OK;
+    /* where somebody writes meanwhile, what was half there is whole when it is looked at again */
+    for (int i = 0; i < (settle ? 1 : TRIES); i++) {
+        scan = (struct scan){.fd = fd, .name = name, .settle = settle};
+        status = scan_log(&scan, err);
+        if (status == RC_OK) status = judge(&scan, err);
+        if (status == RC_OK) status = hold_against(&scan, note, err);
+        if (status != RC_DAMAGED) break;
+    }
+    if (status == RC_OK && settle && fsync(fd) != 0) status = sq_io_error(name, "cannot be synced", err);
+    close(fd);
+    if (status == RC_OK) *ret_lost = scan.believed - scan.committed + scan.behind;
+    return status;
+}
