@@ -63,18 +63,6 @@ static enum rc_status roll_back(struct sq_store *store, enum rc_status status, s
     return sq_unknown(store, code, "cannot roll back", err);
 }
 
-void sq_note_log(struct sq_store *store)
-{
-    sqlite3_file *log = NULL;
-    unsigned char salt[4];
-    struct sq_note note = {.frames = store->log_frames};
-    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (code != SQLITE_OK || !log || !log->pMethods) return;
-    if (log->pMethods->xRead(log, salt, sizeof salt, 16) != SQLITE_OK) return;
-    for (unsigned i = 0; i < sizeof salt; i++) note.salt = note.salt << 8 | salt[i];
-    sq_note_put(store->lock, &note);
-}
-
 enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct rc_error *err)
 {
     if (status != RC_OK) return roll_back(store, status, err);

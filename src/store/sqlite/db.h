@@ -338,6 +338,10 @@ RC_MUST
 enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq_note *ret_note,
                        struct rc_error *);
 void sq_note_put(int fd, const struct sq_note *);
+/* Notes how far the log reaches after a commit. (log.c) */
+void sq_note_log(struct sq_store *);
+/* Before the log is cut or removed: nothing in it is needed any more. Durable. */
+void sq_note_no_log(struct sq_store *);
 /* The note of a store without its lock; false: somebody has it, and writes. */
 bool sq_note_read(const char *path, struct sq_note *ret);
 void sq_unlock(int fd, bool clean);
@@ -367,8 +371,6 @@ RC_MUST
 enum rc_status sq_begin(struct sq_store *, struct rc_error *);
 RC_MUST
 enum rc_status sq_settle(struct sq_store *, enum rc_status status, struct rc_error *);
-/* Notes how far the log reaches. */
-void sq_note_log(struct sq_store *);
 /* A failure after which it is not known what is on disk. */
 enum rc_status sq_unknown(struct sq_store *, int code, const char *doing, struct rc_error *);
 /* Folds the log into the database file. */

@@ -144,3 +144,23 @@ enum rc_status sq_log_check(const char *path, bool settle, const struct sq_note 
     if (status == RC_OK) *ret_lost = scan.believed - scan.committed + scan.behind;
     return status;
 }
+
+void sq_note_log(struct sq_store *store)
+{
+    sqlite3_file *log = NULL;
+    unsigned char salt[4];
+    struct sq_note note = {.frames = store->log_frames};
+    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code != SQLITE_OK || !log || !log->pMethods) return;
+    if (log->pMethods->xRead(log, salt, sizeof salt, 16) != SQLITE_OK) return;
+    for (unsigned i = 0; i < sizeof salt; i++) note.salt = note.salt << 8 | salt[i];
+    sq_note_put(store->lock, &note);
+}
+
+void sq_note_no_log(struct sq_store *store)
+{
+    const struct sq_note none = {0};
+    sq_note_put(store->lock, &none);
+    int failed = fsync(store->lock);
+    (void)failed; /* then a power cut may leave a note of a log that is gone, and somebody has to look */
+}

@@ -264,11 +264,7 @@ static void close_writer(struct sq_store *store)
 {
     const struct sq_note none = {0};
     bool sound = !atomic_load(&store->base.poisoned) && store->log_frames > 0;
-    if (sound && sq_fold(store, NULL) == RC_OK && store->folded == store->log_frames) {
-        sq_note_put(store->lock, &none);
-        int failed = fsync(store->lock);
-        (void)failed;
-    }
+    if (sound && sq_fold(store, NULL) == RC_OK && store->folded == store->log_frames) sq_note_no_log(store);
     sq_conn_close(&store->self.conn);
     if (!holds_something(store->path, "-wal")) sq_note_put(store->lock, &none);
 }
