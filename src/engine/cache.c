@@ -46,13 +46,14 @@ enum rc_status rc_cache_add(struct rc_cache *cache, struct rc_hot *hot)
     const struct rc_identity *id = &hot->command.id;
     hot->key_hash = rc_key_hash(id->ns, id->type, id->key);
     if (rc_map_put(&cache->by_seq, id->seq, hot) != RC_OK) return RC_NOMEM;
-    if (rc_map_put(&cache->by_key, hot->key_hash, hot) != RC_OK) {
-        rc_map_remove(&cache->by_seq, id->seq);
-        return RC_NOMEM;
-    }
     link_newest(cache, hot);
     cache->bytes += rc_arena_held(hot->arena);
     return RC_OK;
+}
+
+enum rc_status rc_cache_name(struct rc_cache *cache, struct rc_hot *hot)
+{
+    return rc_map_put(&cache->by_key, hot->key_hash, hot);
 }
 
 void rc_cache_use(struct rc_cache *cache, struct rc_hot *hot)

@@ -33,6 +33,8 @@ struct rc_hot *rc_cache_find(struct rc_cache *, uint64_t seq);
 struct rc_hot *rc_cache_find_key(struct rc_cache *, struct rc_sv ns, struct rc_sv type, struct rc_sv key);
 /* Takes over entry and its arena on success. */
 RC_MUST enum rc_status rc_cache_add(struct rc_cache *, struct rc_hot *);
+/* From now on it is what rc_cache_find_key finds: the last generation of its key, and no other one. */
+RC_MUST enum rc_status rc_cache_name(struct rc_cache *, struct rc_hot *);
 void rc_cache_use(struct rc_cache *, struct rc_hot *);
 void rc_cache_drop(struct rc_cache *, struct rc_hot *);     /* frees it */
 void rc_cache_take_out(struct rc_cache *, struct rc_hot *); /* does not */

@@ -20,15 +20,20 @@ static void repeat(struct rc_engine *engine, struct rc_request *request, struct 
     request->replayed = true;
     for (uint32_t i = 0; !rc_h128_eq(hot->command.id.payload_hash, request->u.submit.payload_hash); i++) {
         struct rc_link original = hot->command.id.original;
-        if (!original.seq || i == RC_MAX_ORIGINALS) {
+        enum rc_status status = RC_NOT_FOUND;
+        if (original.seq && i < RC_MAX_ORIGINALS)
+            status = rc_engine_command(engine, original.seq, &hot, &request->error);
+        if (status == RC_NOT_FOUND || status == RC_PURGED) { /* of what was purged nobody knows the payload */
             request->status =
                 rc_fail(&request->error, RC_KEY_CONFLICT,
                         "the key '%.*s' belongs to a command with another payload; nothing was stored",
                         RC_SV_ARG(request->u.submit.key));
             return;
         }
-        request->status = rc_engine_command(engine, original.seq, &hot, &request->error);
-        if (request->status != RC_OK) return;
+        if (status != RC_OK) {
+            request->status = status;
+            return;
+        }
     }
     rc_outline_of(&hot->command, &request->command);
 }
@@ -43,6 +48,10 @@ struct rc_hot *rc_submit_adopt(struct rc_engine *engine, struct rc_request *requ
     hot->command.id = *id;
     hot->command.flow = flow_set_version(rc_engine_set(engine), id->flow);
     if (!hot->command.flow || rc_cache_add(&engine->cache, hot) != RC_OK) return NULL;
+    if (rc_cache_name(&engine->cache, hot) != RC_OK) {
+        rc_cache_take_out(&engine->cache, hot);
+        return NULL;
+    }
     hot->request = request;
     request->arena = NULL;
     return hot;
@@ -83,7 +92,9 @@ enum rc_status rc_engine_last_of_key(struct rc_engine *engine, const struct rc_i
     *ret = rc_cache_find_key(&engine->cache, id->ns, id->type, id->key);
     if (*ret) return RC_OK;
     enum rc_status status = rc_read_key(engine->reader, id->ns, id->type, id->key, &match, err);
-    return status == RC_OK ? rc_engine_command(engine, match.seq, ret, err) : status;
+    if (status == RC_OK) status = rc_engine_command(engine, match.seq, ret, err);
+    if (status == RC_OK) (void)!rc_cache_name(&engine->cache, *ret); /* without memory it is looked up again */
+    return status;
 }
 
 /* The last command of the key was purged. RC_NOT_FOUND where its flow lets the key be used again, as it would have if the

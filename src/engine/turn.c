@@ -103,7 +103,8 @@ static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *f
     ask.purpose = fact->answer.purpose;
     if (!fact->lost) ask.u.result = &fact->answer.result;
     atomic_fetch_add(fact->lost ? &engine->stats.lost : &engine->stats.results, 1);
-    return run_for_step(engine, &ask, fact->answer.of.id, err);
+    enum rc_status status = run_for_step(engine, &ask, fact->answer.of.id, err);
+    return status == RC_PURGED ? RC_OK : status; /* it comes too late, like one for what has ended */
 }
 
 static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)

@@ -324,3 +324,14 @@ RC_MUST enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store *
 /* The next commit or define fails with this status. RC_COMMIT_UNKNOWN: `kept` says whether the batch is there after
  * opening again. */
 void rc_memory_fail_next(struct rc_store *, enum rc_status, bool kept);
+/* Asked before each write of this handle what becomes of it; NULL: nobody is. */
+struct rc_memory_fate {
+    enum rc_status status; /* RC_OK: as it should be */
+    bool kept;
+};
+typedef struct rc_memory_fate rc_memory_fate_fn(void *context);
+void rc_memory_on_write(struct rc_store *, rc_memory_fate_fn *, void *context);
+/* While the disk is full, what is not essential is refused. */
+void rc_memory_full(struct rc_memory_disk *, bool full);
+/* Negative control of the proofs: no key is known any more. */
+void rc_memory_forget_keys(struct rc_memory_disk *);

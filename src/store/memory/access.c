@@ -206,7 +206,7 @@ enum rc_status mem_access(struct rc_store *base, const struct rc_access_change *
 {
     struct mem_store *store = mem_store_of(base);
     enum rc_status failure;
-    if (!mem_begin(store, &failure, err)) return failure;
+    if (!mem_begin(store, wanted->kind == RC_ACCESS_TOKEN_REVOKE, &failure, err)) return failure;
     enum rc_status status = change_and_note(store->disk, wanted, now, failure == RC_OK ? err : NULL);
     mem_end(store);
     return failure != RC_OK ? failure : status;
@@ -217,7 +217,7 @@ enum rc_status mem_tokens_used(struct rc_store *base, const struct rc_token_use 
 {
     struct mem_store *store = mem_store_of(base);
     enum rc_status failure;
-    if (!mem_begin(store, &failure, err)) return failure;
+    if (!mem_begin(store, false, &failure, err)) return failure;
     for (uint32_t i = 0; i < n; i++) {
         struct rc_token *token = find_token(store->disk, uses[i].id);
         if (token && token->used < uses[i].at) token->used = uses[i].at;

@@ -168,7 +168,7 @@ enum rc_status mem_bulk(struct rc_store *base, const struct rc_bulk_write *what,
 {
     struct mem_store *store = mem_store_of(base);
     enum rc_status failure;
-    if (!mem_begin(store, &failure, err)) return failure;
+    if (!mem_begin(store, !what->made, &failure, err)) return failure;
     enum rc_status status = write(store->disk, what, io_id, failure == RC_OK ? err : NULL);
     mem_end(store);
     return failure != RC_OK ? failure : status;

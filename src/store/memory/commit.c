@@ -331,12 +331,14 @@ static void publish(struct staging *staging)
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
 }
 
-bool mem_begin(struct mem_store *store, enum rc_status *ret_failure, struct rc_error *err)
+bool mem_begin(struct mem_store *store, bool essential, enum rc_status *ret_failure, struct rc_error *err)
 {
-    enum rc_status failure = store->fail;
+    struct rc_memory_fate fate = {store->fail, store->kept};
+    if (fate.status == RC_OK && store->fate) fate = store->fate(store->context);
+    if (fate.status == RC_OK && store->disk->full && !essential) fate.status = RC_FULL;
     store->fail = RC_OK;
-    *ret_failure = failure == RC_OK ? RC_OK : rc_fail(err, failure, "the simulated disk failed");
-    if (failure != RC_OK && !(failure == RC_COMMIT_UNKNOWN && store->kept)) return false;
+    *ret_failure = fate.status == RC_OK ? RC_OK : rc_fail(err, fate.status, "the simulated disk failed");
+    if (fate.status != RC_OK && !(fate.status == RC_COMMIT_UNKNOWN && fate.kept)) return false;
     pthread_mutex_lock(&store->disk->lock);
     return true;
 }
@@ -350,7 +352,7 @@ enum rc_status mem_commit(struct rc_store *base, const struct rc_batch *batch, s
 {
     struct mem_store *store = mem_store_of(base);
     enum rc_status failure;
-    if (!mem_begin(store, &failure, err)) return failure;
+    if (!mem_begin(store, batch->essential, &failure, err)) return failure;
     struct staging staging = {.disk = store->disk, .batch = batch};
     enum rc_status status = stage(&staging, failure == RC_OK ? err : NULL);
     if (status == RC_OK)
@@ -488,7 +490,7 @@ enum rc_status mem_define(struct rc_store *base, struct rc_definition *added, ui
 {
     struct mem_store *store = mem_store_of(base);
     enum rc_status failure;
-    if (!mem_begin(store, &failure, err)) return failure;
+    if (!mem_begin(store, false, &failure, err)) return failure;
     enum rc_status status =
         define(store->disk, added, nadded, removed, nremoved, by, now, failure == RC_OK ? err : NULL);
     mem_end(store);

@@ -93,6 +93,7 @@ struct rc_memory_disk {
     struct rc_purged *purged;
     uint32_t npurged;
     struct rc_high high;
+    bool full; /* for what is not essential */
 };
 
 struct mem_store {
@@ -101,6 +102,8 @@ struct mem_store {
     struct rc_memory_disk *disk;
     enum rc_status fail; /* the next commit's; RC_OK: none */
     bool kept;
+    rc_memory_fate_fn *fate;
+    void *context;
 };
 
 static inline struct mem_store *mem_store_of(struct rc_store *store)
@@ -196,9 +199,9 @@ enum rc_status mem_read_purgeable(struct rc_reader *, const struct rc_purge_filt
 
 /* ---- commit.c ------------------------------------------------------------------------------------------------------- */
 
-/* Every write begins and ends with these. *ret_failure is the failure that a test has asked for, once: what the write answers then.
+/* Every write begins and ends with these. *ret_failure is the failure that a test has asked for: what the write answers then.
  * False: nothing of it happens. True, with the lock held: it happens, also where nobody is told. */
-RC_MUST bool mem_begin(struct mem_store *, enum rc_status *ret_failure, struct rc_error *);
+RC_MUST bool mem_begin(struct mem_store *, bool essential, enum rc_status *ret_failure, struct rc_error *);
 void mem_end(struct mem_store *);
 /* Copies a text to *at, which moves behind it. */
 struct rc_sv mem_put_text(char **at, struct rc_sv);

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static enum rc_status always_room(struct rc_store *base, struct rc_error *err)
+static enum rc_status nothing_to_do(struct rc_store *base, struct rc_error *err)
 {
     (void)base;
     (void)err;
@@ -34,13 +34,18 @@ static void close_store(struct rc_store *base)
     free(store);
 }
 
+static enum rc_status room(struct rc_store *base, struct rc_error *err)
+{
+    return mem_store_of(base)->disk->full ? rc_fail(err, RC_FULL, "the simulated disk is full") : RC_OK;
+}
+
 static const struct rc_driver driver = {
     .commit = mem_commit,
-    .room = always_room,
-    .idle = always_room,
+    .room = room,
+    .idle = nothing_to_do,
     .define = mem_define,
     .purge = mem_purge,
-    .compact = always_room,
+    .compact = nothing_to_do,
     .access = mem_access,
     .tokens_used = mem_tokens_used,
     .bulk = mem_bulk,
@@ -138,4 +143,22 @@ void rc_memory_fail_next(struct rc_store *base, enum rc_status status, bool kept
     struct mem_store *store = mem_store_of(base);
     store->fail = status;
     store->kept = kept;
+}
+
+void rc_memory_on_write(struct rc_store *base, rc_memory_fate_fn *fate, void *context)
+{
+    assert(base->driver == &driver);
+    struct mem_store *store = mem_store_of(base);
+    store->fate = fate;
+    store->context = context;
+}
+
+void rc_memory_full(struct rc_memory_disk *disk, bool full)
+{
+    disk->full = full;
+}
+
+void rc_memory_forget_keys(struct rc_memory_disk *disk)
+{
+    rc_map_free(&disk->by_key);
 }

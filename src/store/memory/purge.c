@@ -98,7 +98,7 @@ enum rc_status mem_purge(struct rc_store *base, const struct rc_purge *purge, rc
     struct mem_audits audits = {0};
     uint32_t n = 0;
     enum rc_status failure;
-    if (!mem_begin(store, &failure, err)) return failure;
+    if (!mem_begin(store, true, &failure, err)) return failure;
     enum rc_status status = stage(disk, purge, now, &audits, &n, failure == RC_OK ? err : NULL);
     for (uint32_t i = 0; status == RC_OK && n && i < purge->n; i++) {
         struct mem_command *command = rc_map_get(&disk->by_seq, purge->commands[i].seq);

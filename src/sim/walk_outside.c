@@ -1,6 +1,6 @@
 /* The outside world: it does what it is asked or not, says so or not, and remembers. A provider honours Idempotency-Keys where the flow
  * says that the step is repeatable, for as long as its dependency says; otherwise every request that arrives acts again. */
-#include "walk.h"
+#include "sim/walk.h"
 
 /* ---- the truth ------------------------------------------------------------------------------------------------------ */
 
@@ -36,6 +36,13 @@ static rc_us key_lifetime(const struct walk *walk, uint64_t gate)
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         if (walk->dependency[i].gate == gate) return walk->dependency[i].key_lifetime;
     return 0;
+}
+
+static enum walk_mood mood_of(const struct walk *walk, const struct walk_sent *sent)
+{
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
+        if (walk->dependency[i].gate == sent->gate) return walk->dependency[i].mood;
+    return WALK_FINE;
 }
 
 /* The provider has done this already, and knows that it has. */
@@ -89,10 +96,11 @@ static void becomes_uncertain(struct walk *walk, struct walk_sent *sent)
     if (!acts(sent) || sent->acted) return;
     struct walk_side *side = side_of(walk, sent);
     uint32_t fate = walk_dice(walk, 4);
-    if (fate == 0 && settle && !side->will) {
+    if (fate == 3 && settle && !side->will) {
         side->will = 1 + (uint32_t)(sent - walk->sent);
-        side->will_at = walk->world->now + rc_mix(&walk->random) % settle;
-    } else if (fate < 2) {
+        side->will_at = walk->world->now + walk_span(walk, settle);
+        walk_fired(walk, SIM_ACTS_LATE);
+    } else if (fate > 1) {
         act(walk, sent);
     }
 }
@@ -144,10 +152,14 @@ void walk_outside_takes(struct walk *walk, uint32_t i)
 static void give(struct walk *walk, uint32_t i, struct rc_result result, const char *body)
 {
     result.headers = (struct cel_value){.kind = CEL_MAP};
-    walk->counts->answers++;
-    WALK_TELL(walk, "  ? %llu, step %u, #%u: reach %u, status %u %s\n", (unsigned long long)walk->sent[i].seq,
-              walk->sent[i].node, walk->world->left[i].attempt, result.reach, result.status,
-              body ? body : "");
+    walk->cover->answers++;
+    if (result.reach == RC_ANSWERED)
+        WALK_TELL(walk, "  ? %llu, step %u, #%u: the answer is %u %s\n",
+                  (unsigned long long)walk->sent[i].seq, walk->sent[i].node, walk->world->left[i].attempt,
+                  result.status, body ? body : "(which cannot be read)");
+    else
+        WALK_TELL(walk, "  ? %llu, step %u, #%u: no answer: %s\n", (unsigned long long)walk->sent[i].seq,
+                  walk->sent[i].node, walk->world->left[i].attempt, rc_why_word(result.why).slug);
     world_give(walk->world, i, result, body);
 }
 
@@ -156,12 +168,19 @@ static void answer(struct walk *walk, uint32_t i, unsigned status, const char *b
     struct rc_result result = {.reach = RC_ANSWERED, .usable = body != NULL, .status = (uint16_t)status};
     if (status == 429 && walk_chance(walk, 50)) result.retry_after = RC_SECONDS(1 + walk_dice(walk, 8));
     if (status == 429 && walk_chance(walk, 3)) result.retry_after = INT64_MAX;
+    if (status == 429) walk_fired(walk, SIM_RATE_LIMITED);
+    if (status == 401 || status == 422) walk_fired(walk, SIM_REFUSED);
+    if (status >= 500) walk_fired(walk, SIM_SERVER_ERROR);
+    if (!body) walk_fired(walk, SIM_ANSWER_BAD);
     if (status >= 400 || !body) result.excerpt = RC_SV("what the other side has said");
     give(walk, i, result, body);
 }
 
 static void lose(struct walk *walk, uint32_t i, enum rc_reach reach, enum rc_why why)
 {
+    walk_fired(walk, reach == RC_NOT_SENT    ? SIM_NOT_SENT
+                     : why == RC_WHY_TIMEOUT ? SIM_ANSWER_LATE
+                                             : SIM_ANSWER_LOST);
     give(walk, i,
          (struct rc_result){.reach = (uint8_t)reach, .why = (uint8_t)why, .error = RC_SV("no answer")}, NULL);
 }
@@ -205,7 +224,7 @@ static void lies(struct walk *walk, uint32_t i)
 {
     struct walk_sent *sent = &walk->sent[i];
     side_of(walk, sent)->lied = true;
-    walk->counts->lies++;
+    walk_fired(walk, SIM_LIES);
     sent->uncertain = false;
     if (walk_chance(walk, 50)) {
         act(walk, sent);
@@ -213,6 +232,35 @@ static void lies(struct walk *walk, uint32_t i)
     } else {
         answer(walk, i, 200, thing);
     }
+}
+
+/* As its dependency is for a while. False: as ever. */
+static bool answers_in_its_mood(struct walk *walk, uint32_t i)
+{
+    static const uint16_t refusals[] = {422, 401, 302, 508}, errors[] = {500, 502, 504};
+    struct walk_sent *sent = &walk->sent[i];
+    switch (mood_of(walk, sent)) {
+    case WALK_DOWN:
+        sent->uncertain = false;
+        lose(walk, i, RC_NOT_SENT, RC_WHY_NOT_SENT);
+        return true;
+    case WALK_LIMITING:
+        sent->uncertain = false;
+        answer(walk, i, 429, "{}");
+        return true;
+    case WALK_REFUSING:
+        sent->uncertain = false;
+        answer(walk, i, refusals[walk_dice(walk, 4)], "{}");
+        return true;
+    case WALK_ERRING:
+        becomes_uncertain(walk, sent);
+        answer(walk, i, errors[walk_dice(walk, 3)], "{}");
+        return true;
+    case WALK_FINE:
+    case WALK_SLOW:
+    case WALK_MOODS: break;
+    }
+    return false;
 }
 
 static void answers_an_action(struct walk *walk, uint32_t i, bool kind)
@@ -247,7 +295,7 @@ static void answers_a_check(struct walk *walk, uint32_t i, bool kind)
     if (dice >= 97) {
         there = !there;
         side_of(walk, sent)->lied = true;
-        walk->counts->lies++;
+        walk_fired(walk, SIM_LIES);
         odd = NULL;
     } else if (dice >= 85) {
         answers_nothing_sure(walk, i);
@@ -281,11 +329,21 @@ static void answers_a_question(struct walk *walk, uint32_t i, bool kind)
     }
 }
 
+void walk_outside_times_out(struct walk *walk, uint32_t i)
+{
+    walk_outside_goes_on(walk);
+    walk->sent[i].open = false;
+    becomes_uncertain(walk, &walk->sent[i]);
+    lose(walk, i, RC_SENT, RC_WHY_TIMEOUT);
+}
+
 void walk_outside_answers(struct walk *walk, uint32_t i, bool kind)
 {
     struct walk_sent *sent = &walk->sent[i];
     walk_outside_goes_on(walk);
+    if (!kind && mood_of(walk, sent) == WALK_SLOW && walk_chance(walk, 80)) return;
     sent->open = false;
+    if (!kind && answers_in_its_mood(walk, i)) return;
     switch ((enum rc_purpose)sent->purpose) {
     case RC_ACT:
     case RC_UNDO: answers_an_action(walk, i, kind); break;
@@ -298,7 +356,6 @@ void walk_outside_answers(struct walk *walk, uint32_t i, bool kind)
 
 void walk_outside_repeats_itself(struct walk *walk, uint32_t i)
 {
-    walk->counts->doubled++;
     if (walk_chance(walk, 50))
         answer(walk, i, walk_chance(walk, 50) ? 200 : 422, thing);
     else

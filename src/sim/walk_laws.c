@@ -1,7 +1,8 @@
 /* What must hold, whatever happens (design, section 2). Each law has a number and one sentence; the first that is broken is kept. */
-#include "walk.h"
+#include "sim/walk.h"
 
-#include <stdio.h>
+#include <assert.h>
+#include <stdarg.h>
 #include <string.h>
 
 enum { PAGE = 64 };
@@ -15,17 +16,6 @@ void walk_break(struct walk *walk, const char *law, const char *format, ...)
     vsnprintf(walk->broken_where, sizeof walk->broken_where, format, args);
     va_end(args);
     walk->broken = law;
-}
-
-#define LAW(holds, law, ...)                                                                                 \
-    do {                                                                                                     \
-        if (!(holds)) walk_break(walk, law, __VA_ARGS__);                                                    \
-    } while (0)
-#define ULL(n) ((unsigned long long)(n))
-
-static bool is_leaf(const struct rc_command *c, uint32_t at)
-{
-    return rc_node_step(c, at)->kind != FLOW_LINEAR;
 }
 
 static bool waits(const struct rc_node *node)
@@ -87,7 +77,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
     const struct flow_call *call = &rc_node_step(c, sent->node)->call;
     const struct walk_sent *last = NULL;
     /* what was recorded in the same turn, before the cancel, leaves before the cancel is answered */
-    LAW(c->mode == RC_MODE_FORWARD || (seen->turned == walk->counts->turns && !seen->cancelled),
+    LAW(c->mode == RC_MODE_FORWARD || (seen->turned == walk->cover->turns && !seen->cancelled),
         "L9 nothing but checks and undos leaves after a cancel or a roll back", "command %llu",
         ULL(sent->seq));
     for (uint32_t i = 0; i < walk->world->nleft; i++)
@@ -103,7 +93,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
             "command %llu, step %u", ULL(sent->seq), sent->node);
     for (uint32_t i = 1; i < sent->node; i++)
         LAW((c->node[i].state != RC_STEP_IDLE && c->node[i].state != RC_STEP_ACTIVE) || seen->passed[i] ||
-                seen->turned == walk->counts->turns,
+                seen->turned == walk->cover->turns,
             "L12 a step waits for those before it", "command %llu, step %u", ULL(sent->seq), sent->node);
     for (uint16_t i = 0; i < rc_node_step(c, sent->node)->nneeds; i++)
         LAW(c->node[rc_node_step(c, sent->node)->needs[i]].state == RC_STEP_SUCCEEDED,
@@ -135,6 +125,10 @@ void walk_laws_of_leaving(struct walk *walk, uint32_t i)
             rc_node_purpose(&seen->c, sent->node) == sent->purpose,
         "L14 an attempt leaves only when the store has it", "command %llu, step %u, attempt %u",
         ULL(sent->seq), sent->node, sent->attempt);
+    LAW(!walk->full, "L17 nothing leaves while the disk is full", "command %llu", ULL(sent->seq));
+    LAW(walk->world->engine->now >= seen->until[sent->node],
+        "L18 what waits until a time does not leave before it", "command %llu, step %u", ULL(sent->seq),
+        sent->node);
     LAW(!walk->draining, "L15 nothing new leaves while the engine drains", "command %llu", ULL(sent->seq));
     WALK_TELL(walk, "  ! %s of %llu, step %u, #%u leaves\n", rc_purpose_word(sent->purpose).slug,
               ULL(sent->seq), sent->node, sent->attempt);
@@ -143,192 +137,6 @@ void walk_laws_of_leaving(struct walk *walk, uint32_t i)
     if (sent->purpose == RC_UNDO) laws_of_undo(walk, seen, sent);
     if (sent->purpose == RC_ACT || sent->purpose == RC_REQUIRE) laws_of_act(walk, seen, sent);
     if (sent->purpose == RC_ACT || sent->purpose == RC_UNDO) seen->retried[sent->node] = false;
-}
-
-/* ---- history -------------------------------------------------------------------------------------------------------- */
-
-static uint32_t action_named(const struct rc_act *act)
-{
-    unsigned long id = 0; /* the reason is "a<number>" */
-    for (uint32_t i = 1; i < act->reason.n; i++) id = id * 10 + (unsigned long)(act->reason.p[i] - '0');
-    return (uint32_t)id;
-}
-
-/* The steps that a verdict settled: those whose side was in question, and is not any more. */
-static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
-                    const struct rc_act *act)
-{
-    for (uint32_t i = 0; i < record->nchanges; i++) {
-        const struct rc_change *change = &record->changes[i];
-        if (change->kind != RC_CHANGE_NODE || !is_leaf(&seen->c, change->at)) continue;
-        unsigned before = seen->c.node[change->at].state;
-        bool undo = before == RC_STEP_UNDO_UNKNOWN || before == RC_STEP_UNDO_FAILED;
-        if (!undo && before != RC_STEP_UNKNOWN) continue;
-        if (act->verdict == RC_DID_NOT_HAPPEN) walk_known_not(walk, record->seq, change->at, undo);
-        struct walk_side *side = &seen->side[change->at][undo];
-        /* also who says too early that it happened says something wrong: an undo may come first then */
-        side->lied |=
-            act->verdict == RC_HAPPENED ? !side->done : walk_happens(walk, record->seq, change->at, undo);
-    }
-}
-
-static void see_action(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
-{
-    const struct rc_act *act = record->cause->u.act;
-    uint32_t id = action_named(act);
-    LAW(id < walk->nactions && walk->action[id].seq == record->seq,
-        "H1 only what was asked for is in the history", "command %llu", ULL(record->seq));
-    if (walk->broken) return;
-    struct walk_action *action = &walk->action[id];
-    action->found++;
-    for (uint32_t i = 0; action->key[0] && i < walk->nactions; i++)
-        LAW(i == id || !walk->action[i].found || walk->action[i].seq != record->seq ||
-                strcmp(walk->action[i].key, action->key) != 0,
-            "H2 an action with a key is done once", "command %llu, actions %u and %u", ULL(record->seq), i,
-            id);
-    LAW(action->found == 1, "H2 an action with a key is done once", "command %llu", ULL(record->seq));
-    bool later = false; /* a later step is under way: what is retried goes on beside it */
-    for (uint32_t i = seen->c.nnodes; act->action == RC_ACTION_RETRY && i-- > 0;) {
-        seen->retried[i] = true;
-        seen->passed[i] |= later;
-        later |= seen->c.node[i].phase != RC_PHASE_NONE;
-    }
-    if (act->action == RC_ACTION_RESOLVE && act->verdict != RC_ACCEPTED_AS_IS)
-        believe(walk, seen, record, act);
-}
-
-static void tell_node(const struct rc_command *c, uint32_t at)
-{
-    const struct rc_node *node = &c->node[at];
-    printf("      step %u %s (%s) %s, attempt %u, tries %u, asks %u, round %u.%u%s, due +%llu\n", at,
-           rc_step_word(node->state).slug, rc_why_word(node->why).slug, rc_phase_word(node->phase).slug,
-           node->attempt, node->tries, node->asks, node->round, node->undo_round,
-           node->doubt ? ", in doubt" : "",
-           c->data[at].times.due ? ULL(c->data[at].times.due - RC_SECONDS(1800000000)) : 0);
-}
-
-static void see_record(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
-{
-    struct rc_error error = {0};
-    uint8_t before[WALK_STEPS + 1] = {0}, mode = seen->c.mode;
-    for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
-    LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
-        ULL(record->seq), record->rev);
-    LAW(record->at >= seen->c.changed && record->at >= walk->latest, "H4 time does not go back",
-        "command %llu, record %u", ULL(record->seq), record->rev);
-    LAW(!rc_state_ended(seen->c.state) || record->cause->kind == RC_MSG_ACTION || seen->c.state == RC_PARTIAL,
-        "H5 what has ended moves only when a person acts", "command %llu, record %u", ULL(record->seq),
-        record->rev);
-    if (record->cause->kind == RC_MSG_ACTION) see_action(walk, seen, record);
-    for (uint32_t i = 0; i < record->nchanges; i++) {
-        struct rc_change change = record->changes[i];
-        const struct rc_identity id = seen->c.id;
-        if (change.kind == RC_CHANGE_CREATE) change.u.create = &id;
-        LAW(rc_command_apply(&seen->c, &change, seen->arena, &error) == RC_OK, "H6 the history folds",
-            "%.120s", error.text);
-        if (walk->broken) return;
-    }
-    WALK_TELL(walk, "  %llu.%u %s at +%llu: %s\n", ULL(record->seq), record->rev,
-              rc_cause_word(record->cause->kind).slug, ULL(record->at - RC_SECONDS(1800000000)),
-              rc_state_word(seen->c.state).slug);
-    for (uint32_t i = 0; walk->tell && i < record->nchanges; i++)
-        if (record->changes[i].kind == RC_CHANGE_NODE) tell_node(&seen->c, record->changes[i].at);
-    if (seen->c.mode != mode) seen->turned = walk->counts->turns;
-    seen->c.rev = record->rev;
-    seen->c.changed = record->at;
-    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
-        seen->passed[i] |= seen->c.node[i].state == RC_STEP_UNKNOWN && seen->c.node[i].phase == RC_PHASE_NONE;
-        walk->counts->step[seen->c.node[i].state]++;
-        walk->counts->why[seen->c.node[i].why]++;
-        LAW(before[i] != RC_STEP_SUCCEEDED || !is_leaf(&seen->c, i) ||
-                seen->c.node[i].state == RC_STEP_SUCCEEDED || seen->c.mode == RC_MODE_ROLL_BACK,
-            "H7 what succeeded is left alone, except by a roll back", "command %llu, step %u",
-            ULL(record->seq), i);
-    }
-    walk->counts->state[seen->c.state]++;
-    LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,
-        "H8 the state is what follows from the steps", "command %llu, record %u", ULL(record->seq),
-        record->rev);
-}
-
-/* Whether somebody was told something wrong of any step: then what the command does may rest on it. */
-static void laws_of_truth(struct walk *walk, const struct walk_seen *seen)
-{
-    const struct rc_command *c = &seen->c;
-    for (uint32_t i = 1; i < c->nnodes; i++) {
-        unsigned state = c->node[i].state;
-        bool happened = walk_happens(walk, c->id.seq, i, false),
-             undone = walk_happens(walk, c->id.seq, i, true);
-        bool no = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
-                  state == RC_STEP_SKIPPED;
-        if (!seen->side[i][0].lied) {
-            LAW(!no || !happened, "T1 what is called failed, rejected or skipped did not happen",
-                "command %llu, step %u", ULL(c->id.seq), i);
-            LAW(state != RC_STEP_SUCCEEDED || happened, "T2 what is called done happened",
-                "command %llu, step %u", ULL(c->id.seq), i);
-            LAW(c->state != RC_ROLLED_BACK || !happened || undone ||
-                    flow_nothing_to_undo(&rc_node_step(c, i)->call) || seen->side[i][1].lied,
-                "T3 what is called rolled back was undone", "command %llu, step %u", ULL(c->id.seq), i);
-        }
-        if (seen->side[i][1].lied) continue;
-        LAW(state != RC_STEP_UNDONE || undone, "T4 what is called undone was undone", "command %llu, step %u",
-            ULL(c->id.seq), i);
-        LAW(state != RC_STEP_UNDO_FAILED || !undone, "T5 what is said not to be undone was not",
-            "command %llu, step %u", ULL(c->id.seq), i);
-    }
-}
-
-/* A command whose place was taken: both were written at once, and nothing of it stands outside beside its successor's doing. */
-static void laws_of_successor(struct walk *walk, const struct walk_seen *seen)
-{
-    const struct rc_command *c = &seen->c;
-    uint64_t next = c->successor.seq;
-    walk->counts->replaced++;
-    LAW(rc_state_ended(c->state), "Y1 what was replaced has ended", "command %llu", ULL(c->id.seq));
-    for (uint32_t i = 1; i < c->nnodes; i++)
-        LAW(!walk_happens(walk, c->id.seq, i, false) || walk_happens(walk, c->id.seq, i, true) ||
-                seen->side[i][0].lied || seen->side[i][1].lied ||
-                flow_nothing_to_undo(&rc_node_step(c, i)->call),
-            "Y2 what was replaced has left nothing behind", "command %llu, step %u", ULL(c->id.seq), i);
-    if (next > WALK_COMMANDS) return;
-    walk_observe(walk, next);
-    const struct rc_command *successor = &walk->seen[next].c;
-    LAW(successor->rev && successor->id.original.seq == c->id.seq &&
-            successor->id.nonce == c->successor.nonce && successor->id.generation == c->id.generation + 1 &&
-            rc_sv_eq(successor->id.key, c->id.key),
-        "Y3 original and successor are written in one commit", "command %llu", ULL(c->id.seq));
-}
-
-void walk_observe(struct walk *walk, uint64_t seq)
-{
-    struct rc_reader *reader;
-    struct rc_record *records;
-    struct rc_identity identity;
-    uint32_t n;
-    if (!walk->world->store || seq == 0 || seq > WALK_COMMANDS || walk->broken) return;
-    struct walk_seen *seen = &walk->seen[seq];
-    struct rc_arena *arena = walk->scratch;
-    if (!seen->arena) arena = seen->arena = rc_arena_new(0, 64 << 20);
-    assert_non_null(seen->arena);
-    if (rc_reader_open(walk->world->store, &reader, &walk->world->err) != RC_OK)
-        return; /* the handle is poisoned */
-    enum rc_status status = rc_read_history(reader, seq, seen->c.rev, RC_MAX_HISTORY, arena, &identity,
-                                            &records, &n, &walk->world->err);
-    rc_reader_close(reader);
-    if (status == RC_NOT_FOUND || status == RC_IO) return;
-    assert_int_equal(status, RC_OK);
-    if (seen->c.rev == 0) {
-        seen->c.id = identity;
-        seen->c.flow = flow_set_version(walk->set, identity.flow);
-        seen->payload_hash = identity.payload_hash;
-        assert_non_null(seen->c.flow);
-        walk->counts->commands++;
-        if (walk->nseen < seq) walk->nseen = seq;
-    }
-    for (uint32_t i = 0; i < n && !walk->broken; i++) see_record(walk, seen, &records[i]);
-    if (n && !walk->broken) laws_of_truth(walk, seen);
-    if (n && !walk->broken && seen->c.successor.seq) laws_of_successor(walk, seen);
-    if (arena == walk->scratch) rc_arena_reset(arena);
 }
 
 /* ---- turns ---------------------------------------------------------------------------------------------------------- */
@@ -360,6 +168,57 @@ static void laws_of_memory(struct walk *walk, const struct walk_seen *seen)
         ULL(b->id.seq), a->rev, b->rev);
 }
 
+static void must(enum rc_status status)
+{
+    assert(status == RC_OK);
+}
+
+/* What is not in the list was purged: it had ended, and somebody had asked for it. */
+static void laws_of_the_purged(struct walk *walk, struct rc_reader *reader, uint64_t seq)
+{
+    struct walk_seen *seen = &walk->seen[seq <= WALK_COMMANDS ? seq : 0];
+    struct rc_purged left;
+    if (seen->gone) return;
+    bool there = rc_read_purged(reader, seq, &left, &walk->world->err) == RC_OK;
+    LAW(there && seen->gone_asked && rc_state_ended(left.state) && left.nonce == seen->c.id.nonce,
+        "P1 only what has ended and what somebody asked for is purged", "command %llu", ULL(seq));
+    seen->gone = true;
+    walk->cover->purged++;
+}
+
+static void laws_of_numbers(struct walk *walk, struct rc_reader *reader, const struct rc_row *rows,
+                            uint32_t n, uint64_t high)
+{
+    uint64_t expected = high;
+    LAW(high <= WALK_COMMANDS, "R1 numbers are dense", "the highest is %llu", ULL(high));
+    for (uint32_t i = 0; i < n && !walk->broken; i++) {
+        LAW(rows[i].seq <= expected && rows[i].seq <= WALK_COMMANDS && !walk->seen[rows[i].seq].gone,
+            "R1 numbers are dense", "row %u is command %llu", i, ULL(rows[i].seq));
+        for (; expected > rows[i].seq && !walk->broken; expected--)
+            laws_of_the_purged(walk, reader, expected);
+        if (expected) expected--;
+    }
+    for (; expected && !walk->broken; expected--) laws_of_the_purged(walk, reader, expected);
+}
+
+static void laws_of_usage(struct walk *walk, struct rc_reader *reader)
+{
+    static const char *const spaces[] = {"default", "b"};
+    for (unsigned i = 0; i < WALK_SPACES; i++) {
+        struct rc_usage usage;
+        uint64_t commands = 0, open = 0;
+        must(rc_read_usage(reader, rc_sv_of(spaces[i]), &usage, &walk->world->err));
+        for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
+            if (walk->seen[seq].gone || !rc_sv_is(walk->seen[seq].c.id.ns, spaces[i])) continue;
+            commands++;
+            open += !rc_state_ended(walk->seen[seq].c.state);
+        }
+        LAW(usage.commands == commands && usage.open == open,
+            "R7 the usage of a namespace is what is stored in it", "%s: %llu commands, %llu open", spaces[i],
+            ULL(usage.commands), ULL(usage.open));
+    }
+}
+
 static void laws_of_rows(struct walk *walk, struct rc_reader *reader)
 {
     struct rc_filter filter = {0};
@@ -367,14 +226,11 @@ static void laws_of_rows(struct walk *walk, struct rc_reader *reader)
     uint64_t next = 0;
     uint32_t n = 0;
     rc_arena_reset(walk->rows);
-    assert_int_equal(rc_read_list(reader, &filter, walk->rows, PAGE, &rows, &n, &next, &walk->world->err),
-                     RC_OK);
     struct rc_high high;
-    assert_int_equal(rc_read_high(reader, &high, &walk->world->err), RC_OK);
-    LAW(n == high.seq && n <= WALK_COMMANDS, "R1 numbers are dense", "%u commands, the highest is %llu", n,
-        ULL(high.seq));
+    must(rc_read_list(reader, &filter, walk->rows, PAGE, &rows, &n, &next, &walk->world->err));
+    must(rc_read_high(reader, &high, &walk->world->err));
+    laws_of_numbers(walk, reader, rows, n, high.seq);
     for (uint32_t i = 0; i < n && !walk->broken; i++) {
-        LAW(rows[i].seq == n - i, "R1 numbers are dense", "row %u is command %llu", i, ULL(rows[i].seq));
         if (walk->seen[rows[i].seq].c.rev != rows[i].rev) walk_observe(walk, rows[i].seq);
         const struct rc_command *c = &walk->seen[rows[i].seq].c;
         if (walk->broken) return;
@@ -383,6 +239,7 @@ static void laws_of_rows(struct walk *walk, struct rc_reader *reader)
             "R2 the row of a command is what its history says", "command %llu", ULL(c->id.seq));
         for (uint32_t k = 0; k < i; k++)
             LAW(!rc_sv_eq(rows[i].key, rows[k].key) || !rc_sv_eq(rows[i].type, rows[k].type) ||
+                    !rc_sv_eq(rows[i].ns, rows[k].ns) ||
                     (walk->seen[rows[k].seq].c.id.generation > c->id.generation && rc_state_ended(c->state)),
                 "R3 a key has one command, but for those that were replaced", "commands %llu and %llu",
                 ULL(rows[i].seq), ULL(rows[k].seq));
@@ -394,8 +251,7 @@ static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_
 {
     struct rc_work rows[PAGE];
     uint32_t n = 0;
-    assert_int_equal(rc_read_work(reader, phase, gate, NULL, UINT64_MAX, rows, PAGE, &n, &walk->world->err),
-                     RC_OK);
+    must(rc_read_work(reader, phase, gate, NULL, UINT64_MAX, rows, PAGE, &n, &walk->world->err));
     for (uint32_t i = 0; i < n; i++) {
         const struct rc_command *c = rows[i].seq <= walk->nseen ? &walk->seen[rows[i].seq].c : NULL;
         LAW(c && rows[i].node < c->nnodes && c->node[rows[i].node].phase == phase &&
@@ -417,7 +273,7 @@ static void laws_of_work(struct walk *walk, struct rc_reader *reader)
         flying += rc_command_in_flight(c);
     }
     LAW(rows == waiting, "R5 every step that waits has a row of work", "%u rows, %u steps", rows, waiting);
-    assert_int_equal(rc_read_in_flight(reader, 0, seqs, PAGE, &n, &walk->world->err), RC_OK);
+    must(rc_read_in_flight(reader, 0, seqs, PAGE, &n, &walk->world->err));
     LAW(n == flying, "R6 what is in flight is listed", "%u listed, %u are", n, flying);
 }
 
@@ -452,7 +308,8 @@ static void laws_of_sleep(struct walk *walk)
                 "S1 what is in flight for the engine is in flight outside", "command %llu, step %u", ULL(seq),
                 i);
             if (c->node[i].phase == RC_PHASE_DELAYED && engine->room)
-                LAW(c->data[i].times.due >= engine->now + walk->world->sleep,
+                LAW(walk->world->sleep != UINT64_MAX &&
+                        c->data[i].times.due >= engine->now + walk->world->sleep,
                     "S2 the engine wakes up in time", "command %llu, step %u", ULL(seq), i);
             if (c->node[i].phase != RC_PHASE_READY || !engine->room || walk->draining) continue;
             const struct rc_door *door = rc_map_get(
@@ -484,9 +341,12 @@ void walk_laws_of_turn(struct walk *walk)
     }
     laws_of_rows(walk, reader);
     if (!walk->broken) laws_of_work(walk, reader);
+    if (!walk->broken) laws_of_usage(walk, reader);
+    if (!walk->broken) walk_laws_of_bulks(walk, reader);
     rc_reader_close(reader);
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
-        if (walk->world->engine->booted && walk->control != WALK_NO_DOUBT)
+        if (walk->world->engine->booted && walk->control != SIM_NO_DOUBT &&
+            walk->control != SIM_IGNORE_CANCEL)
             laws_of_memory(walk, &walk->seen[seq]);
         laws_of_next_move(walk, &walk->seen[seq].c);
     }
@@ -504,14 +364,36 @@ static bool takes_place_of(const struct walk *walk, uint64_t seq, uint64_t origi
     return seq == original;
 }
 
+/* The key was used again, as its flow allows. */
+static bool is_used_again(const struct walk *walk, uint64_t seq, uint64_t before)
+{
+    const struct walk_seen *seen = &walk->seen[seq];
+    return seen->c.id.generation > walk->seen[before].c.id.generation &&
+           (seen->c.flow->key_reuse != FLOW_KEY_NEVER || seen->c.id.original.seq);
+}
+
+/* The last command of the key was purged. */
+static bool was_purged(const struct walk *walk, const struct rc_identity *id)
+{
+    for (uint64_t seq = walk->nseen; seq > 0; seq--) {
+        const struct rc_identity *other = &walk->seen[seq].c.id;
+        if (rc_sv_eq(id->ns, other->ns) && rc_sv_eq(id->type, other->type) && rc_sv_eq(id->key, other->key))
+            return walk->seen[seq].gone_asked;
+    }
+    return false;
+}
+
 static void laws_of_submission(struct walk *walk, const struct walk_request *sent)
 {
     const struct rc_request *request = sent->request;
     bool conflict = request->status == RC_KEY_CONFLICT;
     LAW(request->status != RC_BUG && request->status != RC_LIMIT && request->status != RC_DAMAGED,
         "A8 what is well-formed is taken in", "%s", request->error.text);
+    LAW(request->status != RC_PURGED || was_purged(walk, &request->u.submit),
+        "P2 only what was purged is said to be", "%s", request->error.text);
+    walk->cover->quota += request->status == RC_QUOTA || request->status == RC_RATE;
     if (request->status != RC_OK && !conflict) return;
-    uint64_t seq = request->command.seq, told = walk->told[sent->flow][sent->key].seq;
+    uint64_t seq = request->command.seq, told = walk->told[sent->space][sent->flow][sent->key].seq;
     walk_observe(walk, seq);
     if (walk->broken) return;
     const struct walk_seen *seen = &walk->seen[seq <= WALK_COMMANDS ? seq : 0];
@@ -519,20 +401,21 @@ static void laws_of_submission(struct walk *walk, const struct walk_request *sen
     snprintf(type, sizeof type, "f%u", sent->flow);
     snprintf(key, sizeof key, "k%u", sent->key);
     LAW(seen->c.rev && rc_sv_is(seen->c.id.type, type) && rc_sv_is(seen->c.id.key, key) &&
-            request->command.nonce == seen->c.id.nonce,
+            rc_sv_eq(seen->c.id.ns, request->u.submit.ns) && request->command.nonce == seen->c.id.nonce,
         "A1 what is acknowledged is there", "command %llu", ULL(seq));
-    LAW(!told || told == seq || takes_place_of(walk, seq, told) || takes_place_of(walk, told, seq),
+    LAW(!told || told == seq || takes_place_of(walk, seq, told) || takes_place_of(walk, told, seq) ||
+            is_used_again(walk, seq, told) || is_used_again(walk, told, seq),
         "A2 a key is one command for ever", "commands %llu and %llu", ULL(told), ULL(seq));
     LAW(rc_h128_eq(sent->payload_hash, seen->payload_hash) != conflict,
         "A3 another payload is a conflict, the same is not", "command %llu", ULL(seq));
     LAW(conflict || request->replayed || (seen->c.id.nonce == sent->nonce), "A4 what is new is what was sent",
         "command %llu", ULL(seq));
-    walk->told[sent->flow][sent->key].seq = seq;
-    walk->told[sent->flow][sent->key].acknowledged = true;
+    walk->told[sent->space][sent->flow][sent->key].seq = seq;
+    walk->told[sent->space][sent->flow][sent->key].acknowledged = true;
     if (conflict)
-        walk->counts->conflicts++;
+        walk->cover->conflicts++;
     else if (request->replayed)
-        walk->counts->replayed++;
+        walk->cover->replayed++;
 }
 
 static void laws_of_action(struct walk *walk, const struct walk_request *sent)
@@ -550,9 +433,10 @@ static void laws_of_action(struct walk *walk, const struct walk_request *sent)
         "A5 an action that was acknowledged is on record, and another one is not",
         "action %u on command %llu", sent->action, ULL(action->seq));
     if (action->done && action->action == RC_ACTION_CANCEL) walk->seen[action->seq].cancelled = true;
-    walk->counts->stale += request->status == RC_STALE;
-    walk->counts->act_replayed += request->status == RC_OK && request->replayed;
-    (request->status == RC_OK ? walk->counts->act_done : walk->counts->act_refused)[action->action]++;
+    walk->cover->stale += request->status == RC_STALE;
+    walk->cover->act_replayed += request->status == RC_OK && request->replayed;
+    if (request->status != RC_OK && request->status != RC_PURGED)
+        walk->cover->refused[action->action][walk->seen[action->seq].c.state]++;
     bool found = false;
     for (uint32_t i = 0; request->status == RC_OK && request->replayed && i < walk->nactions; i++)
         found |= walk->action[i].found && walk->action[i].seq == action->seq &&
@@ -561,29 +445,44 @@ static void laws_of_action(struct walk *walk, const struct walk_request *sent)
         "A6 what is called done before was done before", "action %u", sent->action);
 }
 
+static void laws_of_bulk_reply(struct walk *walk, const struct walk_request *sent)
+{
+    const struct rc_request *request = sent->request;
+    struct walk_bulk *bulk = &walk->bulk[sent->bulk - 1];
+    LAW(request->status != RC_BUG && request->status != RC_LIMIT && request->status != RC_DAMAGED,
+        "A8 what is well-formed is taken in", "%s", request->error.text);
+    if (request->status != RC_OK) return;
+    LAW(!bulk->id || bulk->id == request->u.bulk.id, "B1 a bulk stays what it is", "%s", bulk->key);
+    if (!bulk->id) walk->cover->bulks++;
+    bulk->id = request->u.bulk.id;
+    bulk->nonce = request->u.bulk.nonce;
+}
+
 void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
 {
     WALK_TELL(walk, "  < %s%s, command %llu\n", rc_status_text(sent->request->status),
               sent->request->replayed ? ", replayed" : "", ULL(sent->request->command.seq));
     if (sent->request->kind == RC_REQUEST_SUBMIT) laws_of_submission(walk, sent);
     if (sent->request->kind == RC_REQUEST_ACT) laws_of_action(walk, sent);
+    if (sent->request->kind == RC_REQUEST_BULK) laws_of_bulk_reply(walk, sent);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
 
 void walk_laws_of_end(struct walk *walk)
 {
-    for (uint32_t flow = 0; flow < WALK_FLOWS; flow++)
-        for (uint32_t key = 0; key < WALK_KEYS; key++) {
-            char type_text[8], key_text[8];
-            snprintf(type_text, sizeof type_text, "f%u", flow);
-            snprintf(key_text, sizeof key_text, "k%u", key);
-            bool there = !walk->told[flow][key].acknowledged;
-            for (uint64_t seq = 1; seq <= walk->nseen; seq++)
-                there |= rc_sv_is(walk->seen[seq].c.id.type, type_text) &&
-                         rc_sv_is(walk->seen[seq].c.id.key, key_text);
-            LAW(there, "A1 what is acknowledged is there", "flow %s, key %s", type_text, key_text);
-        }
+    for (uint32_t i = 0; i < WALK_SPACES * WALK_FLOWS * WALK_KEYS; i++) {
+        uint32_t key = i % WALK_KEYS, flow = i / WALK_KEYS % WALK_FLOWS, space = i / WALK_KEYS / WALK_FLOWS;
+        char type_text[8], key_text[8];
+        snprintf(type_text, sizeof type_text, "f%u", flow);
+        snprintf(key_text, sizeof key_text, "k%u", key);
+        bool there = !walk->told[space][flow][key].acknowledged;
+        for (uint64_t seq = 1; seq <= walk->nseen; seq++)
+            there |= rc_sv_is(walk->seen[seq].c.id.ns, space ? "b" : "default") &&
+                     rc_sv_is(walk->seen[seq].c.id.type, type_text) &&
+                     rc_sv_is(walk->seen[seq].c.id.key, key_text);
+        LAW(there, "A1 what is acknowledged is there", "flow %s, key %s", type_text, key_text);
+    }
     for (uint32_t i = 0; i < walk->nactions; i++)
         LAW(!(walk->action[i].done && walk->action[i].found != 1) &&
                 !(walk->action[i].refused && walk->action[i].found),

@@ -1,6 +1,8 @@
 /* Random definitions: two dependencies and a handful of flows of one to four steps. */
-#include "walk.h"
+#include "sim/walk.h"
 
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +16,7 @@ static void put(struct walk *walk, const char *format, ...)
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
     int more = vsnprintf(walk->definitions + n, sizeof walk->definitions - n, format, args);
     va_end(args);
-    assert_true(more >= 0 && (size_t)more < sizeof walk->definitions - n);
+    assert(more >= 0 && (size_t)more < sizeof walk->definitions - n);
 }
 
 const char *walk_dependency_text(const struct walk *walk, uint32_t dependency, uint32_t concurrent, char *to,
@@ -70,6 +72,7 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
     bool outputs = walk_chance(walk, 60);
     bool irreversible = walk_chance(walk, 15) && (last || !roll_back);
     put(walk, "  - id: s%u\n    call: %s\n", i, walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
+    put(walk, "    timeout: %us\n", 2 + walk_dice(walk, 20));
     put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
     if (i && walk_chance(walk, 30)) put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
     if (walk_chance(walk, 25)) put(walk, "    critical: false\n");
@@ -90,10 +93,23 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
         put_undo(walk, outputs);
 }
 
+void walk_define_flow(struct walk *walk, uint32_t flow)
+{
+    static const char *const on_failure[] = {"keep", "roll_back", "review"},
+                             *const reuse[] = {"never", "after_end", "{after_end: [cancelled, rolled_back]}",
+                                               "{after: 5s}"};
+    uint32_t policy = walk_dice(walk, 3), steps = 1 + walk_dice(walk, WALK_STEPS);
+    put(walk, "flow: f%u\non_failure: %s\n", flow, on_failure[policy]);
+    if (walk_chance(walk, 30)) put(walk, "key_reuse: %s\n", reuse[walk_dice(walk, 4)]);
+    put(walk, "steps:\n");
+    for (uint32_t k = 0; k < steps; k++) put_step(walk, k, k + 1 == steps, policy == 1);
+}
+
 void walk_define(struct walk *walk)
 {
-    static const char *const on_failure[] = {"keep", "roll_back", "review"}, *const name[] = {"out", "other"};
+    static const char *const name[] = {"out", "other"};
     char text[512];
+    sim_choices_begin(walk->choices, 'd');
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {
         walk->dependency[i].name = name[i];
         walk->dependency[i].gate = flow_gate_id(rc_sv_of(name[i]));
@@ -102,9 +118,8 @@ void walk_define(struct walk *walk)
         put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
     }
     for (uint32_t i = 0; i < WALK_FLOWS; i++) {
-        uint32_t policy = walk_dice(walk, 3), steps = 1 + walk_dice(walk, WALK_STEPS);
-        put(walk, "flow: f%u\non_failure: %s\nsteps:\n", i, on_failure[policy]);
-        for (uint32_t k = 0; k < steps; k++) put_step(walk, k, k + 1 == steps, policy == 1);
+        sim_choices_begin(walk->choices, 'd');
+        walk_define_flow(walk, i);
         put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
     }
 }

@@ -1,0 +1,97 @@
+#include "sim/run.h"
+
+#include <assert.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LONGEST_LIFE_S = 120, BIG = 64 << 20 };
+
+struct worker { /* shared with its process */
+    volatile uint64_t seed;
+    struct sim_sum sum;
+};
+
+static uint64_t now_us(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+static void note_failure(struct sim_sum *sum, uint64_t seed, const char *law, const char *where)
+{
+    if (sum->nfailures == SIM_FAILURES) return;
+    struct sim_failure *failure = &sum->failure[sum->nfailures++];
+    failure->seed = seed;
+    snprintf(failure->law, sizeof failure->law, *where ? "%s (%s)" : "%s%s", law, where);
+}
+
+static void work(const struct sim_order *order, uint32_t which, uint64_t until, struct worker *worker)
+{
+    struct sim_sum *sum = &worker->sum;
+    mallopt(M_MMAP_THRESHOLD, BIG); /* an engine's first memory is the same for every life */
+    mallopt(M_TRIM_THRESHOLD, BIG);
+    for (uint64_t i = which; (!order->n || i < order->n) && (!until || now_us() < until); i += order->jobs) {
+        struct sim_choices choices;
+        uint64_t began = now_us();
+        worker->seed = order->from + i;
+        alarm(LONGEST_LIFE_S);
+        sim_choices_seed(&choices, worker->seed);
+        struct sim_verdict verdict = sim_live(&choices, order->control, &sum->seen, NULL);
+        sim_choices_free(&choices);
+        sum->lives++;
+        uint64_t took = now_us() - began;
+        if (took > sum->slowest_us) {
+            sum->slowest_us = took;
+            sum->slowest = worker->seed;
+        }
+        if (verdict.law) note_failure(sum, worker->seed, verdict.law, verdict.where);
+        if (sum->nfailures >= order->enough) break;
+    }
+}
+
+static void add(struct sim_sum *sum, const struct worker *worker, int how)
+{
+    sim_seen_add(&sum->seen, &worker->sum.seen);
+    sum->lives += worker->sum.lives;
+    for (uint32_t i = 0; i < worker->sum.nfailures && sum->nfailures < SIM_FAILURES; i++)
+        sum->failure[sum->nfailures++] = worker->sum.failure[i];
+    if (worker->sum.slowest_us > sum->slowest_us) {
+        sum->slowest_us = worker->sum.slowest_us;
+        sum->slowest = worker->sum.slowest;
+    }
+    if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return;
+    note_failure(sum, worker->seed,
+                 "the process died: ", WIFSIGNALED(how) ? strsignal(WTERMSIG(how)) : "it ended");
+}
+
+void sim_run(const struct sim_order *order, struct sim_sum *ret)
+{
+    assert(order->jobs && order->jobs <= SIM_JOBS);
+    size_t size = order->jobs * sizeof(struct worker);
+    struct worker *workers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t until = order->seconds ? now_us() + (uint64_t)order->seconds * 1000000 : 0;
+    pid_t pids[SIM_JOBS];
+    assert(workers != MAP_FAILED);
+    memset(ret, 0, sizeof *ret);
+    fflush(NULL);
+    for (uint32_t i = 0; i < order->jobs; i++) {
+        pids[i] = fork();
+        assert(pids[i] >= 0);
+        if (pids[i]) continue;
+        work(order, i, until, &workers[i]);
+        _exit(0);
+    }
+    for (uint32_t i = 0; i < order->jobs; i++) {
+        int how = 0;
+        pid_t ended = waitpid(pids[i], &how, 0);
+        assert(ended == pids[i]);
+        add(ret, &workers[i], how);
+    }
+    munmap(workers, size);
+}

@@ -1,0 +1,28 @@
+#pragma once
+/* Many lives, in several processes. */
+#include "sim/sim.h"
+
+enum { SIM_FAILURES = 8, SIM_JOBS = 64 };
+
+struct sim_failure {
+    uint64_t seed;
+    char law[400]; /* and where; or how the process died */
+};
+
+struct sim_order {
+    uint64_t from, n; /* seeds from, from + 1 …; n 0: as many as there is time for */
+    uint32_t seconds; /* 0: no limit */
+    uint32_t jobs;    /* processes, at most SIM_JOBS */
+    enum sim_control control;
+    uint32_t enough; /* stop after so many failures; at most SIM_FAILURES */
+};
+
+struct sim_sum {
+    struct sim_seen seen;
+    uint64_t lives;
+    uint32_t nfailures;
+    struct sim_failure failure[SIM_FAILURES];
+    uint64_t slowest_us, slowest; /* the life that took longest, its seed */
+};
+
+void sim_run(const struct sim_order *, struct sim_sum *ret);

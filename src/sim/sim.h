@@ -1,0 +1,54 @@
+#pragma once
+/* The simulation: the real engine and the real core over a simulated disk, clock, network and outside, in one thread, everything from one
+ * seed. A seed is one life: definitions, requests, answers, faults, crashes, then an end without faults in which everything must come to
+ * rest and people can bring everything to its end. Laws that must always hold are looked at after every turn. */
+#include "sim/choices.h"
+#include "sim/seen.h"
+
+/* A protection that is switched off, to see that the laws find out. SIM_CONTROL(code, name, text) */
+#define SIM_CONTROL_LIST(SIM_CONTROL)                                                                        \
+    SIM_CONTROL(SOUND, "sound", "nothing is switched off")                                                   \
+    SIM_CONTROL(FORGET_WHAT_LEFT, "forget-what-left",                                                        \
+                "after a crash, what was out is said to have never left")                                    \
+    SIM_CONTROL(ANSWER_TOO_EARLY, "answer-too-early", "clients are told when they ask")                      \
+    SIM_CONTROL(REPEAT_BLINDLY, "repeat-blindly", "the engine's flows say that everything is repeatable")    \
+    SIM_CONTROL(NO_DOUBT, "no-doubt", "the engine forgets that an earlier attempt is in doubt")              \
+    SIM_CONTROL(ANSWER_OF_ANOTHER, "answer-of-another",                                                      \
+                "an answer comes with the number of the attempt after it")                                   \
+    SIM_CONTROL(NO_SETTLE, "no-settle", "\"did not happen\" is believed at once")                            \
+    SIM_CONTROL(MORE_PLACES, "more-places", "the engine's dependencies take more at a time")                 \
+    SIM_CONTROL(SAME_NONCE, "same-nonce", "two commands have one nonce")                                     \
+    SIM_CONTROL(LOSE_ANSWER, "lose-answer", "an answer never reaches the engine")                            \
+    SIM_CONTROL(LEAK_PLACE, "leak-place", "a place is never given back")                                     \
+    SIM_CONTROL(REPLY_BEFORE_COMMIT, "reply-before-commit", "clients are told before the commit")            \
+    SIM_CONTROL(EFFECT_BEFORE_COMMIT, "effect-before-commit", "attempts leave before the commit")            \
+    SIM_CONTROL(LOSE_WAKE_UP, "lose-wake-up", "a step whose time has come is not called")                    \
+    SIM_CONTROL(FORGET_KEYS, "forget-keys", "after a crash, keys are not known any more")                    \
+    SIM_CONTROL(UNDO_OUT_OF_ORDER, "undo-out-of-order",                                                      \
+                "the engine's flows say that later steps leave nothing to undo")                             \
+    SIM_CONTROL(UNDO_TWICE, "undo-twice", "the engine's flows say that every undo is repeatable")            \
+    SIM_CONTROL(IGNORE_CANCEL, "ignore-cancel", "who cancels is told so, and the command goes on")           \
+    SIM_CONTROL(NEW_KEY, "new-key", "every attempt has an Idempotency-Key of its own")                       \
+    SIM_CONTROL(ONE_MORE_TRY, "one-more-try", "the engine's flows allow one try more")                       \
+    SIM_CONTROL(NO_DELAY, "no-delay", "the engine's flows retry at once")                                    \
+    SIM_CONTROL(ITEMS_WITHOUT_KEYS, "items-without-keys", "items of bulks have no keys")                     \
+    SIM_CONTROL(ASK_NOTHING, "ask-nothing", "the engine's flows require nothing")                            \
+    SIM_CONTROL(LEAVE_WHEN_FULL, "leave-when-full", "the disk is full, and the engine is not told")
+
+enum sim_control {
+#define SIM_CONTROL(code, name, text) SIM_##code,
+    SIM_CONTROL_LIST(SIM_CONTROL)
+#undef SIM_CONTROL
+        SIM_CONTROLS
+};
+const char *sim_control_name(enum sim_control); /* as on the command line */
+const char *sim_control_text(enum sim_control);
+
+struct sim_verdict {
+    const char *law; /* the first law that was broken, static; NULL: all held */
+    char where[200];
+};
+
+/* Lives once. Choices that are read are rewound first; those that are made are notes of this life afterwards. Adds to `seen`. `tell`: where the
+ * story is told, or NULL. Asserts where the simulation itself is wrong. */
+struct sim_verdict sim_live(struct sim_choices *, enum sim_control, struct sim_seen *, FILE *tell);

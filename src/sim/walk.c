@@ -1,0 +1,193 @@
+/* One life: its beginning, its steps, its end (sim.h). */
+#include "sim/walk.h"
+
+#include "sim/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS_LEAST = 20, STEPS_MORE = 60 };
+
+const char *sim_control_name(enum sim_control control)
+{
+    static const char *const names[] = {
+#define SIM_CONTROL(code, name, text) name,
+        SIM_CONTROL_LIST(SIM_CONTROL)
+#undef SIM_CONTROL
+    };
+    return control < SIM_CONTROLS ? names[control] : "";
+}
+
+const char *sim_control_text(enum sim_control control)
+{
+    static const char *const texts[] = {
+#define SIM_CONTROL(code, name, text) text,
+        SIM_CONTROL_LIST(SIM_CONTROL)
+#undef SIM_CONTROL
+    };
+    return control < SIM_CONTROLS ? texts[control] : "";
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+
+static void somebody_acts(struct walk *walk)
+{
+    uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
+    enum rc_action action = (enum rc_action)walk_dice(walk, RC_ACTIONS);
+    walk_act(walk, seq, action, 15, walk_chance(walk, 5));
+}
+
+static void somebody_administers(struct walk *walk)
+{
+    switch (walk_dice(walk, 5)) {
+    case 0: walk_bulk(walk); break;
+    case 1: walk_purge(walk); break;
+    case 2: walk_change_flow(walk); break;
+    case 3: walk_change_quota(walk); break;
+    default: walk_submit_batch(walk); break;
+    }
+}
+
+static void step(struct walk *walk)
+{
+    sim_choices_begin(walk->choices, 's');
+    if (walk_chance(walk, 30)) walk_submit(walk);
+    if (walk_chance(walk, 20) && walk->nseen) somebody_acts(walk);
+    if (walk_chance(walk, 8)) somebody_administers(walk);
+    for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
+    walk_fault(walk);
+    walk_turn(walk);
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------- */
+
+/* Until nothing is out and nothing waits: every fault is over, everybody is kind. False where it never ends. */
+static bool come_to_rest(struct walk *walk)
+{
+    enum { ENOUGH = 2000 };
+    for (uint32_t i = 0; i < ENOUGH && !walk->broken; i++) {
+        walk_turn(walk);
+        if (walk->world->sleep == 0) continue;
+        if (walk_pick_sent(walk, true, false) != UINT32_MAX) {
+            walk_answer_some(walk, true);
+            continue;
+        }
+        if (walk->world->sleep == UINT64_MAX) return true;
+        walk->world->now += walk->world->sleep;
+    }
+    return false;
+}
+
+/* A person who knows the truth brings everything to an end. */
+static void people_decide(struct walk *walk)
+{
+    enum { ROUNDS = 30, TIRED = 6 };
+    for (uint32_t round = 0; round < ROUNDS && !walk->broken; round++) {
+        bool ended = true;
+        sim_choices_begin(walk->choices, 'e');
+        for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
+            const struct rc_command *c = &walk->seen[seq].c;
+            if (rc_state_ended(c->state)) continue;
+            ended = false;
+            if (round >= TIRED)
+                walk_act(walk, seq, RC_ACTION_RESOLVE, 0, true);
+            else
+                walk_act(walk, seq, (enum rc_action)walk_dice(walk, RC_ACTIONS), 0, false);
+        }
+        for (uint32_t i = 0; i < walk->nbulks; i++)
+            if (walk->bulk[i].id && !rc_bulk_ended(walk->bulk[i].state)) {
+                ended = false;
+                walk_order(walk, i, round >= TIRED / 2 ? RC_BULK_CANCELLED : RC_BULK_RUNNING,
+                           walk->bulk[i].state == RC_BULK_PREVIEW);
+            }
+        if (ended) return;
+        if (!come_to_rest(walk)) break;
+    }
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++)
+        if (!rc_state_ended(walk->seen[seq].c.state))
+            walk_break(walk, "E2 a person can end every command", "command %llu is %s",
+                       (unsigned long long)seq, rc_state_word(walk->seen[seq].c.state).slug);
+    for (uint32_t i = 0; i < walk->nbulks; i++)
+        if (walk->bulk[i].id && !rc_bulk_ended(walk->bulk[i].state))
+            walk_break(walk, "E4 a person can end every bulk", "bulk %u is %s", i,
+                       rc_bulk_word(walk->bulk[i].state).slug);
+}
+
+static void restart_twice(struct walk *walk)
+{
+    uint32_t revs[WALK_COMMANDS + 1] = {0}, left = walk->world->nleft;
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++) revs[seq] = walk->seen[seq].c.rev;
+    for (unsigned i = 0; i < 2; i++) {
+        walk_crash(walk, false);
+        if (!come_to_rest(walk) && !walk->broken)
+            walk_break(walk, "E1 everything comes to rest", "after a restart");
+    }
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++)
+        if (revs[seq] != walk->seen[seq].c.rev || left != walk->world->nleft)
+            walk_break(walk, "E3 starting again changes nothing", "command %llu", (unsigned long long)seq);
+}
+
+static void end(struct walk *walk)
+{
+    sim_choices_begin(walk->choices, 'e');
+    WALK_TELL(walk, "--- every fault is over\n");
+    walk_end_faults(walk);
+    if (!come_to_rest(walk) && !walk->broken) walk_break(walk, "E1 everything comes to rest", "it does not");
+    for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
+        const struct rc_command *c = &walk->seen[seq].c;
+        bool rests = rc_state_ended(c->state) || c->state == RC_REVIEW || c->state == RC_FAILED ||
+                     c->state == RC_REJECTED;
+        if (!rests)
+            walk_break(walk, "E1 everything comes to rest", "command %llu is %s", (unsigned long long)seq,
+                       rc_state_word(c->state).slug);
+    }
+    if (!walk->broken) restart_twice(walk);
+    WALK_TELL(walk, "--- people who know the truth bring everything to an end\n");
+    if (!walk->broken) people_decide(walk);
+    if (!walk->broken) walk_laws_of_end(walk);
+}
+
+/* ---- a life --------------------------------------------------------------------------------------------------------- */
+
+static void live(struct walk *walk)
+{
+    walk_define(walk);
+    WALK_TELL(walk, "%s\n", walk->definitions);
+    walk->world = world_open(walk->definitions);
+    walk_watch(walk);
+    sim_choices_begin(walk->choices, 'd');
+    uint32_t steps = STEPS_LEAST + walk_dice(walk, STEPS_MORE);
+    for (uint32_t i = 0;
+         (walk->choices->noted ? sim_choices_more(walk->choices, 's') : i < steps) && !walk->broken; i++)
+        step(walk);
+    if (!walk->broken) end(walk);
+    sim_memory_refuse(0);
+    walk->world->on_reply = NULL;
+    world_close(walk->world);
+}
+
+struct sim_verdict sim_live(struct sim_choices *choices, enum sim_control control, struct sim_seen *seen,
+                            FILE *tell)
+{
+    struct walk *walk = calloc(1, sizeof *walk);
+    assert(walk);
+    if (choices->noted) sim_choices_rewind(choices);
+    walk->choices = choices;
+    walk->control = control;
+    walk->cover = seen;
+    walk->tell = tell;
+    walk->scratch = rc_arena_new(0, 64 << 20);
+    walk->rows = rc_arena_new(0, 64 << 20);
+    assert(walk->scratch && walk->rows);
+    live(walk);
+    struct sim_verdict verdict = {.law = walk->broken};
+    memcpy(verdict.where, walk->broken_where, sizeof walk->broken_where);
+    sim_seen_life(seen, walk->fired);
+    for (uint32_t i = 0; i < walk->nrequests; i++) world_free_request(walk->request[i].request);
+    for (uint64_t seq = 0; seq <= WALK_COMMANDS; seq++) rc_arena_free(walk->seen[seq].arena);
+    rc_arena_free(walk->scratch);
+    rc_arena_free(walk->rows);
+    free(walk);
+    return verdict;
+}

@@ -1,0 +1,258 @@
+#pragma once
+/* Random lives of the real engine (private to sim/). Definitions, requests, answers, failures, crashes and the passing of time come from one
+ * stream of choices (choices.h); an outside world remembers what it did for every attempt, so that the truth is known; after every turn
+ * the laws (walk_laws.c, walk_history.c) are held against what the store has, what left and what the outside did.
+ *
+ * A walk never fails by itself: the first law that does not hold is kept in walk.broken, so that a test can also expect one to be broken. */
+#include "base/limits.h"
+#include "base/random.h"
+#include "engine/state.h"
+#include "sim/choices.h"
+#include "sim/seen.h"
+#include "sim/sim.h"
+#include "sim/world.h"
+
+#include <stdio.h>
+
+enum {
+    WALK_FLOWS = 4,
+    WALK_STEPS = 4,
+    WALK_KEYS = 3,        /* keys of a flow */
+    WALK_SPACES = 2,      /* namespaces */
+    WALK_SUCCESSORS = 16, /* that people ask for, at most */
+    WALK_COMMANDS = 60,
+    WALK_ACTIONS = 1024,
+    WALK_BULKS = 4,
+    WALK_VERSIONS = 4,
+    WALK_ITEMS = 8, /* of a bulk */
+    WALK_DEPENDENCIES = 2,
+    WALK_REQUESTS = 64, /* on their way */
+    WALK_TEXT = 16 << 10
+};
+
+/* What has left, beside world.left. */
+struct walk_sent {
+    uint64_t seq, gate;
+    uint32_t node, life;
+    uint16_t attempt;
+    uint8_t purpose;
+    struct rc_h128 key;
+    rc_us at, lost_at; /* lost_at: since when nobody knows */
+    rc_us timeout;
+    bool open;      /* this life of the engine waits for its answer */
+    bool uncertain; /* act, undo: nobody was told for sure whether it acted */
+    bool acted;
+    bool there;    /* checks: what was true when it left */
+    bool said_yes; /* require: the answer */
+};
+
+/* One side (0: the action, 1: its undo) of a step, as the outside knows it. */
+struct walk_side {
+    uint32_t done; /* how often */
+    uint32_t will; /* 1 + index of what acts later, or 0 */
+    rc_us will_at;
+    bool lied; /* somebody was told something else */
+};
+
+struct walk_seen { /* a command, from its history */
+    struct rc_arena *arena;
+    struct rc_command c;
+    struct walk_side side[WALK_STEPS + 1][2];
+    bool retried[WALK_STEPS + 1]; /* by a person since the step's last attempt left */
+    bool passed[WALK_STEPS + 1];  /* the line went on without it: it may be done again out of its turn */
+    bool cancelled;               /* and the person was told */
+    bool gone_asked, gone;        /* somebody has asked to purge it; it was purged */
+    rc_us until[WALK_STEPS + 1];  /* the step waits until then; 0: it does not */
+    uint32_t turned;              /* in which turn the mode changed */
+    struct rc_h128 payload_hash;
+};
+
+struct walk_action {
+    uint64_t seq;
+    uint8_t action;
+    char key[8];
+    bool done, refused, replayed; /* as it was answered */
+    uint32_t found;               /* records of it */
+};
+
+struct walk_bulk {
+    uint64_t id, nonce; /* 0: nobody was told */
+    uint8_t action, state;
+    char key[8];
+    uint64_t seq[WALK_ITEMS];
+    uint32_t found[WALK_ITEMS]; /* records of it */
+    uint32_t n, events;
+};
+
+struct walk_request { /* on its way */
+    struct rc_request *request;
+    uint32_t space, flow, key; /* submit */
+    uint64_t nonce;
+    struct rc_h128 payload_hash;
+    uint32_t action;     /* index */
+    uint32_t dependency; /* define */
+    uint32_t concurrent;
+    uint32_t bulk; /* 1 + index */
+};
+
+/* What a dependency's other side is like for a while. */
+enum walk_mood { WALK_FINE, WALK_DOWN, WALK_SLOW, WALK_LIMITING, WALK_REFUSING, WALK_ERRING, WALK_MOODS };
+
+struct walk {
+    struct world *world;
+    struct sim_choices *choices;
+    uint64_t names; /* state of the stream of nonces: not a decision */
+    uint64_t fired; /* bits 1 << enum sim_fault */
+    enum sim_control control;
+    const char *broken; /* the law, or NULL */
+    char broken_where[160];
+    char definitions[WALK_TEXT];
+    struct {
+        const char *name;
+        uint64_t gate;
+        rc_us key_lifetime;
+        uint32_t at_first, most; /* places: at first; the most that may be in force now */
+        enum walk_mood mood;
+    } dependency[WALK_DEPENDENCIES];
+    struct walk_sent sent[WORLD_EFFECTS];
+    uint32_t life;
+    enum rc_status status;                    /* of the last turn */
+    bool draining, quiet;                     /* quiet: no start is refused */
+    struct walk_seen seen[WALK_COMMANDS + 1]; /* by seq */
+    uint64_t nseen;
+    struct {
+        uint64_t seq;      /* 0: nobody was told yet */
+        bool acknowledged; /* it must be there */
+    } told[WALK_SPACES][WALK_FLOWS][WALK_KEYS];
+    struct walk_request request[WALK_REQUESTS];
+    uint32_t nrequests;
+    struct walk_action action[WALK_ACTIONS];
+    uint32_t nactions, nsuccessors;
+    struct walk_bulk bulk[WALK_BULKS];
+    uint32_t nbulks;
+    bool full;          /* the disk */
+    bool has_space;     /* somebody has asked for the namespace b */
+    uint32_t nversions; /* of flows, that were defined on the way */
+    rc_us latest;       /* record */
+    struct rc_arena *scratch, *rows;
+    struct sim_seen *cover;
+    FILE *tell; /* NULL: nothing is told */
+};
+
+/* ---- chance --------------------------------------------------------------------------------------------------------- */
+
+static inline uint32_t walk_dice(struct walk *walk, uint32_t n) /* 0 to n - 1; 0 is what is plain */
+{
+    return sim_choose(walk->choices, n);
+}
+static inline bool walk_chance(struct walk *walk, uint32_t percent) /* false is what is plain */
+{
+    return walk_dice(walk, 100) >= 100 - percent;
+}
+static inline rc_us walk_span(struct walk *walk, rc_us most) /* less than `most` */
+{
+    return walk_dice(walk, (uint32_t)(most < UINT32_MAX ? most : UINT32_MAX));
+}
+static inline uint64_t walk_nonce(struct walk *walk)
+{
+    return rc_mix(&walk->names);
+}
+
+static inline void walk_fired(struct walk *walk, enum sim_fault fault)
+{
+    walk->fired |= UINT64_C(1) << fault;
+    walk->cover->fault[fault]++;
+}
+
+#define WALK_TELL(walk, ...)                                                                                 \
+    do {                                                                                                     \
+        if ((walk)->tell) fprintf((walk)->tell, __VA_ARGS__);                                                \
+    } while (0)
+
+/* ---- walk_defs.c ------------------------------------------------------------------------------------------------------- */
+
+/* Fills definitions and dependency. */
+void walk_define(struct walk *);
+/* A definition of a dependency with so many places. */
+const char *walk_dependency_text(const struct walk *, uint32_t dependency, uint32_t concurrent, char *to,
+                                 size_t n);
+/* Another version of a flow, in walk.definitions. */
+void walk_define_flow(struct walk *, uint32_t flow);
+
+/* ---- walk_requests.c --------------------------------------------------------------------------------------------------- */
+
+/* One thing that a client or a person asks for. */
+void walk_submit(struct walk *);
+void walk_submit_batch(struct walk *);
+/* lies: in percent, how often a verdict says the contrary; as_it_is: resolve accepts it. */
+void walk_act(struct walk *, uint64_t seq, enum rc_action, uint32_t lies, bool as_it_is);
+/* concurrent 0: the dependency goes. */
+void walk_change_dependency(struct walk *, uint32_t dependency, uint32_t concurrent);
+void walk_change_flow(struct walk *);
+void walk_change_quota(struct walk *);
+void walk_purge(struct walk *);
+/* A new bulk, or an order to one that is there. */
+void walk_bulk(struct walk *);
+/* An order to this one. */
+void walk_order(struct walk *, uint32_t bulk, enum rc_bulk_state to, bool first);
+struct walk_request *walk_find_request(struct walk *, const struct rc_request *);
+void walk_free_answered(struct walk *);
+/* The step that a verdict would be about; 0: none. */
+uint32_t walk_in_question(const struct rc_command *);
+
+/* ---- walk_faults.c ----------------------------------------------------------------------------------------------------- */
+
+/* Connects the world to the walk: what leaves, what is answered, and what the control makes of it. */
+void walk_watch(struct walk *);
+/* One fault, or none. */
+void walk_fault(struct walk *);
+void walk_turn(struct walk *);
+/* The process dies, or stops in good order, and starts again. */
+void walk_crash(struct walk *, bool in_order);
+/* No fault is on its way any more. */
+void walk_end_faults(struct walk *);
+/* What has left in this life and is open, or is not: one of them; UINT32_MAX: there is none. `dead`: of the lives before. */
+uint32_t walk_pick_sent(struct walk *, bool open, bool dead);
+void walk_answer_some(struct walk *, bool kind);
+
+/* ---- walk_outside.c ------------------------------------------------------------------------------------------------- */
+
+/* left[i] has just left. */
+void walk_outside_takes(struct walk *, uint32_t i);
+/* Something is answered to left[i], or nothing comes any more; kind: the truth. */
+void walk_outside_answers(struct walk *, uint32_t i, bool kind);
+/* An answer to left[i], which had one, comes again or late. */
+void walk_outside_repeats_itself(struct walk *, uint32_t i);
+/* The timeout of left[i] is over: nobody waits for its answer any more. */
+void walk_outside_times_out(struct walk *, uint32_t i);
+/* The engine's process has died. */
+void walk_outside_lost_touch(struct walk *);
+/* What acts late and is due by now. */
+void walk_outside_goes_on(struct walk *);
+/* Whether this side of a step has happened, or will. */
+bool walk_happens(const struct walk *, uint64_t seq, uint32_t node, bool undo);
+/* It is known now that nothing of this side happened. */
+void walk_known_not(struct walk *, uint64_t seq, uint32_t node, bool undo);
+
+/* ---- walk_laws.c, walk_history.c ---------------------------------------------------------------------------------------------------- */
+
+void walk_break(struct walk *, const char *law, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define LAW(holds, law, ...)                                                                                 \
+    do {                                                                                                     \
+        if (!(holds)) walk_break(walk, law, __VA_ARGS__);                                                    \
+    } while (0)
+#define ULL(n) ((unsigned long long)(n))
+
+/* Before left[i] leaves. */
+void walk_laws_of_leaving(struct walk *, uint32_t i);
+/* Brings what is seen of a command to what the store has. */
+void walk_observe(struct walk *, uint64_t seq);
+/* After a turn that has ended with RC_OK. */
+void walk_laws_of_turn(struct walk *);
+/* A reply. */
+void walk_laws_of_reply(struct walk *, const struct walk_request *);
+/* When everything is over. */
+void walk_laws_of_end(struct walk *);
+/* What the store has of bulks. */
+void walk_laws_of_bulks(struct walk *, struct rc_reader *);

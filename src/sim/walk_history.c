@@ -1,0 +1,316 @@
+/* What the histories say, and what must hold of them: records are folded as they come, and each is held against the truth. */
+#include "sim/walk.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bool is_leaf(const struct rc_command *c, uint32_t at)
+{
+    return rc_node_step(c, at)->kind != FLOW_LINEAR;
+}
+
+/* ---- actions -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t action_named(const struct rc_act *act)
+{
+    unsigned long id = 0; /* the reason is "a<number>" */
+    for (uint32_t i = 1; i < act->reason.n; i++) id = id * 10 + (unsigned long)(act->reason.p[i] - '0');
+    return (uint32_t)id;
+}
+
+/* The steps that a verdict settled: those whose side was in question, and is not any more. */
+static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
+                    const struct rc_act *act)
+{
+    for (uint32_t i = 0; i < record->nchanges; i++) {
+        const struct rc_change *change = &record->changes[i];
+        if (change->kind != RC_CHANGE_NODE || !is_leaf(&seen->c, change->at)) continue;
+        unsigned before = seen->c.node[change->at].state;
+        bool undo = before == RC_STEP_UNDO_UNKNOWN || before == RC_STEP_UNDO_FAILED;
+        if (!undo && before != RC_STEP_UNKNOWN) continue;
+        if (act->verdict == RC_DID_NOT_HAPPEN) walk_known_not(walk, record->seq, change->at, undo);
+        struct walk_side *side = &seen->side[change->at][undo];
+        /* also who says too early that it happened says something wrong: an undo may come first then */
+        side->lied |=
+            act->verdict == RC_HAPPENED ? !side->done : walk_happens(walk, record->seq, change->at, undo);
+    }
+}
+
+/* An item of the bulk that its reason names. */
+static void see_item(struct walk *walk, const struct rc_record *record, const struct rc_act *act)
+{
+    uint32_t id = action_named(act), k = 0;
+    struct walk_bulk *bulk = &walk->bulk[id < walk->nbulks ? id : 0];
+    while (k < bulk->n && bulk->seq[k] != record->seq) k++;
+    LAW(id < walk->nbulks && k < bulk->n && bulk->action == act->action,
+        "H1 only what was asked for is in the history", "command %llu", ULL(record->seq));
+    if (walk->broken) return;
+    bulk->found[k]++;
+    LAW(bulk->found[k] == 1, "B2 an item of a bulk is acted on once", "bulk %s, item %u", bulk->key, k + 1);
+}
+
+static void see_own_action(struct walk *walk, const struct rc_record *record, const struct rc_act *act)
+{
+    uint32_t id = action_named(act);
+    LAW(id < walk->nactions && walk->action[id].seq == record->seq && walk->action[id].action == act->action,
+        "H1 only what was asked for is in the history", "command %llu", ULL(record->seq));
+    if (walk->broken) return;
+    struct walk_action *action = &walk->action[id];
+    action->found++;
+    for (uint32_t i = 0; action->key[0] && i < walk->nactions; i++)
+        LAW(i == id || !walk->action[i].found || walk->action[i].seq != record->seq ||
+                strcmp(walk->action[i].key, action->key) != 0,
+            "H2 an action with a key is done once", "command %llu, actions %u and %u", ULL(record->seq), i,
+            id);
+    LAW(action->found == 1, "H2 an action with a key is done once", "command %llu", ULL(record->seq));
+}
+
+static void see_action(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
+{
+    const struct rc_act *act = record->cause->u.act;
+    walk->cover->done[act->action][seen->c.state]++;
+    if (act->reason.p[0] == 'b')
+        see_item(walk, record, act);
+    else
+        see_own_action(walk, record, act);
+    if (walk->broken) return;
+    bool later = false; /* a later step is under way: what is retried goes on beside it */
+    for (uint32_t i = seen->c.nnodes; act->action == RC_ACTION_RETRY && i-- > 0;) {
+        seen->retried[i] = true;
+        seen->passed[i] |= later;
+        later |= seen->c.node[i].phase != RC_PHASE_NONE;
+    }
+    if (act->action == RC_ACTION_RESOLVE && act->verdict != RC_ACCEPTED_AS_IS)
+        believe(walk, seen, record, act);
+}
+
+static void tell_node(const struct rc_command *c, uint32_t at, FILE *to)
+{
+    const struct rc_node *node = &c->node[at];
+    fprintf(to, "      step %u %s (%s) %s, attempt %u, tries %u, asks %u, round %u.%u%s, due +%llu\n", at,
+            rc_step_word(node->state).slug, rc_why_word(node->why).slug, rc_phase_word(node->phase).slug,
+            node->attempt, node->tries, node->asks, node->round, node->undo_round,
+            node->doubt ? ", in doubt" : "",
+            c->data[at].times.due ? ULL(c->data[at].times.due - RC_SECONDS(1800000000)) : 0);
+}
+
+static void cover_node(struct walk *walk, const struct rc_command *c, uint32_t at, const struct rc_node *old)
+{
+    const struct rc_node *node = &c->node[at];
+    if (node->state != old->state)
+        (is_leaf(c, at) ? walk->cover->step_edge : walk->cover->block_edge)[old->state][node->state]++;
+    if (node->phase != old->phase) walk->cover->phase_edge[old->phase][node->phase]++;
+}
+
+/* The shortest time that a flow lets a retry wait when so many tries were made (docs/definitions.md). */
+static rc_us least_delay(const struct flow_retry *retry, uint16_t tries)
+{
+    rc_us delay = retry->delay;
+    if (retry->jitter == FLOW_FULL_JITTER) return 0;
+    if (retry->backoff == FLOW_LINEARLY) delay *= tries;
+    for (uint16_t i = 1; retry->backoff == FLOW_EXPONENTIAL && i < tries; i++) delay *= 2;
+    if (retry->max_delay && delay > retry->max_delay) delay = retry->max_delay;
+    return retry->jitter == FLOW_EQUAL_JITTER ? delay / 2 : delay;
+}
+
+/* What an answer lets be tried again waits as long as the flow says. */
+static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
+                            const uint8_t *before)
+{
+    const struct rc_ask *cause = record->cause;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
+        const struct rc_node *node = &seen->c.node[i];
+        seen->until[i] = node->phase == RC_PHASE_DELAYED ? seen->c.data[i].times.due
+                         : cause->kind == RC_MSG_ACTION  ? 0
+                                                         : seen->until[i];
+    }
+    bool answer = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
+    if (!answer || cause->purpose == RC_REQUIRE || cause->node >= seen->c.nnodes) return;
+    const struct rc_node *node = &seen->c.node[cause->node];
+    bool undo = node->state == RC_STEP_UNDOING;
+    bool again =
+        (undo && (before[cause->node] == RC_STEP_UNDOING || before[cause->node] == RC_STEP_UNDO_UNKNOWN)) ||
+        node->state == RC_STEP_ACTIVE;
+    if (!again || (node->phase != RC_PHASE_DELAYED && node->phase != RC_PHASE_READY)) return;
+    const struct flow_call *call = &rc_node_step(&seen->c, cause->node)->call;
+    rc_us least = least_delay(undo ? &call->undo.retry : &call->act.retry, node->tries);
+    rc_us waits = node->phase == RC_PHASE_DELAYED ? seen->c.data[cause->node].times.due - record->at : 0;
+    LAW(waits >= least, "H9 a retry waits as long as its flow says", "command %llu, step %u: %llu of %llu us",
+        ULL(record->seq), cause->node, ULL(waits), ULL(least));
+}
+
+static void see_record(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
+{
+    struct rc_error error = {0};
+    uint8_t before[WALK_STEPS + 1] = {0}, mode = seen->c.mode;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
+    LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
+        ULL(record->seq), record->rev);
+    LAW(record->at >= seen->c.changed && record->at >= walk->latest, "H4 time does not go back",
+        "command %llu, record %u", ULL(record->seq), record->rev);
+    LAW(!rc_state_ended(seen->c.state) || record->cause->kind == RC_MSG_ACTION || seen->c.state == RC_PARTIAL,
+        "H5 what has ended moves only when a person acts", "command %llu, record %u", ULL(record->seq),
+        record->rev);
+    if (record->cause->kind == RC_MSG_ACTION) see_action(walk, seen, record);
+    for (uint32_t i = 0; i < record->nchanges; i++) {
+        struct rc_change change = record->changes[i];
+        const struct rc_identity id = seen->c.id;
+        if (change.kind == RC_CHANGE_CREATE) change.u.create = &id;
+        const struct rc_node old = change.kind == RC_CHANGE_NODE && change.at < seen->c.nnodes
+                                       ? seen->c.node[change.at]
+                                       : (struct rc_node){0};
+        uint8_t state = seen->c.state;
+        LAW(rc_command_apply(&seen->c, &change, seen->arena, &error) == RC_OK, "H6 the history folds",
+            "%.120s", error.text);
+        if (!walk->broken && change.kind == RC_CHANGE_NODE) cover_node(walk, &seen->c, change.at, &old);
+        if (seen->c.state != state) walk->cover->command_edge[state][seen->c.state]++;
+        if (walk->broken) return;
+    }
+    WALK_TELL(walk, "  %llu.%u %s at +%llu: %s\n", ULL(record->seq), record->rev,
+              rc_cause_word(record->cause->kind).slug, ULL(record->at - RC_SECONDS(1800000000)),
+              rc_state_word(seen->c.state).slug);
+    for (uint32_t i = 0; walk->tell && i < record->nchanges; i++)
+        if (record->changes[i].kind == RC_CHANGE_NODE) tell_node(&seen->c, record->changes[i].at, walk->tell);
+    if (seen->c.mode != mode) seen->turned = walk->cover->turns;
+    seen->c.rev = record->rev;
+    seen->c.changed = record->at;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
+        seen->passed[i] |= seen->c.node[i].state == RC_STEP_UNKNOWN && seen->c.node[i].phase == RC_PHASE_NONE;
+        walk->cover->why[seen->c.node[i].why]++;
+        LAW(before[i] != RC_STEP_SUCCEEDED || !is_leaf(&seen->c, i) ||
+                seen->c.node[i].state == RC_STEP_SUCCEEDED || seen->c.mode == RC_MODE_ROLL_BACK,
+            "H7 what succeeded is left alone, except by a roll back", "command %llu, step %u",
+            ULL(record->seq), i);
+    }
+    if (!walk->broken) laws_of_waiting(walk, seen, record, before);
+    LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,
+        "H8 the state is what follows from the steps", "command %llu, record %u", ULL(record->seq),
+        record->rev);
+}
+
+/* Whether somebody was told something wrong of any step: then what the command does may rest on it. */
+static void laws_of_truth(struct walk *walk, const struct walk_seen *seen)
+{
+    const struct rc_command *c = &seen->c;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        unsigned state = c->node[i].state;
+        bool happened = walk_happens(walk, c->id.seq, i, false),
+             undone = walk_happens(walk, c->id.seq, i, true);
+        bool no = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
+                  state == RC_STEP_SKIPPED;
+        if (!seen->side[i][0].lied) {
+            LAW(!no || !happened, "T1 what is called failed, rejected or skipped did not happen",
+                "command %llu, step %u", ULL(c->id.seq), i);
+            LAW(state != RC_STEP_SUCCEEDED || happened, "T2 what is called done happened",
+                "command %llu, step %u", ULL(c->id.seq), i);
+            LAW(c->state != RC_ROLLED_BACK || !happened || undone ||
+                    flow_nothing_to_undo(&rc_node_step(c, i)->call) || seen->side[i][1].lied,
+                "T3 what is called rolled back was undone", "command %llu, step %u", ULL(c->id.seq), i);
+        }
+        if (seen->side[i][1].lied) continue;
+        LAW(state != RC_STEP_UNDONE || undone, "T4 what is called undone was undone", "command %llu, step %u",
+            ULL(c->id.seq), i);
+        LAW(state != RC_STEP_UNDO_FAILED || !undone, "T5 what is said not to be undone was not",
+            "command %llu, step %u", ULL(c->id.seq), i);
+    }
+}
+
+/* A command whose place was taken: both were written at once, and nothing of it stands outside beside its successor's doing. */
+static void laws_of_successor(struct walk *walk, const struct walk_seen *seen)
+{
+    const struct rc_command *c = &seen->c;
+    uint64_t next = c->successor.seq;
+    walk->cover->replaced++;
+    LAW(rc_state_ended(c->state), "Y1 what was replaced has ended", "command %llu", ULL(c->id.seq));
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        LAW(!walk_happens(walk, c->id.seq, i, false) || walk_happens(walk, c->id.seq, i, true) ||
+                seen->side[i][0].lied || seen->side[i][1].lied ||
+                flow_nothing_to_undo(&rc_node_step(c, i)->call),
+            "Y2 what was replaced has left nothing behind", "command %llu, step %u", ULL(c->id.seq), i);
+    if (next > WALK_COMMANDS) return;
+    walk_observe(walk, next);
+    const struct rc_command *successor = &walk->seen[next].c;
+    LAW(successor->rev && successor->id.original.seq == c->id.seq &&
+            successor->id.nonce == c->successor.nonce && successor->id.generation == c->id.generation + 1 &&
+            rc_sv_eq(successor->id.key, c->id.key),
+        "Y3 original and successor are written in one commit", "command %llu", ULL(c->id.seq));
+}
+
+void walk_observe(struct walk *walk, uint64_t seq)
+{
+    struct rc_reader *reader;
+    struct rc_record *records;
+    struct rc_identity identity;
+    uint32_t n;
+    if (!walk->world->store || seq == 0 || seq > WALK_COMMANDS || walk->broken) return;
+    struct walk_seen *seen = &walk->seen[seq];
+    struct rc_arena *arena = walk->scratch;
+    if (!seen->arena) arena = seen->arena = rc_arena_new(0, 64 << 20);
+    assert(seen->arena);
+    if (rc_reader_open(walk->world->store, &reader, &walk->world->err) != RC_OK)
+        return; /* the handle is poisoned */
+    enum rc_status status = rc_read_history(reader, seq, seen->c.rev, RC_MAX_HISTORY, arena, &identity,
+                                            &records, &n, &walk->world->err);
+    rc_reader_close(reader);
+    if (status == RC_NOT_FOUND || status == RC_IO || status == RC_PURGED) return;
+    assert(status == RC_OK);
+    if (seen->c.rev == 0) {
+        seen->c.id = identity;
+        seen->c.flow = world_flow(walk->world, identity.flow);
+        seen->payload_hash = identity.payload_hash;
+        assert(seen->c.flow);
+        walk->cover->commands++;
+        walk->cover->reused += identity.generation > 1 && !identity.original.seq;
+        if (walk->nseen < seq) walk->nseen = seq;
+    }
+    for (uint32_t i = 0; i < n && !walk->broken; i++) see_record(walk, seen, &records[i]);
+    if (n && !walk->broken) laws_of_truth(walk, seen);
+    if (n && !walk->broken && seen->c.successor.seq) laws_of_successor(walk, seen);
+    if (arena == walk->scratch) rc_arena_reset(arena);
+}
+
+/* ---- bulks ---------------------------------------------------------------------------------------------------------- */
+
+static void see_events(struct walk *walk, struct walk_bulk *bulk, struct rc_reader *reader)
+{
+    struct rc_bulk_event *events;
+    uint32_t n = 0;
+    enum rc_status status = rc_read_bulk_events(reader, bulk->id, bulk->events, walk->rows, RC_MAX_BULK_REVS,
+                                                &events, &n, &walk->world->err);
+    assert(status == RC_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        LAW(events[i].rev == bulk->events + 1, "B3 the record of a bulk has no gaps", "%s", bulk->key);
+        if (bulk->events) {
+            LAW(rc_bulk_may(bulk->state, events[i].state), "B4 a bulk moves along its edges", "%s: %s to %s",
+                bulk->key, rc_bulk_word(bulk->state).slug, rc_bulk_word(events[i].state).slug);
+            walk->cover->bulk_edge[bulk->state][events[i].state]++;
+            WALK_TELL(walk, "  bulk %s: %s\n", bulk->key, rc_bulk_word(events[i].state).slug);
+        }
+        bulk->state = events[i].state;
+        bulk->events = events[i].rev;
+    }
+}
+
+void walk_laws_of_bulks(struct walk *walk, struct rc_reader *reader)
+{
+    rc_arena_reset(walk->rows);
+    for (uint32_t i = 0; i < walk->nbulks && !walk->broken; i++) {
+        struct walk_bulk *bulk = &walk->bulk[i];
+        struct rc_bulk_item *items;
+        uint32_t n = 0;
+        if (!bulk->id) continue;
+        see_events(walk, bulk, reader);
+        if (rc_read_bulk_items(reader, bulk->id, 0, 0, walk->rows, WALK_ITEMS, &items, &n,
+                               &walk->world->err) != RC_OK)
+            continue;
+        for (uint32_t k = 0; k < n && !walk->broken; k++) {
+            walk->cover->item[items[k].result]++;
+            if (walk->seen[items[k].seq].gone) continue;
+            bool done = items[k].result == RC_ITEM_DONE, open = items[k].result == RC_ITEM_OPEN;
+            LAW(open || done == (bulk->found[k] == 1),
+                "B5 an item that is called done is on record, and another one is not",
+                "bulk %s, item %u: %s, %u records", bulk->key, k + 1, rc_item_word(items[k].result).slug,
+                bulk->found[k]);
+        }
+    }
+}
