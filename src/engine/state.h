@@ -1,5 +1,5 @@
 #pragma once
-/* What the engine holds in memory (private to engine/). All of it can be rebuilt from the store: boot.c does. One thread, except for the
+/* What the engine holds in memory: for engine/ alone, and for sim/, which looks into it. All of it can be rebuilt from the store: boot.c does. One thread, except for the
  * inbox, the definitions in force, the counters and two flags. */
 #include "base/limits.h"
 #include "base/map.h"

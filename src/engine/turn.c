@@ -92,7 +92,7 @@ static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask
     rc_suspects_enter(suspects, unit);
     enum rc_status status = poison ? set_aside(engine, seq, ask->node, err) : rc_unit_run(engine, ask, err);
     rc_suspects_leave(suspects);
-    return status;
+    return status == RC_PURGED ? RC_OK : status; /* it comes too late, like what comes to a command that has ended */
 }
 
 static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *fact, struct rc_error *err)
@@ -103,8 +103,7 @@ static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *f
     ask.purpose = fact->answer.purpose;
     if (!fact->lost) ask.u.result = &fact->answer.result;
     atomic_fetch_add(fact->lost ? &engine->stats.lost : &engine->stats.results, 1);
-    enum rc_status status = run_for_step(engine, &ask, fact->answer.of.id, err);
-    return status == RC_PURGED ? RC_OK : status; /* it comes too late, like one for what has ended */
+    return run_for_step(engine, &ask, fact->answer.of.id, err);
 }
 
 static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)

@@ -1,3 +1,4 @@
+/* Notes of decisions, made and read (choices.h). */
 #include "sim/choices.h"
 
 #include "base/random.h"

@@ -1,3 +1,4 @@
+/* Memory that runs out (memory.h). */
 #include "sim/memory.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* Processes that live lives, and what they all came to (run.h). A life that kills its process is a failure like any other. */
 #include "sim/run.h"
 
 #include <assert.h>

@@ -42,11 +42,24 @@ static const struct edge {
 };
 
 /* Edges that no life can take, each with its reason. One that is taken after all is a surprise, which fails. */
+static const char
+    queues[] = "a new command waits for its place first, if only for a moment: absent to pending",
+    restores[] = "taken where an older state is restored; what is behind it stands in src/core/restored.c";
 static const struct untaken {
     struct edge edge;
     const char *why;
 } untaken[] = {
-    {{BULK, RC_BULK_STATES, RC_BULK_STATES}, ""},
+    {{COMMAND, RC_ABSENT, RC_RUNNING}, queues},
+    {{COMMAND, RC_ABSENT, RC_REVIEW}, queues},
+    {{COMMAND, RC_ABSENT, RC_FAILED}, queues},
+    {{COMMAND, RC_ABSENT, RC_REJECTED}, queues},
+    {{COMMAND, RC_ABSENT, RC_COMPLETED}, queues},
+    {{COMMAND, RC_ABSENT, RC_PARTIAL}, queues},
+    {{COMMAND, RC_PENDING, RC_COMPLETED}, "what is completed has left before"},
+    {{COMMAND, RC_PENDING, RC_WAITING}, restores},
+    {{COMMAND, RC_RUNNING, RC_PENDING}, restores},
+    {{STEP, RC_STEP_IDLE, RC_STEP_UNKNOWN}, restores},
+    {{STEP, RC_STEP_SUCCEEDED, RC_STEP_UNDO_UNKNOWN}, restores},
 };
 
 static const char *why_untaken(const struct edge *edge)
@@ -111,7 +124,8 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
 static bool is_out_of_reach(enum rc_why why)
 {
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
-    return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL;
+    return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL || why == RC_WHY_RESTORED ||
+           why == RC_WHY_INCONCLUSIVE; /* said of an attempt when it is shown, and never stored */
 }
 
 static void cover_words(const struct sim_seen *seen, struct sim_cover *cover, FILE *to)

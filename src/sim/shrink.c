@@ -1,3 +1,4 @@
+/* How a life is made shorter (shrink.h). */
 #include "sim/shrink.h"
 
 #include <assert.h>

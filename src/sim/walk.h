@@ -13,6 +13,7 @@
 #include "sim/world.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     WALK_FLOWS = 4,
@@ -24,6 +25,7 @@ enum {
     WALK_ACTIONS = 1024,
     WALK_BULKS = 4,
     WALK_VERSIONS = 4,
+    WALK_WAS = 16,
     WALK_ITEMS = 8, /* of a bulk */
     WALK_DEPENDENCIES = 2,
     WALK_REQUESTS = 64, /* on their way */
@@ -39,6 +41,7 @@ struct walk_sent {
     struct rc_h128 key;
     rc_us at, lost_at; /* lost_at: since when nobody knows */
     rc_us timeout;
+    rc_us decided;  /* the time of the turn that let it leave: a slow disk makes it leave later */
     bool open;      /* this life of the engine waits for its answer */
     bool uncertain; /* act, undo: nobody was told for sure whether it acted */
     bool acted;
@@ -62,8 +65,12 @@ struct walk_seen { /* a command, from its history */
     bool passed[WALK_STEPS + 1];  /* the line went on without it: it may be done again out of its turn */
     bool cancelled;               /* and the person was told */
     bool gone_asked, gone;        /* somebody has asked to purge it; it was purged */
-    rc_us until[WALK_STEPS + 1];  /* the step waits until then; 0: it does not */
-    uint32_t turned;              /* in which turn the mode changed */
+    struct {
+        uint64_t change; /* in the store's sequence */
+        uint8_t state;
+    } was[WALK_WAS];             /* the last records, by rev */
+    rc_us until[WALK_STEPS + 1]; /* the step waits until then; 0: it does not */
+    uint32_t turned;             /* in which turn the mode changed */
     struct rc_h128 payload_hash;
 };
 
@@ -234,10 +241,16 @@ bool walk_happens(const struct walk *, uint64_t seq, uint32_t node, bool undo);
 /* It is known now that nothing of this side happened. */
 void walk_known_not(struct walk *, uint64_t seq, uint32_t node, bool undo);
 
-/* ---- walk_laws.c, walk_history.c ---------------------------------------------------------------------------------------------------- */
+/* ---- walk_laws.c, walk_history.c, walk_replies.c ---------------------------------------------------------------------------------------------------- */
 
 void walk_break(struct walk *, const char *law, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What the simulated disk refuses is refused, whatever it was. */
+static inline bool walk_is_simulated(const struct rc_error *error)
+{
+    return strstr(error->text, "simulated disk") != NULL;
+}
+
 #define LAW(holds, law, ...)                                                                                 \
     do {                                                                                                     \
         if (!(holds)) walk_break(walk, law, __VA_ARGS__);                                                    \

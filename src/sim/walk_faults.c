@@ -21,6 +21,7 @@ static enum rc_status on_start(struct world *world, uint32_t i)
                                        .purpose = effect->purpose,
                                        .key = effect->idempotency_key,
                                        .timeout = effect->timeout,
+                                       .decided = world->engine->now,
                                        .at = world->now};
     if (walk->control == SIM_NEW_KEY) walk->sent[i].key.hi ^= effect->attempt;
     enum rc_status status = RC_OK;

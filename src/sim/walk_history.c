@@ -172,11 +172,15 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     for (uint32_t i = 0; walk->tell && i < record->nchanges; i++)
         if (record->changes[i].kind == RC_CHANGE_NODE) tell_node(&seen->c, record->changes[i].at, walk->tell);
     if (seen->c.mode != mode) seen->turned = walk->cover->turns;
+    walk->cover->why[seen->c.why]++;
     seen->c.rev = record->rev;
+    seen->was[record->rev % WALK_WAS].change = record->change;
+    seen->was[record->rev % WALK_WAS].state = seen->c.state;
     seen->c.changed = record->at;
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
         seen->passed[i] |= seen->c.node[i].state == RC_STEP_UNKNOWN && seen->c.node[i].phase == RC_PHASE_NONE;
         walk->cover->why[seen->c.node[i].why]++;
+        walk->cover->why[seen->c.data[i].why]++;
         LAW(before[i] != RC_STEP_SUCCEEDED || !is_leaf(&seen->c, i) ||
                 seen->c.node[i].state == RC_STEP_SUCCEEDED || seen->c.mode == RC_MODE_ROLL_BACK,
             "H7 what succeeded is left alone, except by a roll back", "command %llu, step %u",
@@ -236,6 +240,28 @@ static void laws_of_successor(struct walk *walk, const struct walk_seen *seen)
         "Y3 original and successor are written in one commit", "command %llu", ULL(c->id.seq));
 }
 
+/* A key is used again only when its last command has ended: as it was when the new one was written. */
+static void laws_of_generations(struct walk *walk, uint64_t seq, uint64_t change)
+{
+    const struct rc_identity *id = &walk->seen[seq].c.id;
+    for (uint64_t before = 1; before < seq && !walk->broken; before++) {
+        const struct walk_seen *other = &walk->seen[before];
+        bool same = rc_sv_eq(other->c.id.ns, id->ns) && rc_sv_eq(other->c.id.type, id->type) &&
+                    rc_sv_eq(other->c.id.key, id->key);
+        if (!same || other->gone_asked || other->c.id.generation + 1 != id->generation) continue;
+        walk_observe(walk, before);
+        uint64_t last = 0;
+        bool ended = true;
+        for (unsigned i = 0; i < WALK_WAS; i++)
+            if (other->was[i].change < change && other->was[i].change > last) {
+                last = other->was[i].change;
+                ended = rc_state_ended(other->was[i].state);
+            }
+        LAW(ended || id->original.seq, "R8 a key is used again only when its last command has ended",
+            "commands %llu and %llu", ULL(before), ULL(seq));
+    }
+}
+
 void walk_observe(struct walk *walk, uint64_t seq)
 {
     struct rc_reader *reader;
@@ -264,9 +290,12 @@ void walk_observe(struct walk *walk, uint64_t seq)
         if (walk->nseen < seq) walk->nseen = seq;
     }
     for (uint32_t i = 0; i < n && !walk->broken; i++) see_record(walk, seen, &records[i]);
+    bool new = n &&records[0].rev == 1;
+    uint64_t change = new ? records[0].change : 0;
     if (n && !walk->broken) laws_of_truth(walk, seen);
     if (n && !walk->broken && seen->c.successor.seq) laws_of_successor(walk, seen);
     if (arena == walk->scratch) rc_arena_reset(arena);
+    if (new && !walk->broken) laws_of_generations(walk, seq, change);
 }
 
 /* ---- bulks ---------------------------------------------------------------------------------------------------------- */

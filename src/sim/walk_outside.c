@@ -45,7 +45,8 @@ static enum walk_mood mood_of(const struct walk *walk, const struct walk_sent *s
     return WALK_FINE;
 }
 
-/* The provider has done this already, and knows that it has. */
+/* The provider has done this already, and knows that it has. How long it remembers is more than what is declared by what disk and network take
+ * (docs/definitions.md says so): it counts from decision to decision. */
 static bool is_remembered(const struct walk *walk, const struct walk_sent *sent)
 {
     rc_us lifetime = key_lifetime(walk, sent->gate), first = UINT64_MAX;
@@ -54,10 +55,10 @@ static bool is_remembered(const struct walk *walk, const struct walk_sent *sent)
     for (uint32_t i = 0; i < walk->world->nleft; i++) {
         const struct walk_sent *other = &walk->sent[i];
         if (!acts(other) || !rc_h128_eq(other->key, sent->key)) continue;
-        if (other->at < first) first = other->at;
+        if (other->decided < first) first = other->decided;
         acted |= other->acted;
     }
-    return acted && (!lifetime || sent->at < first + lifetime);
+    return acted && (!lifetime || sent->decided < first + lifetime);
 }
 
 static void act(struct walk *walk, struct walk_sent *sent)

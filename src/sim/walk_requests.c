@@ -137,7 +137,9 @@ static void say_what_happened(struct walk *walk, const struct rc_command *c, str
     uint32_t at = walk_in_question(c);
     const struct rc_node *node = &c->node[at];
     bool undo = node->state == RC_STEP_UNDO_UNKNOWN || node->state == RC_STEP_UNDO_FAILED;
-    bool happened = at && walk_happens(walk, c->id.seq, at, undo) != walk_chance(walk, lies);
+    bool errs = walk_chance(walk, lies);
+    if (errs && at && !as_it_is) walk_fired(walk, SIM_PERSON_ERRS);
+    bool happened = at && walk_happens(walk, c->id.seq, at, undo) != errs;
     what->verdict = as_it_is || !at ? RC_ACCEPTED_AS_IS : happened ? RC_HAPPENED : RC_DID_NOT_HAPPEN;
     if (walk_chance(walk, 50)) what->external_id = RC_SV("4711");
 }
@@ -146,7 +148,7 @@ void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t l
 {
     static const char *const keys[] = {"", "", "", "x", "y", "z"};
     const struct rc_command *c = &walk->seen[seq].c;
-    if (walk->nactions == WALK_ACTIONS) return;
+    if (walk->nactions == WALK_ACTIONS || !c->nnodes) return; /* nobody has seen it yet */
     WALK_TELL(walk, "  > %s of %llu, action %u\n", rc_action_word(action).slug, (unsigned long long)seq,
               walk->nactions);
     struct walk_action *made = &walk->action[walk->nactions];

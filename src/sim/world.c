@@ -1,3 +1,4 @@
+/* The engine in its simulated world (world.h). */
 #include "sim/world.h"
 
 #include "base/limits.h"

@@ -2,6 +2,8 @@
  * its flow says so. */
 #include "world.h"
 
+#include "codec/json.h"
+
 static const char reusing[] = "dependency: out\nkind: http\nbase: http://127.0.0.1:1\n"
                               "---\nflow: often\nkey_reuse: after_end\nsteps:\n"
                               "  - id: call\n    call: out\n    with: {method: POST, path: /x}\n"
@@ -131,6 +133,95 @@ static void a_key_that_its_flow_frees_may_be_used_again(void **state)
     assert_int_equal(submit(world, "later", "k"), RC_PURGED);
 }
 
+static void what_comes_to_a_purged_command_is_too_late(void **state)
+{
+    struct world *world = *state;
+    struct rc_engine_stats stats;
+    uint64_t seq = complete(world, "one", "k"), waiting = world_submit(world, "one", "w");
+    uint32_t answered = world->nleft - 2;
+    assert_int_equal(world->left[answered].of.id, seq);
+    world_answer(world, world->nleft - 1, 429,
+                 "{}"); /* waits for its next try, in the window of what is due */
+    assert_int_equal(world_run(world), RC_OK);
+    struct rc_request *cancel = world_action(world, waiting, RC_ACTION_CANCEL, "");
+    world_ask(world, cancel);
+    assert_int_equal(cancel->status, RC_OK);
+    world_free_request(cancel);
+    assert_int_equal(world_state(world, waiting), RC_CANCELLED);
+    assert_int_equal(purge(world, seq, 2), 1);
+    assert_int_equal(purge(world, waiting, world_read(world, waiting).rev), 1);
+    world_answer(world, answered, 201, "{}");
+    world_later(world, RC_SECONDS(60));
+    rc_engine_stats(world->engine, &stats);
+    assert_int_equal(stats.faults, 0);
+    assert_true(stats.healthy);
+}
+
+/* The command is rejected, and a person puts another one with this payload in its place. */
+static uint64_t edited(struct world *world, const char *key, const char *payload, uint64_t *ret_original)
+{
+    uint64_t seq = world_submit(world, "one", key);
+    world_answer(world, world->nleft - 1, 422, "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    struct rc_request *edit = world_action(world, seq, RC_ACTION_EDIT, "");
+    struct rc_identity *next = RC_NEW(edit->arena, struct rc_identity);
+    struct rc_command original = world_read(world, seq);
+    struct rc_submission in = {.actor = RC_SV("anna")};
+    uint32_t n;
+    assert_non_null(next);
+    assert_int_equal(rc_json_parse(rc_sv_of(payload), edit->arena, &in.payload, &world->err), RC_OK);
+    assert_int_equal(rc_prepare_successor(rc_engine_definitions(world->engine), &original, &in, edit->arena,
+                                          next, &world->err, 1, &n),
+                     RC_OK);
+    edit->u.act.successor = next;
+    world_ask(world, edit);
+    assert_int_equal(edit->status, RC_OK);
+    uint64_t successor = edit->successor.seq;
+    world_free_request(edit);
+    *ret_original = seq;
+    return successor;
+}
+
+/* Which command a submission with this payload is told of; its status goes to *ret_status. */
+static uint64_t told_of(struct world *world, const char *key, const char *payload, enum rc_status *ret_status)
+{
+    struct rc_request *request = world_submission(world, "one", key, payload);
+    world_ask(world, request);
+    uint64_t seq = request->command.seq;
+    *ret_status = request->status;
+    world_free_request(request);
+    return seq;
+}
+
+/* Looking at the original, for one who repeats that, does not make it what the key stands for. */
+static void the_successor_is_what_its_key_stands_for(void **state)
+{
+    struct world *world = *state;
+    enum rc_status status;
+    uint64_t original, successor = edited(world, "k", "{\"customer\": 9}", &original);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(told_of(world, "k", "{\"customer\": 7}", &status), original);
+        assert_int_equal(status, RC_OK);
+        assert_int_equal(told_of(world, "k", "{\"customer\": 9}", &status), successor);
+        assert_int_equal(status, RC_OK);
+        assert_int_equal(told_of(world, "k", "{\"customer\": 8}", &status), successor);
+        assert_int_equal(status, RC_KEY_CONFLICT);
+    }
+}
+
+/* Of the command that was edited nothing is left to compare with: whoever sends something else than its successor has is told of that one. */
+static void a_purged_original_is_not_what_a_repeat_is_told_of(void **state)
+{
+    struct world *world = *state;
+    enum rc_status status;
+    uint64_t original, successor = edited(world, "k", "{\"customer\": 9}", &original);
+    assert_int_equal(purge(world, original, world_read(world, original).rev), 1);
+    assert_int_equal(told_of(world, "k", "{\"customer\": 8}", &status), successor);
+    assert_int_equal(status, RC_KEY_CONFLICT);
+    assert_int_equal(told_of(world, "k", "{\"customer\": 9}", &status), successor);
+    assert_int_equal(status, RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +231,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_commit_of_a_purge_is_told_and_read_anew, world_setup,
                                         world_teardown),
         cmocka_unit_test_teardown(a_key_that_its_flow_frees_may_be_used_again, world_teardown),
+        cmocka_unit_test_setup_teardown(the_successor_is_what_its_key_stands_for, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(what_comes_to_a_purged_command_is_too_late, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_purged_original_is_not_what_a_repeat_is_told_of, world_setup,
+                                        world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
