@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SHRINK_S = 60, TRIES = 400, COVERED_BY = 100000, LINE = 1 << 16 };
+enum { SHRINK_S = 60, TRIES = 3000, COVERED_BY = 100000, LINE = 1 << 16 };
 
 struct options {
     struct sim_order order;

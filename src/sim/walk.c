@@ -40,12 +40,12 @@ static void somebody_acts(struct walk *walk)
 
 static void somebody_administers(struct walk *walk)
 {
-    switch (walk_dice(walk, 5)) {
-    case 0: walk_bulk(walk); break;
-    case 1: walk_purge(walk); break;
-    case 2: walk_change_flow(walk); break;
-    case 3: walk_change_quota(walk); break;
-    default: walk_submit_batch(walk); break;
+    switch (walk_dice(walk, 8)) {
+    case 0: walk_purge(walk); break;
+    case 1: walk_change_flow(walk); break;
+    case 2: walk_change_quota(walk); break;
+    case 3: walk_submit_batch(walk); break;
+    default: walk_bulk(walk); break;
     }
 }
 
@@ -54,7 +54,7 @@ static void step(struct walk *walk)
     sim_choices_begin(walk->choices, 's');
     if (walk_chance(walk, 30)) walk_submit(walk);
     if (walk_chance(walk, 20) && walk->nseen) somebody_acts(walk);
-    if (walk_chance(walk, 8)) somebody_administers(walk);
+    if (walk_chance(walk, 12)) somebody_administers(walk);
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
     walk_turn(walk);

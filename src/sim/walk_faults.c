@@ -159,8 +159,7 @@ void walk_turn(struct walk *walk)
     spoil_memory(walk);
     walk->status = world_turn(world);
     sim_memory_refuse(0);
-    WALK_TELL(walk, "turn at +%llu: %s, sleeps %lld\n", (unsigned long long)world->now,
-              rc_status_text(walk->status), (long long)world->sleep);
+    WALK_TELL(walk, "turn at +%llu: %s\n", (unsigned long long)world->now, rc_status_text(walk->status));
     walk_free_answered(walk);
     walk->cover->turns++;
     if (world->dead) {
