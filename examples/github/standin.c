@@ -21,10 +21,11 @@
 enum { BODY_MAX = 1 << 20, HEAD_MAX = 64 << 10, SCRATCH_LIMIT = 64 << 20, IDLE_SECONDS = 600 };
 
 static const char usage[] =
-    "Usage: github-standin [--port N] [--journal FILE] [--refuse-duplicates] [--quiet]\n"
+    "Usage: github-standin [--port N] [--journal FILE [--restore]] [--refuse-duplicates] [--quiet]\n"
     "Imitates GitHub's pull requests on 127.0.0.1, with faults on demand.\n\n"
     "  --port N             port; 0 (the default): any, it is printed\n"
     "  --journal FILE       also append what is asked and done to FILE, as JSON lines\n"
+    "  --restore            begin with what FILE says was done: the stand-in can be killed\n"
     "  --allow-duplicates   several open pull requests for one head are fine (the default)\n"
     "  --refuse-duplicates  answer the second one with 422, as GitHub does\n"
     "  --quiet              print no line for each request\n\n"
@@ -32,7 +33,8 @@ static const char usage[] =
     "(\"fault=close-after\",\n"
     "\"fault=500-before*3\" for the first three requests) or by rules: POST /_standin/faults.\n"
     "Faults: slow[:MS] 500-before 500-after close-before close-after 429[:SECONDS] 422 wrong-json\n"
-    "truncated-json hang hang-after down[:MS]. \"after\": the request is carried out all the same.\n";
+    "truncated-json hang hang-after late[:MS] down[:MS]. \"after\": the request is carried out all the "
+    "same.\n";
 
 static const char *method_name(struct evhttp_request *request)
 {
@@ -157,10 +159,11 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 }
 
 static bool read_options(int argc, char **argv, struct standin *standin, const char **ret_journal,
-                         bool *ret_quiet)
+                         bool *ret_restore, bool *ret_quiet)
 {
     static const struct option options[] = {{"port", required_argument, NULL, 'p'},
                                             {"journal", required_argument, NULL, 'j'},
+                                            {"restore", no_argument, NULL, 'R'},
                                             {"allow-duplicates", no_argument, NULL, 'a'},
                                             {"refuse-duplicates", no_argument, NULL, 'r'},
                                             {"quiet", no_argument, NULL, 'q'},
@@ -174,12 +177,14 @@ static bool read_options(int argc, char **argv, struct standin *standin, const c
             *ret_journal = optarg;
         else if (c == 'a' || c == 'r')
             standin->refuse_duplicates = c == 'r';
+        else if (c == 'R')
+            *ret_restore = true;
         else if (c == 'q')
             *ret_quiet = true;
         else
             return false;
     }
-    return optind == argc;
+    return optind == argc && (*ret_journal || !*ret_restore);
 }
 
 static uint16_t port_of(struct evhttp_bound_socket *listener)
@@ -213,6 +218,7 @@ static bool start(struct standin *standin)
 static void stop(struct standin *standin)
 {
     reply_release_held(standin);
+    again_release(standin);
     if (standin->up_again) event_free(standin->up_again);
     if (standin->http) evhttp_free(standin->http);
     if (standin->base) event_base_free(standin->base);
@@ -226,14 +232,20 @@ int main(int argc, char **argv)
 {
     struct standin standin = {0};
     const char *journal = NULL;
-    bool quiet = false;
-    if (!read_options(argc, argv, &standin, &journal, &quiet)) {
+    bool restore = false, quiet = false;
+    if (!read_options(argc, argv, &standin, &journal, &restore, &quiet)) {
         (void)fputs(usage, stderr);
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);
     if (!journal_open(&standin.journal, journal, !quiet) || !start(&standin)) {
         perror("github-standin: cannot start");
+        stop(&standin);
+        return 1;
+    }
+    const char *why = restore ? again_restore(&standin, journal) : NULL;
+    if (why) {
+        (void)fprintf(stderr, "github-standin: %s has %s\n", journal, why);
         stop(&standin);
         return 1;
     }

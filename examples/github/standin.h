@@ -3,7 +3,8 @@
  * and the tests can show what Recourse does when the other side misbehaves. It keeps its own journal of what it
  * was asked and what it did, because that, not the answer, is the truth about duplicates.
  *
- * One thread. Nothing survives its end except the journal's file. */
+ * One thread. Nothing survives its end except the journal's file, which says all that was done: with --restore it is done again at the next
+ * start, so that the stand-in can be killed, too. */
 #include "base/buf.h"
 #include "cel/value.h"
 
@@ -70,7 +71,8 @@ enum fault_kind {
     FAULT_TRUNCATED_JSON, /* acts, sends half of the answer and closes */
     FAULT_HANG,           /* does nothing, never answers */
     FAULT_HANG_AFTER,     /* acts, never answers */
-    FAULT_DOWN            /* does nothing, closes, and refuses connections for :MS */
+    FAULT_DOWN,           /* does nothing, closes, and refuses connections for :MS */
+    FAULT_LATE            /* never answers, and acts after :MS */
 };
 
 struct fault {
@@ -110,6 +112,8 @@ struct entry {
     bool acted;
     uint64_t number; /* 0: none */
     int status;      /* 0: no answer */
+    struct rc_sv body;
+    bool late; /* no request, but one that came before is carried out now */
 };
 
 struct journal {
@@ -132,6 +136,7 @@ struct standin {
     struct evhttp_bound_socket *listener; /* NULL: down */
     struct event *up_again;               /* ends the time of being down */
     struct held *held;                    /* requests that are not answered yet, or never */
+    struct later *later;                  /* requests that are carried out later */
     struct rc_arena *scratch;             /* of one request */
     struct world world;
     struct rules rules;
@@ -148,6 +153,14 @@ struct reply {
 
 /* Everything under /repos/: decides on the fault, carries the request out or not, answers or not. */
 void api_handle(struct standin *, struct evhttp_request *, const char *method, const char *path);
+/* Carries out a request that is not on a connection, at once and without an answer. Whether it did something. */
+bool api_again(struct standin *, const char *method, const char *path, struct rc_sv body,
+               uint64_t *ret_number);
+/* (standin_again.c) Carries it out after fault->arg ms, with a line in the journal. */
+void again_later(struct standin *, const struct entry *);
+/* Does again what a journal says. NULL, or what is wrong. */
+const char *again_restore(struct standin *, const char *file);
+void again_release(struct standin *);
 /* {"message": …} as GitHub has it. */
 void reply_message(struct reply *, int status, const char *message);
 /* Puts the fault's answer in the place of the right one. Returns the status that goes out, 0: none. */

@@ -24,7 +24,8 @@ struct call {
     enum route route;
     struct rc_sv owner, repo_name; /* repo_name: "owner/repo" */
     uint64_t number;
-    bool parsed; /* body holds JSON */
+    bool parsed;       /* body holds JSON */
+    struct rc_sv text; /* the body as it came */
     struct cel_value body;
     struct repo *repo;
     struct head *head;
@@ -84,9 +85,8 @@ static bool read_path(struct call *call, const char *path)
 
 static void read_body(struct call *call)
 {
-    struct evbuffer *in = evhttp_request_get_input_buffer(call->request);
-    struct rc_sv text = {(const char *)evbuffer_pullup(in, -1), (uint32_t)evbuffer_get_length(in)};
-    call->parsed = text.n && rc_json_parse(text, call->standin->scratch, &call->body, NULL) == RC_OK &&
+    call->parsed = call->text.n &&
+                   rc_json_parse(call->text, call->standin->scratch, &call->body, NULL) == RC_OK &&
                    call->body.kind == CEL_MAP;
 }
 
@@ -245,17 +245,24 @@ static void find_objects(struct call *call)
     if (call->pull) call->head = call->pull->head;
 }
 
-/* A marker in the request goes before the rules, and counts per head. */
-static void find_fault(struct call *call)
+/* A marker in the request goes before the rules, and counts per head. True: it has one that applies still. */
+static bool find_marker(struct call *call)
 {
     uint32_t times;
     struct rc_sv head = call->head ? rc_sv_of(call->head->name) : (struct rc_sv){0};
     if (call->route == ROUTE_CREATE && call->head &&
         (fault_marker(head, &call->fault, &times) ||
          fault_marker(text_field(call, "title"), &call->fault, &times))) {
-        if (call->head->asked++ < times) return;
+        if (call->head->asked++ < times) return true;
         call->fault = (struct fault){0};
     }
+    return false;
+}
+
+static void find_fault(struct call *call)
+{
+    struct rc_sv head = call->head ? rc_sv_of(call->head->name) : (struct rc_sv){0};
+    if (find_marker(call)) return;
     (void)rules_take(&call->standin->rules, call->method, head, evhttp_request_get_uri(call->request),
                      &call->fault);
 }
@@ -276,9 +283,25 @@ static void decide(struct call *call, const char *path)
     if (fault_acts(call->fault.kind)) act(call);
 }
 
+bool api_again(struct standin *standin, const char *method, const char *path, struct rc_sv body,
+               uint64_t *ret_number)
+{
+    struct call call = {.standin = standin, .method = method, .text = body};
+    call.reply.body = rc_buf_in(standin->scratch, REPLY_MAX);
+    if (!read_path(&call, path) || call.route == ROUTE_LIST || call.route == ROUTE_READ) return false;
+    read_body(&call);
+    find_objects(&call);
+    (void)find_marker(&call); /* it counts, also when it did nothing */
+    act(&call);
+    *ret_number = call.pull ? call.pull->number : 0;
+    return call.acted;
+}
+
 void api_handle(struct standin *standin, struct evhttp_request *request, const char *method, const char *path)
 {
+    struct evbuffer *in = evhttp_request_get_input_buffer(request);
     struct call call = {.standin = standin, .request = request, .method = method};
+    call.text = (struct rc_sv){(const char *)evbuffer_pullup(in, -1), (uint32_t)evbuffer_get_length(in)};
     call.reply.body = rc_buf_in(standin->scratch, REPLY_MAX);
     standin->world.asked++;
     decide(&call, path);
@@ -289,7 +312,9 @@ void api_handle(struct standin *standin, struct evhttp_request *request, const c
                                 .fault = &call.fault,
                                 .acted = call.acted,
                                 .number = call.pull ? call.pull->number : 0,
-                                .status = reply_apply(&call.reply, &call.fault)};
+                                .status = reply_apply(&call.reply, &call.fault),
+                                .body = call.text};
+    if (call.fault.kind == FAULT_LATE) again_later(standin, &entry);
     journal_add(&standin->journal, standin->scratch, &entry);
     reply_deliver(standin, request, &call.reply, &call.fault);
 }

@@ -26,6 +26,7 @@ static const struct {
     {"hang", FAULT_HANG, false, false, 0},
     {"hang-after", FAULT_HANG_AFTER, true, false, 0},
     {"down", FAULT_DOWN, false, true, 1000},
+    {"late", FAULT_LATE, false, true, 1000},
 };
 enum { FAULTS = sizeof faults / sizeof *faults };
 

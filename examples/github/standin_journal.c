@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { KEPT = 64 << 20, LINE = 256 << 10 };
+enum { KEPT = 64 << 20, LINE = 2 << 20 };
 
 bool journal_open(struct journal *journal, const char *file, bool loud)
 {
@@ -42,7 +42,8 @@ void journal_add(struct journal *journal, struct rc_arena *scratch, const struct
 {
     char time[RC_TIME_TEXT];
     struct rc_buf line = rc_buf_in(scratch, LINE);
-    rc_format_time(rc_clock_wall(), time);
+    rc_us now = rc_clock_wall();
+    rc_format_time(now, time);
     rc_put_text(&line, "{\"time\":\"");
     rc_put_text(&line, time);
     rc_put_text(&line, "\",\"method\":\"");
@@ -66,6 +67,13 @@ void journal_add(struct journal *journal, struct rc_arena *scratch, const struct
         rc_put_text(&line, "null");
     rc_put_text(&line, ",\"status\":");
     rc_put_i64(&line, entry->status);
+    rc_put_text(&line, ",\"wall\":");
+    rc_put_u64(&line, now);
+    if (entry->late) rc_put_text(&line, ",\"late\":true");
+    if (entry->body.n) {
+        rc_put_text(&line, ",\"body\":");
+        rc_put_json(&line, entry->body);
+    }
     rc_put_text(&line, "}\n");
     if (line.status != RC_OK) {
         (void)fprintf(stderr, "github-standin: a request was too long for the journal\n");

@@ -167,6 +167,7 @@ int reply_apply(struct reply *reply, const struct fault *fault)
     case FAULT_CLOSE_AFTER:
     case FAULT_HANG:
     case FAULT_HANG_AFTER:
+    case FAULT_LATE:
     case FAULT_DOWN: return 0;
     case FAULT_NONE:
     case FAULT_SLOW:
@@ -182,6 +183,7 @@ void reply_deliver(struct standin *standin, struct evhttp_request *request, cons
     case FAULT_SLOW: hold(standin, request, reply, fault->arg, false); return;
     case FAULT_TRUNCATED_JSON: send_half(request, reply); return;
     case FAULT_HANG:
+    case FAULT_LATE:
     case FAULT_HANG_AFTER: hold(standin, request, reply, 0, true); return;
     case FAULT_DOWN:
         go_down(standin, fault->arg);

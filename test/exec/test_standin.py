@@ -252,6 +252,43 @@ class StandIn(unittest.TestCase):
                 connection.socket.close()  # the other one is still open when the program ends
             self.check_fault(head, fault, acted, 0)
 
+    def test_late(self):
+        self.rules({"match": "late", "fault": "late:200"})
+        connection = self.connect()
+        connection.send("POST", "/repos/acme/web/pulls", {"title": "t", "head": "late", "base": "main"}, "Idempotency-Key: k\r\n")
+        first = []
+        while not first:
+            first = [e for e in self.journal() if e["method"] == "POST"]
+        self.assertEqual([(e["acted"], e["status"], e["idempotency_key"], e.get("late")) for e in first], [(False, 0, "k", None)])
+        end = time.monotonic() + 10
+        while not self.open_with("late") and time.monotonic() < end:
+            time.sleep(0.02)
+        entry = [e for e in self.journal() if e.get("late")]
+        self.assertEqual([(e["acted"], e["status"], e["idempotency_key"], e["number"]) for e in entry], [(True, 0, "k", 1)])
+        self.assertEqual([p["number"] for p in self.open_with("late")], [1])
+
+    def test_killed_and_restored(self):
+        self.assertEqual(self.create("one")[0], 201)
+        self.assertEqual(self.create("two")[0], 201)
+        self.rules({"match": "three", "fault": "500-before"}, {"match": "four", "fault": "close-after"})
+        self.assertEqual(self.create("three")[0], 500)
+        self.gone("four")
+        self.assertEqual(self.ask("PATCH", "/repos/acme/web/pulls/1", {"state": "closed"})[0], 200)
+        self.assertEqual(self.ask("POST", "/repos/acme/web/issues/2/labels", {"labels": ["bug"]})[0], 200)
+        before = self.ask("GET", "/repos/acme/web/pulls?state=all")[2]
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        with open(self.file, "a", encoding="utf-8") as file:
+            file.write('{"time":"2026-')  # it was being written
+        self.process = subprocess.Popen([PROGRAM, "--journal", self.file, "--restore", "--quiet", *self.options],
+                                        stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().rsplit(":", 1)[1])
+        self.assertEqual(self.ask("GET", "/repos/acme/web/pulls?state=all")[2], before)
+        self.assertEqual(json.loads(self.create("five")[2])["number"], 4)
+        with open(self.file, encoding="utf-8") as file:
+            self.assertEqual(json.loads(file.readlines()[-1])["number"], 4)
+
     def test_slow_and_gone(self):
         self.rules({"match": "slow", "fault": "slow:200"})
         connection = self.connect()
@@ -319,12 +356,21 @@ class Refusing(StandIn):
 
 class Options(unittest.TestCase):
     def test_bad_options(self):
-        for options in [["--port", "x"], ["--port", "99999"], ["--unheard-of"], ["word"]]:
+        for options in [["--restore"], ["--port", "x"], ["--port", "99999"], ["--unheard-of"], ["word"]]:
             done = subprocess.run([PROGRAM, *options], capture_output=True, text=True, check=False, timeout=10)
             self.assertEqual(done.returncode, 2)
             self.assertIn("Usage", done.stderr)
         done = subprocess.run([PROGRAM, "--journal", "/nowhere/at/all"], capture_output=True, check=False, timeout=10)
         self.assertEqual(done.returncode, 1)
+
+    def test_bad_journal(self):
+        for text in ["x\n", "[]\n", '{"method":"POST"}\n', '{"method":"POST","path":"/repos/a/b/pulls/9","acted":true,"body":"{}"}\n']:
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                done = subprocess.run([PROGRAM, "--journal", file.name, "--restore"], capture_output=True, text=True, check=False, timeout=10)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("a line", done.stderr)
 
 
 if __name__ == "__main__":
