@@ -76,7 +76,7 @@ void check_break(struct check_run *run, const char *format, ...)
 {
     struct check_report *report = run->report;
     report->broken++;
-    if (report->n == CHECK_FINDINGS) return;
+    if (report->broken_by[run->now->number]++ >= CHECK_FINDINGS_EACH) return;
     struct check_finding *finding = &report->finding[report->n++];
     finding->number = run->now->number;
     va_list args;

@@ -111,7 +111,12 @@ struct check_invariant {
 extern const struct check_invariant *const check_invariants[]; /* by number; NULL at the end */
 const struct check_invariant *check_invariant_find(uint32_t number);
 
-enum { CHECK_FINDINGS = 64, CHECK_WHERE = 240, CHECK_INVARIANTS = 64 /* numbers are below */ };
+enum {
+    CHECK_INVARIANTS = 64,   /* numbers are below */
+    CHECK_FINDINGS_EACH = 4, /* that are kept of each */
+    CHECK_FINDINGS = CHECK_INVARIANTS * CHECK_FINDINGS_EACH,
+    CHECK_WHERE = 240
+};
 
 struct check_finding {
     uint32_t number; /* of the invariant */
@@ -128,6 +133,7 @@ struct check_report {
     uint32_t n;      /* findings that are kept */
     uint64_t broken; /* all of them */
     struct check_finding finding[CHECK_FINDINGS];
+    uint64_t broken_by[CHECK_INVARIANTS]; /* by number */
     uint64_t
         looked[CHECK_INVARIANTS]; /* by number: how many cases the invariant had to look at; 0: it had none */
     struct check_counts counts;
