@@ -50,6 +50,25 @@ static enum rc_status submit(struct world *world, const char *type, const char *
     return status;
 }
 
+/* Somebody acts on the first command of a key, after the key was used again: the key still leads to the second one. */
+static void an_older_generation_does_not_take_the_key(void **state)
+{
+    struct world *world = *state = world_open(reusing);
+    uint64_t first = complete(world, "often", "k"), second = world_submit(world, "often", "k");
+    assert_int_not_equal(first, second);
+    world_crash(world);
+    assert_int_equal(world_run(world), RC_OK);
+    struct rc_request *cancel = world_action(world, first, RC_ACTION_CANCEL, "a");
+    world_ask(world, cancel);
+    assert_int_equal(cancel->status, RC_REFUSED); /* it has ended long ago, and was read for this */
+    struct rc_request *again = world_submission(world, "often", "k", "{\"customer\": 7}");
+    world_ask(world, again);
+    assert_true(again->replayed);
+    assert_int_equal(again->command.seq, second);
+    world_free_request(cancel);
+    world_free_request(again);
+}
+
 static void a_purged_key_does_not_run_again(void **state)
 {
     struct world *world = *state;
@@ -225,6 +244,7 @@ static void a_purged_original_is_not_what_a_repeat_is_told_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(an_older_generation_does_not_take_the_key, world_teardown),
         cmocka_unit_test_setup_teardown(a_purged_key_does_not_run_again, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(what_is_not_over_stays, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(an_action_in_the_same_turn_wins, world_setup, world_teardown),
