@@ -1,7 +1,7 @@
 """scripts/test.sh --campaign HOURS: the proofs and the fuzz targets again and again, with new seeds, until the hours are over.
 
 The hours are divided among the families by their shares. They take turns in slices, so that a campaign that is stopped early has
-done some of each; a slice is one run of the family with RC_TIER=campaign and RC_SECONDS, how long it should take. What failed
+done some of each; a slice is one run of the family with RC_TIER=campaign, and the family's own variable says how much it is to do. What failed
 is kept in build-logs/campaign: the output, what sanitizers said, and what the targets left in their working folder. After each slice
 summary.md there says how far it is. New inputs of the fuzz targets are in build-logs/campaign/corpus; `python3
 test/fuzz/merge.py` takes over what adds coverage.
@@ -53,7 +53,8 @@ def summary(place, turns, values, hours, elapsed):
 
 def one_slice(families, turn, seconds, place):
     start, since = time.monotonic(), time.time()
-    os.environ["RC_SECONDS"] = str(int(seconds))
+    variable, rate = turn.family.amount
+    os.environ[variable] = str(max(1, int(seconds * rate)))
     families.say(f"== {turn.family.name}, run {turn.runs + 1}, for {seconds:.0f} s")
     count = families.run_one(families.replace(turn.family, box=seconds * 2 + GRACE))
     turn.runs += 1

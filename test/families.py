@@ -301,6 +301,7 @@ class Family:
     of: Build = None  # what it works on; it is built first
     larger: bool = False  # with --ci only
     share: int = 0  # of the hours of a campaign, in parts of what all have together
+    amount: tuple = ()  # the variable that says how much it does, and how much of that is one second's work
 
 
 E2E = 2  # how many times the box of other suites the one of e2e is: it has most of the tests, and the slow ones
@@ -311,6 +312,15 @@ def suites(of, names, box, larger=False):
             for name in names]
 
 
+@dataclass(frozen=True)
+class Proof:
+    word: str  # its tests' names begin with it
+    box: int  # seconds
+    share: int  # of a campaign
+    variable: str  # says how much it does
+    rate: float  # of that it does so much a second, about
+
+
 def proof(which, word, box):
     """The tests of the suite "proof" whose names begin with a word."""
     only = [name for name in names_of(which, "proof") if name.split()[0] == word]
@@ -319,19 +329,26 @@ def proof(which, word, box):
 
 def proofs(of):
     """The suite "proof", in families by the first word of the names of its tests: each has a time box of its own."""
-    return [Family(f"{of.name} {word}", box, partial(proof, of, word), of, share=share)
-            for word, (box, share) in PROOFS.items()]
+    return [Family(f"{of.name} {row.word}", row.box, partial(proof, of, row.word), of, share=row.share, amount=(row.variable, row.rate))
+            for row in PROOFS]
 
 
 def proofs_are_known(which):
     """Every proof belongs to a family of proofs."""
-    stray = [name for name in names_of(which, "proof") if name.split()[0] not in PROOFS]
+    stray = [name for name in names_of(which, "proof") if name.split()[0] not in [row.word for row in PROOFS]]
     return one("every proof is in a family of proofs", not stray, 0, ", ".join(stray))
+
+
+def fuzz_targets():
+    table = (ROOT / "test" / "fuzz" / "targets.txt").read_text().splitlines()
+    return sum(bool(line.strip()) and not line.startswith("#") for line in table)
 
 
 MINUTE = 60
 BUILD_BOX = 8 * MINUTE
-PROOFS = {}  # {first word of the names of tests: (time box, share of a campaign)}
+PROOFS = (
+    Proof("images", 12 * MINUTE, 2, "RC_IMAGES", 600),
+)
 FAMILIES = [
     Family("suites", MINUTE, lambda box: suites_are_known(GCC), GCC),
     Family("proofs", MINUTE, lambda box: proofs_are_known(GCC), GCC),
@@ -341,7 +358,7 @@ FAMILIES = [
     *proofs(GCC),
     *suites(ASAN, ("unit", "golden", "contract", "conformance"), 8 * MINUTE),
     *suites(ASAN, ("e2e",), 8 * MINUTE, larger=True),
-    Family("fuzz fuzz", 10 * MINUTE, partial(suite, FUZZ, "fuzz"), FUZZ, share=2),
+    Family("fuzz fuzz", 10 * MINUTE, partial(suite, FUZZ, "fuzz"), FUZZ, share=2, amount=("RC_FUZZ_SECONDS", JOBS / fuzz_targets())),
     Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
     *suites(CLANG, ("unit", "golden", "contract", "conformance", "structure"), 8 * MINUTE, larger=True),
     *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),

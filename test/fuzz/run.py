@@ -1,7 +1,6 @@
 """run.py TARGET CORPUS SOURCE_ROOT NAME: runs a target of libFuzzer from its corpus and from what the tree has of the same kind.
 
-For how long says RC_FUZZ_SECONDS, else RC_TIER: 4 s in `quick`; in `ci` as long as makes CI_SECONDS of all targets; in `campaign` the
-target's part of RC_SECONDS. An input that breaks a law stays in the working folder as NAME-crash-…, and the command that runs it
+For how long says RC_FUZZ_SECONDS, else RC_TIER: 4 s in `quick`, in `ci` as long as makes CI_SECONDS of all targets. An input that breaks a law stays in the working folder as NAME-crash-…, and the command that runs it
 again is printed. New inputs are not kept, but for RC_FUZZ_KEEP, a folder (merge.py takes the best of them into the corpus).
 
 Says in TAP whether no law was broken, and whether the target reached what targets.txt says that it is for: one that does not reach
@@ -44,10 +43,7 @@ def rows(text):
 def seconds(targets):
     if os.environ.get("RC_FUZZ_SECONDS"):
         return int(os.environ["RC_FUZZ_SECONDS"])
-    tier = os.environ.get("RC_TIER", "quick")
-    if tier == "campaign":
-        return max(QUICK, int(float(os.environ["RC_SECONDS"]) * (os.cpu_count() or 1) / targets))
-    return -(-CI_SECONDS // targets) if tier == "ci" else QUICK
+    return -(-CI_SECONDS // targets) if os.environ.get("RC_TIER") == "ci" else QUICK
 
 
 def documents(root):

@@ -561,21 +561,22 @@ class Campaign(Planted):
 
         def work(name):
             def run(box):
-                ran.append((name, os.environ["RC_SECONDS"]))
+                ran.append((name, int(os.environ["RC_CONTROL"])))
                 self.put(f"{name}-crash-1", "x")
                 return counting.Count(passed=1, failed=int(name == "b"), failures=["broken"] if name == "b" else [])
             return run
 
         ran, old, families.LOGS, families.SAID[:] = [], families.LOGS, self.folder, [figures.Said("x", "sim_seeds", 7)]
         self.addCleanup(setattr, families, "LOGS", old)
-        self.addCleanup(os.environ.pop, "RC_SECONDS", None)
+        self.addCleanup(os.environ.pop, "RC_CONTROL", None)
         self.addCleanup(os.environ.pop, "RC_FUZZ_KEEP", None)
         families.BUILT[Place] = True
-        table = [families.Family(name, 9, work(name), Place, share=1) for name in "ab"]
+        table = [families.Family(name, 9, work(name), Place, share=1, amount=("RC_CONTROL", 1000)) for name in "ab"]
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             total = campaign.run(families, table, 0.0005)
         self.assertEqual({name for name, _ in ran}, {"a", "b"})
+        self.assertEqual(ran[0], ("a", 1000))
         self.assertTrue(total.failed and total.passed, said.getvalue())
         text = (self.folder / "campaign" / "summary.md").read_text()
         self.assertIn("| a |", text)
