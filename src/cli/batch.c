@@ -54,11 +54,12 @@ static void tell_line(struct batch *batch, struct rc_sv text)
     struct rc_error ignored;
     struct cel_value answer = cel_null();
     batch->told++;
-    if (rc_json_parse(text, cli->arena, &answer, &ignored) != RC_OK) answer = cel_null();
+    bool json = rc_json_parse_within(text, 2 * RC_MAX_JSON_DEPTH, cli->arena, &answer, &ignored) == RC_OK;
+    if (!json) answer = cel_null();
     struct cel_value command = cli_member(&answer, "command"), problem = cli_member(&answer, "problem");
     bool taken = command.kind == CEL_MAP;
     batch->refused += !taken;
-    if (cli->json) {
+    if (cli->json && json) {
         (void)fwrite(text.p, 1, text.n, screen->out);
     } else if (cli->quiet) {
         screen_sv(screen, taken ? cli_text(&command, "id") : RC_SV("-"));

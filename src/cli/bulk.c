@@ -116,10 +116,10 @@ static int preview(struct cli *cli)
     bulk_put_items(cli, cli_member(&reply.answer.body, "items"));
     uint64_t next = cli_number(&reply.answer.body, "next");
     if (next)
-        fprintf(cli->screen.out, "the rest: recourse bulk items %.*s --after %llu\n", RC_SV_ARG(id),
-                (unsigned long long)next);
+        screen_line(&cli->screen, "the rest: recourse bulk items %.*s --after %llu", RC_SV_ARG(id),
+                    (unsigned long long)next);
     if (rc_sv_is(cli_text(&bulk, "state"), "preview"))
-        fprintf(cli->screen.out, "nothing has been done; to begin: recourse bulk run %.*s\n", RC_SV_ARG(id));
+        screen_line(&cli->screen, "nothing has been done; to begin: recourse bulk run %.*s", RC_SV_ARG(id));
     return CLI_OK;
 }
 
@@ -214,8 +214,8 @@ static int order(struct cli *cli, const char *verb, bool ask)
     else if (cli->quiet)
         bulk_put(cli, &reply.answer.body);
     else
-        fprintf(cli->screen.out, "now %.*s; recourse bulk show %.*s says how far it is\n",
-                RC_SV_ARG(cli_text(&reply.answer.body, "state")), RC_SV_ARG(id));
+        screen_line(&cli->screen, "now %.*s; recourse bulk show %.*s says how far it is",
+                    RC_SV_ARG(cli_text(&reply.answer.body, "state")), RC_SV_ARG(id));
     return CLI_OK;
 }
 
@@ -300,7 +300,7 @@ static int list(struct cli *cli)
         bulk_put_list(cli, bulks);
     else
         fputs("none\n", cli->screen.out);
-    if (next.n) fprintf(cli->screen.out, "there may be more: add --before %.*s\n", RC_SV_ARG(next));
+    if (next.n) screen_line(&cli->screen, "there may be more: add --before %.*s", RC_SV_ARG(next));
     return CLI_OK;
 }
 

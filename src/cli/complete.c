@@ -291,11 +291,12 @@ static int put_types(struct cli *cli, FILE *out)
     struct cli_reply reply;
     int fault = cli_get(cli, &reply, "/v1/definitions");
     if (fault != CLI_OK) return fault;
+    struct screen screen = {.out = out};
     struct cel_value all = cli_member(&reply.answer.body, "definitions");
     for (uint32_t i = 0; all.kind == CEL_LIST && i < all.n; i++) {
         const struct cel_value *one = &all.v.items[i];
         if (!rc_sv_is(cli_text(one, "kind"), "flow")) continue;
-        fprintf(out, "%.*s\n", RC_SV_ARG(cli_text(one, "name")));
+        screen_line(&screen, "%.*s", RC_SV_ARG(cli_text(one, "name")));
     }
     return CLI_OK;
 }

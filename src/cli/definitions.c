@@ -90,7 +90,7 @@ static int versions(struct cli *cli, struct rc_sv path)
         cell[2] = screen_ago(&cli->screen, cli->arena, cli_text(row, "applied"));
         cell[3] = number_of(cli, row, "commands");
         cell[4] = number_of(cli, row, "not_ended");
-        if (cli->quiet) fprintf(cli->screen.out, "%.*s\n", RC_SV_ARG(cell[0]));
+        if (cli->quiet) screen_line(&cli->screen, "%.*s", RC_SV_ARG(cell[0]));
     }
     if (!cli->quiet) screen_table(&cli->screen, column, VERSION_COLUMNS, cells, rows.n, 0, tint);
     uint64_t next = cli_number(&reply.answer.body, "next");

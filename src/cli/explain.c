@@ -102,7 +102,7 @@ static void put_actions(struct cli *cli, const struct cel_value *body)
                 const char *hint = cli_bool(&one, "settles_a_step")
                                        ? " --happened|--did-not-happen|--accept --reason …"
                                        : spelling[i].hint;
-                fprintf(screen->out, "  recourse %s %.*s%s\n", spelling[i].command, RC_SV_ARG(id), hint);
+                screen_line(screen, "  recourse %s %.*s%s", spelling[i].command, RC_SV_ARG(id), hint);
                 fprintf(screen->out, "%*s", INDENT, "");
                 screen_wrap(screen, INDENT, INDENT, cli_text(&one, "text"));
             } else {

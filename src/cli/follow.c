@@ -1,5 +1,6 @@
 /* What happens, as it happens: `events` and `watch`. Both read the server's stream of events and come back behind the last one when
  * the connection breaks, so that a restart of the server does not end them. */
+#include "base/limits.h"
 #include "base/num.h"
 #include "cli/run.h"
 #include "codec/json.h"
@@ -31,12 +32,12 @@ static void put_event(struct cli *cli, struct rc_sv text)
     struct screen *screen = &cli->screen;
     struct rc_error ignored;
     struct cel_value event;
+    if (rc_json_parse_within(text, 2 * RC_MAX_JSON_DEPTH, cli->arena, &event, &ignored) != RC_OK) return;
     if (cli->json) {
         (void)fwrite(text.p, 1, text.n, screen->out);
         fputc('\n', screen->out);
         return;
     }
-    if (rc_json_parse(text, cli->arena, &event, &ignored) != RC_OK) return;
     if (cli->quiet) {
         screen_sv(screen, cli_text(&event, "id"));
         fputc('\n', screen->out);
@@ -216,7 +217,7 @@ static int show(struct follow *follow, struct rc_sv id, struct watching *watchin
     else if (cli->json && code >= 0)
         cli_put_raw(cli, &reply);
     else if (cli->quiet && code >= 0)
-        fprintf(cli->screen.out, "%.*s\n", RC_SV_ARG(cli_text(command, "state")));
+        screen_line(&cli->screen, "%.*s", RC_SV_ARG(cli_text(command, "state")));
     else if (!cli->json && !cli->quiet && (code >= 0 || !watching->began))
         cli_put_state(cli, command);
     watching->began = true;

@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -73,6 +74,17 @@ unsigned screen_columns(struct rc_sv text)
 void screen_sv(struct screen *screen, struct rc_sv text)
 {
     for (uint32_t i = 0; i < text.n;) i += put_point(screen, (struct rc_sv){text.p + i, text.n - i});
+}
+
+void screen_line(struct screen *screen, const char *format, ...)
+{
+    char text[SCREEN_LINE + 1];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    screen_sv(screen, (struct rc_sv){text, n < 0 ? 0 : (uint32_t)(n > SCREEN_LINE ? SCREEN_LINE : n)});
+    fputs(n > SCREEN_LINE ? "…\n" : "\n", screen->out);
 }
 
 void screen_cell(struct screen *screen, struct rc_sv text, unsigned width, bool fill)

@@ -3,6 +3,7 @@
  * change colours: control characters are shown as '?'. Nothing here reads the network. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,10 @@ void screen_open(struct screen *, FILE *);
 void screen_tint(struct screen *, enum tint);
 /* Text as it is, but for control characters. */
 void screen_sv(struct screen *, struct rc_sv);
-/* The same, cut to `width` columns (with "…") and filled up to them where `fill`. */
+/* One line: like fprintf, cleaned like that, and ended; of more than SCREEN_LINE bytes the rest is cut. */
+enum { SCREEN_LINE = 2048 };
+void screen_line(struct screen *, const char *format, ...) RC_PRINTF(2, 3);
+/* The same as screen_sv, cut to `width` columns (with "…") and filled up to them where `fill`. */
 void screen_cell(struct screen *, struct rc_sv, unsigned width, bool fill);
 /* A paragraph: `label` in a column of `indent`, the text wrapped beside it. */
 void screen_item(struct screen *, const char *label, unsigned indent, struct rc_sv text);

@@ -216,7 +216,7 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
         put_rows(cli, rows);
     else
         fputs(next.n ? "none so far\n" : "none\n", cli->screen.out);
-    if (next.n) fprintf(cli->screen.out, "there may be more: add --cursor %.*s\n", RC_SV_ARG(next));
+    if (next.n) screen_line(&cli->screen, "there may be more: add --cursor %.*s", RC_SV_ARG(next));
     return CLI_OK;
 }
 
@@ -298,9 +298,11 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
         cli_put_steps(cli, cli_member(body, "steps"));
-        if (screen_tone(cli_text(body, "tone")) > TINT_GOOD)
-            fprintf(cli->screen.out, "\nrecourse explain %.*s says what can be done\n",
-                    RC_SV_ARG(cli_text(body, "id")));
+        if (screen_tone(cli_text(body, "tone")) > TINT_GOOD) {
+            fputc('\n', cli->screen.out);
+            screen_line(&cli->screen, "recourse explain %.*s says what can be done",
+                        RC_SV_ARG(cli_text(body, "id")));
+        }
     }
     return cli_wait_exit(&wait, body);
 }
@@ -451,7 +453,7 @@ int cli_run_attempts(struct cli *cli, const struct cli_args *args)
         cell[6] = cli_text(row, "outcome_text");
         cell[7] = cli_text(row, "idempotency_key");
         if (cli->quiet)
-            fprintf(cli->screen.out, "%.*s %.*s\n", RC_SV_ARG(cell[0]), RC_SV_ARG(cli_text(row, "outcome")));
+            screen_line(&cli->screen, "%.*s %.*s", RC_SV_ARG(cell[0]), RC_SV_ARG(cli_text(row, "outcome")));
     }
     if (cli->quiet) return CLI_OK;
     if (rows.n)

@@ -91,8 +91,8 @@ static int create(struct cli *cli, const char *subject)
     fputc('\n', cli->screen.out);
     (void)fflush(cli->screen.out);
     if (!cli->quiet && isatty(STDOUT_FILENO))
-        fprintf(cli->screen.out, "  this is token %.*s; nobody can show it again\n",
-                RC_SV_ARG(cli_text(&token, "id")));
+        screen_line(&cli->screen, "  this is token %.*s; nobody can show it again",
+                    RC_SV_ARG(cli_text(&token, "id")));
     return CLI_OK;
 }
 
@@ -131,7 +131,7 @@ static int list(struct cli *cli)
         cli_put_raw(cli, &reply);
     else if (cli->quiet)
         for (uint32_t i = 0; tokens.kind == CEL_LIST && i < tokens.n; i++)
-            fprintf(cli->screen.out, "%.*s\n", RC_SV_ARG(cli_text(&tokens.v.items[i], "id")));
+            screen_line(&cli->screen, "%.*s", RC_SV_ARG(cli_text(&tokens.v.items[i], "id")));
     else if (tokens.kind == CEL_LIST && tokens.n)
         put_table(cli, tokens);
     else

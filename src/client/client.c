@@ -194,7 +194,9 @@ static enum rc_status read_problem(const struct rc_client_answer *answer, struct
     return rc_fail(err, rc_status_of_slug(slug), "%.*s", RC_SV_ARG(cel_text(*detail)));
 }
 
-static enum rc_status read_answer(struct gathering *gather, struct rc_arena *arena, struct rc_error *err)
+/* A proxy or another server may say 200, too; that is no answer to what was asked. */
+static enum rc_status read_answer(const struct rc_client *client, const struct rc_client_call *call,
+                                  struct gathering *gather, struct rc_arena *arena, struct rc_error *err)
 {
     struct rc_client_answer *answer = gather->answer;
     answer->text = rc_buf_sv(&gather->body);
@@ -204,7 +206,12 @@ static enum rc_status read_answer(struct gathering *gather, struct rc_arena *are
     if (!json ||
         rc_json_parse_within(answer->text, 2 * RC_MAX_JSON_DEPTH, arena, &answer->body, &ignored) != RC_OK)
         answer->body = cel_null();
-    return answer->status / 100 == 2 ? RC_OK : read_problem(answer, err);
+    if (answer->status / 100 != 2) return read_problem(answer, err);
+    if (!answer->text.n || answer->body.kind != CEL_NULL || call->lines) return RC_OK;
+    bool asked = strcmp(call->method, "GET") == 0;
+    return rc_fail(err, asked ? RC_UNREACHABLE : RC_COMMIT_UNKNOWN,
+                   "%s answered with what is no JSON: it may be another server than one of Recourse",
+                   client->server);
 }
 
 enum rc_status rc_client_do(struct rc_client *client, const struct rc_client_call *call,
@@ -227,7 +234,7 @@ enum rc_status rc_client_do(struct rc_client *client, const struct rc_client_cal
     if (code != CURLE_OK) return no_answer(client, call, code, &gather, err);
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     answer.status = (int)status;
-    enum rc_status result = read_answer(&gather, arena, err);
+    enum rc_status result = read_answer(client, call, &gather, arena, err);
     *ret_answer = answer;
     return result;
 }
@@ -332,7 +339,7 @@ enum rc_status rc_client_follow(struct rc_client *client, const char *path, rc_c
     if (follow.enough) return RC_OK;
     if (follow.too_long) return rc_fail(err, RC_LIMIT, "an event is longer than %d bytes", MAX_LINE);
     if (code != CURLE_OK) return no_answer(client, &call, code, &follow.gather, err);
-    return status / 100 == 2 ? RC_OK : read_answer(&follow.gather, arena, err);
+    return status / 100 == 2 ? RC_OK : read_answer(client, &call, &follow.gather, arena, err);
 }
 
 struct rc_sv rc_client_escape(struct rc_arena *arena, struct rc_sv text)

@@ -37,7 +37,7 @@ struct rc_client_answer {
     bool replayed;             /* the server did nothing new: it had been asked this before */
 };
 
-/* Everything of the answer lives in the arena. RC_OK only for 2xx. A problem gives its own status and detail,
+/* Everything of the answer lives in the arena. RC_OK only for 2xx with JSON or nothing in it. A problem gives its own status and detail,
  * and ret_answer holds it (it is written whenever an answer came). Others: RC_UNREACHABLE (nothing was sent),
  * RC_COMMIT_UNKNOWN (a POST was sent and no answer came: whether it was done is not known; ask again with the
  * same key), RC_LIMIT (the answer is too large), RC_NOMEM. */

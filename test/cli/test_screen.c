@@ -47,6 +47,21 @@ static void test_controls(void **state)
     assert_string_equal(written(), "a?[31mb?????c??\xc3\xa9");
 }
 
+/* A name in a line of ours is foreign text, too; and a line is one line. */
+static void test_line(void **state)
+{
+    char name[SCREEN_LINE + 2];
+    (void)state;
+    screen_line(&page.screen, "now %.*s, %d", RC_SV_ARG(RC_SV("a\033]0;x\a\nb")), 7);
+    assert_string_equal(written(), "now a?]0;x??b, 7\n");
+    memset(name, 'n', sizeof name);
+    screen_line(&page.screen, "%.*s", SCREEN_LINE, name);
+    assert_int_equal(strlen(written()), 17 + SCREEN_LINE + 1);
+    screen_line(&page.screen, "%.*s", SCREEN_LINE + 1, name);
+    assert_int_equal(strlen(written()), 17 + 2 * (SCREEN_LINE + 1) + 3);
+    assert_true(rc_sv_ends(rc_sv_of(written()), RC_SV("n…\n")));
+}
+
 static void test_cell(void **state)
 {
     (void)state;
@@ -152,8 +167,9 @@ static void test_tones(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = {CASE(test_controls),       CASE(test_cell),         CASE(test_wrap),
-                                       CASE(test_wrap_long_word), CASE(test_ago),          CASE(test_clock),
-                                       CASE(test_table),          CASE(test_narrow_table), CASE(test_tones)};
+    const struct CMUnitTest tests[] = {
+        CASE(test_controls),       CASE(test_line), CASE(test_cell),  CASE(test_wrap),
+        CASE(test_wrap_long_word), CASE(test_ago),  CASE(test_clock), CASE(test_table),
+        CASE(test_narrow_table),   CASE(test_tones)};
     return cmocka_run_group_tests_name("cli screen", tests, NULL, NULL);
 }

@@ -55,13 +55,17 @@ static void test_answers(void **state)
     struct rc_client_answer answer;
     struct rc_error err;
     (void)state;
-    for (unsigned i = 0; i < 3; i++) { /* over one connection */
-        assert_int_equal(ask(fixture.client, "POST", "/a?b=1", &answer, &err), RC_OK);
+    for (unsigned i = 0; i < 3; i++) { /* over one connection; what is no JSON is no answer of Recourse */
+        assert_int_equal(ask(fixture.client, "POST", "/a?b=1", &answer, &err), RC_COMMIT_UNKNOWN);
+        assert_non_null(strstr(err.text, "no JSON"));
         assert_int_equal(answer.status, 200);
         assert_true(rc_sv_starts(answer.text, RC_SV("POST /a?b=1 host=127.0.0.1")));
         assert_true(rc_sv_ends(answer.text, RC_SV("body=2")));
-        assert_int_equal(answer.body.kind, CEL_NULL); /* it is no JSON */
+        assert_int_equal(answer.body.kind, CEL_NULL);
     }
+    assert_int_equal(ask(fixture.client, "GET", "/a?b=1", &answer, &err), RC_UNREACHABLE);
+    const struct rc_client_call lines = {.method = "POST", .path = "/a", .body = RC_SV("{}"), .lines = true};
+    assert_int_equal(rc_client_do(fixture.client, &lines, fixture.arena, &answer, &err), RC_OK);
 }
 
 static enum rc_status open_with(const char *token, const char *ns, struct rc_client **ret)
