@@ -16,6 +16,8 @@
  * A whole page that is missing, or was never written, is broken, too: in a log's database every page has been in the log before. */
 #include "store/sqlite/seal.h"
 
+#include <endian.h>
+
 enum { LEAST_PAGE = 512 };
 
 enum kind { PAGES, LOG, OTHER };
@@ -53,20 +55,31 @@ static sqlite3_file *real_of(sqlite3_file *base)
 
 static uint64_t le64(const unsigned char *p)
 {
-    uint64_t n = 0;
-    for (unsigned i = 0; i < 8; i++) n |= (uint64_t)p[i] << 8 * i;
-    return n;
+    uint64_t n;
+    memcpy(&n, p, sizeof n);
+    return le64toh(n);
+}
+
+enum { LANES = 4 }; /* side by side, so that a step need not wait for the one before it */
+
+/* Different states become different ones. The odd number is SplitMix64's. */
+static uint64_t step(uint64_t h)
+{
+    h *= UINT64_C(0xbf58476d1ce4e5b9);
+    return h ^ h >> 29;
 }
 
 uint64_t sq_seal(const unsigned char *page, uint64_t number)
 {
-    /* each step maps different states to different ones, so that a change within eight bytes always shows; the odd number is that of
-     * SplitMix64 */
-    uint64_t h = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    for (unsigned i = 0; i < SQ_PAGE - SQ_SEAL; i += 8) {
-        h = (h ^ le64(page + i)) * UINT64_C(0xbf58476d1ce4e5b9);
-        h ^= h >> 29;
-    }
+    enum { WORDS = (SQ_PAGE - SQ_SEAL) / 8 };
+    uint64_t lane[LANES], h = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    for (unsigned k = 0; k < LANES; k++) lane[k] = h + k;
+    unsigned i = 0;
+    for (; i + LANES <= WORDS; i += LANES)
+        for (unsigned k = 0; k < LANES; k++) lane[k] = step(lane[k] ^ le64(page + (size_t)8 * (i + k)));
+    for (; i < WORDS; i++) lane[i % LANES] = step(lane[i % LANES] ^ le64(page + (size_t)8 * i));
+    /* a change within eight bytes changes one lane, and with that the whole */
+    for (unsigned k = 0; k < LANES; k++) h = step(h ^ lane[k]);
     return h;
 }
 
@@ -109,7 +122,9 @@ static int write_pages(sqlite3_file *base, const void *from, int n, sqlite3_int6
 
 static uint32_t le32(const unsigned char *p)
 {
-    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    uint32_t n;
+    memcpy(&n, p, sizeof n);
+    return le32toh(n);
 }
 
 void sq_log_add(uint32_t io_sum[2], const unsigned char *bytes, size_t n, bool big)
