@@ -530,10 +530,17 @@ PAGE = 4096
 def seal(page, number):
     """The seal of a page of a store, as src/store/sqlite/seal.c makes it."""
     most = (1 << 64) - 1
+
+    def step(h):
+        h = h * 0xbf58476d1ce4e5b9 & most
+        return h ^ h >> 29
+
     h = (number + 1) * 0x9e3779b97f4a7c15 & most
-    for word in struct.unpack("<511Q", page[:PAGE - 8]):
-        h = (h ^ word) * 0xbf58476d1ce4e5b9 & most
-        h ^= h >> 29
+    lane = [(h + k) & most for k in range(4)]
+    for i, word in enumerate(struct.unpack("<511Q", page[:PAGE - 8])):
+        lane[i % 4] = step(lane[i % 4] ^ word)
+    for k in range(4):
+        h = step(h ^ lane[k])
     return struct.pack("<Q", h)
 
 
