@@ -7,6 +7,7 @@ struct importing {
     struct sq_store *store;
     struct sq_conn *conn;
     const struct rc_import *row;
+    struct rc_high high; /* as it is with the row */
 };
 
 static enum rc_status put_definition(struct importing *in, const struct rc_definition *def,
@@ -79,7 +80,10 @@ static enum rc_status put_row(void *context, struct rc_error *err)
     if (row->definition) return put_definition(in, row->definition, err);
     if (row->purged) return put_purged(in, row->purged, err);
     if (row->entry) return sq_audit_put(in->conn, row->entry, err);
-    if (row->high) return put_high(in, row->high, err);
+    if (row->high) {
+        enum rc_status status = put_high(in, row->high, err);
+        return status == RC_OK ? sq_high(in->conn, &in->high, err) : status;
+    }
     return sq_audit_add(in->conn, row->note, row->now, err);
 }
 
@@ -87,8 +91,8 @@ enum rc_status rc_sqlite_import(struct rc_store *base, const struct rc_import *r
 {
     assert(base->driver == &sq_driver);
     struct sq_store *store = sq_store_of(base);
-    struct importing in = {store, &store->self.conn, row};
+    struct importing in = {.store = store, .conn = &store->self.conn, .row = row};
     enum rc_status status = sq_transact(store, false, put_row, &in, err);
-    if (status == RC_OK && row->high) status = sq_high(in.conn, &store->high, err);
+    if (status == RC_OK && row->high) store->high = in.high;
     return status == RC_BUG ? rc_fail(err, RC_INVALID, "it is there already") : status;
 }

@@ -167,18 +167,42 @@ static enum rc_status check_file(const char *path, uint64_t *ret_size, struct rc
     return status;
 }
 
-enum rc_status sq_integrity(struct sq_conn *conn, const char *pragma, struct rc_error *err)
+enum { FOUND_MAX = 200 };
+
+/* One run of a check: SQLITE_OK, SQLITE_CORRUPT with what it found first, or why it could not be made. */
+static int check_once(sqlite3 *db, const char *pragma, char ret_found[FOUND_MAX])
 {
     sqlite3_stmt *stmt = NULL;
-    int code = sqlite3_prepare_v2(conn->db, pragma, -1, &stmt, NULL);
+    int code = sqlite3_prepare_v2(db, pragma, -1, &stmt, NULL);
     if (code == SQLITE_OK) code = sqlite3_step(stmt);
-    enum rc_status status = RC_OK;
-    if (code != SQLITE_ROW)
-        status = sq_fail(conn, code, "cannot be checked", err);
-    else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
-        status = rc_fail(err, RC_DAMAGED, "%s: is damaged: %s", conn->path, sqlite3_column_text(stmt, 0));
+    if (code == SQLITE_ROW) {
+        const char *found = (const char *)sqlite3_column_text(stmt, 0);
+        snprintf(ret_found, FOUND_MAX, "%s", found ? found : "");
+        code = !found ? SQLITE_NOMEM : strcmp(found, "ok") == 0 ? SQLITE_OK : SQLITE_CORRUPT;
+    }
     sqlite3_finalize(stmt);
-    return status;
+    return code;
+}
+
+/* SQLite puts a page that it could not read among what it finds, mostly with the code of the failure. That the disk refused to give a page says
+ * nothing of what stands in it. SQLITE_CORRUPT where there is no such code. */
+static int refused_in(const char *found)
+{
+    static const char mark[] = "error code=";
+    const char *at = strstr(found, mark);
+    long code = at ? strtol(at + sizeof mark - 1, NULL, 10) : SQLITE_OK;
+    return (code & 0xff) == SQLITE_IOERR ? (int)code : SQLITE_CORRUPT;
+}
+
+enum rc_status sq_integrity(struct sq_conn *conn, const char *pragma, struct rc_error *err)
+{
+    char found[FOUND_MAX], again[FOUND_MAX];
+    int code = check_once(conn->db, pragma, found);
+    /* a page that is damaged is so the second time, too */
+    if (code == SQLITE_CORRUPT && check_once(conn->db, pragma, again) == SQLITE_OK) code = SQLITE_IOERR_READ;
+    if (code == SQLITE_CORRUPT) code = refused_in(found);
+    if (code != SQLITE_CORRUPT) return sq_fail(conn, code, "cannot be checked", err);
+    return rc_fail(err, RC_DAMAGED, "%s: is damaged: %s", conn->path, found);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */

@@ -40,19 +40,24 @@ static void fill(struct sq_room *room)
     if (room->have >= room->want) room->full = false;
 }
 
-void sq_room_open(struct sq_room *room, const char *path, const struct rc_sqlite_options *options)
+static void open_reserve(struct sq_room *room, const char *path)
 {
     char name[PATH_MAX];
-    snprintf(name, sizeof name, "%s.reserve", path); /* open.c has checked the length */
-    *room = (struct sq_room){.want = options->reserve ? options->reserve : DEFAULT_RESERVE,
-                             .disk_limit = options->disk_limit};
-    /* a store that cannot have its reserve opens all the same, and says that there is no room */
-    room->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct stat st;
+    snprintf(name, sizeof name, "%s.reserve", path); /* open.c has checked the length */
+    room->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (room->fd >= 0 && fstat(room->fd, &st) == 0 && (uint64_t)st.st_size > room->want) {
         int failed = ftruncate(room->fd, (off_t)room->want);
         (void)failed; /* then it holds more than it should */
     }
+}
+
+void sq_room_open(struct sq_room *room, const char *path, const struct rc_sqlite_options *options)
+{
+    *room = (struct sq_room){.want = options->reserve ? options->reserve : DEFAULT_RESERVE,
+                             .disk_limit = options->disk_limit};
+    /* a store that cannot have its reserve opens all the same, and says that there is no room until it can */
+    open_reserve(room, path);
     fill(room);
 }
 
@@ -93,6 +98,7 @@ enum rc_status sq_room_check(struct sq_store *store, struct rc_error *err)
 {
     struct sq_room *room = &store->room;
     struct statvfs disk;
+    if (room->fd < 0) open_reserve(room, store->path);
     uint64_t free_bytes = room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
     if (room->full || room->have < room->want || free_bytes < MARGIN) {
         uint64_t missing = room->want - room->have + room->want / 4; /* and some to work with */
