@@ -144,6 +144,7 @@ struct check_report {
 RC_MUST enum rc_status check_all(const struct check_case *, struct rc_arena *, struct check_report *ret,
                                  struct rc_error *);
 
+enum { CHECK_SAME_END = 41 }; /* its number in the table */
 /* Whether two stores have come to the same end: the same keys, each with the same state, steps and outputs, in any order. What differs is
  * reported as a break of `number`. For "dropping any effect and starting again reaches the same end" and "the recovery of a recovery is
  * the same", where the caller has made both. */

@@ -211,9 +211,23 @@ CHECK_INVARIANT(15, "unknown-needs-evidence",
     check_each_change(run, evidence);
 }
 
+/* An answer that leaves open whether it was done: an error of the other side, unless its dependency says what that means; or one that
+ * cannot be read. */
+static bool says_nothing(const struct check_run *run, const struct check_change *change,
+                         const struct rc_result *result)
+{
+    const struct flow *flow = change->of->flow;
+    const struct flow_dependency *dependency =
+        flow_set_dependency(run->set, flow->dependencies[check_call_of(change->of, change->at)->dependency]);
+    for (uint16_t i = 0; dependency && i < dependency->nrefine; i++)
+        if (dependency->refine[i].status == result->status) return false;
+    return result->status >= 500 || (result->status < 300 && !result->usable);
+}
+
 /* Whether this side of the step may have happened, behind this change: from what ended the attempts, not from what the engine keeps of
  * it. A check has the number behind that of what it asks about. */
-static bool doubt_after(const struct check_change *change, unsigned purpose, bool doubt)
+static bool doubt_after(const struct check_run *run, const struct check_change *change, unsigned purpose,
+                        bool doubt)
 {
     const struct rc_ask *cause = change->cause;
     const struct rc_result *result = check_result_of(change->cause);
@@ -224,18 +238,20 @@ static bool doubt_after(const struct check_change *change, unsigned purpose, boo
     if (cause->purpose == purpose && (cause->kind == RC_MSG_LOST || (result && result->reach == RC_SENT)))
         return true;
     if (cause->purpose == purpose && result && result->reach == RC_ANSWERED)
-        return is_unknown(after) || (doubt && after != RC_STEP_SUCCEEDED && after != RC_STEP_UNDONE);
+        return is_unknown(after) || says_nothing(run, change, result) ||
+               (doubt && after != RC_STEP_SUCCEEDED && after != RC_STEP_UNDONE);
     if (cause->purpose == purpose + 1 && result && result->reach == RC_ANSWERED)
         return doubt && !known && change->after->why != RC_WHY_DID_NOT_HAPPEN;
     return doubt;
 }
 
-static bool in_doubt(const struct check_command *of, uint32_t upto, uint32_t at, unsigned purpose)
+static bool in_doubt(const struct check_run *run, const struct check_command *of, uint32_t upto, uint32_t at,
+                     unsigned purpose)
 {
     bool doubt = false;
     for (uint32_t rev = 1; rev <= upto; rev++) {
         struct check_change change = check_change_at(of, rev, at);
-        doubt = doubt_after(&change, purpose, doubt);
+        doubt = doubt_after(run, &change, purpose, doubt);
     }
     return doubt;
 }
@@ -244,7 +260,7 @@ static void blindly(struct check_run *run, const struct check_attempt *attempt,
                     const struct check_change *change)
 {
     if (!does(attempt->purpose) ||
-        !in_doubt(attempt->of, attempt->began - 1, attempt->node, attempt->purpose))
+        !in_doubt(run, attempt->of, attempt->began - 1, attempt->node, attempt->purpose))
         return;
     CHECK_HOLDS(run, action_of(attempt)->repeatable,
                 "%s: attempt %u goes out while an earlier one may have happened", check_at_attempt(attempt),
@@ -269,7 +285,8 @@ static void had_left(struct check_run *run, const struct check_change *change)
         CHECK_HOLDS(run, before->phase == RC_PHASE_OPEN, "%s: it was lost, and had not left",
                     check_at(change->of, change->rev, change->at));
     bool becomes = is_unknown(after->state) && !is_unknown(before->state);
-    if (!becomes || after->why == RC_WHY_RESTORED) return; /* what was done after a restored state is not known */
+    if (!becomes || after->why == RC_WHY_RESTORED)
+        return; /* what was done after a restored state is not known */
     CHECK_HOLDS(run, before->doubt || (before->phase == RC_PHASE_OPEN && before->attempt > 0),
                 "%s: it is called %s, and nothing of it had left",
                 check_at(change->of, change->rev, change->at), rc_step_word(after->state).slug);

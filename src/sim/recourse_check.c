@@ -15,7 +15,7 @@ enum { FILES = 64, FIRST = 1 << 20, REPORT = 8 << 20 };
 
 static const char usage[] =
     "Usage: recourse_check --store FILE [--history FILE]… [--journal FILE]… [--log FILE]… [--secret FILE]…\n"
-    "                      [--bound SECONDS] [--incomplete] [--json]\n"
+    "                      [--bound SECONDS] [--incomplete] [--same-end FILE] [--json]\n"
     "       recourse_check --list\n\n"
     "Holds what clients saw, what the outside saw, and a store against the invariants of Recourse.\n\n"
     "  --store FILE      the store; it is only read\n"
@@ -25,6 +25,7 @@ static const char usage[] =
     "  --secret FILE     a secret, which may stand nowhere\n"
     "  --bound SECONDS   how long after the last fault everything must be at rest (60)\n"
     "  --incomplete      the journal lacks requests: do not hold the record against it\n"
+    "  --same-end FILE   another store, which must have come to the same end\n"
     "  --list            print the invariants\n"
     "  --json            print JSON\n\n"
     "src/sim/check.h describes both formats. Exits with 0: all hold, 1: one is broken, 2: it could not be "
@@ -38,7 +39,7 @@ struct files {
 
 struct options {
     struct files history, journal, log, secret;
-    const char *store;
+    const char *store, *other;
     uint64_t bound;
     bool incomplete, list, json;
 };
@@ -52,12 +53,17 @@ static bool add(struct files *files, const char *path)
 
 static bool read_options(int argc, char **argv, struct options *ret)
 {
-    static const struct option options[] = {
-        {"history", required_argument, NULL, 'h'}, {"journal", required_argument, NULL, 'j'},
-        {"store", required_argument, NULL, 's'},   {"log", required_argument, NULL, 'l'},
-        {"secret", required_argument, NULL, 'x'},  {"bound", required_argument, NULL, 'b'},
-        {"incomplete", no_argument, NULL, 'i'},    {"list", no_argument, NULL, 'L'},
-        {"json", no_argument, NULL, 'J'},          {0}};
+    static const struct option options[] = {{"history", required_argument, NULL, 'h'},
+                                            {"journal", required_argument, NULL, 'j'},
+                                            {"store", required_argument, NULL, 's'},
+                                            {"log", required_argument, NULL, 'l'},
+                                            {"secret", required_argument, NULL, 'x'},
+                                            {"bound", required_argument, NULL, 'b'},
+                                            {"incomplete", no_argument, NULL, 'i'},
+                                            {"same-end", required_argument, NULL, 'e'},
+                                            {"list", no_argument, NULL, 'L'},
+                                            {"json", no_argument, NULL, 'J'},
+                                            {0}};
     bool good = true;
     for (int c; good && (c = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (c) {
         case 'h': good = add(&ret->history, optarg); break;
@@ -65,6 +71,7 @@ static bool read_options(int argc, char **argv, struct options *ret)
         case 'l': good = add(&ret->log, optarg); break;
         case 'x': good = add(&ret->secret, optarg); break;
         case 's': ret->store = optarg; break;
+        case 'e': ret->other = optarg; break;
         case 'b':
             good = rc_parse_u64(rc_sv_of(optarg), &ret->bound) && ret->bound && ret->bound < UINT32_MAX;
             break;
@@ -199,6 +206,17 @@ static enum rc_status texts_of(struct options *options, struct rc_arena *arena, 
     return RC_OK;
 }
 
+/* Another run of the same, in the place of everything else. */
+static enum rc_status check_other(const char *path, const struct check_case *in, struct rc_arena *arena,
+                                  struct check_report *ret, struct rc_error *err)
+{
+    struct rc_reader *other = NULL;
+    enum rc_status status = rc_sqlite_look(path, &other, err);
+    if (status == RC_OK) status = check_same_end(in->reader, other, in->set, CHECK_SAME_END, arena, ret, err);
+    if (other) rc_reader_close(other);
+    return status;
+}
+
 static enum rc_status check(struct options *options, struct rc_arena *arena, struct check_report *ret,
                             struct rc_error *err)
 {
@@ -223,7 +241,10 @@ static enum rc_status check(struct options *options, struct rc_arena *arena, str
     in.end = history.end;
     in.arrivals = journal.arrivals;
     in.narrivals = journal.narrivals;
-    if (status == RC_OK) status = check_all(&in, arena, ret, err);
+    if (status == RC_OK && options->other)
+        status = check_other(options->other, &in, arena, ret, err);
+    else if (status == RC_OK)
+        status = check_all(&in, arena, ret, err);
     if (in.reader) rc_reader_close(in.reader);
     return status;
 }

@@ -19,9 +19,10 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import (BUILD, PR, RESTING, Failure, Process, Server, StandIn, case, eventually, example_dependency, example_flow, main, note,
+from kit import (BUILD, PR, RESTING, Failure, Process, Server, StandIn, case, changed, eventually, example_dependency, example_flow, main, note,
                  pull, true)
 import checker
+from flows import PLAIN, TWO
 from told import History, Told
 
 TIER = os.environ.get("RC_TIER", "quick")
@@ -38,77 +39,6 @@ MARKERS = ["slow:150", "slow:900", "500-before", "500-after", "close-before", "c
 RULES = {"GET": ["500-before", "close-before", "slow:300", "hang", "429:1", "truncated-json"],
          "PATCH": ["500-before", "500-after", "close-before", "close-after", "slow:300", "hang", "422"],
          "POST": ["500-after", "close-after", "slow:200", "429:1"]}
-
-# Not repeatable and without a check: what is unknown is for a person.
-PLAIN = """flow: plain
-payload: { type: object, required: [n, title], properties: { n: { type: integer }, title: { type: string } } }
-key: "plain/${payload.n}"
-steps:
-  - id: send
-    call: github
-    with: { method: POST, path: "/repos/acme/p${payload.n}/pulls", body: { title: "${payload.title}", head: "b", base: main } }
-    timeout: 500ms
-    retry: { delay: 30ms, limit: { attempts: 3 } }
-    undo: { with: { method: PATCH, path: "/repos/acme/p${payload.n}/pulls/${outputs.number}", body: { state: closed } }, repeatable: true, timeout: 500ms, retry: { delay: 50ms, limit: { attempts: 20 } } }
-    outputs: { number: "${response.body.number}" }
-"""
-
-# Two steps that are undone when the second one is refused; the undos are not repeatable and have checks. The key may be used again.
-TWO = """flow: two
-payload: { type: object, required: [n, title], properties: { n: { type: integer }, title: { type: string } } }
-key: "two/${payload.n}"
-key_reuse: { after_end: [rolled_back] }
-on_failure: roll_back
-steps:
-  - id: first
-    call: github
-    with: { method: POST, path: "/repos/acme/q${payload.n}/pulls", body: { title: "one", head: "a", base: main } }
-    timeout: 500ms
-    retry: { delay: 30ms, limit: { attempts: 12 } }
-    outputs: { number: "${response.body.number}" }
-    check: &CHECK
-      with: { method: GET, path: "/repos/acme/q${payload.n}/pulls", query: { head: "acme:a", state: open } }
-      settle: 1s
-      timeout: 500ms
-      retry: { delay: 100ms, backoff: constant, limit: { attempts: 60 } }
-      inconclusive: type(response.body) != list
-      happened: size(response.body) == 1
-      contradictory: size(response.body) > 1
-      outputs: { number: "${response.body[0].number}" }
-    undo:
-      with: { method: PATCH, path: "/repos/acme/q${payload.n}/pulls/${outputs.number}", body: { state: closed } }
-      timeout: 500ms
-      retry: { delay: 50ms, limit: { attempts: 12 } }
-      check:
-        with: { method: GET, path: "/repos/acme/q${payload.n}/pulls/${outputs.number}" }
-        settle: 1s
-        timeout: 500ms
-        retry: { delay: 100ms, backoff: constant, limit: { attempts: 60 } }
-        inconclusive: "!has(response.body.state)"
-        happened: response.body.state == 'closed'
-  - id: second
-    needs: [first]
-    call: github
-    with: { method: POST, path: "/repos/acme/q${payload.n}/pulls", body: { title: "${payload.title}", head: "b", base: main } }
-    timeout: 500ms
-    retry: { delay: 30ms, limit: { attempts: 12 } }
-    outputs: { number: "${response.body.number}" }
-    check:
-      with: { method: GET, path: "/repos/acme/q${payload.n}/pulls", query: { head: "acme:b", state: open } }
-      settle: 1s
-      timeout: 500ms
-      retry: { delay: 100ms, backoff: constant, limit: { attempts: 60 } }
-      inconclusive: type(response.body) != list
-      happened: size(response.body) == 1
-      contradictory: size(response.body) > 1
-      outputs: { number: "${response.body[0].number}" }
-    undo:
-      with: { method: PATCH, path: "/repos/acme/q${payload.n}/pulls/${outputs.number}", body: { state: closed } }
-      repeatable: true
-      timeout: 500ms
-      retry: { delay: 50ms, limit: { attempts: 20 } }
-""".replace(" &CHECK", "")
-
 
 def definitions(world, port, change=lambda text: text):
     more = f"headers:\n  Authorization: \"Bearer ${{secret('hub')}}\"\n"
@@ -550,11 +480,9 @@ def blind(text):
 
 def promise(store, change):
     """The flows as they were promised, in a copy of the store: what ran had others."""
-    db = sqlite3.connect(store)
-    for id, text in db.execute("SELECT id, text FROM definition WHERE kind = 1").fetchall():
-        db.execute("UPDATE definition SET text = ? WHERE id = ?", (change(text), id))
-    db.commit()
-    db.close()
+    with changed(store) as db:
+        for id, text in db.execute("SELECT id, text FROM definition WHERE kind = 1").fetchall():
+            db.execute("UPDATE definition SET text = ? WHERE id = ?", (change(text), id))
 
 
 def unsettled(text):
