@@ -60,6 +60,8 @@ ROWS = (
     Row("fuzz_executions", "inputs that the fuzz targets ran"),
     Row("fuzz_seconds", "seconds that they ran for", sum, 240),
     Row("fuzz_corpus", "inputs in their corpora"),
+    Row("fuzz_controls", "planted mistakes", max),
+    Row("fuzz_controls_caught", "of these noticed", max),
     Row("fuzz_lines", "least percent of its lines that a target reached", min),
     Row("fuzz_branches", "least percent of its branches that a target reached", min),
 )

@@ -92,10 +92,35 @@ static void pair_laws(struct cel_value a, struct cel_value b)
     FUZZ_LAW(rc_h128_eq(rc_sha256_h128(&sha_a), rc_sha256_h128(&sha_b)));
 }
 
+static bool has_uint(struct cel_value value)
+{
+    uint32_t cells = value.kind == CEL_LIST ? value.n : value.kind == CEL_MAP ? 2 * value.n : 0;
+    for (uint32_t i = 0; i < cells; i++)
+        if (has_uint(value.v.items[i])) return true;
+    return value.kind == CEL_UINT;
+}
+
+/* Two readers of the same text: the JSON of a value is an expression, too, and it comes to that value. A uint has another spelling. */
+static void literal_laws(struct cel_value value, struct rc_arena *arena)
+{
+    static const struct cel_scope scope = {.unchecked = true};
+    const struct cel_prog *prog = NULL;
+    struct cel_value again = cel_null();
+    struct rc_buf text = rc_buf_in(arena, 1 << 20);
+    if (cel_not_json(value) || has_uint(value)) return;
+    cel_put_json(&text, value);
+    if (text.status != RC_OK) return;
+    enum rc_status status = cel_compile(rc_buf_sv(&text), &scope, arena, &prog, NULL);
+    if (status == RC_OK) status = cel_eval(prog, &(struct cel_env){0}, arena, &again, NULL);
+    if (status == RC_LIMIT || rc_arena_status(arena) != RC_OK) return;
+    FUZZ_LAW(status == RC_OK && fuzz_same(value, again));
+}
+
 static void result_laws(struct cel_value value, const struct cel_type *type, struct rc_arena *arena)
 {
     FUZZ_LAW(conforms(value, type));
     fuzz_value_laws(value, arena);
+    literal_laws(value, arena);
     uint32_t n = value.kind == CEL_LIST ? value.n : 0;
     for (uint32_t i = 0; i < n && i < 6; i++)
         for (uint32_t k = 0; k < i; k++) pair_laws(value.v.items[i], value.v.items[k]);

@@ -3,7 +3,7 @@
 For how long says RC_FUZZ_SECONDS, else RC_TIER: 4 s in `quick`, in `ci` as long as makes CI_SECONDS of all targets. An input that breaks a law stays in the working folder as NAME-crash-…, and the command that runs it
 again is printed. New inputs are not kept, but for RC_FUZZ_KEEP, a folder (merge.py takes the best of them into the corpus).
 
-Says in TAP whether no law was broken, and whether the target reached what targets.txt says that it is for: one that does not reach
+NAME `control` is the negative control of the others. Says in TAP whether no law was broken, and whether the target reached what targets.txt says that it is for: one that does not reach
 its parser tests nothing.
 """
 import fnmatch
@@ -19,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 QUICK = 4
 CI_SECONDS = 480  # of all targets together; several run side by side
+CONTROL_SECONDS = 60  # at most: it ends as soon as it has found something
 INPUT_SECONDS, MEMORY_MB, INPUT_BYTES = 20, 2048, 4096
 
 
@@ -121,7 +122,32 @@ def say_replay(target, output):
         print(f"# replay: {target} {Path.cwd() / artifact}")
 
 
+def control(target, corpus, root, name):
+    """The control's law is broken, the input is kept and breaks it again; and a target that is held to what it cannot reach fails."""
+    caught = 0
+    print("1..2")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        code, output = fuzz(target, corpus, root, name, CONTROL_SECONDS, Path(folder) / "crashed")
+        kept = [path for path in Path(folder).glob(f"{name}-crash-*")]
+        env = dict(os.environ, LLVM_PROFILE_FILE="/dev/null")
+        again = kept and subprocess.run([target, str(kept[0])], env=env, capture_output=True, check=False).returncode
+        caught += bool(code and again and "a law does not hold" in output)
+        print(f"{'ok' if caught else 'not ok'} 1 - what breaks a law is found, kept and breaks it again")
+        profile = Path(folder) / "profile"
+        env["LLVM_PROFILE_FILE"] = str(profile)
+        subprocess.run([target, "-runs=0", corpus], env=env, capture_output=True, check=True)
+        lines, _, _ = judge(Row(name, 90, 0, ("src/cel/*.c",)), reached(target, profile, root))
+        caught += lines < 90
+        print(f"{'ok' if lines < 90 else 'not ok'} 2 - a target that does not reach what it is for is noticed ({lines:.1f} %)")
+        os.chdir("/")
+    print(f"# figure fuzz_controls 2\n# figure fuzz_controls_caught {caught}")
+    return 0 if caught == 2 else 1
+
+
 def main(target, corpus, root, name):
+    if name == "control":
+        return control(target, corpus, Path(root).resolve(), name)
     table = rows((HERE / "targets.txt").read_text())
     row, most, root = table[name], seconds(len(table)), Path(root).resolve()
     print("1..2")

@@ -604,7 +604,7 @@ class FuzzTargets(unittest.TestCase):
     def test_every_target_has_a_row(self):
         build = (families.ROOT / "test" / "fuzz" / "meson.build").read_text()
         table = self.run_.rows((families.ROOT / "test" / "fuzz" / "targets.txt").read_text())
-        self.assertEqual(set(re.findall(r"(?m)^  '(\w+)': \[", build)), set(table))
+        self.assertEqual(set(re.findall(r"(?m)^  '(\w+)': \[", build)) - {"control"}, set(table))
 
 
 class Comments(unittest.TestCase):
