@@ -20,7 +20,7 @@ enum { SLICE = 12, ROOM = 256 << 20, AGAIN = 16, LIMIT_STEP = 24 };
 struct refusals {
     struct doing doing;
     uint32_t points, fired; /* calls that were to fail; that failed */
-    char broken[1024];       /* the first promise that was not kept; empty: all were */
+    char broken[1024];      /* the first promise that was not kept; empty: all were */
 };
 
 static const char *const kind_name[REFUSE_KINDS] = {"memory", "system", "SQLite's memory", "SQLite's files",
