@@ -92,6 +92,21 @@ static struct rc_memory_fate on_write(void *context)
     return (struct rc_memory_fate){RC_OK, true};
 }
 
+/* Nothing dies in it. */
+static enum rc_status open_quietly(struct world *world, struct rc_store **ret)
+{
+    const struct rc_sqlite_options options = {.path = world->path, .reserve = 4096};
+    return world->path ? rc_sqlite_open(&options, ret, &world->err)
+                       : rc_memory_open(world->disk, ret, &world->err);
+}
+
+static enum rc_status open_store(struct world *world, struct rc_store **ret)
+{
+    enum rc_status status = open_quietly(world, ret);
+    if (status == RC_OK && !world->path) rc_memory_on_write(*ret, on_write, world);
+    return status;
+}
+
 static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_store **ret,
                                 struct rc_error *err)
 {
@@ -103,9 +118,8 @@ static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_s
         world->shut_reopen--;
         return rc_fail(err, RC_IO, "the simulated store cannot be opened");
     }
-    enum rc_status status = rc_memory_open(world->disk, ret, err);
+    enum rc_status status = open_store(world, ret);
     world->store = status == RC_OK ? *ret : NULL;
-    if (status == RC_OK) rc_memory_on_write(*ret, on_write, world);
     return status;
 }
 
@@ -122,8 +136,7 @@ static void start(struct world *world)
     notes->exec.kind = &note_kind;
     notes->world = world;
     world->exec = &notes->exec;
-    must_be(rc_memory_open(world->disk, &world->store, &world->err), RC_OK);
-    rc_memory_on_write(world->store, on_write, world);
+    must_be(open_store(world, &world->store), RC_OK);
     const struct rc_ports ports = {.store = world->store,
                                    .reopen = on_reopen,
                                    .exec = {world->exec},
@@ -177,7 +190,7 @@ static void define(struct world *world, const char *text)
     struct rc_store *store;
     assert(rows);
     for (uint32_t i = 0; i < n; i++) rows[i] = list[i].row;
-    must_be(rc_memory_open(world->disk, &store, &world->err), RC_OK);
+    must_be(open_quietly(world, &store), RC_OK);
     must_be(rc_store_define(store, rows, n, NULL, 0, NULL, 1, &world->err), RC_OK);
     rc_store_close(store);
 }
@@ -203,7 +216,7 @@ static void load_definitions(struct world *world)
     struct rc_store *store;
     struct rc_definition *rows;
     uint32_t n, one;
-    must_be(rc_memory_open(world->disk, &store, &world->err), RC_OK);
+    must_be(open_quietly(world, &store), RC_OK);
     must_be(rc_read_definitions(rc_store_self(store), world->arena, &rows, &n, &world->err), RC_OK);
     rc_store_close(store);
     struct rc_new_definition *list = RC_NEW_ARRAY(world->arena, struct rc_new_definition, n);
@@ -228,18 +241,24 @@ void world_crash(struct world *world)
     start(world);
 }
 
-struct world *world_open(const char *text)
+struct world *world_open_at(const char *text, const char *path)
 {
     struct world *world = calloc(1, sizeof *world);
     assert(world);
+    world->path = path;
     world->disk = rc_memory_disk_new();
     world->arena = rc_arena_new(0, 256 << 20);
     world->suspects = calloc(1, sizeof *world->suspects);
     assert(world->disk && world->arena && world->suspects);
-    define(world, text);
+    if (text) define(world, text);
     load_definitions(world);
     start(world);
     return world;
+}
+
+struct world *world_open(const char *text)
+{
+    return world_open_at(text, NULL);
 }
 
 void world_close(struct world *world)

@@ -23,6 +23,7 @@ enum world_moment {
 
 struct world {
     struct rc_memory_disk *disk;
+    const char *path;       /* of a store in a file, in the place of that disk; NULL: none */
     struct rc_store *store; /* the engine's, for failures */
     struct rc_engine *engine;
     struct rc_exec *exec;
@@ -58,6 +59,8 @@ struct world {
 
 /* A world with other definitions. */
 struct world *world_open(const char *text);
+/* On a store in a file; it does not die there by itself (dies_in). No text: with the definitions that the store has. */
+struct world *world_open_at(const char *text, const char *path);
 void world_close(struct world *);
 
 /* The process dies and starts again on the same disk, with the definitions that are there. */

@@ -44,20 +44,27 @@ static void *next(const char *name)
 
 /* ---- files in memory ---------------------------------------------------------------------------------------------------- */
 
+static void reserve(struct bytes *bytes, size_t n)
+{
+    if (n <= bytes->cap) return;
+    bytes->cap = n * 2;
+    bytes->p = must(realloc(bytes->p, bytes->cap));
+}
+
 void bytes_resize(struct bytes *bytes, size_t n)
 {
-    if (n > bytes->cap) {
-        bytes->cap = n * 2;
-        bytes->p = must(realloc(bytes->p, bytes->cap));
-    }
+    reserve(bytes, n);
     if (n > bytes->n) memset(bytes->p + bytes->n, 0, n - bytes->n);
     bytes->n = n;
 }
 
 void bytes_put(struct bytes *bytes, uint64_t at, const uint8_t *data, size_t n)
 {
-    if (at + n > bytes->n) bytes_resize(bytes, at + n);
-    if (n) memcpy(bytes->p + at, data, n);
+    if (!n) return;
+    if (at > bytes->n) bytes_resize(bytes, at);
+    reserve(bytes, at + n);
+    memcpy(bytes->p + at, data, n);
+    if (at + n > bytes->n) bytes->n = at + n;
 }
 
 bool bytes_read(struct bytes *bytes, const char *path)

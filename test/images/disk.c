@@ -30,17 +30,33 @@ static bool of_name(const struct op *op)
     return op->kind == OP_CREATE || op->kind == OP_UNLINK || op->kind == OP_RENAME;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_minor(const char *name)
+{
+    return ends_with(name, ".reserve");
+}
+
 /* ---- playing ------------------------------------------------------------------------------------------------------------ */
 
 void disk_begin(struct disk *disk, const struct record *record)
 {
     *disk = (struct disk){.record = record};
     disk->pending = must(malloc((record->n + 1) * sizeof *disk->pending));
+    disk->aside = must(malloc((record->n + 1) * sizeof *disk->aside));
+    for (uint32_t i = 0; i < record->nnames; i++)
+        if (record->first[i] >= 0) disk->minor[record->first[i]] = is_minor(record->name[i]);
+    for (uint32_t i = 0; i < record->n; i++)
+        if (record->op[i].kind == OP_CREATE)
+            disk->minor[record->op[i].file] = is_minor(record->name[record->op[i].name]);
     for (int i = 0; i < RECORD_NAMES; i++) disk->name[i] = -1;
     for (uint32_t i = 0; i < record->nnames; i++) {
         int file = disk->name[i] = record->first[i];
-        if (file >= 0)
-            bytes_put(&disk->file[file].durable, 0, record->content[file].p, record->content[file].n);
+        if (file >= 0) bytes_put(&disk->file[file], 0, record->content[file].p, record->content[file].n);
     }
 }
 
@@ -59,7 +75,7 @@ static void settle(struct disk *disk, const struct op *sync)
         else if (of_name(op))
             play_name(disk->name, op);
         else
-            play_data(&disk->file[op->file].durable, op);
+            play_data(&disk->file[op->file], op);
     }
     disk->npending = left;
 }
@@ -70,6 +86,8 @@ bool disk_next(struct disk *disk)
     const struct op *op = &disk->record->op[disk->at];
     if (op->kind == OP_SYNC || op->kind == OP_SYNC_FOLDER)
         settle(disk, op);
+    else if (!of_name(op) && disk->minor[op->file])
+        disk->aside[disk->naside++] = disk->at;
     else
         disk->pending[disk->npending++] = disk->at;
     disk->at++;
@@ -78,8 +96,9 @@ bool disk_next(struct disk *disk)
 
 void disk_free(struct disk *disk)
 {
-    for (int i = 0; i < RECORD_FILES; i++) free(disk->file[i].durable.p);
+    for (int i = 0; i < RECORD_FILES; i++) free(disk->file[i].p);
     free(disk->pending);
+    free(disk->aside);
 }
 
 /* ---- what survives ------------------------------------------------------------------------------------------------------ */
@@ -89,9 +108,9 @@ static uint32_t dice(uint64_t *random, uint32_t n)
     return (uint32_t)(rc_mix(random) % n);
 }
 
-uint32_t disk_combinations(const struct disk *disk)
+bool disk_is_settled(const struct disk *disk)
 {
-    return disk->npending <= FEW ? 1u << disk->npending : UINT32_MAX;
+    return disk->npending == 0;
 }
 
 /* Ways of losing what is not durable; each fills in the fate of every pending operation. */
@@ -180,13 +199,19 @@ static const struct way {
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
+/* Of a torn write: sectors by lot, those before a place, those behind it, or all but a run of them. */
 static void put_some_sectors(struct bytes *bytes, const struct op *op, uint64_t *random)
 {
     uint32_t keep = dice(random, 101); /* per cent */
+    uint32_t how = dice(random, 4), from = dice(random, op->n + 1), to = from + dice(random, op->n + 1);
     for (uint32_t at = 0; at < op->n;) {
         uint32_t n = SECTOR - (uint32_t)((op->at + at) % SECTOR);
         if (n > op->n - at) n = op->n - at;
-        if (dice(random, 100) < keep) bytes_put(bytes, op->at + at, op->data + at, n);
+        bool kept = how == 0   ? dice(random, 100) < keep
+                    : how == 1 ? at < from
+                    : how == 2 ? at >= from
+                               : at < from || at >= to;
+        if (kept) bytes_put(bytes, op->at + at, op->data + at, n);
         at += n;
     }
 }
@@ -205,12 +230,13 @@ static void apply(struct bytes *bytes, const struct op *op, enum fate fate, uint
 void disk_image(const struct disk *disk, uint64_t number, uint64_t seed, struct image *io)
 {
     uint64_t random = seed ^ (uint64_t)disk->at << 32 ^ number * 0x9e3779b97f4a7c15u;
+    bool aside = dice(&random, 2);
     uint8_t *fate = must(malloc(disk->npending + 1u));
     int names[RECORD_NAMES], slot[RECORD_FILES];
     io->how = "each combination";
-    if (!disk->npending || (disk->npending <= FEW && number < disk_combinations(disk)))
+    if (disk->npending <= FEW && number < 1u << disk->npending)
         lose_by_number(disk, number, fate);
-    else {
+    else if (disk->npending) {
         io->how = ways[number % WAYS].name;
         ways[number % WAYS].lose(disk, &random, fate);
     }
@@ -226,11 +252,15 @@ void disk_image(const struct disk *disk, uint64_t number, uint64_t seed, struct 
         io->there[i] = names[i] >= 0;
         if (!io->there[i]) continue;
         slot[names[i]] = (int)i;
-        bytes_put(bytes, 0, disk->file[names[i]].durable.p, disk->file[names[i]].durable.n);
+        bytes_put(bytes, 0, disk->file[names[i]].p, disk->file[names[i]].n);
     }
     for (uint32_t i = 0; i < disk->npending; i++) {
         const struct op *op = &disk->record->op[disk->pending[i]];
         if (!of_name(op) && slot[op->file] >= 0) apply(&io->file[slot[op->file]], op, fate[i], &random);
+    }
+    for (uint32_t i = 0; i < disk->naside && aside; i++) {
+        const struct op *op = &disk->record->op[disk->aside[i]];
+        if (slot[op->file] >= 0) play_data(&io->file[slot[op->file]], op);
     }
     free(fate);
 }

@@ -12,17 +12,15 @@
  * states in the same way.) */
 #include "calls.h"
 
-struct disk_file {
-    struct bytes durable;
-    uint32_t npending; /* since its last sync */
-};
-
 struct disk {
     const struct record *record;
-    uint32_t at; /* operations played */
-    struct disk_file file[RECORD_FILES];
-    int name[RECORD_NAMES];      /* durable: the file, or -1 */
-    uint32_t *pending, npending; /* what is not durable, in order */
+    uint32_t at;                     /* operations played */
+    struct bytes file[RECORD_FILES]; /* durable */
+    int name[RECORD_NAMES];          /* durable: the file, or -1 */
+    uint32_t *pending, npending;     /* what is not durable, in order */
+    /* files that hold no truth (NAME.reserve): what happens to them is kept or lost as one */
+    bool minor[RECORD_FILES];
+    uint32_t *aside, naside;
 };
 
 void disk_begin(struct disk *, const struct record *);
@@ -37,8 +35,8 @@ struct image {
 };
 /* The image with this number, from 0: where little is not durable, each combination has one; else they are drawn. */
 void disk_image(const struct disk *, uint64_t number, uint64_t seed, struct image *io);
-/* How many combinations of whole operations there are; UINT32_MAX: too many to count. */
-uint32_t disk_combinations(const struct disk *);
+/* Whether everything is durable, so that there is one image only. */
+bool disk_is_settled(const struct disk *);
 /* Puts it into a folder: what the image does not have is removed. False where a file cannot be written. */
 bool image_put(const struct image *, const struct record *, const char *folder);
 /* Of the files whose names begin like this. */

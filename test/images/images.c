@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +75,21 @@ static void tell(const struct run *run, struct judge *judge, uint64_t number)
            (unsigned long long)number);
 }
 
+/* What is being looked at, for a process that ends in the middle of it. */
+static struct {
+    const struct run *run;
+    struct judge *judge;
+    uint64_t number;
+} looking;
+
+static void tell_at_exit(void)
+{
+    if (!looking.judge) return;
+    snprintf(looking.judge->why, sizeof looking.judge->why, "the process has ended there");
+    tell(looking.run, looking.judge, looking.number);
+    (void)fflush(stdout);
+}
+
 /* How many images a place gets in a round, and from which number on. */
 struct plan {
     uint64_t stride, tries, first;
@@ -99,8 +115,10 @@ static bool look_at_stage(const struct run *run, struct judge *judge, const stru
     while (disk_next(&judge->disk)) {
         if (judge->disk.at % PARTS != part) continue;
         if (plan->stride > 1 && rc_mix(lot) % plan->stride) continue;
-        for (uint64_t i = 0; i < plan->tries; i++) {
+        uint64_t tries = !disk_is_settled(&judge->disk) ? plan->tries : plan->first ? 0 : 1;
+        for (uint64_t i = 0; i < tries; i++) {
             uint64_t number = plan->drawn ? rc_mix(lot) >> 40 : plan->first + i;
+            looking.number = number;
             if (judge_image(judge, number)) continue;
             fine = false;
             tell(run, judge, number);
@@ -112,20 +130,27 @@ static bool look_at_stage(const struct run *run, struct judge *judge, const stru
 
 static bool look(const struct run *run, uint32_t part)
 {
-    static struct judge judge; /* large */
+    struct judge *judges = must(malloc(run->nstages * sizeof *judges));
     uint64_t next = 0, lot = run->seed ^ part;
     bool fine = true;
+    for (uint32_t i = 0; i < run->nstages; i++) {
+        char folder[STAGE_PATH];
+        snprintf(folder, sizeof folder, "%s/%s.%u", run->folder, run->stage[i]->work->name, part);
+        judge_begin(&judges[i], run->stage[i], run->seen, folder, run->seed + i);
+    }
     for (uint32_t round = 0; fine && round < ROUNDS; round++) {
         struct plan plan = plan_of(run, &next);
         if (atomic_load(&run->seen->distinct) >= run->images) break;
         for (uint32_t i = 0; fine && i < run->nstages; i++) {
-            char folder[STAGE_PATH];
-            snprintf(folder, sizeof folder, "%s/%s.%u", run->folder, run->stage[i]->work->name, part);
-            judge_begin(&judge, run->stage[i], run->seen, folder, run->seed + i);
-            fine = look_at_stage(run, &judge, &plan, part, &lot);
-            judge_end(&judge);
+            judge_rewind(&judges[i]);
+            looking.run = run;
+            looking.judge = &judges[i];
+            fine = look_at_stage(run, &judges[i], &plan, part, &lot);
+            looking.judge = NULL;
         }
     }
+    for (uint32_t i = 0; i < run->nstages; i++) judge_end(&judges[i]);
+    free(judges);
     return fine;
 }
 
@@ -139,6 +164,7 @@ static bool look_in_parts(const struct run *run)
         pid[i] = fork();
         if (pid[i] < 0) die("fork", strerror(errno));
         if (pid[i] > 0) continue;
+        if (atexit(tell_at_exit) != 0) die("atexit", strerror(errno));
         fine = look(run, i);
         (void)fflush(stdout);
         _exit(fine ? 0 : 1);
@@ -291,6 +317,8 @@ int main(int argc, char **argv)
 {
     static struct run run;
     const char *seed = getenv("RC_IMAGES_SEED");
+    /* else the C library takes the store's large tables from its heap after a while, and clears them each time */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     run.images = images_of_tier();
     if (rc_random(&run.seed, sizeof run.seed) != RC_OK) die("random numbers", "there are none");
     run.seed = seed ? strtoull(seed, NULL, 10) : run.seed >> 32;

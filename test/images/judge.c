@@ -144,7 +144,8 @@ static int open_image(struct judge *judge, uint64_t hash)
     if (content < 0) return content;
     if (hash % USE_EVERY == 0) {
         atomic_fetch_add(&judge->seen->used, 1);
-        const char *why = stage->work->use ? stage->work->use(stage, judge->path) : goes_on(judge);
+        bool own = stage->work->use && !judge->nested;
+        const char *why = own ? stage->work->use(stage, judge->path) : goes_on(judge);
         if (why) return refuse(judge, "cannot be used", why);
     }
     return there ? content : ABSENT;
@@ -159,9 +160,9 @@ static bool judge_again(struct judge *judge, struct stage *again, uint64_t hash)
     judge_begin(&inner, again, judge->seen, again->beside, hash);
     inner.nested = true;
     while (fine && disk_next(&inner.disk)) {
-        uint32_t few = disk_combinations(&inner.disk);
-        for (uint64_t i = 0; fine && i < AGAIN_IMAGES; i++) {
-            fine = judge_image(&inner, few == UINT32_MAX ? rc_mix(&hash) >> 32 : rc_mix(&hash) % few);
+        uint64_t n = disk_is_settled(&inner.disk) ? 1 : AGAIN_IMAGES;
+        for (uint64_t i = 0; fine && i < n; i++) {
+            fine = judge_image(&inner, rc_mix(&hash) >> 32);
             atomic_fetch_add(&judge->seen->again, 1);
         }
     }
@@ -213,6 +214,12 @@ void judge_begin(struct judge *judge, struct stage *stage, struct seen *seen, co
     snprintf(judge->path, sizeof judge->path, "%s/%s", folder, stage->work->file);
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) die(folder, strerror(errno));
     disk_begin(&judge->disk, &stage->record);
+}
+
+void judge_rewind(struct judge *judge)
+{
+    disk_free(&judge->disk);
+    disk_begin(&judge->disk, &judge->stage->record);
 }
 
 void judge_end(struct judge *judge)

@@ -38,4 +38,6 @@ struct judge {
 void judge_begin(struct judge *, struct stage *, struct seen *, const char *folder, uint64_t salt);
 /* One image of the place where the disk is; false where it shows a loss: judge->why says it. */
 bool judge_image(struct judge *, uint64_t number);
+/* Back to the first place; what is known of files stays. */
+void judge_rewind(struct judge *);
 void judge_end(struct judge *);

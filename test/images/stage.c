@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 enum { RESERVE = 4096 };
+static const uint32_t NOBODY = UINT32_MAX;
 
 void die(const char *what, const char *why)
 {
@@ -145,13 +146,20 @@ static void note_content(struct stage *stage, struct step *step)
 void stage_begin(struct stage *stage)
 {
     if (stage->nsteps == STAGE_STEPS) die(stage->work->name, "has too many steps");
-    stage->step[++stage->nsteps].begun = stage->record.n;
+    stage->step[++stage->nsteps] = (struct step){.begun = stage->record.n, .acknowledged = NOBODY};
+}
+
+void stage_told(struct stage *stage)
+{
+    struct step *step = &stage->step[stage->nsteps];
+    if (step->acknowledged == NOBODY)
+        step->acknowledged = stage->control == EARLY_ANSWER ? step->begun : stage->record.n;
 }
 
 void stage_end(struct stage *stage)
 {
     struct step *step = &stage->step[stage->nsteps];
-    step->acknowledged = stage->control == EARLY_ANSWER ? step->begun : stage->record.n;
+    stage_told(stage);
     note_content(stage, step);
 }
 

@@ -77,6 +77,8 @@ void stage_free(struct stage *);
 /* For works. A step begins before the call that makes something durable and ends when that call has answered. */
 void stage_begin(struct stage *);
 void stage_end(struct stage *);
+/* Somebody was told of the step already, before the call has answered. */
+void stage_told(struct stage *);
 void stage_open(struct stage *); /* the store, at the path */
 void stage_close(struct stage *);
 uint32_t stage_dice(struct stage *, uint32_t n);

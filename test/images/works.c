@@ -27,6 +27,12 @@ const struct work works[] = {
      .prepare = groups_prepare,
      .run = growth_run,
      .caught_by = {NO_SYNC, NORMAL_SYNC, EARLY_ANSWER, NO_FILE_SYNC, NO_LOG_SYNC}},
+    {.name = "engine",
+     .file = "w.db",
+     .prepare = engine_prepare,
+     .run = engine_run,
+     .use = engine_use,
+     .caught_by = {EARLY_ANSWER, NO_LOG_SYNC, WRONG_FILE}},
     /* the copy is synced by SQLite already when it becomes a store with a log */
     {.name = "backup",
      .file = "copy.db",

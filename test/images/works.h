@@ -16,3 +16,7 @@ const char *backup_use(const struct stage *, const char *path);
 void import_run_on(struct stage *);
 void export_run_on(struct stage *);
 const char *export_use(const struct stage *, const char *path);
+/* works_engine.c: the engine's turns */
+void engine_prepare(struct stage *);
+void engine_run(struct stage *);
+const char *engine_use(const struct stage *, const char *path);
