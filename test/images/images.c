@@ -11,9 +11,11 @@
  *
  * With --controls a protection is off, one after the other, and each must be caught by every workload that depends on it.
  *
- * RC_IMAGES says how many, else RC_TIER; RC_IMAGES_SEED repeats a run's images. Exit code 0 where nothing was lost, or, with
+ * RC_IMAGES says how many, else RC_TIER, in a campaign for RC_SECONDS; RC_IMAGES_SEED repeats a run's images. Exit code 0 where nothing was lost, or, with
  * --controls, all were caught. */
 #include "judge.h"
+
+#include "base/clock.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -31,14 +33,16 @@ enum {
     MOST_TRIES = 12, /* images of a place in one round */
     ROUNDS = 400,
     SHOWN = 5,
-    CONTROL_IMAGES = 20000
+    CONTROL_IMAGES = 20000,
+    TIER_QUICK = 3000,
+    TIER_CI = 200000
 };
 
 struct run {
     uint64_t seed, images;
     const char *only_work, *keep;
     uint64_t only_place, only_image;
-    bool one_image, controls;
+    bool one_image, controls, campaign;
     char folder[64];
     struct stage *stage[STAGES];
     uint32_t nstages, places;
@@ -57,6 +61,50 @@ static const char *const control_name[CONTROLS] = {
     [SYNC_AFTER_RENAME] = "renamed first, synced then",
 };
 
+/* ---- folders and stages ----------------------------------------------------------------------------------------------- */
+
+static void make_folder(struct run *run)
+{
+    const char *base =
+        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* memory is as good as a disk here */
+    snprintf(run->folder, sizeof run->folder, "%s/recourse-images-XXXXXX", base);
+    if (!mkdtemp(run->folder)) die(run->folder, strerror(errno));
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_folder(const struct run *run)
+{
+    if (nftw(run->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0) die(run->folder, strerror(errno));
+}
+
+static void make_stages(struct run *run)
+{
+    for (uint32_t i = 0; i < nworks; i++) {
+        if (run->only_work && strcmp(run->only_work, works[i].name) != 0) continue;
+        struct stage *stage = run->stage[run->nstages++] = must(malloc(sizeof *stage));
+        stage_make(stage, &works[i], SOUND, run->seed, run->folder);
+        run->places += stage->record.n;
+        printf("%s: %u operations, %u steps\n", works[i].name, stage->record.n, stage->nsteps);
+    }
+    if (!run->nstages) die(run->only_work, "there is no such work");
+}
+
+static void free_stages(struct run *run)
+{
+    for (uint32_t i = 0; i < run->nstages; i++) {
+        stage_free(run->stage[i]);
+        free(run->stage[i]);
+    }
+    run->nstages = run->places = 0;
+}
+
 /* ---- looking at images ---------------------------------------------------------------------------------------------------- */
 
 static void tell(const struct run *run, struct judge *judge, uint64_t number)
@@ -68,7 +116,7 @@ static void tell(const struct run *run, struct judge *judge, uint64_t number)
     disk_image(&judge->disk, number, stage->seed, &judge->image);
     bool kept =
         (mkdir(folder, 0700) == 0 || errno == EEXIST) && image_put(&judge->image, &stage->record, folder);
-    printf("%s, image %u.%llu (%s): %s\n  its files: %s\n  again: store_images --seed %llu --work %s --image "
+    printf("%s, image %u.%llu (%s): %s\n  its files: %s\n  again: images --seed %llu --work %s --image "
            "%u.%llu --keep FOLDER\n",
            stage->work->name, judge->disk.at, (unsigned long long)number, judge->image.how, judge->why,
            kept ? folder : "cannot be kept", (unsigned long long)run->seed, stage->work->name, judge->disk.at,
@@ -176,9 +224,12 @@ static bool look_in_parts(const struct run *run)
     return fine;
 }
 
-static bool look_at_one(const struct run *run)
+static bool look_at_one(struct run *run)
 {
     static struct judge judge;
+    run->seen = seen_new();
+    make_folder(run);
+    make_stages(run);
     char folder[STAGE_PATH];
     snprintf(folder, sizeof folder, "%s/one", run->folder);
     judge_begin(&judge, run->stage[0], run->seen, folder, 0);
@@ -190,6 +241,8 @@ static bool look_at_one(const struct run *run)
                        image_put(&judge.image, &run->stage[0]->record, run->keep)))
         die(run->keep, strerror(errno));
     judge_end(&judge);
+    free_stages(run);
+    remove_folder(run);
     return fine;
 }
 
@@ -221,8 +274,11 @@ static bool catches(const struct run *run, const struct work *work, enum control
     return caught;
 }
 
-static bool look_at_controls(const struct run *run)
+static bool look_at_controls(struct run *run)
 {
+    run->seen = seen_new();
+    make_folder(run);
+    printf("seed %llu\n", (unsigned long long)run->seed);
     uint32_t n = 0, caught = 0;
     for (uint32_t i = 0; i < nworks; i++)
         for (const uint32_t *control = works[i].caught_by; *control != SOUND; control++) {
@@ -230,63 +286,74 @@ static bool look_at_controls(const struct run *run)
             caught += catches(run, &works[i], *control);
         }
     printf("figure image_controls %u\nfigure image_controls_caught %u\n", n, caught);
+    remove_folder(run);
     return n == caught;
 }
 
 /* ---- the program ----------------------------------------------------------------------------------------------------------- */
 
-static void make_folder(struct run *run)
+struct figures {
+    uint64_t images, distinct, again, used, checked, workloads;
+};
+
+static void put_figures(const struct figures *sum)
 {
-    const char *base =
-        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* memory is as good as a disk here */
-    snprintf(run->folder, sizeof run->folder, "%s/recourse-images-XXXXXX", base);
-    if (!mkdtemp(run->folder)) die(run->folder, strerror(errno));
+    printf("figure images %llu\nfigure images_distinct %llu\nfigure images_of_recovery %llu\n",
+           (unsigned long long)sum->images, (unsigned long long)sum->distinct,
+           (unsigned long long)sum->again);
+    printf("figure images_written_to %llu\nfigure images_fully_checked %llu\nfigure image_workloads %llu\n",
+           (unsigned long long)sum->used, (unsigned long long)sum->checked,
+           (unsigned long long)sum->workloads);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+/* As many images as are wanted, of one seed. */
+static bool look_at_seed(struct run *run, struct figures *sum)
 {
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void make_stages(struct run *run)
-{
-    for (uint32_t i = 0; i < nworks; i++) {
-        if (run->only_work && strcmp(run->only_work, works[i].name) != 0) continue;
-        struct stage *stage = run->stage[run->nstages++] = must(malloc(sizeof *stage));
-        stage_make(stage, &works[i], SOUND, run->seed, run->folder);
-        run->places += stage->record.n;
-        printf("%s: %u operations, %u steps\n", works[i].name, stage->record.n, stage->nsteps);
-    }
-    if (!run->nstages) die(run->only_work, "there is no such work");
-}
-
-static bool look_at_all(struct run *run)
-{
+    run->seen = seen_new();
     const struct seen *seen = run->seen;
+    make_folder(run);
+    printf("seed %llu\n", (unsigned long long)run->seed);
+    make_stages(run);
     bool fine = look_in_parts(run);
     uint64_t distinct = atomic_load(&seen->distinct);
-    printf("figure images %llu\nfigure images_distinct %llu\nfigure images_of_recovery %llu\nfigure "
-           "images_written_to %llu\n"
-           "figure images_fully_checked %llu\nfigure image_workloads %u\n",
-           (unsigned long long)atomic_load(&seen->made), (unsigned long long)distinct,
-           (unsigned long long)atomic_load(&seen->again), (unsigned long long)atomic_load(&seen->used),
-           (unsigned long long)atomic_load(&seen->checked), run->nstages);
     printf("%llu images opened, %llu lost something, %llu broken\n", (unsigned long long)distinct,
            (unsigned long long)atomic_load(&seen->lost), (unsigned long long)atomic_load(&seen->broken));
     if (fine && distinct < run->images) printf("fewer images than %llu\n", (unsigned long long)run->images);
+    sum->images += atomic_load(&seen->made);
+    sum->distinct += distinct;
+    sum->again += atomic_load(&seen->again);
+    sum->used += atomic_load(&seen->used);
+    sum->checked += atomic_load(&seen->checked);
+    sum->workloads = run->nstages;
+    free_stages(run);
+    remove_folder(run);
+    seen_free(run->seen);
     return fine && distinct >= run->images;
 }
 
-static uint64_t images_of_tier(void)
+/* In a campaign again and again, with new seeds, until its time is over. */
+static bool look_at_all(struct run *run)
 {
-    const char *tier = getenv("RC_TIER"), *images = getenv("RC_IMAGES");
-    if (images) return strtoull(images, NULL, 10);
-    if (tier && strcmp(tier, "ci") == 0) return 200000;
-    if (tier && strcmp(tier, "campaign") == 0) return 2000000;
-    return 3000;
+    const char *seconds = getenv("RC_SECONDS");
+    rc_us end = rc_clock_monotonic() + RC_SECONDS(run->campaign && seconds ? strtoull(seconds, NULL, 10) : 0);
+    struct figures sum = {0};
+    bool fine;
+    do {
+        fine = look_at_seed(run, &sum);
+        run->seed = rc_mix(&run->seed) >> 32;
+    } while (fine && rc_clock_monotonic() < end);
+    put_figures(&sum);
+    return fine;
+}
+
+static void read_environment(struct run *run)
+{
+    const char *tier = getenv("RC_TIER"), *images = getenv("RC_IMAGES"), *seed = getenv("RC_IMAGES_SEED");
+    run->campaign = tier && strcmp(tier, "campaign") == 0;
+    bool large = run->campaign || (tier && strcmp(tier, "ci") == 0);
+    run->images = images ? strtoull(images, NULL, 10) : large ? TIER_CI : TIER_QUICK;
+    if (rc_random(&run->seed, sizeof run->seed) != RC_OK) die("random numbers", "there are none");
+    run->seed = seed ? strtoull(seed, NULL, 10) : run->seed >> 32;
 }
 
 static void read_options(struct run *run, int argc, char **argv)
@@ -316,22 +383,10 @@ static void read_options(struct run *run, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct run run;
-    const char *seed = getenv("RC_IMAGES_SEED");
     /* else the C library takes the store's large tables from its heap after a while, and clears them each time */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    run.images = images_of_tier();
-    if (rc_random(&run.seed, sizeof run.seed) != RC_OK) die("random numbers", "there are none");
-    run.seed = seed ? strtoull(seed, NULL, 10) : run.seed >> 32;
+    read_environment(&run);
     read_options(&run, argc, argv);
-    printf("seed %llu\n", (unsigned long long)run.seed);
-    run.seen = seen_new();
-    make_folder(&run);
-    if (!run.controls) make_stages(&run);
     bool fine = run.controls ? look_at_controls(&run) : run.one_image ? look_at_one(&run) : look_at_all(&run);
-    if (nftw(run.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0) die(run.folder, strerror(errno));
-    for (uint32_t i = 0; i < run.nstages; i++) {
-        stage_free(run.stage[i]);
-        free(run.stage[i]);
-    }
     return fine ? 0 : 1;
 }

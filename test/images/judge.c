@@ -29,6 +29,11 @@ struct seen *seen_new(void)
     return seen;
 }
 
+void seen_free(struct seen *seen)
+{
+    (void)munmap(seen, sizeof *seen);
+}
+
 /* The slot of a hash: its own, or the free one that is to be; NULL: all are full. */
 static _Atomic uint64_t *slot_of(struct seen *seen, uint64_t hash)
 {

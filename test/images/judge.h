@@ -18,6 +18,7 @@ struct seen {                  /* shared by the processes */
     _Atomic uint64_t slot[SEEN_SLOTS]; /* 0: free; else the upper bits of a hash, and what the image holds */
 };
 struct seen *seen_new(void); /* stays when the process forks */
+void seen_free(struct seen *);
 
 struct judge {
     struct stage *stage;
