@@ -96,6 +96,7 @@ enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
     (void)all;
     if (stuck) sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     store->tried = store->log_frames;
+    store->all_folded = false;
     if (code == SQLITE_BUSY) return RC_OK; /* a reader is in the way: later */
     if (code != SQLITE_OK) {
         enum rc_status status = sq_fail(conn, code, "cannot fold the log into the database", err);
@@ -103,6 +104,7 @@ enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
         return status;
     }
     store->folded = folded > 0 ? (uint32_t)folded : 0;
+    store->all_folded = folded == frames;
     return RC_OK;
 }
 

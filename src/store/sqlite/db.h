@@ -164,6 +164,7 @@ struct sq_store {
     struct rc_high high;    /* as committed */
     uint32_t log_frames;    /* in the write-ahead log after the last commit */
     uint32_t folded;        /* of them in the database file already */
+    bool all_folded;        /* the last fold reached the log's end, also of what was left behind by another process */
     uint32_t tried;         /* log_frames when folding was last tried */
     struct rc_error note;   /* what opening found that is no reason not to open; text empty: nothing */
     struct rc_arena *batch; /* what lives as long as one commit */

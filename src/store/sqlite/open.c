@@ -287,8 +287,8 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
 static void close_writer(struct sq_store *store)
 {
     const struct sq_note none = {0};
-    bool sound = !atomic_load(&store->base.poisoned) && store->log_frames > 0;
-    if (sound && sq_fold(store, NULL) == RC_OK && store->folded == store->log_frames) sq_note_no_log(store);
+    bool sound = !atomic_load(&store->base.poisoned) && holds_something(store->path, "-wal");
+    if (sound && sq_fold(store, NULL) == RC_OK && store->all_folded) sq_note_no_log(store);
     sq_conn_close(&store->self.conn);
     if (!holds_something(store->path, "-wal")) sq_note_put(store->lock, &none);
 }
