@@ -11,11 +11,9 @@
  *
  * With --controls a protection is off, one after the other, and each must be caught by every workload that depends on it.
  *
- * RC_IMAGES says how many, else RC_TIER, in a campaign for RC_SECONDS; RC_IMAGES_SEED repeats a run's images. Exit code 0 where nothing was lost, or, with
+ * RC_IMAGES says how many, else RC_TIER; RC_IMAGES_SEED repeats a run's images. Exit code 0 where nothing was lost, or, with
  * --controls, all were caught. */
 #include "judge.h"
-
-#include "base/clock.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -35,14 +33,15 @@ enum {
     SHOWN = 5,
     CONTROL_IMAGES = 20000,
     TIER_QUICK = 3000,
-    TIER_CI = 200000
+    TIER_CI = 200000,
+    OF_ONE_SEED = 50000
 };
 
 struct run {
     uint64_t seed, images;
     const char *only_work, *keep;
     uint64_t only_place, only_image;
-    bool one_image, controls, campaign;
+    bool one_image, controls;
     char folder[64];
     struct stage *stage[STAGES];
     uint32_t nstages, places;
@@ -331,17 +330,17 @@ static bool look_at_seed(struct run *run, struct figures *sum)
     return fine && distinct >= run->images;
 }
 
-/* In a campaign again and again, with new seeds, until its time is over. */
+/* New workloads of a new seed after every so many images. */
 static bool look_at_all(struct run *run)
 {
-    const char *seconds = getenv("RC_SECONDS");
-    rc_us end = rc_clock_monotonic() + RC_SECONDS(run->campaign && seconds ? strtoull(seconds, NULL, 10) : 0);
+    const uint64_t all = run->images;
     struct figures sum = {0};
-    bool fine;
-    do {
+    bool fine = true;
+    while (fine && sum.distinct < all) {
+        run->images = all - sum.distinct < OF_ONE_SEED ? all - sum.distinct : OF_ONE_SEED;
         fine = look_at_seed(run, &sum);
         run->seed = rc_mix(&run->seed) >> 32;
-    } while (fine && rc_clock_monotonic() < end);
+    }
     put_figures(&sum);
     return fine;
 }
@@ -349,9 +348,8 @@ static bool look_at_all(struct run *run)
 static void read_environment(struct run *run)
 {
     const char *tier = getenv("RC_TIER"), *images = getenv("RC_IMAGES"), *seed = getenv("RC_IMAGES_SEED");
-    run->campaign = tier && strcmp(tier, "campaign") == 0;
-    bool large = run->campaign || (tier && strcmp(tier, "ci") == 0);
-    run->images = images ? strtoull(images, NULL, 10) : large ? TIER_CI : TIER_QUICK;
+    bool quick = !tier || strcmp(tier, "quick") == 0;
+    run->images = images ? strtoull(images, NULL, 10) : quick ? TIER_QUICK : TIER_CI;
     if (rc_random(&run->seed, sizeof run->seed) != RC_OK) die("random numbers", "there are none");
     run->seed = seed ? strtoull(seed, NULL, 10) : run->seed >> 32;
 }

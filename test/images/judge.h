@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-enum { SEEN_SLOTS = 1 << 23, JUDGE_WHY = 400 };
+enum { SEEN_SLOTS = 1 << 20, JUDGE_WHY = 400 };
 
 struct seen {                  /* shared by the processes */
     _Atomic uint64_t distinct; /* images that were opened, each once */
