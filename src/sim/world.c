@@ -92,18 +92,13 @@ static struct rc_memory_fate on_write(void *context)
     return (struct rc_memory_fate){RC_OK, true};
 }
 
-/* Nothing dies in it. */
-static enum rc_status open_quietly(struct world *world, struct rc_store **ret)
+static enum rc_status open_store(struct world *world, bool can_die, struct rc_store **ret,
+                                 struct rc_error *err)
 {
     const struct rc_sqlite_options options = {.path = world->path, .reserve = 4096};
-    return world->path ? rc_sqlite_open(&options, ret, &world->err)
-                       : rc_memory_open(world->disk, ret, &world->err);
-}
-
-static enum rc_status open_store(struct world *world, struct rc_store **ret)
-{
-    enum rc_status status = open_quietly(world, ret);
-    if (status == RC_OK && !world->path) rc_memory_on_write(*ret, on_write, world);
+    if (world->path) return rc_sqlite_open(&options, ret, err);
+    enum rc_status status = rc_memory_open(world->disk, ret, err);
+    if (status == RC_OK && can_die) rc_memory_on_write(*ret, on_write, world);
     return status;
 }
 
@@ -118,7 +113,7 @@ static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_s
         world->shut_reopen--;
         return rc_fail(err, RC_IO, "the simulated store cannot be opened");
     }
-    enum rc_status status = open_store(world, ret);
+    enum rc_status status = open_store(world, true, ret, err);
     world->store = status == RC_OK ? *ret : NULL;
     return status;
 }
@@ -136,7 +131,7 @@ static void start(struct world *world)
     notes->exec.kind = &note_kind;
     notes->world = world;
     world->exec = &notes->exec;
-    must_be(open_store(world, &world->store), RC_OK);
+    must_be(open_store(world, true, &world->store, &world->err), RC_OK);
     const struct rc_ports ports = {.store = world->store,
                                    .reopen = on_reopen,
                                    .exec = {world->exec},
@@ -190,7 +185,7 @@ static void define(struct world *world, const char *text)
     struct rc_store *store;
     assert(rows);
     for (uint32_t i = 0; i < n; i++) rows[i] = list[i].row;
-    must_be(open_quietly(world, &store), RC_OK);
+    must_be(open_store(world, false, &store, &world->err), RC_OK);
     must_be(rc_store_define(store, rows, n, NULL, 0, NULL, 1, &world->err), RC_OK);
     rc_store_close(store);
 }
@@ -216,7 +211,7 @@ static void load_definitions(struct world *world)
     struct rc_store *store;
     struct rc_definition *rows;
     uint32_t n, one;
-    must_be(open_quietly(world, &store), RC_OK);
+    must_be(open_store(world, false, &store, &world->err), RC_OK);
     must_be(rc_read_definitions(rc_store_self(store), world->arena, &rows, &n, &world->err), RC_OK);
     rc_store_close(store);
     struct rc_new_definition *list = RC_NEW_ARRAY(world->arena, struct rc_new_definition, n);

@@ -94,7 +94,7 @@ static void breaks(struct refusals *all, const struct deed *deed, const char *ho
                    const struct rc_error *err)
 {
     if (all->broken[0]) return;
-    snprintf(all->broken, sizeof all->broken, "%s: %s; it answered %s: %s", deed->name, how,
+    snprintf(all->broken, sizeof all->broken, "%s: %s; it answered %s: %.300s", deed->name, how,
              rc_status_slug(status), err->text);
 }
 
