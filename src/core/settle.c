@@ -143,6 +143,7 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     } else {
         node->state = side->active;
         node->doubt = 1;
+        node->asks = 0; /* those were checks; what is required is asked anew */
         if (schedule(draft, at, &action->retry, node->tries, draft->c.data[at].times.first, 0)) return;
         rc_step_end(draft, at, side->unknown, RC_WHY_RETRIES);
     }

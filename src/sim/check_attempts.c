@@ -191,15 +191,17 @@ static void evidence(struct check_run *run, const struct check_change *change)
         CHECK_HOLDS(run, told, "%s: it was unknown, and is called %s without a check or a person",
                     check_at(change->of, change->rev, change->at), rc_step_word(after->state).slug);
     if (!before->doubt) return;
+    /* it happened, and declares no undo: that is no word of the undo's own side */
+    bool stands = after->state == RC_STEP_UNDO_FAILED && !check_is_undo_side(before->state);
     bool no = after->state == RC_STEP_FAILED || after->state == RC_STEP_REJECTED ||
               after->state == RC_STEP_SKIPPED || after->state == RC_STEP_IDLE ||
-              after->state == RC_STEP_UNDO_FAILED;
+              (after->state == RC_STEP_UNDO_FAILED && !stands);
     CHECK_HOLDS(run, !no || told || (before->state == after->state && after->doubt),
                 "%s: an earlier attempt is in doubt, and it is called %s",
                 check_at(change->of, change->rev, change->at), rc_step_word(after->state).slug);
     bool succeeded =
         is_answer(change->cause) && (after->state == RC_STEP_SUCCEEDED || after->state == RC_STEP_UNDONE ||
-                                     after->state == RC_STEP_UNDOING);
+                                     after->state == RC_STEP_UNDOING || stands);
     if (!after->doubt && !told && !succeeded)
         check_break(run, "%s: an earlier attempt was in doubt, and is not any more",
                     check_at(change->of, change->rev, change->at));

@@ -71,14 +71,19 @@ static bool take_moment(struct check_run *run, struct check_command *of, const s
     return true;
 }
 
-/* Whether a step of the core ends before change k: each says last what state follows, and names each node once. */
+/* Whether a step of the core ends before change k: each says last what state follows, and names each node once, in their order, before what is
+ * of the whole command (core/draft.c). */
 static bool step_ends(const struct rc_record *record, uint32_t begin, uint32_t k)
 {
     if (record->changes[k - 1].kind == RC_CHANGE_STATE) return true;
     if (record->changes[k].kind != RC_CHANGE_NODE) return false;
-    for (uint32_t i = begin; i < k; i++)
-        if (record->changes[i].kind == RC_CHANGE_NODE && record->changes[i].at == record->changes[k].at)
-            return true;
+    for (uint32_t i = begin; i < k; i++) {
+        const struct rc_change *before = &record->changes[i];
+        bool whole = before->kind == RC_CHANGE_MODE || before->kind == RC_CHANGE_OWNER ||
+                     before->kind == RC_CHANGE_DUE || before->kind == RC_CHANGE_NOTES ||
+                     before->kind == RC_CHANGE_SUCCESSOR;
+        if (whole || (before->kind == RC_CHANGE_NODE && before->at >= record->changes[k].at)) return true;
+    }
     return false;
 }
 

@@ -44,6 +44,9 @@ static const struct edge {
 /* Edges that no life can take, each with its reason. One that is taken after all is a surprise, which fails. */
 static const char
     queues[] = "a new command waits for its place first, if only for a moment: absent to pending",
+    other[] = "no step behind a critical one that did not succeed has run, so there is no second failure",
+    runs[] = "what is tried again waits for its place first: partial to pending or to running",
+    undoes[] = "a roll back is refused where nothing is to be undone or to be settled first",
     restores[] = "taken where an older state is restored; what is behind it stands in src/core/restored.c";
 static const struct untaken {
     struct edge edge;
@@ -56,6 +59,17 @@ static const struct untaken {
     {{COMMAND, RC_ABSENT, RC_COMPLETED}, queues},
     {{COMMAND, RC_ABSENT, RC_PARTIAL}, queues},
     {{COMMAND, RC_PENDING, RC_COMPLETED}, "what is completed has left before"},
+    {{COMMAND, RC_FAILED, RC_REJECTED}, other},
+    {{COMMAND, RC_REJECTED, RC_FAILED}, other},
+    {{COMMAND, RC_REVIEW, RC_REJECTED}, other},
+    {{COMMAND, RC_PARTIAL, RC_REJECTED}, runs},
+    {{COMMAND, RC_PARTIAL, RC_FAILED}, runs},
+    {{COMMAND, RC_PARTIAL, RC_COMPLETED}, runs},
+    {{COMMAND, RC_FAILED, RC_ROLLED_BACK}, undoes},
+    {{COMMAND, RC_REJECTED, RC_ROLLED_BACK}, undoes},
+    {{COMMAND, RC_CANCELLING, RC_ROLLED_BACK}, undoes},
+    {{COMMAND, RC_COMPLETED, RC_REVIEW}, restores},
+    {{COMMAND, RC_CANCELLED, RC_REVIEW}, restores},
     {{COMMAND, RC_PENDING, RC_WAITING}, restores},
     {{COMMAND, RC_RUNNING, RC_PENDING}, restores},
     {{STEP, RC_STEP_IDLE, RC_STEP_UNKNOWN}, restores},

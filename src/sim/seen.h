@@ -71,6 +71,8 @@ struct sim_seen {
     uint32_t bulk_edge[RC_BULK_STATES][RC_BULK_STATES];
     uint32_t why[RC_WHYS], purpose[RC_PURPOSES], item[RC_ITEM_RESULTS];
     uint32_t done[RC_ACTIONS][RC_STATES], refused[RC_ACTIONS][RC_STATES];
+    uint32_t
+        looked[64]; /* by number of an invariant of the checker: lives in which it had something to look at */
     uint32_t fault[SIM_FAULTS], pair[SIM_FAULTS][SIM_FAULTS]; /* pair: of lives, i < k */
 };
 

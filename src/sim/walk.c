@@ -34,8 +34,12 @@ const char *sim_control_text(enum sim_control control)
 static void somebody_acts(struct walk *walk)
 {
     uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
-    enum rc_action action = (enum rc_action)walk_dice(walk, RC_ACTIONS);
-    walk_act(walk, seq, action, 15, walk_chance(walk, 5));
+    uint32_t first = walk_dice(walk, RC_ACTIONS), action = first;
+    /* mostly what is allowed; but what is not is asked for, too */
+    for (uint32_t i = 0; i < RC_ACTIONS && walk_chance(walk, 70); i++, action = (first + i) % RC_ACTIONS)
+        if (walk->seen[seq].c.nnodes && rc_command_allows(&walk->seen[seq].c, (enum rc_action)action).allowed)
+            break;
+    walk_act(walk, seq, (enum rc_action)action, 15, walk_chance(walk, 5));
 }
 
 static void somebody_administers(struct walk *walk)
@@ -53,7 +57,7 @@ static void step(struct walk *walk)
 {
     sim_choices_begin(walk->choices, 's');
     if (walk_chance(walk, 30)) walk_submit(walk);
-    if (walk_chance(walk, 20) && walk->nseen) somebody_acts(walk);
+    if (walk_chance(walk, walk->busy) && walk->nseen) somebody_acts(walk);
     if (walk_chance(walk, 12)) somebody_administers(walk);
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
@@ -146,6 +150,7 @@ static void end(struct walk *walk)
     WALK_TELL(walk, "--- people who know the truth bring everything to an end\n");
     if (!walk->broken) people_decide(walk);
     if (!walk->broken) walk_laws_of_end(walk);
+    if (!walk->broken) walk_check_all(walk);
 }
 
 /* ---- a life --------------------------------------------------------------------------------------------------------- */
@@ -180,6 +185,7 @@ struct sim_verdict sim_live(struct sim_choices *choices, enum sim_control contro
     walk->scratch = rc_arena_new(0, 64 << 20);
     walk->rows = rc_arena_new(0, 64 << 20);
     assert(walk->scratch && walk->rows);
+    walk->journal = walk_journal_new();
     live(walk);
     struct sim_verdict verdict = {.law = walk->broken};
     memcpy(verdict.where, walk->broken_where, sizeof walk->broken_where);
@@ -188,6 +194,7 @@ struct sim_verdict sim_live(struct sim_choices *choices, enum sim_control contro
     for (uint64_t seq = 0; seq <= WALK_COMMANDS; seq++) rc_arena_free(walk->seen[seq].arena);
     rc_arena_free(walk->scratch);
     rc_arena_free(walk->rows);
+    walk_journal_free(walk->journal);
     free(walk);
     return verdict;
 }

@@ -13,6 +13,7 @@
 #include "sim/world.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -24,6 +25,8 @@ enum {
     WALK_COMMANDS = 60,
     WALK_ACTIONS = 1024,
     WALK_BULKS = 4,
+    WALK_CALLS = 2048,
+    WALK_ARRIVALS = 8192,
     WALK_VERSIONS = 4,
     WALK_WAS = 16,
     WALK_ITEMS = 8, /* of a bulk */
@@ -41,9 +44,10 @@ struct walk_sent {
     struct rc_h128 key;
     rc_us at, lost_at; /* lost_at: since when nobody knows */
     rc_us timeout;
-    rc_us decided;  /* the time of the turn that let it leave: a slow disk makes it leave later */
-    bool open;      /* this life of the engine waits for its answer */
-    bool uncertain; /* act, undo: nobody was told for sure whether it acted */
+    uint32_t arrival; /* 1 + its place in the journal */
+    rc_us decided;    /* the time of the turn that let it leave: a slow disk makes it leave later */
+    bool open;        /* this life of the engine waits for its answer */
+    bool uncertain;   /* act, undo: nobody was told for sure whether it acted */
     bool acted;
     bool there;    /* checks: what was true when it left */
     bool said_yes; /* require: the answer */
@@ -100,6 +104,7 @@ struct walk_request { /* on its way */
     uint32_t dependency; /* define */
     uint32_t concurrent;
     uint32_t bulk; /* 1 + index */
+    uint32_t op;   /* in the journal; 0: none */
 };
 
 /* What a dependency's other side is like for a while. */
@@ -138,9 +143,14 @@ struct walk {
     struct walk_bulk bulk[WALK_BULKS];
     uint32_t nbulks;
     bool full;          /* the disk */
+    /* what this life is like: percent of steps in which somebody acts, of flow steps that are not critical, that have a check, that have no undo */
+    uint32_t busy, soft, checked, final;
     bool has_space;     /* somebody has asked for the namespace b */
     uint32_t nversions; /* of flows, that were defined on the way */
     rc_us latest;       /* record */
+    struct walk_journal *journal;
+    rc_us quiet_since; /* wall; 0: not yet */
+    bool recovery;     /* the checker crashes every history behind each of its records */
     struct rc_arena *scratch, *rows;
     struct sim_seen *cover;
     FILE *tell; /* NULL: nothing is told */
@@ -206,6 +216,18 @@ struct walk_request *walk_find_request(struct walk *, const struct rc_request *)
 void walk_free_answered(struct walk *);
 /* The step that a verdict would be about; 0: none. */
 uint32_t walk_in_question(const struct rc_command *);
+
+/* ---- walk_check.c ------------------------------------------------------------------------------------------------------ */
+
+struct walk_journal *walk_journal_new(void);
+void walk_journal_free(struct walk_journal *);
+/* What is asked, and what was answered. */
+uint32_t walk_note_call(struct walk *, const struct rc_request *);
+void walk_note_answer(struct walk *, uint32_t op, const struct rc_request *);
+/* What arrives outside, and that it was carried out. */
+void walk_note_arrival(struct walk *, struct walk_sent *);
+void walk_note_done(struct walk *, const struct walk_sent *);
+void walk_check_all(struct walk *);
 
 /* ---- walk_faults.c ----------------------------------------------------------------------------------------------------- */
 

@@ -75,7 +75,7 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
     put(walk, "    timeout: %us\n", 2 + walk_dice(walk, 20));
     put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
     if (i && walk_chance(walk, 30)) put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
-    if (walk_chance(walk, 25)) put(walk, "    critical: false\n");
+    if (walk_chance(walk, walk->soft)) put(walk, "    critical: false\n");
     if (walk_chance(walk, 35)) put(walk, "    repeatable: true\n");
     if (walk_chance(walk, 10)) put(walk, "    accepted: true\n");
     if (walk_chance(walk, 15))
@@ -84,12 +84,12 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
         put(walk, "    require: {with: {method: GET, path: /may}, holds: response.body.may}\n");
     if (outputs) put(walk, "    outputs: {id: \"${response.body.id}\"}\n    external_id: id\n");
     put_retry(walk, "    ", 4);
-    if (walk_chance(walk, 60)) put_check(walk, "    ", outputs);
+    if (walk_chance(walk, walk->checked)) put_check(walk, "    ", outputs);
     if (irreversible)
         put(walk, "    irreversible: true\n");
     else if (walk_chance(walk, 12))
         put(walk, "    undo: none\n");
-    else if (walk_chance(walk, 80) || (roll_back && !last))
+    else if (!walk_chance(walk, walk->final) || (roll_back && !last))
         put_undo(walk, outputs);
 }
 
@@ -110,6 +110,10 @@ void walk_define(struct walk *walk)
     static const char *const name[] = {"out", "other"};
     char text[512];
     sim_choices_begin(walk->choices, 'd');
+    walk->busy = walk_chance(walk, 30) ? 60 : 20;
+    walk->soft = walk_chance(walk, 25) ? 70 : 20;
+    walk->checked = walk_chance(walk, 25) ? 95 : 55;
+    walk->final = walk_chance(walk, 25) ? 60 : 15;
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {
         walk->dependency[i].name = name[i];
         walk->dependency[i].gate = flow_gate_id(rc_sv_of(name[i]));

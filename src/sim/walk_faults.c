@@ -223,6 +223,7 @@ void walk_end_faults(struct walk *walk)
 {
     struct world *world = walk->world;
     walk->quiet = true;
+    walk->quiet_since = RC_SECONDS(1800000000) + world->now;
     world->dies_in = 0;
     world->sync_takes = 0;
     world->shut_reopen = 0;

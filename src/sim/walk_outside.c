@@ -68,6 +68,7 @@ static void act(struct walk *walk, struct walk_sent *sent)
     bool remembered = is_remembered(walk, sent);
     sent->acted = true;
     if (remembered) return;
+    walk_note_done(walk, sent);
     if (++side->done > 1 && !side->lied)
         walk_break(walk, "W1 nothing is done twice", "command %llu, step %u, attempt %u",
                    (unsigned long long)sent->seq, sent->node, sent->attempt);
@@ -144,6 +145,7 @@ void walk_outside_takes(struct walk *walk, uint32_t i)
 {
     struct walk_sent *sent = &walk->sent[i];
     walk_outside_goes_on(walk);
+    walk_note_arrival(walk, sent);
     sent->there = side_of(walk, sent)->done > 0;
     sent->uncertain = acts(sent);
     sent->lost_at = UINT64_MAX;

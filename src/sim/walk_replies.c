@@ -112,6 +112,7 @@ void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
 {
     WALK_TELL(walk, "  < %s%s, command %llu\n", rc_status_text(sent->request->status),
               sent->request->replayed ? ", replayed" : "", ULL(sent->request->command.seq));
+    walk_note_answer(walk, sent->op, sent->request);
     if (sent->request->kind == RC_REQUEST_SUBMIT) laws_of_submission(walk, sent);
     if (sent->request->kind == RC_REQUEST_ACT) laws_of_action(walk, sent);
     if (sent->request->kind == RC_REQUEST_BULK) laws_of_bulk_reply(walk, sent);

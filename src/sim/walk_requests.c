@@ -32,11 +32,13 @@ void walk_free_answered(struct walk *walk)
 static bool post(struct walk *walk, struct walk_request sent)
 {
     bool room = walk->nrequests < WALK_REQUESTS;
+    uint32_t op = walk_note_call(walk, sent.request);
     enum rc_status status = room ? rc_engine_post(walk->world->engine, sent.request) : RC_BUSY;
     assert(status == RC_OK || status == RC_BUSY || (status == RC_STOPPING && walk->draining));
-    if (status == RC_OK)
+    if (status == RC_OK) {
+        sent.op = op;
         walk->request[walk->nrequests++] = sent;
-    else
+    } else
         world_free_request(sent.request);
     return status == RC_OK;
 }
@@ -91,9 +93,10 @@ void walk_submit_batch(struct walk *walk)
     assert(status == RC_OK || status == RC_BUSY || (status == RC_STOPPING && walk->draining));
     walk->cover->batches += status == RC_OK;
     for (uint32_t i = 0; i < n; i++) {
-        if (status == RC_OK)
+        if (status == RC_OK) {
+            sent[i].op = walk_note_call(walk, sent[i].request);
             walk->request[walk->nrequests++] = sent[i];
-        else
+        } else
             world_free_request(sent[i].request);
     }
 }
