@@ -57,6 +57,8 @@ enum sim_fault {
 };
 _Static_assert(SIM_FAULTS <= 64, "bits of a life");
 
+enum { SIM_INVARIANTS = 64 }; /* numbers are below */
+
 const char *sim_fault_text(enum sim_fault);
 
 /* Everything is uint32_t: sim_seen_add goes over it as one array. */
@@ -71,8 +73,8 @@ struct sim_seen {
     uint32_t bulk_edge[RC_BULK_STATES][RC_BULK_STATES];
     uint32_t why[RC_WHYS], purpose[RC_PURPOSES], item[RC_ITEM_RESULTS];
     uint32_t done[RC_ACTIONS][RC_STATES], refused[RC_ACTIONS][RC_STATES];
-    uint32_t
-        looked[64]; /* by number of an invariant of the checker: lives in which it had something to look at */
+    uint32_t looked
+        [SIM_INVARIANTS]; /* by number of an invariant of the checker: lives in which it had something to look at */
     uint32_t fault[SIM_FAULTS], pair[SIM_FAULTS][SIM_FAULTS]; /* pair: of lives, i < k */
 };
 

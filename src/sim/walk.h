@@ -125,6 +125,7 @@ struct walk {
         rc_us key_lifetime;
         uint32_t at_first, most; /* places: at first; the most that may be in force now */
         enum walk_mood mood;
+        bool changed; /* since the beginning */
     } dependency[WALK_DEPENDENCIES];
     struct walk_sent sent[WORLD_EFFECTS];
     uint32_t life;
@@ -142,7 +143,7 @@ struct walk {
     uint32_t nactions, nsuccessors;
     struct walk_bulk bulk[WALK_BULKS];
     uint32_t nbulks;
-    bool full;          /* the disk */
+    bool full; /* the disk */
     /* what this life is like: percent of steps in which somebody acts, of flow steps that are not critical, that have a check, that have no undo */
     uint32_t busy, soft, checked, final;
     bool has_space;     /* somebody has asked for the namespace b */

@@ -145,5 +145,6 @@ void walk_check_all(struct walk *walk)
     if (status != RC_OK)
         walk_break(walk, "C0 the checker can look at the store", "%.150s", walk->world->err.text);
     if (report.n) break_by(walk, &report.finding[0]);
+    _Static_assert((int)CHECK_INVARIANTS == (int)SIM_INVARIANTS, "one place for each");
     for (uint32_t i = 0; i < CHECK_INVARIANTS; i++) walk->cover->looked[i] += report.looked[i] > 0;
 }

@@ -110,6 +110,7 @@ void walk_define(struct walk *walk)
     static const char *const name[] = {"out", "other"};
     char text[512];
     sim_choices_begin(walk->choices, 'd');
+    walk->recovery = walk_chance(walk, 4); /* that takes its time */
     walk->busy = walk_chance(walk, 30) ? 60 : 20;
     walk->soft = walk_chance(walk, 25) ? 70 : 20;
     walk->checked = walk_chance(walk, 25) ? 95 : 55;

@@ -235,7 +235,7 @@ void walk_end_faults(struct walk *walk)
     if (world->store) rc_memory_fail_next(world->store, RC_OK, false);
     walk_crash(walk, false);
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
-        walk_change_dependency(walk, i, walk->dependency[i].at_first);
+        if (walk->dependency[i].changed) walk_change_dependency(walk, i, walk->dependency[i].at_first);
 }
 
 /* ---- the disk ------------------------------------------------------------------------------------------------------- */

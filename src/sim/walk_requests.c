@@ -191,6 +191,7 @@ void walk_change_dependency(struct walk *walk, uint32_t dependency, uint32_t con
         sent.request->u.define.added->dependency->concurrent += 2;
     uint32_t most = walk->dependency[dependency].most;
     if (!post(walk, sent)) return;
+    walk->dependency[dependency].changed = true;
     if (sent.concurrent > most) walk->dependency[dependency].most = sent.concurrent;
     walk_fired(walk, concurrent ? SIM_DEFINITION_CHANGED : SIM_DEPENDENCY_GONE);
 }
