@@ -229,7 +229,11 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
 {
     struct rc_suspects *suspects = rc_request_stands(request) ? NULL : engine->ports.suspects;
     uint64_t unit = suspects ? request_unit(request) : 0;
-    request->status = RC_OK;
+    request->status = RC_OK; /* it may have run before, in a turn that was dropped */
+    request->replayed = false;
+    request->command = (struct rc_outline){0};
+    request->successor = (struct rc_link){0};
+    request->retry_after = 0;
     if (rc_suspects_is_poison(suspects, unit)) {
         request->status =
             rc_fail(&request->error, RC_SET_ASIDE,

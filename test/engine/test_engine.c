@@ -211,6 +211,27 @@ static void what_the_store_will_never_take_fails_alone(void **state)
     assert_int_equal(world->nleft, 3);
 }
 
+/* What a request found out in a turn that was dropped is forgotten: what looked like a repeat is what makes the command. */
+static void a_request_that_runs_again_begins_anew(void **state)
+{
+    struct world *world = *state;
+    struct rc_request *requests[2];
+    for (unsigned i = 0; i < 2; i++) {
+        requests[i] = world_submission(world, "one", "k", "{\"customer\": 7}");
+        assert_int_equal(rc_engine_post(world->engine, requests[i]), RC_OK);
+    }
+    rc_memory_fail_next(world->store, RC_LIMIT, false);
+    assert_int_equal(world_turn(world), RC_OK); /* together, and dropped: from now on one by one */
+    rc_memory_fail_next(world->store, RC_FULL, false);
+    assert_int_equal(world_turn(world), RC_FULL);
+    assert_int_equal(requests[0]->status, RC_FULL);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(requests[1]->status, RC_OK);
+    assert_false(requests[1]->replayed);
+    assert_int_equal(requests[1]->command.seq, 1);
+    for (unsigned i = 0; i < 2; i++) world_free_request(requests[i]);
+}
+
 static void a_fact_that_the_store_will_never_take_is_given_up(void **state)
 {
     struct world *world = *state;
@@ -600,6 +621,7 @@ int main(void)
         CASE(a_result_in_an_unknown_commit_counts_once),
         CASE(while_the_store_cannot_be_opened_everybody_is_told),
         CASE(what_the_store_will_never_take_fails_alone),
+        CASE(a_request_that_runs_again_begins_anew),
         CASE(a_fact_that_the_store_will_never_take_is_given_up),
         CASE(a_crash_makes_what_was_out_unknown_and_nothing_else),
         CASE(restarting_again_and_again_changes_nothing_more),
