@@ -222,9 +222,9 @@ static void a_request_that_runs_again_begins_anew(void **state)
     }
     rc_memory_fail_next(world->store, RC_LIMIT, false);
     assert_int_equal(world_turn(world), RC_OK); /* together, and dropped: from now on one by one */
-    rc_memory_fail_next(world->store, RC_FULL, false);
-    assert_int_equal(world_turn(world), RC_FULL);
-    assert_int_equal(requests[0]->status, RC_FULL);
+    rc_memory_fail_next(world->store, RC_NOMEM, false);
+    assert_int_equal(world_turn(world), RC_NOMEM);
+    assert_int_equal(requests[0]->status, RC_NOMEM);
     assert_int_equal(world_run(world), RC_OK);
     assert_int_equal(requests[1]->status, RC_OK);
     assert_false(requests[1]->replayed);
