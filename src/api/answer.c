@@ -55,11 +55,17 @@ void api_end(struct api_call *call)
 
 static void send(struct api_call *call)
 {
-    struct http_field fields[API_FIELDS + 2];
+    char held[RC_ID_TEXT + 1];
+    const struct rc_hold *hold = call->api->options.engine ? api_held(call) : NULL;
+    struct http_field fields[API_FIELDS + 3];
     memcpy(fields, call->field, sizeof call->field);
     uint32_t n = call->nfields;
     fields[n++] = (struct http_field){"Content-Type", call->content_type};
     fields[n++] = (struct http_field){"X-Request-Id", call->request_id};
+    if (hold) {
+        rc_id_format((struct rc_id){.seq = hold->id, .check = (uint32_t)hold->nonce}, held);
+        fields[n++] = (struct http_field){"Recourse-Hold", held};
+    }
     http_answer(call->exchange, call->status, fields, n, rc_buf_sv(&call->out));
     api_end(call);
 }
@@ -143,9 +149,12 @@ void api_send_problem(struct api_call *call, enum rc_status status, const struct
     send(call);
 }
 
-void api_put_row(struct rc_json *json, const char *name, struct rc_sv type, struct rc_sv key,
-                 const struct rc_outline *outline)
+void api_put_row(const struct api_call *call, struct rc_json *json, const char *name, struct rc_sv type,
+                 struct rc_sv key, const struct rc_outline *outline)
 {
+    struct rc_view_restored restored;
+    bool told =
+        api_restored(call, outline->seq, outline->state, outline->created, outline->changed, &restored);
     rc_view_row(json, name,
                 &(struct rc_view_row){.seq = outline->seq,
                                       .nonce = outline->nonce,
@@ -154,13 +163,14 @@ void api_put_row(struct rc_json *json, const char *name, struct rc_sv type, stru
                                       .state = outline->state,
                                       .rev = outline->rev,
                                       .created = outline->created,
-                                      .changed = outline->changed});
+                                      .changed = outline->changed,
+                                      .restored = told ? &restored : NULL});
 }
 
 void api_put_outline(struct api_call *call, const struct rc_outline *outline)
 {
     api_about(call, outline->seq, outline->nonce);
-    api_put_row(&call->json, NULL, rc_sv_of(call->type), rc_sv_of(call->key), outline);
+    api_put_row(call, &call->json, NULL, rc_sv_of(call->type), rc_sv_of(call->key), outline);
     api_add_etag(call, outline->rev);
 }
 

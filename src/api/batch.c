@@ -73,7 +73,7 @@ static void put_line(struct api_call *call, const struct line *line)
     else {
         rc_json_object(&json, NULL);
         rc_json_u64(&json, "status", request->replayed ? 200 : 201);
-        api_put_row(&json, "command", line->type, line->key, &request->command);
+        api_put_row(call, &json, "command", line->type, line->key, &request->command);
         rc_json_end_object(&json);
     }
     rc_put_char(&call->out, '\n');

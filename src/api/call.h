@@ -320,7 +320,8 @@ api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_pre
 api_handler api_act, api_acted;
 api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
-extern const struct api_shape api_purge_shape, api_compact_shape;
+api_handler api_hold, api_release, api_released;
+extern const struct api_shape api_purge_shape, api_compact_shape, api_release_shape;
 api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;
 /* The address of the bulk that has the key already, as a member of a problem. */
 void api_put_bulk_path(const struct api_call *, struct rc_json *);
@@ -328,13 +329,19 @@ api_handler api_bulk_list, api_bulk_get, api_bulk_items;
 extern const struct api_shape api_bulk_shape, api_order_shape;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 
+/* The hold that is not released; NULL. */
+const struct rc_hold *api_held(const struct api_call *);
+/* Whether the command is one that a restored store points out, and how. */
+bool api_restored(const struct api_call *, uint64_t seq, uint8_t state, rc_us created, rc_us changed,
+                  struct rc_view_restored *ret);
+
 /* The body of a reply that is a command's outline; `type` and `key` may be empty. */
 void api_put_outline(struct api_call *, const struct rc_outline *);
 /* The answer to an action: the command, and what has taken its place. */
 void api_put_acted(struct api_call *, const struct rc_outline *, struct rc_link successor);
 /* The same as the member `name`, without headers. */
-void api_put_row(struct rc_json *, const char *name, struct rc_sv type, struct rc_sv key,
-                 const struct rc_outline *);
+void api_put_row(const struct api_call *, struct rc_json *, const char *name, struct rc_sv type,
+                 struct rc_sv key, const struct rc_outline *);
 /* The id in the path. RC_NOT_FOUND for what is no id. */
 RC_MUST
 enum rc_status api_param_id(const struct api_call *, struct rc_id *ret, struct rc_error *);

@@ -184,7 +184,10 @@ enum rc_status api_list(struct api_call *call, struct rc_error *err)
     rc_json_object(json, NULL);
     rc_json_array(json, "commands");
     for (uint32_t i = 0; i < n; i++) {
-        const struct rc_view_row view = view_of(&rows[i]);
+        struct rc_view_row view = view_of(&rows[i]);
+        struct rc_view_restored restored;
+        if (api_restored(call, view.seq, view.state, view.created, view.changed, &restored))
+            view.restored = &restored;
         rc_view_row(json, NULL, &view);
     }
     rc_json_end_array(json);

@@ -51,6 +51,7 @@ enum rc_status api_ready(struct api_call *call, struct rc_error *err)
     rc_json_bool(json, "stopping", leaving);
     rc_json_bool(json, "storage", stats.healthy);
     rc_json_bool(json, "room", stats.room);
+    rc_json_bool(json, "held", stats.held);
     rc_json_end_object(json);
     return RC_OK;
 }
@@ -116,6 +117,8 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
         {"event_streams_stalled_total", "counter",
          "Streams of events that were ended because nobody read them.", call->api->stalled},
         {"storage_room", "gauge", "1 when new work may be stored.", stats.room},
+        {"storage_held", "gauge", "1 when the store is held after it was restored: nothing leaves.",
+         stats.held},
         {"storage_healthy", "gauge", "1 when the storage can be used.", stats.healthy},
     };
     api_begin(call, 200);

@@ -60,7 +60,10 @@ void api_put_command(struct api_call *call, int status, const struct api_loaded 
 {
     api_begin(call, status);
     api_add_etag(call, loaded->command.rev);
-    rc_view_command(&call->json, &loaded->command);
+    const struct rc_command *c = &loaded->command;
+    struct rc_view_restored restored;
+    bool told = api_restored(call, c->id.seq, c->state, c->id.created, c->changed, &restored);
+    rc_view_command(&call->json, c, told ? &restored : NULL);
 }
 
 enum rc_status api_get(struct api_call *call, struct rc_error *err)

@@ -75,6 +75,8 @@ enum {
     RC_MAX_LOOK = 5000,      /* rows that one page of a list may look at */
     RC_MAX_HOT = 65536,      /* commands held in memory */
     RC_WINDOW = 1024,        /* ready or due rows held in memory per gate */
+    RC_MAX_WATCH_DAYS = 90,  /* days for which repeats are pointed out after a hold */
+    RC_MAX_HOLDS = 16,       /* windows of holds that a store remembers */
     RC_MAX_LOST = 3,         /* crashes in a row before a command is set aside */
     RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
     /* outside */

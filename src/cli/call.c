@@ -187,6 +187,7 @@ enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *metho
     }
     const struct rc_client_call call = {.method = method, .path = path, .body = body, .etag = etag};
     ret->status = rc_client_do(cli->client, &call, cli->arena, &ret->answer, err);
+    cli->held |= ret->answer.held;
     return ret->status;
 }
 
@@ -225,6 +226,7 @@ int cli_post_lines(struct cli *cli, struct cli_reply *ret, const char *path, con
     else
         ret->status = cli->client ? RC_OK : open_client(cli, &err);
     if (ret->status == RC_OK) ret->status = rc_client_do(cli->client, &call, cli->arena, &ret->answer, &err);
+    cli->held |= ret->answer.held;
     return ret->status == RC_OK ? CLI_OK : cli_fail(cli, ret, &err);
 }
 

@@ -240,6 +240,12 @@ static const struct cli_option namespace_options[] = {
     END,
 };
 
+static const struct cli_option hold_options[] = {
+    {"reason", 'm', "TEXT", "what was looked at, for the record (release; required)"},
+    {"watch", 0, "SPAN", "how long repeats are pointed out, up to 90d (release; else 7d)"},
+    END,
+};
+
 const struct cli_command cli_commands[] = {
     {"serve", "", "run the server",
      "Starting is recovering: what was in flight when the server stopped, also by a crash, is settled "
@@ -436,6 +442,15 @@ const struct cli_command cli_commands[] = {
      "`delete` works only "
      "where no command is stored and no token is bound to it.",
      namespace_options, 1, 2, cli_run_namespace},
+    {"hold", "show|release [WINDOW]", "see what may be missing of a restored store, and let it go on",
+     "A store that is an older state of itself, or came from elsewhere, holds: nothing leaves before a "
+     "person has looked. "
+     "`show` says why, which window of time nobody knows about, and what was under way when it began. "
+     "`release WINDOW` "
+     "lets it go on: what is unknown is asked for, repeated with the same key where the flow allows it, or "
+     "left to a "
+     "person.",
+     hold_options, 1, 2, cli_run_hold},
     {"man", "[COMMAND]", "print the manual's page of the program or of one command",
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},

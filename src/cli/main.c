@@ -63,6 +63,15 @@ static int flushed(int code)
     return CLI_ERROR;
 }
 
+/* What was asked of a restored store is stored, and does not begin: whoever reads the answer should know. */
+static void tell_of_hold(const struct cli *cli)
+{
+    bool knows = cli->args->command && strcmp(cli->args->command->name, "hold") == 0;
+    if (cli->held && !knows && !cli->json && !cli->quiet)
+        fputs("recourse: the store is held since it was restored: nothing leaves (recourse hold show)\n",
+              stderr);
+}
+
 static int run(struct cli *cli)
 {
     const struct cli_command *command = cli->args->command;
@@ -98,6 +107,7 @@ int cli_main(int argc, char **argv, const struct cli_host *host)
     }
     screen_open(&cli.screen, stdout);
     code = flushed(run(&cli));
+    tell_of_hold(&cli);
     rc_client_close(cli.client);
     rc_arena_free(cli.arena);
     return code;

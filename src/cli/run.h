@@ -13,6 +13,7 @@ struct cli {
     const char *server, *ca;
     const char *actor; /* as it was given; cli_actor() knows more */
     bool json, quiet, yes;
+    bool held;           /* an answer has said that the store is held */
     unsigned timeout_ms; /* of a call; 0: the client's default. Before the first call */
     struct rc_arena *arena;
     struct rc_client *client; /* opened at the first call */
@@ -72,6 +73,7 @@ struct cel_value cli_member(const struct cel_value *object, const char *name);
 
 /* ---- the commands */
 int cli_run_program(struct cli *, const struct cli_args *); /* what the host gives by this name */
+int cli_run_hold(struct cli *, const struct cli_args *);
 int cli_run_purge(struct cli *, const struct cli_args *);
 int cli_run_bulk(struct cli *, const struct cli_args *);
 int cli_run_audit(struct cli *, const struct cli_args *);

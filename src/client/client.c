@@ -108,6 +108,7 @@ static size_t on_header(const char *p, size_t size, size_t n, void *context)
         answer->etag[etag.n] = 0;
     }
     if (rc_sv_is(header_value(line, "Idempotency-Replayed"), "true")) answer->replayed = true;
+    if (header_value(line, "Recourse-Hold").n) answer->held = true;
     return size * n;
 }
 

@@ -34,6 +34,7 @@ struct rc_client_answer {
     struct rc_sv text;         /* the body as it came */
     struct cel_value body;     /* parsed, where it is JSON; else null */
     char etag[RC_CLIENT_ETAG]; /* empty where there is none */
+    bool held;                 /* the server's store is held after it was restored: nothing leaves */
     bool replayed;             /* the server did nothing new: it had been asked this before */
 };
 

@@ -88,6 +88,25 @@ static void put_standing(struct rc_json *json, const struct rc_view_row *row)
     rc_view_next(json, row->next, row->next_at);
 }
 
+static void put_restored(struct rc_json *json, const struct rc_view_restored *restored)
+{
+    if (!restored) return;
+    rc_json_object(json, "restored");
+    rc_json_text(json, "why", restored->is_new ? "new_key" : "open_then");
+    rc_json_text(
+        json, "text",
+        restored->is_new
+            ? "its key is new to this store, which was restored; it may have been used within the window"
+            : "it had not ended in the state that was restored; it may have been done within the window");
+    rc_json_id(json, "window", restored->window, restored->nonce);
+    if (restored->from)
+        rc_json_time(json, "from", restored->from);
+    else
+        rc_json_null(json, "from");
+    rc_json_time(json, "until", restored->until);
+    rc_json_end_object(json);
+}
+
 void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_row *row)
 {
     rc_json_object(json, name);
@@ -105,6 +124,7 @@ void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_ro
     rc_json_time(json, "created", row->created);
     rc_json_time(json, "changed", row->changed);
     if (row->successor.seq) rc_json_id(json, "successor", row->successor.seq, row->successor.nonce);
+    put_restored(json, row->restored);
     if (row->standing) put_standing(json, row);
     rc_json_end_object(json);
 }
@@ -203,10 +223,12 @@ void rc_view_head(struct rc_json *json, const struct rc_command *command)
         rc_json_id(json, "successor", command->successor.seq, command->successor.nonce);
 }
 
-void rc_view_command(struct rc_json *json, const struct rc_command *command)
+void rc_view_command(struct rc_json *json, const struct rc_command *command,
+                     const struct rc_view_restored *restored)
 {
     rc_json_object(json, NULL);
     rc_view_head(json, command);
+    put_restored(json, restored);
     rc_json_sv(json, "subject", command->id.subject);
     rc_json_text(json, "mode", rc_mode_word(command->mode).slug);
     rc_view_why(json, command->why);

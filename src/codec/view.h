@@ -6,6 +6,14 @@
 #include "core/bulk.h"
 #include "core/explain.h"
 
+/* What is pointed out of a command in a store that is an older state of itself, or came from elsewhere. */
+struct rc_view_restored {
+    uint64_t window, nonce;
+    rc_us from, until; /* of the window; from 0: not known */
+    bool
+        is_new; /* its key is new here, and may have been used within the window; else it had not ended when the window began */
+};
+
 /* A command in a list, or as the answer to a request. Empty texts are left out. */
 struct rc_view_row {
     uint64_t seq, nonce;
@@ -15,9 +23,10 @@ struct rc_view_row {
     uint32_t rev;
     rc_us created, changed;
     struct rc_link successor;
-    bool standing;      /* the members below are known */
-    uint8_t why, next;  /* enum rc_why, enum rc_next */
-    rc_us next_at, due; /* 0: none */
+    const struct rc_view_restored *restored; /* NULL: nothing is pointed out */
+    bool standing;                           /* the members below are known */
+    uint8_t why, next;                       /* enum rc_why, enum rc_next */
+    rc_us next_at, due;                      /* 0: none */
     struct rc_sv dependency, owner;
 };
 void rc_view_row(struct rc_json *, const char *name, const struct rc_view_row *);
@@ -56,7 +65,8 @@ enum rc_status rc_view_attempts_of(const struct rc_command *, const struct rc_vi
 struct rc_word rc_view_outcome(const struct rc_view_attempt *);
 
 /* The whole command: identity, payload, steps. */
-void rc_view_command(struct rc_json *, const struct rc_command *);
+void rc_view_command(struct rc_json *, const struct rc_command *,
+                     const struct rc_view_restored *); /* or NULL */
 void rc_view_record(struct rc_json *, const struct rc_command *, const struct rc_view_record *);
 /* The members of an action, in the object that is open. */
 void rc_view_act(struct rc_json *, const struct rc_act *);

@@ -58,6 +58,10 @@ static const struct rc_word deed_table[] = {
 #define RC_DEED ROW
 #include "words.def"
 };
+static const struct rc_word held_table[] = {
+#define RC_HELD ROW
+#include "words.def"
+};
 static const struct rc_word next_table[] = {
 #define RC_NEXT ROW
 #include "words.def"
@@ -96,6 +100,7 @@ WORD(role)
 WORD(permission)
 WORD(audit)
 WORD(deed)
+WORD(held)
 WORD(item)
 WORD(bulk)
 

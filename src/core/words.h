@@ -72,6 +72,11 @@ enum rc_deed {
 #include "words.def"
     RC_DEEDS
 };
+enum rc_held {
+#define RC_HELD(code, slug, text) code,
+#include "words.def"
+    RC_HELDS
+};
 enum rc_item_result {
 #define RC_ITEM(code, slug, text) code,
 #include "words.def"
@@ -101,6 +106,7 @@ struct rc_word rc_role_word(unsigned);
 struct rc_word rc_permission_word(unsigned);
 struct rc_word rc_audit_word(unsigned);
 struct rc_word rc_deed_word(unsigned);
+struct rc_word rc_held_word(unsigned);
 struct rc_word rc_item_word(unsigned);
 struct rc_word rc_bulk_word(unsigned);
 

@@ -15,14 +15,17 @@ static enum rc_status fill(struct rc_reader *reader, struct rc_known *known, str
 {
     struct rc_token *tokens = NULL;
     struct rc_namespace *namespaces = NULL;
+    struct rc_hold *holds = NULL;
     enum rc_status status = rc_read_tokens(reader, known->arena, &tokens, &known->ntokens, err);
     if (status == RC_OK)
         status = rc_read_namespaces(reader, known->arena, &namespaces, &known->nnamespaces, err);
+    if (status == RC_OK) status = rc_read_holds(reader, known->arena, &holds, &known->nholds, err);
     for (uint32_t i = 0; status == RC_OK && i < known->ntokens; i++)
         if (rc_map_put(&known->by_id, tokens[i].id, &tokens[i]) != RC_OK)
             status = rc_fail(err, RC_NOMEM, "out of memory");
     known->tokens = tokens;
     known->namespaces = namespaces;
+    known->holds = holds;
     return status;
 }
 

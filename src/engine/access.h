@@ -1,5 +1,5 @@
 #pragma once
-/* Who is known: namespaces and tokens as an immutable snapshot. The engine makes a new one of every change, in the turn that
+/* Who is known: namespaces and tokens, and the windows of holds, as an immutable snapshot. The engine makes a new one of every change, in the turn that
  * commits it; who reads holds on to the one it has until it looks again. */
 #include "base/map.h"
 #include "store/store.h"
@@ -9,7 +9,8 @@
 struct rc_known {
     const struct rc_token *tokens;
     const struct rc_namespace *namespaces; /* by name; their usage is that of when it was made */
-    uint32_t ntokens, nnamespaces;
+    const struct rc_hold *holds;           /* newest first; how far it has come is that of when it was made */
+    uint32_t ntokens, nnamespaces, nholds;
     /* private */
     struct rc_map by_id;
     struct rc_arena *arena;

@@ -122,9 +122,12 @@ enum rc_status rc_engine_boot(struct rc_engine *engine, bool restart, struct rc_
 {
     rc_engine_forget(engine);
     enum rc_status status = read_high(engine, err);
+    if (status == RC_OK) status = rc_hold_boot(engine, restart, err);
     if (status == RC_OK) status = rc_engine_know(engine, err);
     if (status == RC_OK) status = read_gates(engine, err);
-    if (status == RC_OK) status = read_in_flight(engine, restart, err);
+    /* what was out in an old state is settled by the hold, when its turn comes */
+    bool old = rc_engine_held(engine) && engine->hold.left;
+    if (status == RC_OK && !old) status = read_in_flight(engine, restart, err);
     if (status == RC_OK) status = rc_bulks_read(engine, err);
     if (status != RC_OK) return rc_fail_prefix(err, status, "reading the store");
     engine->booted = true;

@@ -204,6 +204,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .in_flight = engine->stats.in_flight,
         .queued = engine->stats.queued,
         .damaged = engine->stats.damaged,
+        .held = engine->stats.held,
         .room = engine->stats.room,
         .healthy = engine->stats.healthy,
     };

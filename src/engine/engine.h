@@ -33,7 +33,10 @@ struct rc_ports {
     void *context;
     rc_us wait; /* how long what waits may take before submissions are refused (pace.h); 0: for ever */
     struct rc_suspects
-        *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
+        *suspects;       /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
+    bool hold;           /* begin to hold at the start (store/hold.h), also where the store has no mark */
+    bool hold_refuses;   /* while it holds, new commands are refused with RC_ON_HOLD */
+    bool unsafe_no_hold; /* negative control of the proofs: never in production */
     bool bulk_without_keys; /* negative control of the proofs: never in production */
 };
 
@@ -94,6 +97,7 @@ struct rc_engine_stats { /* counters since start; read on any thread */
     uint32_t hot, in_flight, queued;
     uint32_t
         damaged;  /* commands that were in flight at the start and cannot be read: they stay as they are */
+    bool held;    /* nothing leaves before a person releases it */
     bool room;    /* false: the disk is full, no new work */
     bool healthy; /* false: the store cannot be used right now */
 };

@@ -124,6 +124,7 @@ static void publish(struct rc_engine *engine, const struct rc_batch *batch, stru
 {
     enum { HOT_BYTES = 48 << 20 };
     rc_suspects_committed(engine->ports.suspects);
+    if (engine->turn.holds) engine->hold = engine->turn.hold;
     for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
     release_facts(engine);
     for (uint32_t i = 0; i < engine->turn.effects.n; i++) start(engine, &starts[i]);
@@ -220,7 +221,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
     struct rc_error error = {0};
     struct starting *starts = NULL;
     enum rc_status status = prepare_starts(engine, &starts, &error);
-    if (status == RC_OK && engine->turn.records.n) {
+    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds)) {
         status = rc_overlay_batch(engine, &batch, &error);
         if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
         if (status != RC_OK) free_starts(starts, engine->turn.effects.n);

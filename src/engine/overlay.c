@@ -215,6 +215,7 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
                              .touched = touched,
                              .ntouched = n,
                              .high_water = turn->now,
-                             .essential = !new_work};
+                             .essential = !new_work,
+                             .hold = turn->holds ? &turn->hold : NULL};
     return RC_OK;
 }

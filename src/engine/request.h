@@ -14,7 +14,8 @@ enum rc_request_kind {
     RC_REQUEST_ACCESS, /* a namespace or a token */
     RC_REQUEST_USED,   /* when tokens were used */
     RC_REQUEST_PURGE,
-    RC_REQUEST_COMPACT
+    RC_REQUEST_COMPACT,
+    RC_REQUEST_HOLD /* a hold is released */
 };
 
 /* What the answer says of a command; copied, so that it stays true when the command moves on. */
@@ -77,16 +78,24 @@ struct rc_request {
             struct rc_author by;
             uint32_t purged; /* answer: how many; the others have changed since, or are not over */
         } purge;
+        struct {
+            uint64_t id;    /* of the window that was seen; RC_NOT_FOUND where it is not the one that holds */
+            uint32_t check; /* of its id */
+            rc_us watch;    /* how long repeats are pointed out; at most RC_MAX_WATCH_DAYS */
+            struct rc_author by;
+            struct rc_hold hold; /* answer: as it is after; RC_BUSY where it is still being looked through */
+        } hold;
     } u;
     const struct rc_subject
-        *who;                  /* who asks; until the reply. NULL: the program itself, which may everything */
-    uint32_t bytes;            /* submit: of its text as it was sent, for the quota; a successor: of its payload */
-    void *owner;               /* the client's; the engine does not look at it */
+        *who;       /* who asks; until the reply. NULL: the program itself, which may everything */
+    uint32_t bytes; /* submit: of its text as it was sent, for the quota; a successor: of its payload */
+    void *owner;    /* the client's; the engine does not look at it */
     struct rc_wave_item *item; /* the engine's own: NULL from clients */
 
     /* answer: error is set where status is not RC_OK */
     enum rc_status status;
-    bool replayed;             /* submit, bulk: it was there already; act: the action was done already */
+    bool replayed;             /* submit, bulk: it was there already; act: the action was done already;
+                                * hold: it was released already */
     struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command */
     struct rc_link successor;  /* act: what has taken the command's place; seq 0: nothing */
     uint32_t retry_after;      /* seconds, with RC_QUOTA and RC_RATE where time helps; else 0 */

@@ -127,6 +127,8 @@ struct rc_turn {
     struct rc_facts taken;                    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
+    struct rc_hold hold; /* how far the hold comes with this turn, */
+    bool holds;          /* where it does */
 };
 
 /* ---- bulks that run (bulk.c, wave.c) ------------------------------------------------------------------------------------ */
@@ -179,6 +181,7 @@ struct rc_engine {
     struct rc_known *known;                 /* namespaces and tokens, as committed */
     _Atomic(struct rc_known *) known_fresh; /* the same, until the reading thread fetches it */
     struct rc_known *known_read;            /* the reading thread's */
+    struct rc_hold hold;                    /* the newest one as committed; id 0: there was none */
     struct rc_map quotas;                   /* struct rc_taken (quota.c), by namespace */
 
     pthread_mutex_t lock; /* guards inbox and answers */
@@ -191,13 +194,19 @@ struct rc_engine {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
         _Atomic uint64_t shed;
         _Atomic uint32_t hot, in_flight, queued, damaged;
-        _Atomic bool room, healthy;
+        _Atomic bool room, healthy, held;
     } stats;
 };
 
 static inline const struct flow_set *rc_engine_set(const struct rc_engine *engine)
 {
     return atomic_load_explicit(&engine->set, memory_order_acquire);
+}
+
+/* Nothing may leave before a person has said so. */
+static inline bool rc_engine_held(const struct rc_engine *engine)
+{
+    return engine->hold.id && !engine->hold.released;
 }
 
 static inline void rc_facts_init(struct rc_facts *facts)
@@ -256,6 +265,8 @@ struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate); /* NULL: out 
 struct rc_ask rc_engine_ask(struct rc_engine *, enum rc_message_kind,
                             struct rc_addr to); /* with time and seed */
 
+/* turn.c: trouble that passes: what met it may be tried again. */
+bool rc_turn_passes(const struct rc_engine *, enum rc_status);
 /* turn.c: requests for a later turn, before those that have come since. */
 void rc_inbox_put_back(struct rc_engine *, struct rc_request *);
 
@@ -304,6 +315,12 @@ void rc_quota_take(struct rc_engine *, struct rc_sv ns, bool replaces, uint32_t 
 void rc_quotas_forget(struct rc_engine *);
 
 void rc_outline_of(const struct rc_command *, struct rc_outline *ret);
+
+/* hold.c: begins one where the store has a mark, and reads the newest. */
+RC_MUST enum rc_status rc_hold_boot(struct rc_engine *, bool restart, struct rc_error *);
+/* restored.c: tells some of the commands that are still to be told; the progress stands in the turn. */
+RC_MUST enum rc_status rc_hold_look_through(struct rc_engine *, struct rc_error *);
+void rc_request_hold(struct rc_engine *, struct rc_request *); /* commits by itself */
 
 /* bulk.c: those that run, from the store; what is in memory already is looked at again. */
 RC_MUST enum rc_status rc_bulks_read(struct rc_engine *, struct rc_error *);

@@ -59,7 +59,7 @@ static uint32_t most_units(const struct rc_engine *engine)
 
 /* Trouble that passes: the fact stays where it is. Anything else is about this fact alone; so is a limit that is reached though the turn
  * has done nothing else yet. */
-static bool passes(const struct rc_engine *engine, enum rc_status status)
+bool rc_turn_passes(const struct rc_engine *engine, enum rc_status status)
 {
     return status == RC_NOMEM || status == RC_IO || status == RC_FULL || status == RC_BUSY ||
            (status == RC_LIMIT && engine->turn.nunits > 0);
@@ -112,7 +112,7 @@ static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)
     while (engine->facts.first && turn->nunits < most_units(engine)) {
         struct rc_error error;
         enum rc_status status = run_fact(engine, engine->facts.first, &error);
-        if (passes(engine, status)) {
+        if (rc_turn_passes(engine, status)) {
             if (err) *err = error;
             return status;
         }
@@ -135,7 +135,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
         struct rc_error error;
         ask.node = first->node;
         status = run_for_step(engine, &ask, first->seq, &error);
-        if (passes(engine, status)) {
+        if (rc_turn_passes(engine, status)) {
             if (err) *err = error;
             return status;
         }
@@ -161,10 +161,15 @@ static enum rc_status tell_gate(struct rc_engine *engine, struct rc_door *door, 
     return status == RC_OK ? rc_overlay_gate(engine, door, out.change, err) : status;
 }
 
-/* Nothing new leaves while the disk is full or the server stops. */
+/* Nothing new leaves while the disk is full, the store holds or the server stops. */
+static bool is_closed(const struct rc_engine *engine)
+{
+    return !engine->room || rc_engine_held(engine) || atomic_load(&engine->draining);
+}
+
 static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *err)
 {
-    bool closed = !engine->room || atomic_load(&engine->draining);
+    bool closed = is_closed(engine);
     enum rc_status status = RC_OK;
     for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++) {
         struct rc_door *door = engine->doors.slot[i].value;
@@ -195,7 +200,7 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
         ask.order = row.order;
         rc_window_pop(&door->waiting); /* before: what comes of it may queue here, in front of it */
         enum rc_status status = run_for_step(engine, &ask, row.seq, &error);
-        if (passes(engine, status)) {
+        if (rc_turn_passes(engine, status)) {
             rc_window_add(&door->waiting, &row);
             if (err) *err = error;
             return status;
@@ -249,6 +254,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
     case RC_REQUEST_USED: rc_request_used(engine, request); break;
     case RC_REQUEST_PURGE: rc_request_purge(engine, request); break;
+    case RC_REQUEST_HOLD: rc_request_hold(engine, request); break;
     case RC_REQUEST_COMPACT: request->status = rc_store_compact(engine->ports.store, &request->error); break;
     }
     if (rc_request_stands(request) && request->status == RC_COMMIT_UNKNOWN)
@@ -277,7 +283,9 @@ static rc_us sleep_of(struct rc_engine *engine)
     rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
     if (engine->facts.first || !engine->booted) return 0;
-    if (!engine->room) return RC_SECONDS(1); /* nothing new starts; look for room again */
+    if (rc_engine_held(engine)) return engine->hold.left ? 0 : UINT64_MAX;
+    if (!engine->room) return RC_SECONDS(1);            /* nothing new starts; look for room again */
+    if (engine->closed && !is_closed(engine)) return 0; /* it was released in this turn */
     if (first) sleep = first->order > engine->now ? first->order - engine->now : 0;
     if (!first && engine->due.more) return 0;
     for (size_t i = 0; i < engine->doors.cap; i++) {
@@ -300,6 +308,7 @@ static void count_turn(struct rc_engine *engine, bool healthy)
     atomic_store(&engine->stats.in_flight, in_flight);
     atomic_store(&engine->stats.hot, (uint32_t)engine->cache.by_seq.n);
     atomic_store(&engine->stats.room, engine->room);
+    atomic_store(&engine->stats.held, rc_engine_held(engine));
     atomic_store(&engine->stats.healthy, healthy);
 }
 
@@ -323,13 +332,16 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     engine->full = false;
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = run_facts(engine, err);
-    if (status == RC_OK && engine->room) status = run_due(engine, err);
+    if (status == RC_OK) status = rc_hold_look_through(engine, err);
+    if (status == RC_OK && engine->room && !rc_engine_held(engine)) status = run_due(engine, err);
     if (status == RC_OK) run_requests(engine, requests);
     if (status == RC_OK) status = run_offers(engine, err);
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
     if (engine->booted) rc_waves_record(engine);
-    return committed != RC_OK ? committed : passes(engine, status) && engine->turn.nunits ? RC_OK : status;
+    return committed != RC_OK                                      ? committed
+           : rc_turn_passes(engine, status) && engine->turn.nunits ? RC_OK
+                                                                   : status;
 }
 
 enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_us *ret_sleep,

@@ -60,7 +60,7 @@ static void post(struct rc_bulk_run *run, struct rc_request **io_requests)
 
 void rc_waves_post(struct rc_engine *engine, struct rc_request **io_requests)
 {
-    if (!engine->room || atomic_load(&engine->draining)) return;
+    if (!engine->room || rc_engine_held(engine) || atomic_load(&engine->draining)) return;
     for (unsigned i = 0; i < RC_MAX_BULKS; i++) {
         struct rc_bulk_run *run = engine->bulks[i];
         struct rc_error error;
@@ -149,7 +149,7 @@ void rc_waves_record(struct rc_engine *engine)
 rc_us rc_waves_sleep(const struct rc_engine *engine)
 {
     rc_us sleep = UINT64_MAX;
-    if (atomic_load(&engine->draining)) return sleep; /* no wave begins any more */
+    if (rc_engine_held(engine) || atomic_load(&engine->draining)) return sleep; /* no wave begins any more */
     for (unsigned i = 0; i < RC_MAX_BULKS; i++) {
         const struct rc_bulk_run *run = engine->bulks[i];
         if (!run) continue;

@@ -46,6 +46,24 @@ static const char *advice_on(enum rc_status status)
     return "run this as the user of the server";
 }
 
+/* Whether it waits for a person since it was restored. */
+static void judge_hold(struct doctor *d)
+{
+    enum { FIRST = 4096, MOST = 64 << 10 };
+    struct rc_error err = {0};
+    struct rc_hold *holds = NULL;
+    uint32_t n = 0;
+    struct rc_arena *arena = rc_arena_new(FIRST, MOST);
+    enum rc_status status =
+        arena ? rc_read_holds(d->reader, arena, &holds, &n, &err) : rc_fail(&err, RC_NOMEM, "out of memory");
+    if (status != RC_OK)
+        doctor_say(d, DOCTOR_ERROR, "restore the last backup into a new store", "%s", err.text);
+    else if (n && !holds[0].released)
+        doctor_say(d, DOCTOR_WARNING, "look with `recourse hold show`, then `recourse hold release`",
+                   "the store is held, and nothing leaves: %s", rc_held_word(holds[0].cause).text);
+    rc_arena_free(arena);
+}
+
 void doctor_store(struct doctor *d)
 {
     struct rc_error err = {0};
@@ -67,6 +85,7 @@ void doctor_store(struct doctor *d)
         d->high_water = high.high_water;
     else
         doctor_say(d, DOCTOR_ERROR, "restore the last backup into a new store", "%s", err.text);
+    judge_hold(d);
 }
 
 /* ---- permissions --------------------------------------------------------------------------------------- */
@@ -85,7 +104,7 @@ static bool judge_mode(struct doctor *d, const char *path, mode_t refused, enum 
 
 static void judge_store(struct doctor *d)
 {
-    static const char *const suffix[] = {"", "-wal", ".reserve", ".suspects", ".lock"};
+    static const char *const suffix[] = {"", "-wal", ".reserve", ".suspects", ".lock", ".life"};
     char path[PATH];
     if (access(d->folder, R_OK | W_OK | X_OK) != 0)
         doctor_say(d, DOCTOR_ERROR,

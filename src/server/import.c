@@ -419,6 +419,8 @@ static enum rc_status fill(struct importing *in, const char *part)
     if (status == RC_OK) status = take_lines(in, buffer);
     in->high.audit = in->entries;
     if (status == RC_OK) status = put_row(in, &(struct rc_import){.high = &in->high});
+    const struct rc_origin mark = {RC_HELD_IMPORT, in->high.high_water};
+    if (status == RC_OK) status = put_row(in, &(struct rc_import){.mark = &mark});
     if (status == RC_OK) status = add_note(in);
     if (in->store) rc_store_close(in->store);
     rc_arena_free(in->line);
@@ -431,7 +433,7 @@ static enum rc_status fill(struct importing *in, const char *part)
 
 static void remove_beside(const char *part, bool all)
 {
-    static const char *const suffixes[] = {"-wal", "-shm", ".lock", ".reserve", ""};
+    static const char *const suffixes[] = {"-wal", "-shm", ".lock", ".reserve", ".life", ""};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes - !all; i++) {
         char name[PATH_MAX];
         snprintf(name, sizeof name, "%s%s", part, suffixes[i]);

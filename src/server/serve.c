@@ -141,6 +141,8 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
                                    .wake = loop_wake,
                                    .wait = server->settings.queue_time,
                                    .suspects = server->suspects,
+                                   .hold = server->settings.hold,
+                                   .hold_refuses = server->settings.hold_submissions == 1,
                                    .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
         status = rc_fail(err, RC_IO, "the kernel gives no random numbers");
@@ -415,25 +417,6 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
     }
 }
 
-static bool has_admin(const struct server *server)
-{
-    const struct rc_known *known = rc_engine_known(server->engine);
-    for (uint32_t i = 0; i < known->ntokens; i++)
-        if (known->tokens[i].role == RC_ROLE_ADMIN && !rc_token_is_dead(&known->tokens[i], rc_clock_wall()))
-            return true;
-    return false;
-}
-
-/* Before the API's thread is started, so that this one may look. */
-static void warn_of_no_token(const struct server *server)
-{
-    if (server->settings.auth != RC_AUTH_TOKENS || has_admin(server)) return;
-    rc_log(RC_LOG_WARN, "started",
-           "no token of an admin works, so nobody can make others: stop the server and run "
-           "`recourse token create NAME --role admin --store %s`",
-           server->settings.store);
-}
-
 /* An IPv6 address stands in brackets. */
 static void log_started(const struct server *server)
 {
@@ -477,7 +460,7 @@ int serve_run(const struct configuration *configured)
         status = definitions_apply(&server);
         if (status != RC_OK) rc_fail(&err, status, "the definitions in %s cannot be used", settings->defs);
     }
-    if (status == RC_OK) warn_of_no_token(&server);
+    if (status == RC_OK) warn_at_start(&server);
     if (status == RC_OK) status = open_api(&server, &err);
     if (status == RC_OK) {
         log_started(&server);

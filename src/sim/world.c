@@ -140,6 +140,9 @@ static void start(struct world *world)
                                    .wake = on_wake,
                                    .context = world,
                                    .suspects = world->suspects,
+                                   .hold = world->hold,
+                                   .hold_refuses = world->hold_refuses,
+                                   .unsafe_no_hold = world->no_hold,
                                    .bulk_without_keys = world->without_keys};
     enum rc_status status = rc_engine_new(&ports, world->set, tick(world), &world->engine, &world->err);
     if (status != RC_OK) fprintf(stderr, "%s\n", world->err.text);

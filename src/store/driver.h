@@ -21,6 +21,9 @@ struct rc_driver {
                                   struct rc_error *);
     enum rc_status (*bulk)(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id,
                            struct rc_error *);
+    struct rc_origin (*origin)(const struct rc_store *);
+    enum rc_status (*hold)(struct rc_store *, const struct rc_hold_write *, uint64_t *io_id,
+                           struct rc_error *);
     enum rc_status (*purge)(struct rc_store *, const struct rc_purge *, rc_us now, uint32_t *ret_n,
                             struct rc_error *);
     enum rc_status (*compact)(struct rc_store *, struct rc_error *);
@@ -66,6 +69,8 @@ struct rc_driver {
     enum rc_status (*definition)(struct rc_reader *, uint64_t id, struct rc_arena *,
                                  struct rc_definition *ret, struct rc_error *);
     enum rc_status (*high)(struct rc_reader *, struct rc_high *ret, struct rc_error *);
+    enum rc_status (*holds)(struct rc_reader *, struct rc_arena *, struct rc_hold **ret, uint32_t *ret_n,
+                            struct rc_error *);
     enum rc_status (*bulk_at)(struct rc_reader *, uint64_t id, struct rc_arena *, struct rc_bulk *ret,
                               struct rc_error *);
     enum rc_status (*bulk_key)(struct rc_reader *, struct rc_sv ns, struct rc_sv key, uint64_t *ret_id,
@@ -123,6 +128,10 @@ bool rc_bulk_by_person(const struct rc_bulk_write *);
 /* The entry of what a person has done with a bulk. */
 RC_MUST
 enum rc_status rc_audit_of_bulk(const struct rc_bulk_write *, struct rc_arena *, struct rc_audit *ret,
+                                struct rc_error *);
+/* The entry of a hold that begins or is released (hold.c). */
+RC_MUST
+enum rc_status rc_audit_of_hold(const struct rc_hold_write *, struct rc_arena *, struct rc_audit *ret,
                                 struct rc_error *);
 /* The action of a bulk (bulk.c). */
 RC_MUST enum rc_status rc_store_encode_act(const struct rc_act *, struct rc_arena *, struct rc_sv *ret,

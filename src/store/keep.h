@@ -9,6 +9,7 @@
 struct rc_definition;
 struct rc_high;
 struct rc_identity;
+struct rc_origin;
 struct rc_namespace;
 struct rc_purged;
 struct rc_record;
@@ -25,7 +26,8 @@ struct rc_holdings {
 RC_MUST enum rc_status rc_sqlite_check(const char *path, struct rc_holdings *ret, struct rc_error *);
 
 /* Copies a store as it is at one moment into a new file, checks the copy and syncs it. The file is there whole or not at all; it
- * can be read and written by its owner only. The copy has no free pages: what was purged before is not in it.
+ * can be read and written by its owner only. The copy has no free pages: what was purged before is not in it. It is marked as a
+ * copy (hold.h); a copy of a copy has the mark of the first.
  *
  * RC_IN_USE: the file is there, and `force` is false; or it is a store of its own (a log or a lock stands beside it), which is never
  * written over. RC_FULL, RC_IO; RC_DAMAGED where the store, and so the copy, does not pass the check. */
@@ -67,6 +69,7 @@ struct rc_import { /* one of them; the others NULL */
     const struct rc_audit_entry *entry;
     const struct rc_high *high;  /* counters that are higher than the store's; the audit's as it is */
     const struct rc_audit *note; /* a new entry behind those that came */
+    const struct rc_origin *mark;  /* where the store comes from */
     rc_us now;                   /* of the note */
 };
 /* RC_INVALID where such a row is there already; else as rc_store_commit. */

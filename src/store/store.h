@@ -44,6 +44,7 @@
 #include "store/access.h"
 #include "store/bulk.h"
 #include "store/audit.h"
+#include "store/hold.h"
 #include "store/keep.h"
 #include "store/purge.h"
 
@@ -96,9 +97,10 @@ struct rc_batch {
     uint32_t nrecords;
     const struct rc_touched *touched;
     uint32_t ntouched;
-    rc_us high_water; /* engine time never goes back behind this, also after a restart */
-    bool essential;   /* only results of what has left, and actions: may use the reserve */
-    bool imported;    /* of an export: what people did is in its audit, or lost; no new entries */
+    rc_us high_water;           /* engine time never goes back behind this, also after a restart */
+    bool essential;             /* only results of what has left, and actions: may use the reserve */
+    const struct rc_hold *hold; /* how far the hold that is not released has come; NULL: as it was */
+    bool imported;              /* of an export: what people did is in its audit, or lost; no new entries */
 };
 
 RC_MUST enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
@@ -321,6 +323,8 @@ struct rc_memory_disk;
 RC_MUST struct rc_memory_disk *rc_memory_disk_new(void);
 void rc_memory_disk_free(struct rc_memory_disk *);
 RC_MUST enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store **ret, struct rc_error *);
+/* As if the disk were a copy, or an older one: the mark is found by the next opening, and by the handle that is open. */
+void rc_memory_come_from(struct rc_memory_disk *, struct rc_origin);
 /* The next commit or define fails with this status. RC_COMMIT_UNKNOWN: `kept` says whether the batch is there after
  * opening again. */
 void rc_memory_fail_next(struct rc_store *, enum rc_status, bool kept);

@@ -19,7 +19,7 @@ from schema import Schemas, load  # noqa: E402
 DOCUMENT = load()
 SCHEMAS = Schemas(DOCUMENT)
 METHODS = ("get", "post", "put", "patch", "delete")
-GENERAL = {"content-type", "content-length", "transfer-encoding", "connection", "date", "x-content-type-options", "cache-control", "x-request-id"}
+GENERAL = {"content-type", "content-length", "transfer-encoding", "connection", "date", "x-content-type-options", "cache-control", "x-request-id", "recourse-hold"}
 CODES = set(DOCUMENT["components"]["schemas"]["Code"]["enum"])
 
 

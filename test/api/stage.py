@@ -54,8 +54,10 @@ class Stage:
         self.defs = world.write(create_pr=example_flow(attempts=2, check_attempts=2), github=example_dependency(self.hub.port),
                                 open=simple_flow("open", "mute", "timeout: 1h"),
                                 mute=dependency("mute", f"http://127.0.0.1:{listener.getsockname()[1]}", concurrent=2))
-        self.server = self.other()
+        self.server = self.other(more=["--hold"])  # held, and released at once: so there is a window to ask for
         self.api = self.server.api
+        self.window = self.api.get("/v1/hold").must(200).json["window"]["id"]
+        self.api.post("/v1/hold/release", {"window": self.window, "reason": "nothing was restored", "watch": "0s"}).must(200)
         self.made = {}
 
     def other(self, **options):

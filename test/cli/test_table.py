@@ -33,6 +33,7 @@ EXAMPLES = {
     "import": [["{export}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
+    "hold": [["show"]],
     "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],
     "namespace": [["list"], ["create", "{another}"], ["show", "default"], ["set", "default", "--max-open", "1000"], ["delete", "{namespace}"]],
 }

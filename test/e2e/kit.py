@@ -347,6 +347,20 @@ class Server:
             equal(self.stop(), 0, "exit code after SIGTERM")
         return self.start()
 
+    def window(self):
+        """The window that holds, when all of the old state has been looked through."""
+        def look():
+            said = self.api.get("/v1/hold").must(200).json
+            true(said["held"], "the store holds")
+            return not said["looking"] and said["window"]
+        return eventually(look, "the old state is looked through")
+
+    def release(self, reason="looked at it", **more):
+        window = self.window()
+        said = self.api.post("/v1/hold/release", {"window": window["id"], "reason": reason, **more}).must(200).json
+        equal(said["held"], False, "held")
+        return window
+
     def records(self):
         """The log of the last start as objects."""
         found = []

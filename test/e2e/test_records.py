@@ -214,17 +214,19 @@ def backup_under_load(world):
     equal(copy.stat().st_mode & 0o777, 0o600, "mode of the copy")
     equal(sorted(f.name for f in world.dir.glob("copy.db*")), ["copy.db"], "files of the copy")
     restored = world.server(store=copy, defs=server.defs).start()
+    restored.release()
     for id, n in before:
         equal(restored.api.until_state(id, "completed")["payload"]["project"], n, "its payload")
     for row in restored.api.list():
         restored.api.until_state(row["id"], "completed")
-    # a command that was pending in the copy and was done by the first server afterwards is done again, with the same key
+    # a command that was pending in the copy and was done by the first server afterwards is asked for, not done again
     branch = {p["number"]: json.dumps(p["head"]) for p in hub.pulls("web")}
     keys = {}
     for entry in hub.journal("POST", "/pulls"):
         if entry["number"]:
-            keys.setdefault(branch[entry["number"]], set()).add(entry["idempotency_key"])
-    equal([k for k, v in keys.items() if len(v) != 1], [], "work that went out with two keys")
+            keys.setdefault(branch[entry["number"]], []).append(entry["idempotency_key"])
+    equal([k for k, v in keys.items() if len(set(v)) != 1], [], "work that went out with two keys")
+    equal([k for k, v in keys.items() if len(v) != 1], [], "work that went out twice")
     true(len(keys) >= len(before), "they were made")
     equal(len(hub.fired("hang-after")), 3, "what was out was asked for, not sent again")
     again = restored.api.submit(PR, pull(before[9][1], title=f"Change {before[9][1]}"))
@@ -296,7 +298,8 @@ def round_trip(world):
     equal(restored.api.history(ids[0])[-1]["cause"]["reason"], 'a note with \u00fcml\u00e4uts and "quotes"', "a note")
     restored.api.submit("one", {"n": 1}, key="KEY-1").problem(410, "purged")
     equal(restored.api.submit("lone", {"n": 7}, key="waits").must(200).json["id"], waiting, "a key")
-    true(restored.api.command(waiting)["state"] in ("waiting", "running"), "it is tried again")
+    restored.release()
+    true(restored.api.command(waiting)["state"] == "review", "nobody knows whether it was done")
     done(restored, 50)
     restored.stop()
     verify(restored)
@@ -344,6 +347,7 @@ def in_flight(world):
     server.cli("export", "--store", server.store, "--out", world.dir / "out.ndjson", "--quiet")
     server.cli("import", world.dir / "out.ndjson", "--store", world.dir / "new.db", "--quiet")
     restored = world.server(store=world.dir / "new.db", defs=server.defs).start()
+    restored.release()
     restored.api.until_state(id, "completed")
     equal(len(hub.fired("hang-after")), 1, "it was sent once")
     equal(len(hub.pulls("web")), 1, "pull requests")

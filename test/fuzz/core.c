@@ -265,7 +265,7 @@ static void view_laws(const struct world *world)
     struct rc_explanation facts;
     uint32_t *nodes, n;
     if (!world->command.nnodes) return;
-    rc_view_command(&json, &world->command);
+    rc_view_command(&json, &world->command, NULL);
     fuzz_is_json(&buf, world->arena);
     rc_command_explain(&world->command, &facts);
     json = (struct rc_json){.buf = &explained};

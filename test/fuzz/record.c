@@ -114,7 +114,7 @@ static void look(struct folding *f)
     struct rc_view_attempt *attempts = NULL;
     uint32_t *nodes = NULL, n = 0;
     if (!f->command.nnodes) return;
-    rc_view_command(&json, &f->command);
+    rc_view_command(&json, &f->command, NULL);
     fuzz_is_json(&buf, f->arena);
     rc_command_explain(&f->command, &facts);
     if (rc_command_undo_plan(&f->command, f->arena, &nodes, &n, NULL) == RC_OK)

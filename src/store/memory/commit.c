@@ -263,6 +263,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
     if (status == RC_OK) status = stage_records(staging, err);
     if (status == RC_OK) status = stage_work(staging, err);
     if (status == RC_OK) status = grow_commands(staging->disk, batch->ntouched, err);
+    if (status == RC_OK && batch->hold) status = mem_check_hold(staging->disk, batch->hold, err);
     return status;
 }
 
@@ -327,6 +328,7 @@ static void publish(struct staging *staging)
     }
     publish_work(staging);
     mem_audit_publish(disk, &staging->audits);
+    if (batch->hold) *mem_find_hold(disk, batch->hold->id) = *batch->hold;
     disk->high.change += batch->nrecords;
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
 }

@@ -94,6 +94,10 @@ struct rc_memory_disk {
     uint32_t npurged;
     struct rc_high high;
     bool full; /* for what is not essential */
+    struct rc_origin mark;
+    struct rc_hold holds[RC_MAX_HOLDS]; /* newest first */
+    uint32_t nholds;
+    uint64_t last_hold;
 };
 
 struct mem_store {
@@ -196,6 +200,15 @@ enum rc_status mem_read_purged(struct rc_reader *, uint64_t seq, struct rc_purge
 enum rc_status mem_read_purgeable(struct rc_reader *, const struct rc_purge_filter *, uint64_t after,
                                   struct rc_arena *, uint32_t cap, struct rc_purge_row **, uint32_t *,
                                   uint64_t *, struct rc_error *);
+
+/* ---- hold.c --------------------------------------------------------------------------------------------------------- */
+
+struct rc_origin mem_origin(const struct rc_store *);
+struct rc_hold *mem_find_hold(struct rc_memory_disk *, uint64_t id); /* NULL: there is none */
+RC_MUST enum rc_status mem_check_hold(struct rc_memory_disk *, const struct rc_hold *, struct rc_error *);
+enum rc_status mem_hold(struct rc_store *, const struct rc_hold_write *, uint64_t *io_id, struct rc_error *);
+enum rc_status mem_read_holds(struct rc_reader *, struct rc_arena *, struct rc_hold **, uint32_t *,
+                              struct rc_error *);
 
 /* ---- commit.c ------------------------------------------------------------------------------------------------------- */
 

@@ -72,13 +72,27 @@ static enum rc_status fill(const struct copy *copy, struct rc_error *err)
     return status;
 }
 
-/* The copy is to be opened like a store that was closed: with a log. */
-static enum rc_status set_log(const struct copy *copy, struct rc_error *err)
+/* Of when the state is that is copied; a copy of a copy has the mark already. */
+static enum rc_status mark(const struct copy *copy, rc_us at, struct rc_error *err)
+{
+    char sql[128];
+    struct sq_conn conn = {.path = copy->part};
+    int code = sq_open(copy->part, SQLITE_OPEN_READWRITE, &conn.db);
+    enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
+    snprintf(sql, sizeof sql, "UPDATE life SET cause = %d, at = %llu WHERE cause = 0", RC_HELD_BACKUP,
+             (unsigned long long)at);
+    if (status == RC_OK) status = sq_exec(&conn, sql, err);
+    sq_conn_close(&conn);
+    return status;
+}
+
+/* Without a log, until it is opened as a store: so a log beside it is another store's (open.c). */
+static enum rc_status set_no_log(const struct copy *copy, struct rc_error *err)
 {
     struct sq_conn conn = {.path = copy->part};
     int code = sq_open(copy->part, SQLITE_OPEN_READWRITE, &conn.db);
     enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
-    if (status == RC_OK) status = sq_exec(&conn, "PRAGMA journal_mode=WAL", err);
+    if (status == RC_OK) status = sq_exec(&conn, "PRAGMA journal_mode=DELETE", err);
     sq_conn_close(&conn);
     return status;
 }
@@ -96,7 +110,7 @@ enum rc_status rc_sqlite_install(const char *part, const char *to, struct rc_hol
     struct rc_holdings holdings = {0};
     snprintf(copy.part, sizeof copy.part, "%s", part);
     enum rc_status status = rc_sqlite_check(part, &holdings, err);
-    if (status == RC_OK) status = set_log(&copy, err);
+    if (status == RC_OK) status = set_no_log(&copy, err);
     if (status == RC_OK) status = rc_place(copy.part, copy.to, err);
     if (status == RC_OK) *ret = holdings;
     return status;
@@ -112,7 +126,9 @@ enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, s
     snprintf(copy.part, sizeof copy.part, "%s.part", to);
     status = make_part(&copy, err);
     if (status != RC_OK) return status;
+    rc_us at = rc_clock_wall(); /* before: what is written meanwhile may be missing */
     status = fill(&copy, err);
+    if (status == RC_OK) status = mark(&copy, at, err);
     if (status == RC_OK) status = rc_sqlite_install(copy.part, to, ret, err);
     if (status != RC_OK) unlink(copy.part);
     return status;

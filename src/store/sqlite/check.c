@@ -42,6 +42,8 @@ static const struct question questions[] = {
     {"SELECT seq FROM high WHERE seq < (SELECT coalesce(max(seq), 0) FROM command) OR seq < (SELECT"
      " coalesce(max(seq), 0) FROM purged) OR change < (SELECT coalesce(max(change), 0) FROM history)",
      "the store's counters are behind what is stored"},
+    {"SELECT count(*) FROM life HAVING count(*) <> 1", "the row that says which store it is is missing"},
+    {"SELECT count(*) FROM hold WHERE released = 0 HAVING count(*) > 1", "two holds are not released"},
 };
 
 /* The first number that a statement gives; *ret_row: whether it gave one. */

@@ -72,6 +72,7 @@ enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct r
     enum rc_status ended = sq_end(&run, "cannot commit", err);
     if (ended == RC_OK) {
         sq_note_log(store);
+        sq_life_note(store);
         return RC_OK;
     }
     if ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_BUSY) return roll_back(store, ended, err);
@@ -439,6 +440,7 @@ static enum rc_status write_batch(struct writing *writing, struct rc_error *err)
     if (status == RC_OK) status = write_touched(writing, err);
     if (status == RC_OK) status = write_tallies(writing, err);
     if (status == RC_OK) status = sq_write_usage(writing->conn, writing->shares, batch->ntouched, err);
+    if (status == RC_OK && batch->hold) status = sq_hold_set(writing->conn, batch->hold, err);
     if (status == RC_OK) status = write_high(writing, err);
     for (uint32_t i = 0; i < batch->ntouched; i++)
         rc_map_remove(&store->by_seq, batch->touched[i].command->id.seq);

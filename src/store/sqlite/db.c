@@ -25,6 +25,9 @@
 #define PURGE_COLUMNS "seq, nonce, state, in_flight, rev, created, changed, ns, type, refs"
 #define DEF_COLUMNS   "id, kind, active, version, name, text, source, digest, at"
 
+#define HOLD_COLUMNS                                                                                         \
+    "nonce, cause, since, until, seq, left, commands, attempts, checks, repeats, reviews, bulks, released, " \
+    "watch"
 static const char *const sql[SQ_STATEMENTS] = {
     [SQ_BEGIN] = "BEGIN IMMEDIATE",
     [SQ_BEGIN_READ] = "BEGIN",
@@ -150,6 +153,17 @@ static const char *const sql[SQ_STATEMENTS] = {
         " WHERE bulk = ? AND n > ? AND ? >> result & 1 ORDER BY n LIMIT ?",
     [SQ_BULK_EVENTS] = "SELECT rev, state, at, subject, actor, reason FROM bulk_event"
                        " WHERE bulk = ? AND rev > ? ORDER BY rev LIMIT ?",
+
+    [SQ_LIFE] = "SELECT life.id, cause, life.at, change, audit, high.at FROM life, high",
+    [SQ_LIFE_UNMARK] = "UPDATE life SET id = abs(random() / 2) + 1, cause = 0, at = 0",
+    [SQ_LIFE_MARK] = "UPDATE life SET cause = ?, at = ?",
+    [SQ_HOLD_ADD] = "INSERT INTO hold (" HOLD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_HOLD_SET] = "UPDATE hold SET (" HOLD_COLUMNS ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " WHERE id = ?",
+    [SQ_HOLD_END] = "UPDATE hold SET released = ? WHERE released = 0",
+    [SQ_HOLD_FORGET] = "DELETE FROM hold WHERE id <= ?",
+    [SQ_HOLDS] = "SELECT id, " HOLD_COLUMNS " FROM hold ORDER BY id DESC LIMIT ?",
+    [SQ_HIGH_AT] = "UPDATE high SET at = max(at, ?)",
 
     [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",
     [SQ_NAME_TEXT] = "SELECT text FROM name WHERE id = ?",

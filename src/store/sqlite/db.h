@@ -10,6 +10,8 @@
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   import.c   rows of an export
+ *   life.c     the file beside the store that says how far it had come
+ *   hold.c     holds
  *   backup.c   copies                                         check.c    a file held against itself
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks
@@ -101,6 +103,16 @@ enum sq_statement {
     SQ_BULKS,
     SQ_BULK_ITEMS,
     SQ_BULK_EVENTS,
+    /* holds */
+    SQ_LIFE,
+    SQ_LIFE_UNMARK,
+    SQ_LIFE_MARK,
+    SQ_HOLD_ADD,
+    SQ_HOLD_SET,
+    SQ_HOLD_END,
+    SQ_HOLD_FORGET,
+    SQ_HOLDS,
+    SQ_HIGH_AT,
     /* reads */
     SQ_NAME_ID,
     SQ_NAME_TEXT,
@@ -161,6 +173,9 @@ struct sq_store {
     int lock;
     struct sq_room room;
     struct sq_keys *keys;
+    int life;               /* the file beside it (life.c); -1: none is kept */
+    uint64_t life_id;       /* 0: none is kept */
+    struct rc_origin mark;    /* what opening it has found */
     struct rc_high high;    /* as committed */
     uint32_t log_frames;    /* in the write-ahead log after the last commit */
     uint32_t folded;        /* of them in the database file already */
@@ -346,6 +361,27 @@ void sq_note_no_log(struct sq_store *);
 /* The note of a store without its lock; false: somebody has it, and writes. */
 bool sq_note_read(const char *path, struct sq_note *ret);
 void sq_unlock(int fd, bool clean);
+
+/* ---- life.c --------------------------------------------------------------------------------------------------------- */
+
+/* Finds the store's mark. Where there is none, the file is made or brought up to date. */
+RC_MUST
+enum rc_status sq_life_open(struct sq_store *, bool no_sync, struct rc_error *);
+/* Behind a commit. */
+void sq_life_note(struct sq_store *);
+/* A hold has begun: the mark is gone, and the file is this store's. */
+void sq_life_settle(struct sq_store *);
+void sq_life_close(struct sq_store *);
+
+/* ---- hold.c --------------------------------------------------------------------------------------------------------- */
+
+struct rc_origin sq_origin(const struct rc_store *);
+enum rc_status sq_hold(struct rc_store *, const struct rc_hold_write *, uint64_t *io_id, struct rc_error *);
+/* The row of one that is there, within a transaction; RC_BUG. */
+RC_MUST
+enum rc_status sq_hold_set(struct sq_conn *, const struct rc_hold *, struct rc_error *);
+enum rc_status sq_read_holds(struct rc_reader *, struct rc_arena *, struct rc_hold **, uint32_t *,
+                             struct rc_error *);
 
 /* ---- room.c --------------------------------------------------------------------------------------------------------- */
 

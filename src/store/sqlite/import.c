@@ -72,6 +72,14 @@ static enum rc_status put_high(struct importing *in, const struct rc_high *high,
     return sq_done(&run, "cannot write the store's counters", err);
 }
 
+static enum rc_status put_mark(struct importing *in, const struct rc_origin *mark, struct rc_error *err)
+{
+    struct sq run = sq_start(in->conn, SQ_LIFE_MARK);
+    sq_u64(&run, mark->cause);
+    sq_u64(&run, mark->at);
+    return sq_done(&run, "cannot write where the store comes from", err);
+}
+
 static enum rc_status put_row(void *context, struct rc_error *err)
 {
     struct importing *in = context;
@@ -84,6 +92,7 @@ static enum rc_status put_row(void *context, struct rc_error *err)
         enum rc_status status = put_high(in, row->high, err);
         return status == RC_OK ? sq_high(in->conn, &in->high, err) : status;
     }
+    if (row->mark) return put_mark(in, row->mark, err);
     return sq_audit_add(in->conn, row->note, row->now, err);
 }
 

@@ -6,6 +6,9 @@
  * When the last owner did not close it and it has at most CHECK_MAX bytes: SQLite's quick_check, which reads all of it.
  * A larger file is not read through at every crash; what is damaged in it shows as RC_DAMAGED when it is read.
  *
+ * A COPY (backup.c) has no log until it is opened as a store, and its header says so. A log beside it is another store's, which SQLite
+ * would take for its own and make one file of both.
+ *
  * A LOG THAT WAS LEFT BEHIND (crash, or a disk that failed) is first written over itself and synced. For what is in the
  * page cache may never have reached the disk: after a failed fsync Linux holds such pages as clean. Recovery would
  * believe the cache, and the next power failure would take back what somebody was told. */
@@ -24,6 +27,7 @@
 
 enum {
     SUFFIX_MAX = 16,       /* "-wal", ".reserve", … */
+    LEGACY = 1,   /* in an SQLite file's header: it has no log */
     HEADER = 100,          /* bytes of an SQLite file's header (sqlite.org/fileformat2) */
     CHECK_MAX = 256 << 20, /* bytes up to which a store that was not closed is read through */
     FIRST_BATCH = 1 << 16,
@@ -150,7 +154,7 @@ static enum rc_status check_header(const char *path, const unsigned char *head, 
 
 /* Reads the header with a descriptor of its own, which is closed before SQLite opens the file: closing any descriptor of
  * a file drops all POSIX locks of the process on it, SQLite's too. */
-static enum rc_status check_file(const char *path, uint64_t *ret_size, struct rc_error *err)
+static enum rc_status check_file(const char *path, uint64_t *ret_size, bool *ret_copy, struct rc_error *err)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 && (errno == EACCES || errno == EPERM))
@@ -163,8 +167,10 @@ static enum rc_status check_file(const char *path, uint64_t *ret_size, struct rc
     enum rc_status status = failed ? sq_io_error(path, "cannot be read", err) : RC_OK;
     close(fd);
     if (status == RC_OK) status = check_header(path, head, (uint64_t)st.st_size, err);
-    if (status == RC_OK) *ret_size = (uint64_t)st.st_size;
-    return status;
+    if (status != RC_OK) return status;
+    *ret_size = (uint64_t)st.st_size;
+    *ret_copy = head[18] == LEGACY;
+    return RC_OK;
 }
 
 enum { FOUND_MAX = 200 };
@@ -220,16 +226,22 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
 {
     struct sq_conn *conn = &store->self.conn;
     uint64_t size = 0;
-    enum rc_status status = check_file(store->path, &size, err);
+    bool copy = false;
+    enum rc_status status = check_file(store->path, &size, &copy, err);
     bool log = holds_something(store->path, "-wal");
     uint64_t lost = 0;
-    if (status == RC_OK) status = sq_log_check(store->path, true, note, &lost, err);
+    if (status == RC_OK && copy && log)
+        status = rc_fail(err, RC_DAMAGED,
+                         "%s: is a copy, and the log of another store stands beside it: remove %s-wal and %s-shm", store->path,
+                         store->path, store->path);
+    if (status == RC_OK && !copy) status = sq_log_check(store->path, true, note, &lost, err);
     if (status == RC_OK && lost)
         rc_fail(
             &store->note, RC_OK,
             "%s-wal: the last transaction is not whole, and nobody was told of it: %llu frames are left out",
             store->path, (unsigned long long)lost);
     if (status == RC_OK) status = sq_conn_open(conn, store->path, SQ_WRITER, options->unsafe_no_sync, err);
+    if (status == RC_OK && copy) status = sq_exec(conn, "PRAGMA journal_mode=WAL", err);
     if (status == RC_OK) status = sq_migrate(conn, err);
     if (status == RC_OK && (log || !clean) && size <= CHECK_MAX)
         status = sq_check_tables(conn, &store->note, err);
@@ -241,6 +253,7 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_FULL) status = RC_OK; /* it is good where it is */
     if (status == RC_OK) status = sq_high(conn, &store->high, err);
     if (status == RC_OK) status = sq_keys_load(conn, store->keys, err);
+    if (status == RC_OK) status = sq_life_open(store, options->unsafe_no_sync, err);
     conn->keys = store->keys;
     if (status == RC_OK && !options->unsafe_no_sync) conn->gather = sq_gather_begin(conn->db, SQ_GATHER_LOG);
     return status;
@@ -297,6 +310,7 @@ static void close_writer(struct sq_store *store)
 static void free_store(struct sq_store *store, bool clean)
 {
     if (store->self.conn.db) close_writer(store);
+    sq_life_close(store);
     sq_room_close(&store->room);
     if (store->lock >= 0) sq_unlock(store->lock, clean);
     rc_arena_free(store->batch);
@@ -313,7 +327,7 @@ enum rc_status rc_sqlite_open(const struct rc_sqlite_options *options, struct rc
 {
     struct sq_store *store = calloc(1, sizeof *store);
     if (!store) return rc_fail(err, RC_NOMEM, "out of memory");
-    store->lock = store->room.fd = -1;
+    store->lock = store->room.fd = store->life = -1;
     store->base.driver = store->self.base.driver = &sq_driver;
     store->base.self = &store->self.base;
     store->self.base.store = &store->base;
@@ -357,10 +371,11 @@ static void close_reader(struct rc_reader *base)
 static enum rc_status look(struct sq_reader *reader, const char *path, struct rc_error *err)
 {
     uint64_t size = 0;
+    bool copy = false;
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return rc_fail(err, RC_NOT_FOUND, "%s: no such file", path);
     enum rc_status status = resolve(path, &reader->path, err);
-    if (status == RC_OK) status = check_file(reader->path, &size, err);
+    if (status == RC_OK) status = check_file(reader->path, &size, &copy, err);
     if (status == RC_OK) status = sq_conn_open(&reader->conn, reader->path, SQ_READER, false, err);
     if (status != RC_OK) return status;
     /* the log of a server that crashed is its next start's to settle */
@@ -398,6 +413,8 @@ const struct rc_driver sq_driver = {
     .access = sq_access,
     .tokens_used = sq_tokens_used,
     .bulk = sq_bulk,
+    .origin = sq_origin,
+    .hold = sq_hold,
     .reader_open = open_reader,
     .reader_close = close_reader,
     .close = close_store,
@@ -420,6 +437,7 @@ const struct rc_driver sq_driver = {
     .usage = sq_read_usage,
     .tokens = sq_read_tokens,
     .high = sq_read_high,
+    .holds = sq_read_holds,
     .bulk_at = sq_read_bulk,
     .bulk_key = sq_read_bulk_key,
     .bulks = sq_read_bulks,

@@ -176,6 +176,30 @@ static const char tables[] =
     " at INTEGER NOT NULL" /* when it was purged */
     ") STRICT;"
 
+    /* one row: which store it is, and the mark of a copy (store/hold.h). A copy has the number of its original; the next hold gives it
+     * another one */
+    "CREATE TABLE life (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
+    " cause INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;"
+    "INSERT INTO life VALUES (1, abs(random() / 2) + 1, 0, 0);"
+
+    "CREATE TABLE hold ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " nonce INTEGER NOT NULL,"
+    " cause INTEGER NOT NULL,"
+    " since INTEGER NOT NULL," /* of when the state is; 0: not known */
+    " until INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"  /* the last command of that state */
+    " left INTEGER NOT NULL," /* commands below it are still to be looked through */
+    " commands INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL,"
+    " checks INTEGER NOT NULL,"
+    " repeats INTEGER NOT NULL,"
+    " reviews INTEGER NOT NULL,"
+    " bulks INTEGER NOT NULL,"
+    " released INTEGER NOT NULL," /* 0: it holds */
+    " watch INTEGER NOT NULL"
+    ") STRICT;"
+
     "CREATE TABLE word (list TEXT NOT NULL, code INTEGER NOT NULL, slug TEXT NOT NULL, text TEXT NOT NULL,"
     " PRIMARY KEY (list, code)) STRICT, WITHOUT ROWID;";
 
@@ -210,6 +234,7 @@ static const struct word words[] = {
 #define RC_ROLE(code, slug, text)    {"role", code, slug, text},
 #define RC_AUDIT(code, slug, text)   {"audit", code, slug, text},
 #define RC_DEED(code, slug, text)    {"deed", code, slug, text},
+#define RC_HELD(code, slug, text)    {"held", code, slug, text},
 #define RC_ITEM(code, slug, text)    {"item", code, slug, text},
 #include "words.def"
     {"change", RC_CHANGE_CREATE, "create", "the command begins"},

@@ -7,6 +7,13 @@ ROWS = [
     row("purge", 422, "invalid", lambda s: to(body={"states": ["completed"]})),
     row("compact", 200, lambda s: to(body={"reason": "the disk"})),
     row("compact", 422, "invalid", lambda s: to(body={"reason": 1})),
+    row("getHold", 200, lambda s: to()),
+    row("getHold", 200, lambda s: held(s)),
+    row("releaseHold", 200, lambda s: to(body={"window": s.window, "reason": "looked", "watch": "90d", "actor": "local"})),
+    row("releaseHold", 404, "not-found", lambda s: to(body={"window": "0" * 16, "reason": "looked"})),
+    row("releaseHold", 422, "invalid", lambda s: to(body={"window": "0" * 16})),
+    row("releaseHold", 422, "invalid", lambda s: to(body={"window": "0" * 16, "reason": "looked", "watch": "91d"})),
+    row("submitCommand", 503, "on-hold", lambda s: refused(s)),
     row("getCommand", 410, "purged", lambda s: to(id=purged(s))),
     row("getHistory", 410, "purged", lambda s: to(id=purged(s))),
     row("listAttempts", 410, "purged", lambda s: to(id=purged(s))),
@@ -46,3 +53,19 @@ def again(s):
         purge(s)
         return to(body=body)
     return s.once("spent", make)
+
+
+def on_hold(s, *more):
+    return s.once(f"held{more}", lambda: s.other(more=["--hold", *more]).api)
+
+
+def held(s):
+    """A command of the hold is pointed out."""
+    api = on_hold(s)
+    api.post("/v1/commands", s.submission(key="held")).must(201)
+    api.get("/v1/commands").must(200)
+    return api.get("/v1/hold")
+
+
+def refused(s):
+    return on_hold(s, "--hold-submissions", "refuse").post("/v1/commands", s.submission(key="refused"))
