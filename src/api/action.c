@@ -174,17 +174,20 @@ enum rc_status api_read_act(struct api_call *call, enum rc_action action, const 
 enum rc_status api_act(struct api_call *call, struct rc_error *err)
 {
     const struct api_act_body *body = call->body;
+    struct rc_sv key = body->key;
     struct rc_act act;
     struct rc_id id;
     enum rc_status status = api_param_id(call, &id, err);
+    if (status == RC_OK) status = api_find_key(call, body->key, &key, err);
     if (status != RC_OK) return status;
     int action = rc_action_of(call->param[1]);
     if (action < 0)
         return rc_fail(err, RC_NOT_FOUND, "there is no action \"%.*s\"", RC_SV_ARG(call->param[1]));
-    if (rc_sv_starts(body->key, RC_SV(RC_BULK_KEY)))
+    if (rc_sv_starts(key, RC_SV(RC_BULK_KEY)))
         api_complain(call, "/key", "begins with \"%s\", as only the keys of a bulk's items do", RC_BULK_KEY);
     status = api_read_act(call, (enum rc_action)action, body, &act, err);
     if (status != RC_OK) return status;
+    act.key = key;
     call->request =
         (struct rc_request){.kind = RC_REQUEST_ACT, .u.act = {.seq = id.seq, .check = id.check, .act = act}};
     status = api_read_if_match(call, &call->request.u.act.act.expected_rev, err);

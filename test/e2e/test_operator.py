@@ -225,6 +225,12 @@ def action_key(world):
     equal(api.command(id)["state"], "rejected", "state")
     equal(len(hub.journal("POST")), 2, "requests")
     equal(len([r for r in api.history(id) if r["cause"]["kind"] == "action"]), 1, "actions on record")
+    api.act(id, "retry", {"Idempotency-Key": "ticket-7"}, reason="mended").must(200)  # the header is the same key
+    equal(api.act(id, "retry", {"Idempotency-Key": '"ticket-7"'}, key="ticket-7").must(200).headers["Idempotency-Replayed"], "true", "header")
+    equal(len([r for r in api.history(id) if r["cause"]["kind"] == "action"]), 1, "actions on record")
+    api.act(id, "retry", {"Idempotency-Key": "ticket-7"}, key="ticket-8").problem(422, "invalid")
+    api.act(id, "retry", {"Idempotency-Key": "k" * 256}).problem(422, "invalid")
+    api.act(id, "retry", {"Idempotency-Key": "bulk/1"}).problem(422, "invalid")
     api.act(id, "cancel", key="ticket-7").problem(409, "key-conflict")
     api.act(id, "retry", key="ticket-8", reason="mended again").must(200)
     api.until_state(id, "completed")

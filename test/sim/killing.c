@@ -46,6 +46,7 @@ __attribute__((constructor)) static void begin(void)
     unsetenv("LD_PRELOAD"); /* for this program only */
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and its parameters are no expressions */
 #define WRAP(type, name, parameters, arguments)                                                              \
     EXPORT type name parameters                                                                              \
     {                                                                                                        \
@@ -57,6 +58,7 @@ __attribute__((constructor)) static void begin(void)
         return ret;                                                                                          \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the names are the C library's */
 WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t at), (fd, p, n, at))
 WRAP(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))

@@ -493,7 +493,7 @@ def leaking(text):
     return text.replace('base: main }', f'base: "{SECRET}" }}')
 
 
-CONTROLS = []
+CONTROLS, CAUGHT = [], set()
 
 
 def control(name, caught, **options):
@@ -523,6 +523,7 @@ def control(name, caught, **options):
             campaign.clients.running.set()
         note(f"found: {sorted(seen)}")
         true(seen & caught, f"the control was not caught: {sorted(seen)}, wanted one of {sorted(caught)}")
+        CAUGHT.add(name)
         campaign.clients.stop()
 
     def look(campaign):
@@ -565,10 +566,11 @@ control("believing a check too early", {18, 19}, change=unsettled, markers=["lat
 control("a secret that is stored", {39}, change=leaking)
 
 
-@case("all controls ran")
+@case("control: all of them were caught")
 def controls(world):
     note(f"figure kill_controls {len(CONTROLS)}")
-    note(f"figure kill_controls_caught {len(CONTROLS)}")  # each is a case of its own, which fails where it was not caught
+    note(f"figure kill_controls_caught {len(CAUGHT)}")
+    true(CAUGHT == set(CONTROLS), f"controls that were not caught, or did not run: {set(CONTROLS) - CAUGHT}")
     _ = world
 
 

@@ -61,6 +61,7 @@ ROWS = [
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "cancel")),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), headers={"If-Match": "*"})),
     row("actOnCommand", 200, done_twice),
+    row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), headers={"Idempotency-Key": '"ticket-1"'})),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "skip", step="create", reason="done by hand")),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "edit", payload=s.submission()["payload"], refs={"why": "typo"})),
     row("actOnCommand", 200, lambda s: act(s.rejected(), "assign", owner="olga")),
