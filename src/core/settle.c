@@ -65,8 +65,7 @@ static bool schedule(struct rc_draft *draft, uint32_t at, const struct flow_retr
 /* Reasons that no waiting mends. */
 static bool needs_a_person(enum rc_why why)
 {
-    return why == RC_WHY_CONFIGURATION || why == RC_WHY_ADDRESS || why == RC_WHY_EXPRESSION ||
-           why == RC_WHY_NO_DEPENDENCY;
+    return why == RC_WHY_CONFIGURATION || why == RC_WHY_ADDRESS;
 }
 
 /* Outside FORWARD only checks and undos may start. */
@@ -254,9 +253,9 @@ static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, con
         remember_fault(draft, at, finding, result);
         return INCONCLUSIVE;
     }
-    if (!says(draft, at, check->inconclusive, result, &inconclusive) || inconclusive) return INCONCLUSIVE;
     if (!says(draft, at, check->contradictory, result, &contradictory)) return INCONCLUSIVE;
     if (contradictory) return CONTRADICTORY;
+    if (!says(draft, at, check->inconclusive, result, &inconclusive) || inconclusive) return INCONCLUSIVE;
     if (!says(draft, at, check->happened, result, &happened)) return INCONCLUSIVE;
     return happened ? HAPPENED : DID_NOT;
 }

@@ -7,23 +7,11 @@ static bool is_current(const struct rc_draft *draft)
     const struct rc_ask *ask = draft->ask;
     if (ask->node >= draft->c.nnodes || !rc_is_leaf(&draft->c, ask->node)) return false;
     const struct rc_node *node = &draft->c.node[ask->node];
-    switch ((enum rc_message_kind)ask->kind) {
-    case RC_MSG_LOST:
-        if (ask->set_aside) return node->phase != RC_PHASE_NONE;
-        return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
-    case RC_MSG_RESULT: return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
-    case RC_MSG_DUE: return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
-    case RC_MSG_ADMIT: return true; /* the place must be given back where it is not needed */
-    case RC_MSG_SUBMIT:
-    case RC_MSG_ACTION:
-    case RC_MSG_RESTORED:
-    case RC_MSG_WANT:
-    case RC_MSG_OFFER:
-    case RC_MSG_DONE:
-    case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED: break;
-    }
-    return false;
+    if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
+    if (ask->kind == RC_MSG_DUE)
+        return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
+    if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
+    return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
 }
 
 static void give_place_back(struct rc_draft *draft)
