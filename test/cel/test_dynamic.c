@@ -39,6 +39,16 @@ static void what_does_not_fit_is_said(void **state)
         {"bool(x.n)", "'bool' cannot be applied to int 7"},
         {"bool('yes')", "cannot be converted by 'bool'"},
         {"duration(x.n)", "'duration' cannot be applied to int 7"},
+        {"duration('99999999999999999999h')", "cannot be converted by 'duration'"},
+        {"duration('1.5.5s')", "cannot be converted by 'duration'"},
+        {"duration('9223372036s') + duration('9223372036s')", "goes out of range"},
+        {"timestamp('9999-12-31T23:59:59Z') - timestamp('0001-01-01T00:00:00Z')", "goes out of range"},
+        {"timestamp('2020')", "cannot be converted by 'timestamp'"},
+        {"timestamp('2020-1-01T00:00:00Z')", "cannot be converted by 'timestamp'"},
+        {"timestamp('2020-01-01T0:00:00Z')", "cannot be converted by 'timestamp'"},
+        {"timestamp('2020-01-01T00:0:00Z')", "cannot be converted by 'timestamp'"},
+        {"timestamp('2020-01-01T00:00:0Z')", "cannot be converted by 'timestamp'"},
+        {"timestamp('2020-01-01T00:00:00+02:0')", "cannot be converted by 'timestamp'"},
         {"duration('1')", "cannot be converted by 'duration'"},
         {"timestamp(x.yes)", "'timestamp' cannot be applied to true"},
         {"timestamp(9223372036854775807)", "out of range for 'timestamp'"},
@@ -81,6 +91,34 @@ static void what_does_not_fit_is_said(void **state)
         kit_fails(kit, row[i].source, RC_EVAL, 0, 0, row[i].text);
 }
 
+/* What the checker knows, it does not leave to the evaluation. */
+static void kinds_that_can_never_fit_are_refused(void **state)
+{
+    struct kit *kit = *state;
+    static const char *const sources[] = {
+        "x.yes ? {'a': 1} : {'a': 1.5}",
+        "x.yes ? {'a': 1} : {1: 1}",
+        "x.yes ? [1] : ['a']",
+        "x.yes ? [{'a': 1}] : [{1: 1}]",
+        "{'a': 1} == [1]",
+        "{'a': 1} == {1: 1}",
+        "[1] == ['a']",
+        "{'a': 1} == 1",
+        "1 + 'a'",
+        "[1][null]",
+        "{'a': 1}[1]",
+        "timestamp(0).getHours(1)",
+    };
+    bind(kit);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        const struct cel_prog *prog;
+        enum rc_status status = kit_compile(kit, sources[i], &prog);
+        if (status != RC_INVALID) print_error("%s: %s\n", sources[i], kit->err.text);
+        assert_int_equal(status, RC_INVALID);
+        assert_true(kit->err.line == 1 && kit->err.column > 0 && kit->err.text[0]);
+    }
+}
+
 static void what_fits_is_taken(void **state)
 {
     struct kit *kit = *state;
@@ -88,6 +126,12 @@ static void what_fits_is_taken(void **state)
         const char *source, *json;
     } row[] = {
         {"int(dyn(5u))", "5"},
+        {"(x.yes ? null : 1) == 1", "false"},
+        {"(x.yes ? {'a': dyn(1)} : {'a': 1})['a']", "1"},
+        {"(x.yes ? {'a': 1} : {'a': dyn(1)})['a']", "1"},
+        {"(x.yes ? [dyn(1)] : [1])[0]", "1"},
+        {"(x.yes ? {} : {'a': 1}) == {}", "true"},
+        {"[{'a': 1}, {}, {'b': 2}][2]['b']", "2"},
         {"int(dyn(timestamp(5)))", "5"},
         {"int(dyn(-2.9))", "-2"},
         {"uint(dyn(2.9))", "2"},
@@ -179,7 +223,8 @@ static void memory_may_run_out_anywhere(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {KIT_TEST(what_does_not_fit_is_said), KIT_TEST(what_fits_is_taken),
-                                       KIT_TEST(memory_may_run_out_anywhere)};
+    const struct CMUnitTest tests[] = {KIT_TEST(what_does_not_fit_is_said),
+                                       KIT_TEST(kinds_that_can_never_fit_are_refused),
+                                       KIT_TEST(what_fits_is_taken), KIT_TEST(memory_may_run_out_anywhere)};
     return cmocka_run_group_tests_name("cel dynamic", tests, NULL, NULL);
 }

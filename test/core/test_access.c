@@ -82,6 +82,22 @@ static void what_lives_elsewhere_is_not_there(void **state)
     assert_int_equal(rc_access(&viewer, RC_PERMIT_ACT, &there, &err), RC_FORBIDDEN);
 }
 
+/* Tokens and namespaces are administered from anywhere by who is bound to nothing, and by others in their own namespace only. */
+static void what_is_administered_has_another_reach(void **state)
+{
+    (void)state;
+    struct rc_error err;
+    const struct rc_subject all = subject(RC_ROLE_ADMIN, NULL), bound = subject(RC_ROLE_ADMIN, "shop");
+    const struct rc_object own = {.what = "token", .ns = RC_SV("shop"), .administered = true},
+                           other = {.what = "token", .ns = RC_SV("bank"), .administered = true},
+                           wide = {.what = "token", .administered = true};
+    assert_int_equal(rc_access(&all, RC_PERMIT_TOKENS, &own, &err), RC_OK);
+    assert_int_equal(rc_access(&all, RC_PERMIT_TOKENS, &other, &err), RC_OK);
+    assert_int_equal(rc_access(&bound, RC_PERMIT_TOKENS, &own, &err), RC_OK);
+    assert_int_equal(rc_access(&bound, RC_PERMIT_TOKENS, &other, &err), RC_NOT_FOUND);
+    assert_int_equal(rc_access(&bound, RC_PERMIT_TOKENS, &wide, &err), RC_NOT_FOUND);
+}
+
 static void only_some_speak_for_others(void **state)
 {
     (void)state;
@@ -102,6 +118,7 @@ int main(void)
         cmocka_unit_test(roles_do_not_reach_further),
         cmocka_unit_test(who_is_bound_does_not_reach_beyond),
         cmocka_unit_test(what_lives_elsewhere_is_not_there),
+        cmocka_unit_test(what_is_administered_has_another_reach),
         cmocka_unit_test(only_some_speak_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,6 +201,30 @@ static void a_value_may_be_decided_beforehand(void **state)
     }
 }
 
+/* The request of a round is built once: one that comes out otherwise does not leave under the same key. */
+static void another_request_does_not_leave_in_the_same_round(void **state)
+{
+    struct test *test = *state;
+    struct rc_command *c = &test->world.command;
+    struct rc_out out;
+    c->node[1].phase = RC_PHASE_READY;
+    struct rc_ask admit = world_ask(&test->world, RC_MSG_ADMIT, 1);
+    assert_int_equal(step(test, admit, &out), RC_OK);
+    assert_true(out.neffect == 1 && out.effect[0].attempt == 2);
+    struct rc_h128 first = c->data[1].request;
+    c->data[1].request.lo ^= 1;
+    assert_int_equal(step(test, admit, &out), RC_OK);
+    assert_int_equal(out.neffect, 0);
+    bool said = false;
+    for (uint32_t i = 0; i < out.nchange; i++)
+        said |= out.change[i].kind == RC_CHANGE_FAULT && strstr(out.change[i].u.fault.text.p, "sent before");
+    assert_true(said);
+    c->data[1].request = first;
+    c->node[1].attempt = UINT16_MAX; /* and there is no number for another attempt */
+    assert_int_equal(step(test, admit, &out), RC_OK);
+    assert_int_equal(out.neffect, 0);
+}
+
 /* ---- changes ------------------------------------------------------------------------------------------------------------ */
 
 static enum rc_status apply(struct test *test, struct rc_change change)
@@ -633,6 +657,7 @@ int main(void)
         RUN(a_command_is_submitted_once_and_first),
         RUN(a_fact_about_nothing_changes_nothing),
         RUN(a_value_may_be_decided_beforehand),
+        RUN(another_request_does_not_leave_in_the_same_round),
         RUN(only_declared_edges_are_taken),
         RUN(a_change_that_does_not_fit_is_refused),
         RUN(an_action_needs_its_words),
