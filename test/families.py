@@ -350,7 +350,7 @@ PROOFS = (
     Proof("simulation", 12 * MINUTE, 3, "RC_SIM_SECONDS", 1),
     Proof("kills", 12 * MINUTE, 2, "RC_KILLS", 1),
     Proof("images", 12 * MINUTE, 2, "RC_IMAGES", 600),
-    Proof("kills", 12 * MINUTE, 3, "RC_KILLS", 3),
+    Proof("kills", 12 * MINUTE, 3, "RC_KILLS", 2),
 )
 FAMILIES = [
     Family("suites", MINUTE, lambda box: suites_are_known(GCC), GCC),

@@ -112,7 +112,7 @@ class Clients:
     def work(self, i):
         rng = random.Random(f"{SEED}/{i}/{self.campaign.round}")
         api = Told(self.campaign.server.port, self.campaign.history, i, timeout=15)
-        doing = [(self.submit, 50), (self.repeat, 12), (self.conflict, 8), (self.invalid, 4), (self.batch, 6), (self.act, 12), (self.read, 8)]
+        doing = [(self.submit, 50), (self.repeat, 12), (self.conflict, 8), (self.invalid, 4), (self.batch, 6), (self.act, 12), (self.read, 8), (self.bulk, 2)]
         while not self.stopping:
             self.running.wait()
             do = rng.choices([d for d, _ in doing], [w for _, w in doing])[0]
@@ -191,6 +191,21 @@ class Clients:
         known = self.some(rng)
         if known:
             api.get(f"/v1/commands/{known[2]}")
+
+    def bulk(self, api, rng):
+        """One action for some commands; it goes on by itself, also over kills."""
+        with self.lock:
+            ids = list({k[2] for k in rng.sample(self.known[-100:], min(8, len(self.known[-100:])))})
+            self.number += 1
+            key = f"bulk-{self.number}"
+        if not ids:
+            return
+        made = api.post("/v1/bulk", {"action": rng.choice(["note", "retry", "roll_back", "cancel"]), "reason": "the campaign", "limit": 20, "key": key, "ids": ids})
+        if made.status == 201:
+            got = api.post(f"/v1/bulk/{made.json['bulk']['id']}/run", {})
+            self.did[f"bulk run {got.status}"] += 1
+        else:
+            self.did[f"bulk {made.status}"] += 1
 
     def act(self, api, rng):
         known = self.some(rng)
@@ -347,6 +362,8 @@ class Campaign:
     # ---- the end
 
     def all_rest(self):
+        if self.server.api.get("/v1/bulk?state=running").must(200).json["bulks"]:
+            return None
         rows = self.server.api.list()
         return rows if all(r["state"] in RESTING and not r.get("in_flight") for r in rows) else None
 
@@ -370,6 +387,13 @@ class Campaign:
         true(set(allowed) - {"note", "assign", "due"}, f"nothing is allowed: {told}")
         key = {"key": f"helped-{attempt}", "reason": "after the kills"}
         self.tally["helped by a person"] += 1
+        if row["state"] == "review" and row["type"] == "plain" and "resolve" in allowed and attempt < 4:
+            there = self.hub.pulls(f"p{api.command(row['id'])['payload']['n']}")
+            said = {"verdict": "happened", "outputs": {"number": there[0]["number"]}} if there else {"verdict": "did_not_happen"}
+            if api.act(row["id"], "resolve", **said, **key).status == 200:
+                self.tally[f"resolved as {said['verdict']}"] += 1
+                return
+            key["key"] += "-else"
         for action in ("check", "retry"):
             if action in allowed and attempt < 4:
                 api.act(row["id"], action, **key).must(200)
