@@ -348,7 +348,6 @@ MINUTE = 60
 BUILD_BOX = 8 * MINUTE
 PROOFS = (
     Proof("simulation", 12 * MINUTE, 3, "RC_SIM_SECONDS", 1),
-    Proof("kills", 12 * MINUTE, 2, "RC_KILLS", 1),
     Proof("images", 12 * MINUTE, 2, "RC_IMAGES", 600),
     Proof("kills", 12 * MINUTE, 3, "RC_KILLS", 2),
 )
