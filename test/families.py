@@ -362,7 +362,7 @@ FAMILIES = [
     *suites(ASAN, ("e2e",), 8 * MINUTE, larger=True),
     Family("fuzz fuzz", 10 * MINUTE, partial(suite, FUZZ, "fuzz"), FUZZ, share=2, amount=("RC_FUZZ_SECONDS", JOBS / fuzz_targets())),
     Family("tidy", 12 * MINUTE, partial(tidy, ASAN), ASAN),
-    *suites(CLANG, ("unit", "golden", "contract", "conformance", "structure"), 8 * MINUTE, larger=True),
+    *suites(CLANG, ("structure",), 8 * MINUTE, larger=True),  # the other suites run with clang in COVERAGE
     *suites(TSAN, ("unit", "contract", "e2e"), 8 * MINUTE, larger=True),
     Family("coverage", 4 * MINUTE, partial(covered, COVERAGE), COVERAGE, larger=True),
 ]
