@@ -27,6 +27,7 @@ from counting import Count, count_log, count_tap
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build-logs"
 SUITES = ("unit", "golden", "contract", "conformance", "e2e", "proof", "structure")
+SIDE_BY_SIDE = {"e2e": 2}  # tests for each core: those with processes wait most of the time
 MAY_SKIP = ("conformance",)  # a suite that may be skipped as a whole: its cases lie beside the tree
 JOBS = os.cpu_count() or 1
 TAIL = 60
@@ -170,7 +171,7 @@ def suite(which, name, box, only=(), label=""):
     code = 0
     if expected:
         code = run(["meson", "test", "-C", str(which.folder), "--no-rebuild", "--suite", name, "--logbase", base,
-                    "--num-processes", str(JOBS), "--timeout-multiplier", str(which.patience), *only],
+                    "--num-processes", str(SIDE_BY_SIDE.get(name, 1) * JOBS), "--timeout-multiplier", str(which.patience), *only],
                    box, LOGS / f"{which.name}-{base}.log", which.environment())
     count = count_log(log, expected, say)
     if code and not count.failed:

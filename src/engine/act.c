@@ -23,6 +23,17 @@ static enum rc_status find_done(struct rc_engine *engine, const struct rc_comman
     return RC_NOT_FOUND;
 }
 
+/* Another command has the key now: why the action is not possible, or else that. */
+static enum rc_status key_is_anothers(struct rc_engine *engine, struct rc_request *request)
+{
+    struct rc_hot *own = NULL;
+    enum rc_status status = rc_engine_command(engine, request->u.act.seq, &own, &request->error);
+    if (status != RC_OK) return status;
+    struct rc_allowed may = rc_command_allows(&own->command, (enum rc_action)request->u.act.act.action);
+    return rc_fail(&request->error, RC_REFUSED, "%s",
+                   may.allowed ? "its key has been used again since: act on that command" : may.why_not);
+}
+
 /* Settles the command and makes its successor, in one unit. */
 static enum rc_status run_with_successor(struct rc_engine *engine, struct rc_request *request,
                                          struct rc_ask *ask, struct rc_act *act)
@@ -30,8 +41,7 @@ static enum rc_status run_with_successor(struct rc_engine *engine, struct rc_req
     struct rc_hot *hot = NULL;
     enum rc_status status = rc_engine_last_of_key(engine, request->u.act.successor, &hot, &request->error);
     if (status != RC_OK) return status;
-    if (hot->command.id.seq != request->u.act.seq)
-        return rc_fail(&request->error, RC_REFUSED, "its key has been used again since: act on that command");
+    if (hot->command.id.seq != request->u.act.seq) return key_is_anothers(engine, request);
     if (!engine->room) return rc_fail(&request->error, RC_FULL, "the disk is full: no new work is taken on");
     bool replaces = !rc_state_ended(hot->command.state);
     status = rc_quota_check(engine, hot->command.id.ns, replaces, request);
