@@ -260,6 +260,36 @@ static enum rc_status be_idle(struct doing *doing, struct rc_error *err)
     return rc_store_idle(doing->kit->store, err);
 }
 
+static enum rc_status write_hold(struct doing *doing, uint64_t id, rc_us released, uint64_t *ret_id,
+                                 struct rc_error *err)
+{
+    const struct rc_hold hold = {.id = id,
+                                 .nonce = 99,
+                                 .cause = RC_HELD_BACKUP,
+                                 .from = 5,
+                                 .until = 50,
+                                 .seq = 3,
+                                 .commands = ++doing->n,
+                                 .released = released};
+    const struct rc_hold_write write = {.hold = &hold, .by = &by, .now = doing->kit->now += RC_MS(1)};
+    return rc_store_hold(doing->kit->store, &write, ret_id, err);
+}
+
+static enum rc_status begin_hold(struct doing *doing, struct rc_error *err)
+{
+    return write_hold(doing, 0, 0, &doing->next, err);
+}
+
+static void prepare_hold(struct doing *doing)
+{
+    assert_ok(doing->kit, begin_hold(doing, &doing->kit->err));
+}
+
+static enum rc_status release_hold(struct doing *doing, struct rc_error *err)
+{
+    return write_hold(doing, doing->next, doing->kit->now, NULL, err);
+}
+
 /* ---- an export's rows ------------------------------------------------------------------------------------------------ */
 
 static enum rc_status import(struct doing *doing, struct rc_import row, struct rc_error *err)
@@ -664,6 +694,15 @@ static enum rc_status read_bulk_events(struct doing *doing, struct rc_error *err
     return status;
 }
 
+static enum rc_status read_holds(struct doing *doing, struct rc_error *err)
+{
+    struct rc_hold *holds;
+    uint32_t n;
+    enum rc_status status = rc_read_holds(doing->reader, doing->arena, &holds, &n, err);
+    if (status == RC_OK) assert_true(n > 0);
+    return status;
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------------------- */
 
 #define W(name, prepare)                                                                                     \
@@ -699,6 +738,8 @@ const struct deed deeds[] = {
     W(run_bulk, prepare_bulk),
     W(purge, end_one),
     W(compact, end_one),
+    W(begin_hold, NULL),
+    W(release_hold, prepare_hold),
     W(ask_room, NULL),
     W(be_idle, write_much),
     S(import_namespace, NULL),
@@ -745,6 +786,7 @@ const struct deed deeds[] = {
     A(read_bulks),
     A(read_bulk_items),
     A(read_bulk_events),
+    A(read_holds),
 };
 const unsigned deed_count = sizeof deeds / sizeof *deeds;
 
@@ -783,6 +825,7 @@ void deeds_begin(struct doing *doing, struct kit *kit)
     assert_ok(kit, purge(doing, &kit->err));
     assert_ok(kit, make_bulk(doing, &kit->err));
     assert_ok(kit, run_bulk(doing, &kit->err)); /* it runs: no later one forgets it */
+    prepare_hold(doing);
     struct rc_bulk bulk;
     doing->kept_bulk = doing->bulk;
     assert_ok(kit, rc_read_bulk(rc_store_self(kit->store), doing->bulk, kit->arena, &bulk, &kit->err));
@@ -880,6 +923,19 @@ static void hash_bulks(struct kit *kit, struct rc_reader *reader, struct rc_aren
     }
 }
 
+static void hash_holds(struct kit *kit, struct rc_reader *reader, struct rc_arena *arena,
+                       struct rc_sha256 *sha)
+{
+    struct rc_hold *holds;
+    uint32_t n;
+    assert_ok(kit, rc_read_holds(reader, arena, &holds, &n, &kit->err));
+    for (uint32_t i = 0; i < n; i++) {
+        rc_sha256_add_u64(sha, holds[i].id);
+        rc_sha256_add_u64(sha, holds[i].commands);
+        rc_sha256_add_u64(sha, holds[i].released);
+    }
+}
+
 struct rc_h128 deeds_digest(struct kit *kit)
 {
     struct rc_arena *arena = rc_arena_new(64 << 10, MEMORY);
@@ -894,6 +950,7 @@ struct rc_h128 deeds_digest(struct kit *kit)
     hash_definitions(kit, reader, arena, &sha);
     hash_people(kit, reader, arena, &sha);
     hash_bulks(kit, reader, arena, &sha);
+    hash_holds(kit, reader, arena, &sha);
     rc_arena_free(arena);
     return rc_sha256_h128(&sha);
 }
