@@ -97,7 +97,9 @@ struct check_case {
     uint32_t ntexts;
     rc_us quiet,
         end; /* wall: when faults stopped, when the store was taken; 0: not known, liveness is not judged */
-    rc_us bound;   /* liveness: within this time; 0: one minute */
+    rc_us bound; /* liveness: within this time; 0: one minute */
+    rc_us
+        slack; /* how far the clocks of the engine and of the outside may differ; 0: a quarter of a second */
     bool recovery; /* also the invariants of recovery: each history is crashed behind each of its records */
 };
 

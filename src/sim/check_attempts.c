@@ -6,7 +6,7 @@
 #define ULL(n) ((unsigned long long)(n))
 
 /* Clocks of one machine are not read at the same instant, and the engine's goes on with the monotonic one. */
-enum { SLACK = 250000 };
+#define SLACK RC_MS(250)
 
 static bool does(unsigned purpose)
 {
@@ -59,7 +59,7 @@ CHECK_INVARIANT(
             continue;
         }
         rc_us began = attempt->of->moment[attempt->began].record->at;
-        if (arrival->wall && began > arrival->wall + SLACK)
+        if (arrival->wall && began > arrival->wall + (run->in->slack ? run->in->slack : SLACK))
             check_break(run, "arrival %u came before its first attempt: %s", arrival->line,
                         check_at_attempt(attempt));
         uint32_t attempts = 0;

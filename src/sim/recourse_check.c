@@ -222,6 +222,7 @@ static enum rc_status check(struct options *options, struct rc_arena *arena, str
 {
     struct check_case in = {.complete = options->journal.n && !options->incomplete,
                             .bound = RC_SECONDS(options->bound),
+                            .slack = RC_SECONDS(5), /* the machine's clock may be set meanwhile */
                             .recovery = true};
     struct check_history history = {0};
     struct check_journal journal = {0};
