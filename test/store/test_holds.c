@@ -37,8 +37,10 @@ static void assert_hold(const struct rc_hold *got, const struct rc_hold *want)
 {
     assert_true(got->id == want->id && got->nonce == want->nonce && got->cause == want->cause);
     assert_true(got->from == want->from && got->until == want->until && got->seq == want->seq);
-    assert_true(got->left == want->left && got->commands == want->commands && got->attempts == want->attempts);
-    assert_true(got->checks == want->checks && got->repeats == want->repeats && got->reviews == want->reviews);
+    assert_true(got->left == want->left && got->commands == want->commands &&
+                got->attempts == want->attempts);
+    assert_true(got->checks == want->checks && got->repeats == want->repeats &&
+                got->reviews == want->reviews);
     assert_true(got->bulks == want->bulks && got->released == want->released && got->watch == want->watch);
 }
 
