@@ -17,6 +17,13 @@
 
 struct rc_engine;
 
+/* How a store holds (store/hold.h). */
+struct rc_holding {
+    bool asked;      /* at the start, also where the store has no mark */
+    bool refuses;    /* new commands, with RC_ON_HOLD, while it holds */
+    bool unsafe_off; /* negative control of the proofs: never in production */
+};
+
 struct rc_ports {
     struct rc_store *store; /* the engine owns it from rc_engine_new on */
     /* After an unknown commit: closes `old` and everything that reads it, and opens the store again. `old` is
@@ -33,10 +40,8 @@ struct rc_ports {
     void *context;
     rc_us wait; /* how long what waits may take before submissions are refused (pace.h); 0: for ever */
     struct rc_suspects
-        *suspects;       /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
-    bool hold;           /* begin to hold at the start (store/hold.h), also where the store has no mark */
-    bool hold_refuses;   /* while it holds, new commands are refused with RC_ON_HOLD */
-    bool unsafe_no_hold; /* negative control of the proofs: never in production */
+        *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
+    struct rc_holding hold;
     bool bulk_without_keys; /* negative control of the proofs: never in production */
 };
 

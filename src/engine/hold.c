@@ -69,12 +69,12 @@ enum rc_status rc_hold_boot(struct rc_engine *engine, bool restart, struct rc_er
 {
     struct rc_origin origin = rc_store_origin(engine->ports.store);
     enum rc_status status = look(engine, err);
-    if (status == RC_OK && !origin.cause && restart && engine->ports.hold && !rc_engine_held(engine)) {
+    if (status == RC_OK && !origin.cause && restart && engine->ports.hold.asked && !rc_engine_held(engine)) {
         struct rc_high high;
         status = rc_read_high(engine->reader, &high, err);
         origin = (struct rc_origin){RC_HELD_ASKED, status == RC_OK ? high.high_water : 0};
     }
-    if (status != RC_OK || !origin.cause || engine->ports.unsafe_no_hold) return status;
+    if (status != RC_OK || !origin.cause || engine->ports.hold.unsafe_off) return status;
     status = begin(engine, origin, err);
     return status == RC_OK ? look(engine, err) : status;
 }

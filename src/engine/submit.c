@@ -138,7 +138,7 @@ void rc_request_submit(struct rc_engine *engine, struct rc_request *request)
         request->status =
             rc_fail(&request->error, RC_FULL,
                     "the disk is full: no new work is taken on; what is there can be read and settled");
-    if (request->status == RC_OK && engine->ports.hold_refuses && rc_engine_held(engine))
+    if (request->status == RC_OK && engine->ports.hold.refuses && rc_engine_held(engine))
         request->status =
             rc_fail(&request->error, RC_ON_HOLD,
                     "the store is held after it was restored: no new work is taken on until a person "

@@ -133,17 +133,17 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
         rc_store_close(store);
         return status;
     }
-    const struct rc_ports ports = {.store = store,
-                                   .reopen = on_reopen,
-                                   .exec = {server->http},
-                                   .reply = on_reply,
-                                   .changed = on_changed,
-                                   .wake = loop_wake,
-                                   .wait = server->settings.queue_time,
-                                   .suspects = server->suspects,
-                                   .hold = server->settings.hold,
-                                   .hold_refuses = server->settings.hold_submissions == 1,
-                                   .context = server};
+    const struct rc_ports ports = {
+        .store = store,
+        .reopen = on_reopen,
+        .exec = {server->http},
+        .reply = on_reply,
+        .changed = on_changed,
+        .wake = loop_wake,
+        .wait = server->settings.queue_time,
+        .suspects = server->suspects,
+        .hold = {.asked = server->settings.hold, .refuses = server->settings.hold_submissions == 1},
+        .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
         status = rc_fail(err, RC_IO, "the kernel gives no random numbers");
     else

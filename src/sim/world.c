@@ -128,8 +128,7 @@ static void start(struct world *world)
 {
     struct notes *notes = calloc(1, sizeof *notes);
     assert(notes);
-    notes->exec.kind = &note_kind;
-    notes->world = world;
+    *notes = (struct notes){{&note_kind}, world};
     world->exec = &notes->exec;
     must_be(open_store(world, true, &world->store, &world->err), RC_OK);
     const struct rc_ports ports = {.store = world->store,
@@ -141,8 +140,6 @@ static void start(struct world *world)
                                    .context = world,
                                    .suspects = world->suspects,
                                    .hold = world->hold,
-                                   .hold_refuses = world->hold_refuses,
-                                   .unsafe_no_hold = world->no_hold,
                                    .bulk_without_keys = world->without_keys};
     enum rc_status status = rc_engine_new(&ports, world->set, tick(world), &world->engine, &world->err);
     if (status != RC_OK) fprintf(stderr, "%s\n", world->err.text);

@@ -36,11 +36,11 @@ struct world {
     struct rc_effect left[WORLD_EFFECTS]; /* what has left, in order */
     uint32_t nleft;
     uint32_t replies;
-    bool refuse_start; /* the executor has no memory */
-    bool without_keys; /* negative control: items of bulks have no keys, from the next start on */
-    bool hold, hold_refuses, no_hold; /* of the store, from the next start on; no_hold: negative control */
-    uint32_t shut_reopen;             /* so many times the store cannot be opened again */
-    uint32_t dies_in;                 /* it dies at the so-manieth moment from now; 0: it does not */
+    bool refuse_start;      /* the executor has no memory */
+    bool without_keys;      /* negative control: items of bulks have no keys, from the next start on */
+    struct rc_holding hold; /* from the next start on */
+    uint32_t shut_reopen;   /* so many times the store cannot be opened again */
+    uint32_t dies_in;       /* it dies at the so-manieth moment from now; 0: it does not */
     bool dead;
     uint8_t died_at;           /* enum world_moment */
     rc_us sync_takes;          /* how long a commit takes */

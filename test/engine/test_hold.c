@@ -128,7 +128,7 @@ static void without_a_hold_it_would_be_done_again(void **state)
     struct world *world = *state;
     for (unsigned i = 0; i < 4; i++) world_submit(world, "one", keys[i]);
     assert_int_equal(world->nleft, 2);
-    world->no_hold = true;
+    world->hold.unsafe_off = true;
     restore(world, RC_SECONDS(600));
     assert_int_equal(world_run(world), RC_OK);
     unsigned acts = 0;
@@ -228,7 +228,7 @@ static void a_hold_can_be_asked_for(void **state)
 {
     struct world *world = *state;
     uint64_t seq = world_submit(world, "one", "k");
-    world->hold = true;
+    world->hold.asked = true;
     world_crash(world);
     assert_int_equal(world_run(world), RC_OK);
     struct rc_hold hold = newest(world);
@@ -246,7 +246,7 @@ static void submissions_can_be_refused(void **state)
 {
     struct world *world = *state;
     world_submit(world, "one", "k");
-    world->hold_refuses = true;
+    world->hold.refuses = true;
     restore(world, RC_SECONDS(600));
     struct rc_request *request = world_submission(world, "one", "new", "{\"customer\": 7}");
     world_ask(world, request);
