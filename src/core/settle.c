@@ -365,6 +365,7 @@ void rc_step_lost(struct rc_draft *draft, uint32_t at, bool set_aside)
         return;
     }
     if (acts && open && rc_node_purpose(&draft->c, at) != RC_REQUIRE) node->doubt = 1;
+    node->cleared = 0; /* what is required is asked before every attempt */
     bool may_have_happened = !acts || node->doubt;
     rc_step_end(draft, at, may_have_happened ? side->unknown : side->failed, RC_WHY_CRASH_LOOP);
 }

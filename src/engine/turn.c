@@ -72,11 +72,14 @@ uint64_t rc_step_unit(uint64_t seq, uint32_t node)
 }
 
 /* The step was at work each time the server died. */
-static enum rc_status set_aside(struct rc_engine *engine, uint64_t seq, uint32_t node, struct rc_error *err)
+static enum rc_status set_aside(struct rc_engine *engine, const struct rc_ask *instead, uint64_t seq,
+                                struct rc_error *err)
 {
     struct rc_ask ask =
         rc_engine_ask(engine, RC_MSG_LOST, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = seq});
-    ask.node = node;
+    ask.node = instead->node;
+    ask.attempt = instead->attempt; /* what was out, if anything: the record names it */
+    ask.purpose = instead->purpose;
     ask.set_aside = true;
     return rc_unit_run(engine, &ask, err);
 }
@@ -90,7 +93,7 @@ static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask
     uint64_t unit = rc_step_unit(seq, ask->node);
     bool poison = ask->kind != RC_MSG_RESULT && rc_suspects_is_poison(suspects, unit);
     rc_suspects_enter(suspects, unit);
-    enum rc_status status = poison ? set_aside(engine, seq, ask->node, err) : rc_unit_run(engine, ask, err);
+    enum rc_status status = poison ? set_aside(engine, ask, seq, err) : rc_unit_run(engine, ask, err);
     rc_suspects_leave(suspects);
     return status == RC_PURGED ? RC_OK : status; /* it comes too late, like what comes to a command that has ended */
 }

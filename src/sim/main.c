@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SHRINK_S = 60, TRIES = 3000, COVERED_BY = 100000, LINE = 1 << 16 };
+enum { SHRINK_S = 60, TRIES = 3000, COVERED_BY = 40000, LINE = 1 << 16 };
 
 struct options {
     struct sim_order order;
@@ -219,7 +219,10 @@ static int show_cover(const struct options *options)
 {
     static struct sim_sum sum;
     sim_run(&options->order, &sum);
+    printf("# the first seed is %llu\n", (unsigned long long)options->order.from);
     sim_seen_print(&sum.seen, stdout);
+    for (uint32_t i = 0; i < sum.nfailures; i++)
+        printf("seed %llu breaks: %s\n", (unsigned long long)sum.failure[i].seed, sum.failure[i].law);
     struct sim_cover cover = sim_seen_cover(&sum.seen, stdout);
     printf("%u holes, %u surprises\n", cover.holes, cover.surprises);
     return cover.holes || cover.surprises || sum.nfailures;

@@ -34,11 +34,20 @@ const char *sim_control_text(enum sim_control control)
 static void somebody_acts(struct walk *walk)
 {
     uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
+    if (walk->cared_for && walk_chance(walk, 40)) seq = walk->cared_for;
+    walk->cared_for = seq;
+    const struct rc_command *c = &walk->seen[seq].c;
+    bool stands = c->state == RC_WAITING || c->state == RC_REJECTED || c->state == RC_FAILED;
+    bool asks = stands && walk_in_question(c) && walk_chance(walk, 50);
+    bool skips = !asks && c->state == RC_WAITING && walk_chance(walk, 30);
+    if (asks || skips) {
+        walk_act(walk, seq, asks ? RC_ACTION_RESOLVE : RC_ACTION_SKIP, 15, false);
+        return;
+    }
     uint32_t first = walk_dice(walk, RC_ACTIONS), action = first;
     /* mostly what is allowed; but what is not is asked for, too */
     for (uint32_t i = 0; i < RC_ACTIONS && walk_chance(walk, 70); i++, action = (first + i) % RC_ACTIONS)
-        if (walk->seen[seq].c.nnodes && rc_command_allows(&walk->seen[seq].c, (enum rc_action)action).allowed)
-            break;
+        if (c->nnodes && rc_command_allows(c, (enum rc_action)action).allowed) break;
     walk_act(walk, seq, (enum rc_action)action, 15, walk_chance(walk, 5));
 }
 

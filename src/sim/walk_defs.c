@@ -93,8 +93,25 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
         put_undo(walk, outputs);
 }
 
+/* A first step that nobody knows of and the line goes on without, and a second one that is refused: what people then do about the first
+ * takes edges that are rare otherwise. */
+static void put_shaped_flow(struct walk *walk, uint32_t flow)
+{
+    put(walk,
+        "flow: f%u\nsteps:\n"
+        "  - id: s0\n    call: %s\n    critical: false\n    with: {method: POST, path: /s0}\n"
+        "    retry: {delay: 5s, backoff: constant, jitter: none, limit: {attempts: 5}}\n"
+        "  - id: s1\n    call: %s\n    with: {method: POST, path: /s1}\n"
+        "    retry: {delay: 1s, limit: {attempts: %u}}\n",
+        flow, walk->dependency[0].name, walk->dependency[1].name, 1 + walk_dice(walk, 2));
+}
+
 void walk_define_flow(struct walk *walk, uint32_t flow)
 {
+    if (walk->shaped && walk_chance(walk, 70)) {
+        put_shaped_flow(walk, flow);
+        return;
+    }
     static const char *const on_failure[] = {"keep", "roll_back", "review"},
                              *const reuse[] = {"never", "after_end", "{after_end: [cancelled, rolled_back]}",
                                                "{after: 5s}"};
@@ -119,8 +136,15 @@ void walk_define(struct walk *walk)
         walk->dependency[i].name = name[i];
         walk->dependency[i].gate = flow_gate_id(rc_sv_of(name[i]));
         walk->dependency[i].key_lifetime = walk_chance(walk, 40) ? RC_SECONDS(5 + walk_dice(walk, 20)) : 0;
+        if (walk_chance(walk, 35)) walk->dependency[i].mood = (enum walk_mood)walk_dice(walk, WALK_MOODS);
         walk->dependency[i].at_first = walk->dependency[i].most = 1 + walk_dice(walk, 3);
         put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
+    }
+    walk->shaped = walk_chance(walk, 5);
+    if (walk->shaped) {
+        walk->dependency[0].mood = WALK_ERRING;
+        walk->dependency[1].mood = WALK_REFUSING;
+        walk->busy = 60;
     }
     for (uint32_t i = 0; i < WALK_FLOWS; i++) {
         sim_choices_begin(walk->choices, 'd');

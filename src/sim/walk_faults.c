@@ -193,6 +193,18 @@ static void turn_without_memory(struct walk *walk)
 
 /* ---- crashes -------------------------------------------------------------------------------------------------------- */
 
+/* It was there in crashes before. */
+static void suspect(struct rc_suspects *suspects, uint64_t unit)
+{
+    struct rc_suspect *at = &suspects->suspect[0];
+    for (unsigned i = 0; i < RC_SUSPECTS; i++)
+        if (suspects->suspect[i].unit == unit || !suspects->suspect[i].unit) {
+            at = &suspects->suspect[i];
+            break;
+        }
+    *at = (struct rc_suspect){.unit = unit, .crashes = RC_MAX_LOST - 1};
+}
+
 void walk_crash(struct walk *walk, bool in_order)
 {
     struct world *world = walk->world;
@@ -204,7 +216,11 @@ void walk_crash(struct walk *walk, bool in_order)
     if (!walk->quiet && walk_chance(walk, 20) && walk->nseen) { /* in the middle of a unit */
         walk_fired(walk, SIM_CRASH_LOOP);
         uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
-        world->suspects->running = rc_step_unit(seq, 1 + walk_dice(walk, WALK_STEPS));
+        bool acts = walk_chance(walk, 30); /* while it took in what a person asked for */
+        uint32_t node =
+            acts ? RC_MAX_NODES - 1 - walk_dice(walk, RC_ACTIONS) : 1 + walk_dice(walk, WALK_STEPS);
+        world->suspects->running = rc_step_unit(seq, node);
+        if (walk_chance(walk, 30)) suspect(world->suspects, world->suspects->running);
     }
     world->dead = !in_order;
     walk->life++;
@@ -227,7 +243,8 @@ void walk_end_faults(struct walk *walk)
     world->dies_in = 0;
     world->sync_takes = 0;
     world->shut_reopen = 0;
-    world->suspects->running = 0;
+    memset(world->suspects, 0,
+           sizeof *world->suspects); /* what made it die is mended: the page is a new one */
     walk->full = false;
     rc_memory_full(world->disk, false);
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) walk->dependency[i].mood = WALK_FINE;

@@ -144,7 +144,17 @@ static void say_what_happened(struct walk *walk, const struct rc_command *c, str
     if (errs && at && !as_it_is) walk_fired(walk, SIM_PERSON_ERRS);
     bool happened = at && walk_happens(walk, c->id.seq, at, undo) != errs;
     what->verdict = as_it_is || !at ? RC_ACCEPTED_AS_IS : happened ? RC_HAPPENED : RC_DID_NOT_HAPPEN;
-    if (walk_chance(walk, 50)) what->external_id = RC_SV("4711");
+    if (!walk_chance(walk, 20)) what->external_id = RC_SV("4711");
+}
+
+/* The first step that a skip could be about; 0: none. */
+static uint32_t to_be_skipped(const struct rc_command *c)
+{
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        bool waits = c->node[i].state == RC_STEP_ACTIVE && c->node[i].phase != RC_PHASE_OPEN;
+        if (waits || c->node[i].state == RC_STEP_FAILED || c->node[i].state == RC_STEP_REJECTED) return i;
+    }
+    return 0;
 }
 
 void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t lies, bool as_it_is)
@@ -168,7 +178,7 @@ void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t l
     if (action == RC_ACTION_ASSIGN && walk_chance(walk, 70)) what->owner = RC_SV("olga");
     if (action == RC_ACTION_DUE && walk_chance(walk, 70)) what->due = walk->latest + RC_SECONDS(60);
     if (action == RC_ACTION_RESOLVE) say_what_happened(walk, c, what, lies, as_it_is);
-    uint32_t at = walk_in_question(c);
+    uint32_t at = action == RC_ACTION_SKIP ? to_be_skipped(c) : walk_in_question(c);
     if (at && (walk->quiet || walk_chance(walk, 30)) && what->verdict != RC_ACCEPTED_AS_IS)
         what->step = rc_copy_sv(sent.request->arena, rc_node_step(c, at)->id);
     if (post(walk, sent)) walk->nactions++;
