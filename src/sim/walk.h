@@ -147,7 +147,7 @@ struct walk {
     /* what this life is like: percent of steps in which somebody acts, of flow steps that are not critical, that have a check, that have no undo */
     uint64_t cared_for; /* the command that somebody acted on last: people stay with what they have begun */
     uint32_t busy, soft, checked, final;
-    bool shaped; /* its flows are made for what is rare */
+    bool shaped;        /* its flows are made for what is rare */
     bool has_space;     /* somebody has asked for the namespace b */
     uint32_t nversions; /* of flows, that were defined on the way */
     rc_us latest;       /* record */
