@@ -146,6 +146,7 @@ def control(target, corpus, root, name):
 
 
 def main(target, corpus, root, name):
+    target = os.path.abspath(target)  # Meson names it from the build folder
     if name == "control":
         return control(target, corpus, Path(root).resolve(), name)
     table = rows((HERE / "targets.txt").read_text())
