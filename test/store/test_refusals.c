@@ -201,6 +201,8 @@ static unsigned descriptors(void)
     return n;
 }
 
+static uint32_t total, controls, caught; /* for the figures */
+
 /* ---- all of them ------------------------------------------------------------------------------------------------------- */
 
 static void begin(struct refusals *all, struct kit *kit)
@@ -217,6 +219,7 @@ static void end(struct refusals *all, const char *what)
     if (all->broken[0]) fail_msg("%s: %s", what, all->broken);
     print_message("# %s: %u points, %u of them failed\n", what, all->points, all->fired);
     assert_true(all->fired > 0);
+    total += all->fired;
     if (!kit->memory) assert_ok(kit, rc_sqlite_check(kit->path, &kept, &kit->err));
 }
 
@@ -324,11 +327,15 @@ static void a_broken_promise_is_noticed(void **state)
     static const struct deed silent = {"without_words", DEED_WRITES, NULL, without_words};
     static struct refusals all;
     begin(&all, *state);
+    controls = 2;
+    caught = 0;
     try_kind(&all, &half, REFUSE_MEMORY);
     assert_non_null(strstr(all.broken, "does not hold what it held"));
+    caught++;
     all.broken[0] = 0;
     try_kind(&all, &silent, REFUSE_MEMORY);
     assert_non_null(strstr(all.broken, "no clear error"));
+    caught++;
 }
 
 #define RUN(name)                                                                                            \
@@ -360,5 +367,7 @@ int main(void)
     };
     failed += cmocka_run_group_tests_name("sqlite", in_files, NULL, NULL);
     refuse_remove();
+    printf("# figure refusals %u\n# figure refusal_controls %u\n# figure refusal_controls_caught %u\n", total,
+           controls, caught);
     return failed;
 }
