@@ -6,6 +6,7 @@
 void groups_prepare(struct stage *);
 void groups_run(struct stage *);
 void readers_run(struct stage *);
+void spills_run(struct stage *);
 void life_run(struct stage *);
 void people_run(struct stage *);
 void growth_run(struct stage *);

@@ -15,6 +15,7 @@ enum {
     PEOPLE = 3,
     GROWTH = 6,
     READERS = 8,
+    SPILLS = 5,
     LARGE = 40
 };
 
@@ -137,6 +138,37 @@ void readers_run(struct stage *stage)
         sqlite3_close(reader);
         commit(stage, crowd, 1);
         if (i % 2) fold(stage);
+    }
+    stage_close(stage);
+}
+
+/* Everything that runs ends. */
+static void end_all(struct stage *stage, struct crowd *crowd)
+{
+    struct made_batch batch = made_begin(stage->arena, stage->now += 1000);
+    for (uint32_t i = 0; i < crowd->n; i++)
+        if (crowd->made[i]->command.state != RC_COMPLETED)
+            made_result(&batch, crowd->made[i], RC_COMPLETED, false, NULL);
+    stage_begin(stage);
+    sure(stage, rc_store_commit(stage->store, &batch.batch, &err));
+    stage_end(stage);
+}
+
+/* ---- spills: transactions that do not fit into SQLite's cache, so that their pages are in the log before they are committed, some of
+ * them more than once ------------------------------------------------------------------------------------------------------------ */
+
+void spills_run(struct stage *stage)
+{
+    struct crowd *crowd = crowd_of(stage);
+    stage_open(stage);
+    sure(stage,
+         sq_exec(&sq_store_of(stage->store)->self.conn, "PRAGMA cache_size=4; PRAGMA cache_spill=4", &err));
+    for (uint32_t i = 0; i < SPILLS; i++) {
+        commit(stage, crowd, LARGE);
+        if (i % 2) commit_refused(stage, crowd);
+        end_all(stage, crowd);
+        if (i % 3 == 2) fold(stage);
+        commit(stage, crowd, 1);
     }
     stage_close(stage);
 }
@@ -281,18 +313,6 @@ static void purge(struct stage *stage, struct crowd *crowd)
     }
     stage_begin(stage);
     sure(stage, rc_store_purge(stage->store, &what, stage->now += 1000, &n, &err));
-    stage_end(stage);
-}
-
-/* Everything that runs ends. */
-static void end_all(struct stage *stage, struct crowd *crowd)
-{
-    struct made_batch batch = made_begin(stage->arena, stage->now += 1000);
-    for (uint32_t i = 0; i < crowd->n; i++)
-        if (crowd->made[i]->command.state != RC_COMPLETED)
-            made_result(&batch, crowd->made[i], RC_COMPLETED, false, NULL);
-    stage_begin(stage);
-    sure(stage, rc_store_commit(stage->store, &batch.batch, &err));
     stage_end(stage);
 }
 
