@@ -15,6 +15,7 @@
  * --controls, all were caught. */
 #include "judge.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
@@ -145,6 +146,7 @@ struct plan {
 
 static struct plan plan_of(const struct run *run, uint64_t *io_next)
 {
+    assert(run->places);
     uint64_t done = atomic_load(&run->seen->distinct), want = run->images > done ? run->images - done : 0;
     if (want < run->places)
         return (struct plan){.stride = want ? run->places / want + 1 : 1, .tries = 1, .drawn = true};
@@ -381,8 +383,10 @@ static void read_options(struct run *run, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct run run;
-    /* else the C library takes the store's large tables from its heap after a while, and clears them each time */
+    /* stores are opened and closed by the thousand: else the C library takes their large tables from its heap after a while and
+     * clears them each time, and gives the rest back to the kernel each time */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
     read_environment(&run);
     read_options(&run, argc, argv);
     bool fine = run.controls ? look_at_controls(&run) : run.one_image ? look_at_one(&run) : look_at_all(&run);
