@@ -138,12 +138,26 @@ static int open_store(struct judge *judge, uint64_t hash)
     return content;
 }
 
+/* Where no store is left, because none was ever there for sure, a new one is made. */
+static int start_anew(struct judge *judge)
+{
+    struct rc_store *store = NULL;
+    struct rc_error err = {0};
+    struct rc_high high;
+    if (stage_open_at(judge->stage, judge->path, &store, &err) != RC_OK)
+        return refuse(judge, "does not start", err.text);
+    if (rc_read_high(rc_store_self(store), &high, &err) != RC_OK || high.seq)
+        refuse(judge, "is not new", err.text);
+    rc_store_close(store);
+    return judge->why[0] || !passes_checks(judge) ? LOST_IT : ABSENT;
+}
+
 /* What the image holds. */
 static int open_image(struct judge *judge, uint64_t hash)
 {
     struct stage *stage = judge->stage;
     bool there = access(judge->path, F_OK) == 0;
-    if (!there && !stage->work->starts) return ABSENT;
+    if (!there) return stage->work->starts ? start_anew(judge) : ABSENT;
     int content = stage->work->plain ? stage_content(stage, judge->path) : open_store(judge, hash);
     if (content < 0 && stage->work->plain) return refuse(judge, "is not whole", "");
     if (content < 0) return content;
@@ -153,7 +167,7 @@ static int open_image(struct judge *judge, uint64_t hash)
         const char *why = own ? stage->work->use(stage, judge->path) : goes_on(judge);
         if (why) return refuse(judge, "cannot be used", why);
     }
-    return there ? content : ABSENT;
+    return content;
 }
 
 /* ---- the power is cut while an image is recovered -------------------------------------------------------------------------- */
@@ -260,6 +274,7 @@ bool judge_image(struct judge *judge, uint64_t number)
 {
     struct seen *seen = judge->seen;
     const struct record *record = &judge->stage->record;
+    judge->why[0] = 0;
     disk_image(&judge->disk, number, judge->stage->seed, &judge->image);
     atomic_fetch_add(&seen->made, 1);
     uint64_t hash = image_hash(&judge->image, record, judge->stage->work->file) ^ judge->salt;
