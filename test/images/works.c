@@ -38,7 +38,7 @@ const struct work works[] = {
      .run = engine_run,
      .use = engine_use,
      .caught_by = {EARLY_ANSWER, NO_LOG_SYNC, WRONG_FILE}},
-    /* the copy is synced by SQLite already when it becomes a store with a log */
+    /* copies and imports are synced by SQLite already when they become a store with a log */
     {.name = "backup",
      .file = "copy.db",
      .prepare = files_prepare,
@@ -49,7 +49,7 @@ const struct work works[] = {
      .file = "new.db",
      .prepare = files_prepare,
      .run = import_run_on,
-     .caught_by = {EARLY_ANSWER, NO_FOLDER_SYNC, NO_FILE_SYNC, SYNC_AFTER_RENAME}},
+     .caught_by = {EARLY_ANSWER, NO_FOLDER_SYNC, NO_FILE_SYNC}},
     {.name = "export",
      .file = "all.ndjson",
      .plain = true,
