@@ -251,6 +251,11 @@ struct world *world_open_at(const char *text, const char *path)
     return world;
 }
 
+struct world *world_open(const char *text)
+{
+    return world_open_at(text, NULL);
+}
+
 void world_close(struct world *world)
 {
     stop(world);

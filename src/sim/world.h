@@ -58,13 +58,10 @@ struct world {
     void *watcher;
 };
 
-/* A world with other definitions; on a store in a file where there is a path (it does not die there by itself, dies_in). No text: with the
- * definitions that the store has. */
+/* A world with other definitions. */
+struct world *world_open(const char *text);
+/* On a store in a file; it does not die there by itself (dies_in). No text: with the definitions that the store has. */
 struct world *world_open_at(const char *text, const char *path);
-static inline struct world *world_open(const char *text)
-{
-    return world_open_at(text, NULL);
-}
 void world_close(struct world *);
 
 /* The process dies and starts again on the same disk, with the definitions that are there. */
