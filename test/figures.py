@@ -50,6 +50,8 @@ ROWS = (
     Row("flips", "flipped bits in files of the store"),
     Row("flips_found", "of these found and named"),
     Row("flips_harmless", "of these without any meaning: the store is the same"),
+    Row("flips_controls", "protections switched off", max),
+    Row("flips_controls_caught", "of these noticed", max),
     Row("fault_points", "calls that failed: once, and from then on"),
     Row("fault_scenarios", "things that the program was doing", max),
     Row("fault_calls", "kinds of calls", max),

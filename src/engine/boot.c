@@ -40,23 +40,16 @@ static enum rc_status take_over_attempt(struct rc_engine *engine, const struct r
     return known ? RC_OK : add_fact(engine, c, at, restart, err);
 }
 
-/* A command whose history cannot be read stays as it is, and with it whoever asks for it gets the error. The others go on. */
-static enum rc_status leave_alone(struct rc_engine *engine, uint64_t seq, const struct rc_error *error,
-                                  struct rc_error *err)
-{
-    rc_engine_fault(engine, error);
-    if (rc_map_get(&engine->damaged, seq)) return RC_OK;
-    if (rc_map_put(&engine->damaged, seq, engine) != RC_OK) return rc_fail(err, RC_NOMEM, "out of memory");
-    atomic_store(&engine->stats.damaged, (uint32_t)engine->damaged.n);
-    return RC_OK;
-}
-
 static enum rc_status take_over(struct rc_engine *engine, uint64_t seq, bool restart, struct rc_error *err)
 {
     struct rc_hot *hot;
     struct rc_error error = {0};
     enum rc_status status = rc_engine_command(engine, seq, &hot, &error);
-    if (status == RC_DAMAGED) return leave_alone(engine, seq, &error, err);
+    if (status ==
+        RC_DAMAGED) { /* it stays as it is, and whoever asks for it gets the error; the others go on */
+        rc_engine_fault(engine, &error);
+        return RC_OK;
+    }
     if (status != RC_OK && err) *err = error;
     for (uint32_t i = 0; status == RC_OK && i < hot->command.nnodes; i++)
         if (hot->command.node[i].phase == RC_PHASE_OPEN)

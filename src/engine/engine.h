@@ -86,7 +86,7 @@ const struct rc_known *rc_engine_known(struct rc_engine *);
 /* The last fact that could not be taken in (stats.faults counts them). On the engine's thread, until the next turn. */
 const struct rc_error *rc_engine_last_fault(const struct rc_engine *);
 
-/* Commands that were in flight at the start and cannot be read, at most `cap`; *ret_seqs[i] is a number of the store. On the
+/* Commands that were wanted and cannot be read, at most `cap`; *ret_seqs[i] is a number of the store. On the
  * engine's thread, or before it runs. */
 uint32_t rc_engine_damaged(const struct rc_engine *, uint64_t *ret_seqs, uint32_t cap);
 
@@ -100,10 +100,9 @@ struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t
         faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
     uint32_t hot, in_flight, queued;
-    uint32_t
-        damaged;  /* commands that were in flight at the start and cannot be read: they stay as they are */
-    bool held;    /* nothing leaves before a person releases it */
-    bool room;    /* false: the disk is full, no new work */
-    bool healthy; /* false: the store cannot be used right now */
+    uint32_t damaged; /* commands that were wanted and cannot be read: they stay as they are */
+    bool held;        /* nothing leaves before a person releases it */
+    bool room;        /* false: the disk is full, no new work */
+    bool healthy;     /* false: the store cannot be used right now */
 };
 void rc_engine_stats(const struct rc_engine *, struct rc_engine_stats *ret);

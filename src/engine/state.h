@@ -162,7 +162,7 @@ struct rc_engine {
     struct rc_map
         started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
                                * answer comes from outside, else the fact that stands for it */
-    struct rc_map damaged; /* by seq: commands that were in flight at the start and cannot be read */
+    struct rc_map damaged; /* by seq: commands that were wanted and cannot be read */
     struct rc_window due;
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */

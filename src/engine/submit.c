@@ -93,7 +93,8 @@ enum rc_status rc_engine_last_of_key(struct rc_engine *engine, const struct rc_i
     if (*ret) return RC_OK;
     enum rc_status status = rc_read_key(engine->reader, id->ns, id->type, id->key, &match, err);
     if (status == RC_OK) status = rc_engine_command(engine, match.seq, ret, err);
-    if (status == RC_OK) (void)!rc_cache_name(&engine->cache, *ret); /* without memory it is looked up again */
+    if (status == RC_OK)
+        (void)!rc_cache_name(&engine->cache, *ret); /* without memory it is looked up again */
     return status;
 }
 

@@ -95,7 +95,8 @@ static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask
     rc_suspects_enter(suspects, unit);
     enum rc_status status = poison ? set_aside(engine, ask, seq, err) : rc_unit_run(engine, ask, err);
     rc_suspects_leave(suspects);
-    return status == RC_PURGED ? RC_OK : status; /* it comes too late, like what comes to a command that has ended */
+    return status == RC_PURGED ? RC_OK
+                               : status; /* it comes too late, like what comes to a command that has ended */
 }
 
 static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *fact, struct rc_error *err)

@@ -33,7 +33,12 @@ enum rc_status rc_engine_command(struct rc_engine *engine, uint64_t seq, struct 
                                  struct rc_error *err)
 {
     struct rc_hot *hot = rc_cache_find(&engine->cache, seq);
-    if (!hot) return load(engine, seq, ret, err);
+    if (!hot) {
+        enum rc_status status = load(engine, seq, ret, err);
+        if (status == RC_DAMAGED && rc_map_put(&engine->damaged, seq, engine) == RC_OK)
+            atomic_store(&engine->stats.damaged, (uint32_t)engine->damaged.n);
+        return status;
+    }
     rc_cache_use(&engine->cache, hot);
     *ret = hot;
     return RC_OK;

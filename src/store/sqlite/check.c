@@ -143,11 +143,11 @@ enum rc_status sq_check_tables(struct sq_conn *conn, struct rc_error *io_note, s
     if (status == RC_OK) return RC_OK;
     if (status == RC_DAMAGED && each_table(conn, check_table, &found, &whole) == RC_OK && !found.others &&
         found.tables[0] && can_write(conn, &whole) == RC_OK) {
-        rc_fail(
-            io_note, RC_DAMAGED,
-            "%s; the commands that have records there cannot be read and are left alone, the others go on. "
-            "`recourse doctor` names them",
-            found.what);
+        rc_fail(io_note, RC_DAMAGED,
+                "%s (in history); the commands that have records there cannot be read and are left alone, "
+                "the others go on. "
+                "`recourse doctor` names them",
+                found.what);
         return RC_OK;
     }
     if (found.tables[0]) return rc_fail(err, status, "%s (in %s)", found.what, found.tables);
@@ -192,7 +192,10 @@ static enum rc_status check_pages(struct rc_reader *reader, struct rc_error *err
     enum rc_status status = sq_integrity(conn, "PRAGMA integrity_check(1)", err);
     if (status != RC_DAMAGED) return status;
     if (each_table(conn, check_table, &found, NULL) != RC_OK || !found.tables[0]) return status;
+    sq_read_end(conn); /* each history is read in a view of its own */
     name_commands(reader, commands, sizeof commands);
+    enum rc_status again = sq_read_begin(conn, err);
+    if (again != RC_OK) return again;
     return rc_fail(err, RC_DAMAGED, "%s (in %s%s%s)", found.what, found.tables,
                    commands[0] ? "; histories that cannot be read: of " : "", commands);
 }

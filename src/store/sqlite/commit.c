@@ -65,6 +65,7 @@ static enum rc_status roll_back(struct sq_store *store, enum rc_status status, s
 
 enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct rc_error *err)
 {
+    if (status == RC_OK) status = sq_still_there(store, err);
     if (status != RC_OK) return roll_back(store, status, err);
     struct sq run = sq_start(&store->self.conn, SQ_COMMIT);
     sq_row(&run);

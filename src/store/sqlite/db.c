@@ -274,6 +274,9 @@ enum rc_status sq_conn_open(struct sq_conn *conn, const char *path, enum sq_kind
     int code = sq_open(path, SQLITE_OPEN_READWRITE, &conn->db);
     if (code != SQLITE_OK) return sq_fail(conn, code, "cannot open", err);
     sqlite3_extended_result_codes(conn->db, 1);
+    /* a log is folded into a file that was found to be its own: open.c allows it then */
+    code = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (code != SQLITE_OK) return sq_fail(conn, code, "cannot be set up", err);
     sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     enum rc_status status = sq_exec(conn, kind == SQ_WRITER ? writer_setup : reader_setup, err);
     if (status == RC_OK && kind == SQ_WRITER)

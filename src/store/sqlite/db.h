@@ -170,7 +170,9 @@ struct sq_store {
     struct rc_store base;
     struct sq_reader self;
     char *path;
-    int lock;
+    int lock,
+        guard; /* descriptors: of the lock file, and of the store itself, which is locked, too (lock.c) */
+    uint64_t log_file; /* inode of the log, once it was looked at; 0: not yet */
     struct sq_room room;
     struct sq_keys *keys;
     int life;               /* the file beside it (life.c); -1: none is kept */
@@ -358,9 +360,18 @@ void sq_note_put(int fd, const struct sq_note *);
 void sq_note_log(struct sq_store *);
 /* Before the log is cut or removed: nothing in it is needed any more. Durable. */
 void sq_note_no_log(struct sq_store *);
+/* Folds all of the log and gives its blocks back to the disk. RC_BUSY: a reader holds it; RC_FULL: the database cannot grow. */
+RC_MUST
+enum rc_status sq_cut_log(struct sq_store *, struct rc_error *);
 /* The note of a store without its lock; false: somebody has it, and writes. */
 bool sq_note_read(const char *path, struct sq_note *ret);
 void sq_unlock(int fd, bool clean);
+/* Locks the store's own file, too. Closing the descriptor drops SQLite's locks of the file: only when SQLite has closed it. */
+RC_MUST
+enum rc_status sq_guard(const char *path, int *ret_fd, struct rc_error *);
+/* Whether the files that are open still stand under their names: what is written to others is lost. RC_IO says what happened. */
+RC_MUST
+enum rc_status sq_still_there(struct sq_store *, struct rc_error *);
 
 /* ---- life.c --------------------------------------------------------------------------------------------------------- */
 

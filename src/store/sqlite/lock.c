@@ -5,15 +5,18 @@
  * keep it. The file stays when the store is closed (removing it would let two processes lock two files of one name);
  * it is emptied then, and a pid that is still there says that the last owner did not close the store.
  *
+ * A lock file that somebody removes would let a second process make one of its own: so the store's file is locked, too.
+ *
  * Its second line says how far the log reached with the last commit, so that a log that has lost its end, or is gone, does not pass for
  * a shorter one. It is written after the commit and never synced: on disk it may be behind the log, never before it. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PID_TEXT = 21, NOTE_TEXT = 24 }; /* the second line stands behind the first, both of fixed width */
@@ -96,4 +99,42 @@ void sq_unlock(int fd, bool clean)
     int failed = clean ? ftruncate(fd, 0) : 0;
     (void)failed; /* not emptied: the next one only looks more closely */
     close(fd);
+}
+
+enum rc_status sq_guard(const char *path, int *ret_fd, struct rc_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return sq_io_error(path, "cannot be opened", err);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *ret_fd = fd;
+        return RC_OK;
+    }
+    enum rc_status status =
+        errno == EWOULDBLOCK
+            ? rc_fail(err, RC_LOCKED,
+                      "%s: in use by another process; its lock file %s.lock was removed or replaced", path,
+                      path)
+            : rc_fail(err, RC_IO, "%s: cannot be locked: %s", path, strerror(errno));
+    close(fd);
+    return status;
+}
+
+enum rc_status sq_still_there(struct sq_store *store, struct rc_error *err)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    int moved = 0;
+    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (code == SQLITE_OK && moved)
+        return rc_fail(err, RC_IO, "%s: was removed or replaced while the store is open", store->path);
+    if (store->log_frames == 0) return RC_OK;
+    snprintf(name, sizeof name, "%s-wal", store->path);
+    if (stat(name, &st) != 0)
+        return rc_fail(err, RC_IO, "%s: was removed while the store is open: %s", name, strerror(errno));
+    if (!store->log_file) store->log_file = st.st_ino;
+    if (st.st_ino != store->log_file)
+        return rc_fail(err, RC_IO, "%s: was replaced while the store is open", name);
+    if ((uint64_t)st.st_size < SQ_LOG_HEAD + (uint64_t)store->log_frames * SQ_FRAME)
+        return rc_fail(err, RC_IO, "%s: was cut while the store is open", name);
+    return RC_OK;
 }

@@ -164,3 +164,19 @@ void sq_note_no_log(struct sq_store *store)
     int failed = fsync(store->lock);
     (void)failed; /* then a power cut may leave a note of a log that is gone, and somebody has to look */
 }
+
+enum rc_status sq_cut_log(struct sq_store *store, struct rc_error *err)
+{
+    struct sq_conn *conn = &store->self.conn;
+    sq_note_no_log(store);
+    sqlite3_busy_timeout(conn->db, 0);
+    int code = sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
+    if (code == SQLITE_OK) {
+        store->log_frames = store->folded = store->tried = 0;
+        return RC_OK;
+    }
+    sq_note_log(store);
+    if ((code & 0xff) == SQLITE_BUSY) return rc_fail(err, RC_BUSY, "%s: a reader holds the log", store->path);
+    return sq_fail(conn, code, "cannot fold the log into the database", err);
+}

@@ -208,7 +208,8 @@ enum rc_status sq_integrity(struct sq_conn *conn, const char *pragma, struct rc_
     if (code == SQLITE_CORRUPT && check_once(conn->db, pragma, again) == SQLITE_OK) code = SQLITE_IOERR_READ;
     if (code == SQLITE_CORRUPT) code = refused_in(found);
     if (code != SQLITE_CORRUPT) return sq_fail(conn, code, "cannot be checked", err);
-    return rc_fail(err, RC_DAMAGED, "%s: is damaged: %s", conn->path, found);
+    const char *line = strncmp(found, "***", 3) == 0 ? strchr(found, '\n') : NULL; /* the name of the database */
+    return rc_fail(err, RC_DAMAGED, "%s: is damaged: %s", conn->path, line ? line + 1 : found);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
@@ -219,6 +220,13 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
     (void)name;
     ((struct sq_store *)arg)->log_frames = (uint32_t)frames;
     return SQLITE_OK;
+}
+
+/* What is not believed is left as it is until here. */
+static enum rc_status fold_at_close(struct sq_conn *conn, struct rc_error *err)
+{
+    return sq_fail(conn, sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL),
+                   "cannot be set up", err);
 }
 
 static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite_options *options, bool clean,
@@ -246,6 +254,7 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_OK && (log || !clean) && size <= CHECK_MAX)
         status = sq_check_tables(conn, &store->note, err);
     if (status == RC_OK) status = sq_write_words(conn, err);
+    if (status == RC_OK) status = fold_at_close(conn, err);
     if (status != RC_OK) return status;
     sqlite3_wal_hook(conn->db, on_commit, store);
     /* what was left in the log is folded, so that the log begins anew */
@@ -290,26 +299,32 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
     store->text = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
     store->keys = calloc(1, sizeof *store->keys);
     if (!store->batch || !store->text || !store->keys) return rc_fail(err, RC_NOMEM, "out of memory");
-    status = open_writer(store, options, clean, &note, err);
+    status = sq_guard(store->path, &store->guard, err);
+    if (status == RC_OK) status = open_writer(store, options, clean, &note, err);
     if (status == RC_OK) sq_room_open(&store->room, store->path, options);
     return status;
 }
 
 /* SQLite folds the log when its last connection is closed, and removes it: then there is none to be missed. The folding, and the note
- * of it, come first and are synced, so that a power cut does not leave a note of a log that is gone. */
-static void close_writer(struct sq_store *store)
+ * of it, come first and are synced, so that a power cut does not leave a note of a log that is gone. False: the log is still needed. */
+static bool close_writer(struct sq_store *store)
 {
     const struct sq_note none = {0};
-    bool sound = !atomic_load(&store->base.poisoned) && holds_something(store->path, "-wal");
-    if (sound && sq_fold(store, NULL) == RC_OK && store->all_folded) sq_note_no_log(store);
+    bool poisoned = atomic_load(&store->base.poisoned), folded = store->folded == store->log_frames;
+    if (!poisoned && holds_something(store->path, "-wal"))
+        folded = sq_fold(store, NULL) == RC_OK && store->all_folded;
+    if (!poisoned && folded) sq_note_no_log(store);
     sq_conn_close(&store->self.conn);
-    if (!holds_something(store->path, "-wal")) sq_note_put(store->lock, &none);
+    bool gone = !exists(store->path, "-wal");
+    if (gone) sq_note_put(store->lock, &none);
+    return folded || gone;
 }
 
 /* `clean`: everything is in order, and the next opening need not look closely. */
 static void free_store(struct sq_store *store, bool clean)
 {
-    if (store->self.conn.db) close_writer(store);
+    if (store->self.conn.db && !close_writer(store)) clean = false;
+    if (store->guard >= 0) close(store->guard);
     sq_life_close(store);
     sq_room_close(&store->room);
     if (store->lock >= 0) sq_unlock(store->lock, clean);
@@ -327,7 +342,7 @@ enum rc_status rc_sqlite_open(const struct rc_sqlite_options *options, struct rc
 {
     struct sq_store *store = calloc(1, sizeof *store);
     if (!store) return rc_fail(err, RC_NOMEM, "out of memory");
-    store->lock = store->room.fd = store->life = -1;
+    store->lock = store->guard = store->room.fd = store->life = -1;
     store->base.driver = store->self.base.driver = &sq_driver;
     store->base.self = &store->self.base;
     store->self.base.store = &store->base;
@@ -378,10 +393,7 @@ static enum rc_status look(struct sq_reader *reader, const char *path, struct rc
     if (status == RC_OK) status = check_file(reader->path, &size, &copy, err);
     if (status == RC_OK) status = sq_conn_open(&reader->conn, reader->path, SQ_READER, false, err);
     if (status != RC_OK) return status;
-    /* the log of a server that crashed is its next start's to settle */
-    int code = sqlite3_db_config(reader->conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    status = sq_fail(&reader->conn, code, "cannot be set up", err);
-    return status == RC_OK ? sq_check_version(&reader->conn, err) : status;
+    return sq_check_version(&reader->conn, err);
 }
 
 enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, struct rc_error *err)

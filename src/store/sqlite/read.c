@@ -1,4 +1,5 @@
 /* What the engine reads: keys, histories, work. Each is a few rows found by number. */
+#include "base/id.h"
 #include "store/sqlite/keys.h"
 
 static enum rc_status damaged(struct sq_conn *conn, uint64_t seq, const char *what, struct rc_error *err)
@@ -106,6 +107,15 @@ static enum rc_status record_of(struct history *history, const struct sq *run, u
     return rc_store_decode(&stored, history->identity, history->arena, record, err);
 }
 
+/* Names the command: what is damaged hides more than one, perhaps. */
+static enum rc_status unreadable(const struct history *history, enum rc_status status, struct rc_error *err)
+{
+    char id[RC_ID_TEXT + 1];
+    rc_id_format((struct rc_id){.seq = history->seq, .check = (uint32_t)history->identity->nonce}, id);
+    return rc_fail_prefix(err, status, "command %llu (%.*s)", (unsigned long long)history->seq, RC_ID_TEXT,
+                          id);
+}
+
 /* Reads the row of one change, whole (record not NULL) or only its links, and checks that it is the record `rev`. */
 static enum rc_status read_link(struct history *history, uint64_t change, uint32_t rev,
                                 struct rc_record *record, uint64_t *ret_prev, struct rc_error *err)
@@ -119,7 +129,7 @@ static enum rc_status read_link(struct history *history, uint64_t change, uint32
     enum rc_status ended = sq_end(&run, "cannot read a history", status == RC_OK ? err : NULL);
     if (status != RC_OK)
         return status == RC_DAMAGED ? rc_fail_prefix(err, status, "%s", history->conn->path) : status;
-    if (ended != RC_OK) return rc_fail_prefix(err, ended, "command %llu", (unsigned long long)history->seq);
+    if (ended != RC_OK) return unreadable(history, ended, err);
     if (!fits || (prev == 0) != (rev == 1))
         return damaged(history->conn, history->seq, "its history is torn", err);
     *ret_prev = prev;

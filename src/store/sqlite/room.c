@@ -20,6 +20,7 @@
 /* With less than this free, nothing new is begun: the end is then rarely met in the middle of a commit, when attempts that
  * are about to leave stand in it; and a store that opens on a full disk knows it. */
 #define MARGIN          (UINT64_C(1) << 20)
+#define LARGE_LOG       (UINT64_C(1) << 20)
 enum { PARTS = 16 };
 
 /* Blocks that the file has, which may be fewer than its length says. */
@@ -94,15 +95,34 @@ static enum rc_status check_limit(const struct sq_store *store, struct rc_error 
                    (unsigned long long)size, (unsigned long long)store->room.disk_limit);
 }
 
+/* A log that a reader has held up for long may be what fills the disk: it is cut as soon as it can be. Folding it needs room itself, which the
+ * reserve gives; both are there again when it is cut. */
+static void cut_large_log(struct sq_store *store)
+{
+    if (size_of(store->path, "-wal") < LARGE_LOG) return;
+    while (sq_cut_log(store, NULL) == RC_FULL && sq_room_release(&store->room)) {
+    }
+}
+
+static uint64_t free_bytes_of(const struct sq_room *room)
+{
+    struct statvfs disk;
+    return room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+}
+
 enum rc_status sq_room_check(struct sq_store *store, struct rc_error *err)
 {
     struct sq_room *room = &store->room;
-    struct statvfs disk;
     if (room->fd < 0) open_reserve(room, store->path);
-    uint64_t free_bytes = room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+    uint64_t free_bytes = free_bytes_of(room);
     if (room->full || room->have < room->want || free_bytes < MARGIN) {
         uint64_t missing = room->want - room->have + room->want / 4; /* and some to work with */
         room->full = true;
+        if (free_bytes < missing) {
+            cut_large_log(store);
+            free_bytes = free_bytes_of(room);
+            missing = room->want - room->have + room->want / 4;
+        }
         if (free_bytes >= missing) fill(room);
         if (room->full || room->have < room->want)
             return rc_fail(

@@ -33,6 +33,8 @@ struct sealed {
 };
 #define NONE (-1)
 
+bool sq_unsafe_no_seals;
+
 static _Thread_local struct sq_broken broken;
 
 struct sq_broken sq_broken(void)
@@ -43,7 +45,7 @@ struct sq_broken sq_broken(void)
 static int is_broken(bool log, uint64_t number)
 {
     broken = (struct sq_broken){.log = log, .number = number};
-    return SQLITE_IOERR_DATA;
+    return sq_unsafe_no_seals ? SQLITE_OK : SQLITE_IOERR_DATA;
 }
 
 static sqlite3_file *real_of(sqlite3_file *base)
