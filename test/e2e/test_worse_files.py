@@ -206,7 +206,7 @@ def one_damaged(world):
         beside(server, ".lock").write_text("12345\n" if crashed else "")
         server.start()
         eventually(lambda: api.metric("commands_damaged") == 1, "the metric says so")
-        contains(server.process.output, f"page {page} ", "the log")
+        eventually(lambda: f"page {page} " in server.process.output, "the log names the page")
         eventually(lambda: first in server.process.output, lambda: f"the log names it: {server.process.output}")
         contains(api.get(f"/v1/commands/{first}").problem(503, "store-damaged")["detail"], f"page {page}", "the API")
         api.until_state(last, "completed")

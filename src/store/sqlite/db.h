@@ -171,18 +171,21 @@ struct sq_store {
     struct sq_reader self;
     char *path;
     int lock,
-        guard; /* descriptors: of the lock file, and of the store itself, which is locked, too (lock.c) */
+        guard;     /* descriptors: of the lock file, and of the store itself, which is locked, too (lock.c) */
+    bool believed; /* the file and its log were looked at, and opening goes on with them */
     uint64_t log_file; /* inode of the log, once it was looked at; 0: not yet */
     struct sq_room room;
     struct sq_keys *keys;
-    int life;               /* the file beside it (life.c); -1: none is kept */
-    uint64_t life_id;       /* 0: none is kept */
-    struct rc_origin mark;    /* what opening it has found */
-    struct rc_high high;    /* as committed */
-    uint32_t log_frames;    /* in the write-ahead log after the last commit */
-    uint32_t folded;        /* of them in the database file already */
-    bool all_folded;        /* the last fold reached the log's end, also of what was left behind by another process */
-    uint32_t tried;         /* log_frames when folding was last tried */
+    int life;              /* the file beside it (life.c); -1: none is kept */
+    uint64_t life_id;      /* 0: none is kept */
+    struct rc_origin mark; /* what opening it has found */
+    struct rc_high high;   /* as committed */
+    uint32_t log_frames;   /* in the write-ahead log after the last commit */
+    uint32_t folded;       /* of them in the database file already */
+    bool
+        all_folded; /* the last fold reached the log's end, also of what was left behind by another process */
+    uint32_t tried; /* log_frames when folding was last tried */
+    bool believed;  /* the file and its log were looked at, and opening goes on with them */
     struct rc_error note;   /* what opening found that is no reason not to open; text empty: nothing */
     struct rc_arena *batch; /* what lives as long as one commit */
     struct rc_arena *text;  /* what lives as long as one row */

@@ -208,7 +208,8 @@ enum rc_status sq_integrity(struct sq_conn *conn, const char *pragma, struct rc_
     if (code == SQLITE_CORRUPT && check_once(conn->db, pragma, again) == SQLITE_OK) code = SQLITE_IOERR_READ;
     if (code == SQLITE_CORRUPT) code = refused_in(found);
     if (code != SQLITE_CORRUPT) return sq_fail(conn, code, "cannot be checked", err);
-    const char *line = strncmp(found, "***", 3) == 0 ? strchr(found, '\n') : NULL; /* the name of the database */
+    const char *line =
+        strncmp(found, "***", 3) == 0 ? strchr(found, '\n') : NULL; /* the name of the database */
     return rc_fail(err, RC_DAMAGED, "%s: is damaged: %s", conn->path, line ? line + 1 : found);
 }
 
@@ -256,6 +257,7 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_OK) status = sq_write_words(conn, err);
     if (status == RC_OK) status = fold_at_close(conn, err);
     if (status != RC_OK) return status;
+    store->believed = true;
     sqlite3_wal_hook(conn->db, on_commit, store);
     /* what was left in the log is folded, so that the log begins anew */
     status = log ? sq_fold(store, err) : RC_OK;
@@ -310,10 +312,11 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
 static bool close_writer(struct sq_store *store)
 {
     const struct sq_note none = {0};
-    bool poisoned = atomic_load(&store->base.poisoned), folded = store->folded == store->log_frames;
-    if (!poisoned && holds_something(store->path, "-wal"))
+    bool sound = store->believed && !atomic_load(&store->base.poisoned);
+    bool folded = sound && store->folded == store->log_frames;
+    if (sound && holds_something(store->path, "-wal"))
         folded = sq_fold(store, NULL) == RC_OK && store->all_folded;
-    if (!poisoned && folded) sq_note_no_log(store);
+    if (folded) sq_note_no_log(store);
     sq_conn_close(&store->self.conn);
     bool gone = !exists(store->path, "-wal");
     if (gone) sq_note_put(store->lock, &none);

@@ -122,33 +122,6 @@ static int write_pages(sqlite3_file *base, const void *from, int n, sqlite3_int6
 
 /* ---- the log ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t le32(const unsigned char *p)
-{
-    uint32_t n;
-    memcpy(&n, p, sizeof n);
-    return le32toh(n);
-}
-
-void sq_log_add(uint32_t io_sum[2], const unsigned char *bytes, size_t n, bool big)
-{
-    uint32_t a = io_sum[0], b = io_sum[1];
-    for (size_t i = 0; i < n; i += 8) {
-        a += (big ? sq_be32(bytes + i) : le32(bytes + i)) + b;
-        b += (big ? sq_be32(bytes + i + 4) : le32(bytes + i + 4)) + a;
-    }
-    io_sum[0] = a;
-    io_sum[1] = b;
-}
-
-bool sq_log_fits(const unsigned char before[8], const unsigned char *head, const unsigned char *page,
-                 bool big)
-{
-    uint32_t sum[2] = {sq_be32(before), sq_be32(before + 4)};
-    sq_log_add(sum, head, 8, big);
-    sq_log_add(sum, page, SQ_PAGE, big);
-    return sum[0] == sq_be32(head + 16) && sum[1] == sq_be32(head + 20);
-}
-
 static sqlite3_int64 frame_of(sqlite3_int64 at)
 {
     return at < SQ_LOG_HEAD ? NONE : (at - SQ_LOG_HEAD) / SQ_FRAME;
