@@ -185,7 +185,6 @@ struct sq_store {
     bool
         all_folded; /* the last fold reached the log's end, also of what was left behind by another process */
     uint32_t tried; /* log_frames when folding was last tried */
-    bool believed;  /* the file and its log were looked at, and opening goes on with them */
     struct rc_error note;   /* what opening found that is no reason not to open; text empty: nothing */
     struct rc_arena *batch; /* what lives as long as one commit */
     struct rc_arena *text;  /* what lives as long as one row */
