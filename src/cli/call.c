@@ -177,10 +177,19 @@ enum rc_status cli_follow(struct cli *cli, const char *path, rc_client_take *tak
     return status == RC_OK ? rc_client_follow(cli->client, path, take, context, cli->arena, err) : status;
 }
 
+/* A part of it may have come with an answer: an id that is none, and would begin another line of the request. */
+static bool is_path(const char *path)
+{
+    while (*path > ' ' && *path < 0x7f) path++;
+    return !*path;
+}
+
 enum rc_status cli_ask(struct cli *cli, struct cli_reply *ret, const char *method, const char *path,
                        struct rc_sv body, const char *etag, struct rc_error *err)
 {
     *ret = (struct cli_reply){.answer.body = cel_null()};
+    if (!is_path(path))
+        return ret->status = rc_fail(err, RC_INVALID, "the server named what can be no address");
     if (!cli->client) {
         ret->status = open_client(cli, err);
         if (ret->status != RC_OK) return ret->status;
