@@ -53,7 +53,7 @@ ROWS = (
     Row("flips_controls", "protections switched off", max),
     Row("flips_controls_caught", "of these noticed", max),
     Row("fault_points", "calls that failed: once, and from then on"),
-    Row("fault_scenarios", "things that the program was doing", max),
+    Row("fault_scenarios", "things that the program was doing"),
     Row("fault_calls", "kinds of calls", max),
     Row("check_invariants", "invariants", max),
     Row("check_invariants_with_control", "of these with a test that breaks exactly this one", max),

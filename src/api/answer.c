@@ -70,10 +70,21 @@ static void send(struct api_call *call)
     api_end(call);
 }
 
+void api_drop(struct api_call *call)
+{
+    http_drop(call->exchange);
+    call->status = 0;
+    api_end(call);
+}
+
 void api_send(struct api_call *call)
 {
     if (call->out.status == RC_OK) {
         send(call);
+        return;
+    }
+    if (call->out.status == RC_NOMEM && call->done) {
+        api_drop(call);
         return;
     }
     struct rc_error err;

@@ -77,6 +77,7 @@ struct api_call {
     const void *body; /* decoded as route->body says */
     void *state;      /* what a handler leaves for its finish; in an arena that is still there then */
     bool parked;
+    bool done;     /* what was asked for is committed: an answer that says otherwise would be wrong */
     bool taken;    /* the exchange is a stream's: there is nothing to answer */
     uint32_t left; /* replies that are missing; the engine's thread only */
     struct rc_request request;
@@ -146,6 +147,7 @@ void api_add_field(struct api_call *, const char *name, const char *format, ...)
 void api_add_etag(struct api_call *, uint32_t rev);
 /* "/v1/commands/ID" */
 void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce);
+void api_drop(struct api_call *); /* no answer: the connection is closed. Not from within a handler */
 void api_send(struct api_call *);
 void api_send_problem(struct api_call *, enum rc_status, const struct rc_error *);
 /* A problem document as the member `name`, with up to `errors` of the complaints and, at a conflict of keys, the

@@ -26,7 +26,7 @@ static struct api_call *take_call(struct rc_api *api)
     call->route = NULL;
     call->arena = api->scratch;
     call->body = NULL;
-    call->parked = call->taken = false;
+    call->parked = call->taken = call->done = false;
     call->token = 0;
     call->retry_after = 0;
     memset(&call->wait, 0, sizeof call->wait);
@@ -125,11 +125,10 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
 /* A handler or a finish has returned. */
 static void settle(struct api_call *call, enum rc_status status, const struct rc_error *err)
 {
-    if (status == RC_COMMIT_UNKNOWN) {
-        http_drop(call->exchange); /* whatever we said might be wrong; the client asks again with its key */
-        call->status = 0;
-        api_end(call);
-    } else if (status != RC_OK)
+    /* whatever we said might be wrong, or is: that it did not happen now. The client asks again with its key */
+    if (status == RC_COMMIT_UNKNOWN || (call->done && rc_status_http(status) >= 500))
+        api_drop(call);
+    else if (status != RC_OK)
         api_send_problem(call, status, err);
     else if (call->taken)
         api_end(call);
@@ -219,7 +218,8 @@ static enum rc_status finish(struct api_call *call, struct rc_error *err)
 {
     atomic_fetch_sub_explicit(&call->api->parked, 1, memory_order_relaxed);
     call->arena = call->request.arena; /* NULL where the engine kept it */
-    if (call->request.status == RC_OK) return call->route->finish(call, err);
+    call->done = call->request.status == RC_OK;
+    if (call->done) return call->route->finish(call, err);
     call->retry_after = call->request.retry_after;
     *err = call->request.error;
     return call->request.status;

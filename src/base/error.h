@@ -20,10 +20,9 @@ struct rc_error {
  * with `return rc_fail(err, RC_INVALID, "…")`. */
 enum rc_status rc_fail(struct rc_error *err, enum rc_status, const char *format, ...) RC_PRINTF(3, 4);
 
-/* Puts "prefix: " before the text that is there: each layer adds what it was doing. Returns err's status, or
- * `otherwise` where err is NULL. */
-enum rc_status rc_fail_prefix(struct rc_error *err, enum rc_status otherwise, const char *format, ...)
-    RC_PRINTF(3, 4);
+/* Puts "prefix: " before the text that is there: each layer adds what it was doing. Returns the status, which is that of the text;
+ * where whoever failed has left no text, the status's own stands there. */
+enum rc_status rc_fail_prefix(struct rc_error *err, enum rc_status, const char *format, ...) RC_PRINTF(3, 4);
 
 /* Sets the position of the error that is there. */
 void rc_error_at(struct rc_error *err, unsigned line, unsigned column);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,9 @@ enum rc_status rc_place(const char *part, const char *to, struct rc_error *err)
     if (n < 0 || (size_t)n >= sizeof folder) return rc_fail(err, RC_INVALID, "the path is too long");
     enum rc_status status = sync_path(part, O_RDWR, err);
     if (status != RC_OK) return status;
+    bool is_new = access(to, F_OK) != 0;
     if (rename(part, to) != 0) return fail(to, "cannot be put in place", err);
-    return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+    status = sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+    if (status != RC_OK && is_new) unlink(to);
+    return status;
 }

@@ -1,6 +1,9 @@
 /* JSON text to values, through jansson. jansson does the strict reading (UTF-8, duplicate keys, what stands
  * behind the value); its tree is then copied into cells and freed.
  *
+ * jansson says of some texts that they are malformed where it got no memory. So its allocator is ours, over whatever it was before,
+ * and notes for the thread that reads whether it was refused.
+ *
  * jansson refuses whole numbers over 64 bits, where json.h promises a double. Such texts are rare: they are
  * read a second time with ".0" put behind each of these numbers. */
 #include "codec/json.h"
@@ -9,6 +12,24 @@
 #include "base/num.h"
 
 #include <jansson.h>
+#include <pthread.h>
+
+static json_malloc_t allocate; /* jansson's, before ours; written once */
+static _Thread_local bool refused_memory;
+
+static void *allocate_noting(size_t n)
+{
+    void *p = allocate(n);
+    if (!p) refused_memory = true;
+    return p;
+}
+
+static void stand_between(void)
+{
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    json_set_alloc_funcs(allocate_noting, release);
+}
 
 struct reader {
     struct rc_arena *arena;
@@ -154,7 +175,7 @@ static enum rc_status fail_syntax(struct rc_sv text, unsigned depth, const json_
                                   struct rc_error *err)
 {
     enum json_error_code code = json_error_code(wrong);
-    if (code == json_error_out_of_memory) return rc_fail(err, RC_NOMEM, "out of memory");
+    if (refused_memory || code == json_error_out_of_memory) return rc_fail(err, RC_NOMEM, "out of memory");
     if (code == json_error_stack_overflow)
         return rc_fail(err, RC_LIMIT, "the JSON text is nested deeper than %u", depth);
     bool empty = text.n == 0;
@@ -202,7 +223,10 @@ enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct c
 enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc_arena *arena,
                                     struct cel_value *ret_value, struct rc_error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t wrong;
+    (void)pthread_once(&once, stand_between);
+    refused_memory = false;
     if (text.n > 0 && memchr(text.p, 0, text.n)) return fail_nul(text, err);
     json_t *json = load(text, &wrong);
     if (!json && json_error_code(&wrong) == json_error_numeric_overflow) {

@@ -110,6 +110,13 @@ bool defs_parse_more(struct defs_file file, struct rc_arena *arena, struct defs_
         ok = parse(file, arena, scratch, ret, ret_n, errors);
     else
         defs_add_error_at(errors, &(struct defs_source){.name = file.source}, 0, RC_NOMEM, "out of memory");
+    /* what could not be kept looks like what is missing: then nothing that was found counts */
+    if (scratch && (rc_arena_status(arena) == RC_NOMEM || rc_arena_status(scratch) == RC_NOMEM)) {
+        errors->total -= errors->n - before;
+        errors->n = before;
+        defs_add_error_at(errors, &(struct defs_source){.name = file.source}, 0, RC_NOMEM, "out of memory");
+        ok = false;
+    }
     if (errors->n > before) sort_errors(errors->error + before, errors->n - before);
     rc_arena_free(scratch);
     return ok;

@@ -156,8 +156,9 @@ void rc_request_access(struct rc_engine *engine, struct rc_request *request)
     if (request->status != RC_OK) return;
     if (removes) rc_quotas_forget(engine);
     request->status = rc_engine_know(engine, err);
-    /* it is stored, but who asks is still answered by what was known before: everything is read anew */
-    if (request->status != RC_OK) engine->booted = false;
+    /* it is stored, but who asks is still answered by what was known before: nothing is said, and everything is read anew */
+    if (request->status != RC_OK)
+        request->status = rc_fail(err, RC_COMMIT_UNKNOWN, "it is stored, and memory could not follow");
 }
 
 void rc_request_used(struct rc_engine *engine, struct rc_request *request)

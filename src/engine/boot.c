@@ -116,6 +116,7 @@ enum rc_status rc_engine_boot(struct rc_engine *engine, bool restart, struct rc_
     rc_engine_forget(engine);
     enum rc_status status = read_high(engine, err);
     if (status == RC_OK) status = rc_hold_boot(engine, restart, err);
+    if (status == RC_OK) status = rc_definitions_follow(engine, err);
     if (status == RC_OK) status = rc_engine_know(engine, err);
     if (status == RC_OK) status = read_gates(engine, err);
     /* what was out in an old state is settled by the hold, when its turn comes */

@@ -31,13 +31,38 @@ void rc_request_define(struct rc_engine *engine, struct rc_request *request)
     const struct flow_set *set = NULL;
     struct rc_definition *rows = RC_NEW_ARRAY(request->arena, struct rc_definition, request->u.define.nadded);
     request->status = rows ? store(engine, request, rows) : rc_fail_arena(&request->error, request->arena);
+    if (request->status == RC_COMMIT_UNKNOWN) engine->stale = true;
     if (request->status != RC_OK) return;
-    /* the store has them; where memory cannot follow now, the next start does */
     request->status =
         rc_set_change(rc_engine_set(engine), request->u.define.added, request->u.define.nadded,
                       request->u.define.removed, request->u.define.nremoved, request->arena, &set);
     if (request->status == RC_OK) request->status = keep(engine, request->arena, &request->error);
-    if (request->status != RC_OK) return;
+    if (request->status !=
+        RC_OK) { /* the store has them: nothing is said, and memory follows when everything is read anew */
+        engine->stale = true;
+        request->status =
+            rc_fail(&request->error, RC_COMMIT_UNKNOWN, "they are stored, and memory could not follow");
+        return;
+    }
     request->arena = NULL;
     atomic_store_explicit(&engine->set, set, memory_order_release);
+}
+
+enum rc_status rc_definitions_follow(struct rc_engine *engine, struct rc_error *err)
+{
+    enum { FIRST = 64 << 10, LIMIT = 1 << 30 };
+    const struct flow_set *set = NULL;
+    if (!engine->stale || !engine->ports.definitions) return RC_OK;
+    struct rc_arena *arena = rc_arena_new(FIRST, LIMIT);
+    if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status =
+        engine->ports.definitions(engine->ports.context, engine->reader, arena, &set, err);
+    if (status == RC_OK) status = keep(engine, arena, err);
+    if (status != RC_OK) {
+        rc_arena_free(arena);
+        return status;
+    }
+    atomic_store_explicit(&engine->set, set, memory_order_release);
+    engine->stale = false;
+    return RC_OK;
 }

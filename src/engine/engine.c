@@ -3,6 +3,9 @@
 
 #include "engine/state.h"
 
+#include <assert.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 enum { TURN_FIRST = 1 << 20, TURN_MAX = 256 << 20, BATCHES = 4 };
@@ -137,15 +140,10 @@ enum rc_status rc_engine_post_all(struct rc_engine *engine, struct rc_request *r
 void rc_engine_answer(void *context, struct rc_answer *answer)
 {
     struct rc_engine *engine = context;
-    struct rc_fact *fact = RC_NEW(answer->arena, struct rc_fact);
-    if (!fact) { /* its arena is at its limit: another one holds what must not be lost, the parsed answer goes */
-        rc_arena_free(answer->arena); /* first: there is that much memory again */
-        fact = rc_fact_new(answer->of, answer->node, answer->attempt, answer->purpose);
-        if (fact) fact->answer.result = (struct rc_result){.reach = RC_SENT, .why = RC_WHY_BAD_ANSWER};
-        if (!fact) return; /* no memory at all: the attempt stays open, and the next start settles it */
-    } else {
-        fact->answer = *answer;
-    }
+    struct rc_fact *fact = answer->room;
+    static_assert(sizeof *fact <= RC_ANSWER_ROOM && alignof(struct rc_fact) <= alignof(max_align_t),
+                  "an answer is kept in its room");
+    *fact = (struct rc_fact){.answer = *answer};
     pthread_mutex_lock(&engine->lock);
     bool first = !engine->inbox && !engine->answers.first;
     rc_facts_push(&engine->answers, fact);

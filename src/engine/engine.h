@@ -30,6 +30,10 @@ struct rc_ports {
      * NULL where an earlier try has closed it and could not open it. */
     enum rc_status (*reopen)(void *context, struct rc_store *old, struct rc_store **ret_store,
                              struct rc_error *);
+    /* The definitions as the store has them, parsed, in the arena: asked for after a commit of new ones of which memory does not know
+     * whether it is there. May be NULL: then memory follows at the next start. */
+    enum rc_status (*definitions)(void *context, struct rc_reader *, struct rc_arena *,
+                                  const struct flow_set **ret, struct rc_error *);
     struct rc_exec *exec[1]; /* by enum flow_dep_kind; closed by the caller before rc_engine_free */
     void (*reply)(void *context,
                   struct rc_request *); /* on the engine's thread; the request is the receiver's again */

@@ -228,6 +228,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
         atomic_fetch_add(&engine->stats.commits, 1);
     }
     if (status == RC_OK) {
+        engine->unknown = 0;
         publish(engine, &batch, starts);
         if (engine->apart && engine->turn.nunits) engine->apart--;
         return RC_OK;
@@ -239,5 +240,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
     if (status == RC_FULL) engine->full = true;
     if (status == RC_IO) engine->booted = false; /* read anew what is true before going on */
     if (err) *err = error;
-    return status == RC_COMMIT_UNKNOWN ? rc_engine_reopen(engine, err) : status;
+    if (status != RC_COMMIT_UNKNOWN) return status;
+    engine->unknown++;
+    return rc_engine_reopen(engine, err);
 }

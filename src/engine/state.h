@@ -170,7 +170,10 @@ struct rc_engine {
     rc_us anchor, monotonic; /* engine time = anchor + (now's monotonic − monotonic) */
     rc_us now;
     uint64_t seed, next_seq;
+    uint32_t failing;                /* turns in a row that did not come to the end of their work */
+    bool stale;                      /* the definitions in force may not be those of the store */
     bool room, booted, closed, full; /* full: the last batch did not fit */
+    uint32_t unknown;                /* commits in a row whose result was not known */
     uint32_t apart; /* units still to be run alone, after a batch that the store refused for what is in it */
     struct rc_error fault; /* the last fact that could not be taken in */
     struct rc_kept {       /* arenas of definitions and sets: live as long as the engine */
@@ -291,6 +294,8 @@ void rc_request_submit(struct rc_engine *, struct rc_request *);
 void rc_request_act(struct rc_engine *, struct rc_request *);
 void rc_request_define(struct rc_engine *,
                        struct rc_request *); /* commits by itself: not within a turn's batch */
+/* define.c: makes the definitions in force those of the store again, where they may differ. */
+RC_MUST enum rc_status rc_definitions_follow(struct rc_engine *, struct rc_error *);
 void rc_request_bulk(struct rc_engine *, struct rc_request *);  /* commits by itself, too */
 void rc_request_purge(struct rc_engine *, struct rc_request *); /* the same */
 /* Whether the request has committed by itself: what becomes of the turn does not touch it. */

@@ -360,13 +360,20 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
     if (status == RC_OK) {
         rc_waves_post(engine, &requests);
         status = work(engine, &requests, &error);
-        rc_inbox_put_back(engine, requests);
+        /* a moment later it may work; who waits longer is told */
+        engine->failing = status == RC_OK ? 0 : engine->failing + 1;
+        if (engine->failing > 1)
+            refuse_all(engine, requests, status, &error);
+        else
+            rc_inbox_put_back(engine, requests);
     } else {
         refuse_all(engine, requests, RC_IO, &error);
     }
     if (status == RC_OK && !engine->turn.nunits && !rc_engine_queued(engine))
         status = rc_store_idle(engine->ports.store, &error);
-    *ret_sleep = status == RC_OK ? rc_engine_queued(engine) ? 0 : sleep_of(engine) : RC_MS(200);
+    /* a disk that opens and does not commit, again and again, is not asked without a pause */
+    bool pause = status != RC_OK || engine->unknown > 1;
+    *ret_sleep = pause ? RC_MS(200) : rc_engine_queued(engine) ? 0 : sleep_of(engine);
     count_turn(engine, status == RC_OK);
     if (status != RC_OK && err) *err = error;
     return status;

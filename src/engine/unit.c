@@ -21,6 +21,7 @@ static enum rc_status load(struct rc_engine *engine, uint64_t seq, struct rc_hot
     if (status == RC_OK) {
         hot->arena = arena;
         status = rc_cache_add(&engine->cache, hot);
+        if (status != RC_OK) (void)rc_fail(err, status, "out of memory");
     }
     if (status == RC_OK)
         *ret = hot;

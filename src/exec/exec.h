@@ -16,10 +16,15 @@ struct rc_start {
     struct rc_effect effect;
 };
 
+/* What the receiver of an answer needs to keep it (bytes). It is got when the start is accepted, so that no answer is ever lost for
+ * want of memory. */
+enum { RC_ANSWER_ROOM = 512 };
+
 /* One ended attempt. It lives in its own arena, which the receiver frees; nothing in it borrows from the
  * effect. */
 struct rc_answer {
     struct rc_arena *arena;
+    void *room; /* RC_ANSWER_ROOM bytes of the arena, aligned for anything: the receiver's */
     struct rc_addr of;
     uint32_t node;
     uint16_t attempt;

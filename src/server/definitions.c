@@ -50,6 +50,13 @@ enum rc_status definitions_load(struct rc_reader *reader, struct rc_arena *arena
     return status == RC_OK ? RC_OK : rc_fail(err, status, "the stored definitions cannot be put together");
 }
 
+enum rc_status definitions_again(void *context, struct rc_reader *reader, struct rc_arena *arena,
+                                 const struct flow_set **ret, struct rc_error *err)
+{
+    (void)context;
+    return definitions_load(reader, arena, ret, err);
+}
+
 /* ---- applying a directory ------------------------------------------------------------------------------ */
 
 struct waiter {

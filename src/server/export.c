@@ -350,7 +350,15 @@ static enum rc_status run_to_file(struct exporting *in, const char *store, const
         return rc_fail(&in->err, RC_IO, "%s: %s", part, strerror(errno));
     int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     in->out = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (!in->out) return rc_fail(&in->err, RC_IO, "%s: %s", part, strerror(errno));
+    if (!in->out) {
+        enum rc_status status =
+            rc_fail(&in->err, errno == ENOMEM ? RC_NOMEM : RC_IO, "%s: %s", part, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+            unlink(part);
+        }
+        return status;
+    }
     enum rc_status status = run(in, store);
     if (fclose(in->out) != 0 && status == RC_OK)
         status = rc_fail(&in->err, RC_IO, "%s: %s", part, strerror(errno));

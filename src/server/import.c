@@ -433,7 +433,7 @@ static enum rc_status fill(struct importing *in, const char *part)
 
 static void remove_beside(const char *part, bool all)
 {
-    static const char *const suffixes[] = {"-wal", "-shm", ".lock", ".reserve", ".life", ""};
+    static const char *const suffixes[] = {"-journal", "-wal", "-shm", ".lock", ".reserve", ".life", ""};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes - !all; i++) {
         char name[PATH_MAX];
         snprintf(name, sizeof name, "%s%s", part, suffixes[i]);

@@ -136,6 +136,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
     const struct rc_ports ports = {
         .store = store,
         .reopen = on_reopen,
+        .definitions = definitions_again,
         .exec = {server->http},
         .reply = on_reply,
         .changed = on_changed,

@@ -57,6 +57,10 @@ struct rc_tick loop_tick(struct server *); /* one thread at a time */
 RC_MUST
 enum rc_status definitions_load(struct rc_reader *, struct rc_arena *, const struct flow_set **ret,
                                 struct rc_error *);
+/* The same as a port of the engine; the context is not used. */
+RC_MUST
+enum rc_status definitions_again(void *context, struct rc_reader *, struct rc_arena *,
+                                 const struct flow_set **ret, struct rc_error *);
 /* Brings the directory of the settings into force through the running engine; logs what changed and every
  * error. RC_OK also where nothing changed. */
 RC_MUST

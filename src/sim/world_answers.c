@@ -19,11 +19,13 @@ static void give(struct world *world, uint32_t i, struct rc_result result, struc
     assert(i < world->nleft);
     const struct rc_effect *effect = &world->left[i];
     struct rc_answer answer = {.arena = arena,
+                               .room = rc_alloc(arena, RC_ANSWER_ROOM),
                                .of = effect->of,
                                .node = effect->node,
                                .attempt = effect->attempt,
                                .purpose = effect->purpose,
                                .result = result};
+    assert(answer.room);
     rc_engine_answer(world->engine, &answer);
 }
 

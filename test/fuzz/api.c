@@ -5,6 +5,7 @@
  * command. */
 #include "fuzz.h"
 
+#include "../api/door.h"
 #include "api/call.h"
 #include "base/num.h"
 #include "base/random.h"
@@ -13,152 +14,18 @@
 #include "engine/prepare.h"
 #include "exec/kind.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 enum { EVENTS = 24, LEFT = 64, TURNS = 64 };
 
-/* ---- the door: what api/http.c is with sockets ------------------------------------------------------------------------ */
-
-struct http_server {
-    struct http_options options;
-    bool woken;
-};
-
-struct http_exchange {
-    struct rc_sv headers;
-    struct rc_arena *arena;
-    unsigned answers;
-};
-
-enum rc_status http_open(const struct http_options *options, struct http_server **ret, struct rc_error *err)
-{
-    (void)err;
-    *ret = calloc(1, sizeof **ret);
-    if (!*ret) return RC_NOMEM;
-    (*ret)->options = *options;
-    return RC_OK;
-}
-
-uint16_t http_port(const struct http_server *server)
-{
-    return server->options.port;
-}
-
-enum rc_status http_run(struct http_server *server, struct rc_error *err)
-{
-    (void)server;
-    return rc_fail(err, RC_BUG, "nothing runs here");
-}
-
-void http_close(struct http_server *server)
-{
-    free(server);
-}
-
-void http_wake(struct http_server *server)
-{
-    server->woken = true;
-}
-
-void http_stop(struct http_server *server)
-{
-    (void)server;
-}
-
-void http_stop_listening(struct http_server *server)
-{
-    (void)server;
-}
-
-void http_stats(const struct http_server *server, struct http_stats *ret)
-{
-    (void)server;
-    *ret = (struct http_stats){0};
-}
-
-void http_last(struct http_exchange *exchange)
-{
-    (void)exchange;
-}
-
-struct rc_sv http_header(const struct http_exchange *exchange, const char *name, bool *ret_more)
-{
-    struct rc_sv rest = exchange->headers, found = {0};
-    size_t n = strlen(name);
-    bool more = false;
-    while (rest.n) {
-        struct rc_sv line = fuzz_line(&rest);
-        if (line.n < n + 2 || strncasecmp(line.p, name, n) != 0 || line.p[n] != ':') continue;
-        more = found.p != NULL;
-        if (!more) found = (struct rc_sv){line.p + n + 2, line.n - (uint32_t)n - 2};
-    }
-    if (ret_more) *ret_more = more;
-    return found;
-}
-
-void http_drop(struct http_exchange *exchange)
-{
-    exchange->answers++;
-}
-
-/* Nobody waits here: a client that asks for it is gone at once. */
-struct http_watch *http_watch(struct http_server *server, struct http_exchange *exchange, unsigned ms,
-                              void (*over)(void *context), void *context)
-{
-    (void)server, (void)exchange, (void)ms, (void)over, (void)context;
-    return NULL;
-}
-
-void http_unwatch(struct http_watch *watch)
-{
-    (void)watch;
-}
+/* ---- the door (../api/door.h) ------------------------------------------------------------------------------------------ */
 
 /* Every answer: once, no bug, no header that could start another one, and JSON that says the same status. */
-/* No stream is fuzzed: one that is asked for is refused for want of memory. */
-struct http_stream *http_stream_begin(struct http_exchange *exchange, int status,
-                                      const struct http_field *fields, uint32_t nfields, unsigned ms,
-                                      void (*look)(void *context), void *context)
+void door_answered(struct http_exchange *exchange, int status, const struct http_field *fields,
+                   uint32_t nfields, struct rc_sv body)
 {
-    (void)status, (void)fields, (void)nfields, (void)ms, (void)look, (void)context;
-    exchange->answers++;
-    return NULL;
-}
-
-bool http_stream_put(struct http_stream *stream, struct rc_sv piece)
-{
-    (void)stream, (void)piece;
-    return true;
-}
-
-size_t http_stream_pending(const struct http_stream *stream)
-{
-    (void)stream;
-    return 0;
-}
-
-uint64_t http_stream_sent(const struct http_stream *stream)
-{
-    (void)stream;
-    return 0;
-}
-
-bool http_stream_gone(const struct http_stream *stream)
-{
-    (void)stream;
-    return true;
-}
-
-void http_stream_end(struct http_stream *stream, unsigned ms)
-{
-    (void)stream, (void)ms;
-}
-
-void http_answer(struct http_exchange *exchange, int status, const struct http_field *fields,
-                 uint32_t nfields, struct rc_sv body)
-{
-    FUZZ_LAW(exchange->answers++ == 0);
+    struct rc_arena *arena = exchange->context;
+    FUZZ_LAW(exchange->answers == 1);
     FUZZ_LAW(status >= 200 && status <= 599 && status != rc_status_http(RC_BUG));
     const char *type = "";
     for (uint32_t i = 0; i < nfields; i++) {
@@ -167,8 +34,8 @@ void http_answer(struct http_exchange *exchange, int status, const struct http_f
     }
     if (!body.n || !strstr(type, "json") || strstr(type, "ndjson")) return;
     struct cel_value value;
-    enum rc_status read = rc_json_parse_within(body, 2 * RC_MAX_JSON_DEPTH, exchange->arena, &value, NULL);
-    FUZZ_LAW(read == RC_OK || rc_arena_status(exchange->arena) != RC_OK);
+    enum rc_status read = rc_json_parse_within(body, 2 * RC_MAX_JSON_DEPTH, arena, &value, NULL);
+    FUZZ_LAW(read == RC_OK || rc_arena_status(arena) != RC_OK);
     if (read != RC_OK || status < 400 || status == 503) return; /* /readyz says 503 without a problem */
     const struct cel_value *said = cel_map_get(&value, "status");
     FUZZ_LAW(said && said->kind == CEL_INT && said->v.i == status && cel_map_get(&value, "code"));
@@ -296,14 +163,12 @@ static void open_house(struct house *house)
 
 static void run(struct house *house)
 {
-    struct http_server *door = house->api->http;
     rc_us sleep = 0;
     for (unsigned i = 0; i < TURNS && sleep == 0; i++) {
         enum rc_status status = rc_engine_turn(house->engine, tick(house), &sleep, NULL);
         FUZZ_LAW(status == RC_OK);
         rc_api_flush(house->api);
-        if (door->woken) door->options.woken(door->options.context);
-        door->woken = false;
+        door_turn(house->api->http);
     }
     struct rc_engine_stats stats;
     rc_engine_stats(house->engine, &stats);
@@ -326,6 +191,8 @@ static void answer(struct house *house, struct rc_sv line, struct rc_sv body)
     struct rc_answer *answer = &house->left[house->answered++];
     answer->arena = rc_arena_new(0, 1 << 20);
     FUZZ_LAW(answer->arena != NULL);
+    answer->room = rc_alloc(answer->arena, RC_ANSWER_ROOM);
+    FUZZ_LAW(answer->room != NULL);
     struct rc_result *result = &answer->result;
     if (rc_parse_u64(line, &status) && status >= 200 && status <= 999) {
         *result = (struct rc_result){
@@ -337,14 +204,6 @@ static void answer(struct house *house, struct rc_sv line, struct rc_sv body)
     rc_engine_answer(house->engine, answer);
 }
 
-static enum http_method method_of(struct rc_sv name)
-{
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
-    unsigned i = 0;
-    while (i < HTTP_OTHER && !rc_sv_is(name, names[i])) i++;
-    return (enum http_method)i;
-}
-
 /* What the real door lets pass: a path that begins with '/', and one Host. */
 static void request(struct house *house, struct rc_sv line, struct rc_sv rest)
 {
@@ -353,21 +212,14 @@ static void request(struct house *house, struct rc_sv line, struct rc_sv rest)
     if (!blank || !exchange) return;
     uint32_t n = (uint32_t)(blank - line.p);
     struct rc_sv target = {blank + 1, line.n - n - 1};
-    const char *mark = target.n ? memchr(target.p, '?', target.n) : NULL;
-    struct http_request http = {
-        .method = method_of((struct rc_sv){line.p, n}), .path = target, .host = RC_SV("localhost")};
-    if (mark) {
-        http.path.n = (uint32_t)(mark - target.p);
-        http.query = (struct rc_sv){mark + 1, target.n - http.path.n - 1};
-    }
-    if (!http.path.n || http.path.p[0] != '/') return;
-    exchange->arena = house->arena;
+    struct http_request http = {.method = door_method((struct rc_sv){line.p, n}), .host = RC_SV("localhost")};
+    if (!door_target(target, &http)) return;
+    exchange->context = house->arena;
     exchange->headers = fuzz_part(&rest, "");
     http.body = rest;
     struct rc_sv host = http_header(exchange, "Host", NULL);
     if (host.p) http.host = host;
-    struct http_server *door = house->api->http;
-    door->options.handler(door->options.context, exchange, &http);
+    door_ask(house->api->http, exchange, &http);
     run(house);
     FUZZ_LAW(exchange->answers == 1);
 }

@@ -59,12 +59,14 @@ static enum rc_status http_start(struct rc_exec *exec, const struct rc_start *st
     const struct rc_effect *effect = &start->effect;
     struct rc_arena *arena = rc_arena_new(ANSWER_FIRST, ANSWER_LIMIT);
     struct http_job *job = arena ? RC_NEW(arena, struct http_job) : NULL;
-    if (!job) {
+    void *room = job ? rc_alloc(arena, RC_ANSWER_ROOM) : NULL;
+    if (!room) {
         rc_arena_free(arena);
         return RC_NOMEM;
     }
     job->start = *start;
     job->answer = (struct rc_answer){.arena = arena,
+                                     .room = room,
                                      .of = effect->of,
                                      .node = effect->node,
                                      .attempt = effect->attempt,

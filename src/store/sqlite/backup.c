@@ -97,6 +97,17 @@ static enum rc_status set_no_log(const struct copy *copy, struct rc_error *err)
     return status;
 }
 
+/* What SQLite puts beside a file while it works on it, too. */
+static void remove_part(const struct copy *copy)
+{
+    static const char *const suffixes[] = {"-journal", "-wal", "-shm", ""};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char name[PATH_MAX];
+        int n = snprintf(name, sizeof name, "%s%s", copy->part, suffixes[i]);
+        if (n > 0 && (size_t)n < sizeof name) unlink(name);
+    }
+}
+
 enum rc_status rc_sqlite_is_free(const char *path, struct rc_error *err)
 {
     const struct copy copy = {.store = path, .to = path};
@@ -130,6 +141,6 @@ enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, s
     status = fill(&copy, err);
     if (status == RC_OK) status = mark(&copy, at, err);
     if (status == RC_OK) status = rc_sqlite_install(copy.part, to, ret, err);
-    if (status != RC_OK) unlink(copy.part);
+    if (status != RC_OK) remove_part(&copy);
     return status;
 }

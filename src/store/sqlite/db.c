@@ -374,6 +374,8 @@ enum rc_status sq_done(struct sq *run, const char *doing, struct rc_error *err)
 
 enum rc_status sq_read_begin(struct sq_conn *conn, struct rc_error *err)
 {
+    if (!sqlite3_get_autocommit(conn->db))
+        sq_read_end(conn); /* the last one could not end, for want of memory */
     struct sq run = sq_start(conn, SQ_BEGIN_READ);
     return sq_done(&run, "cannot begin to read", err);
 }
