@@ -41,7 +41,7 @@ static void point(bool ok, const char *format, ...)
     printf("\n");
     va_end(args);
     bad += !ok;
-    fflush(stdout);
+    (void)fflush(stdout);
 }
 
 static void figure(const char *name, uint64_t value)
@@ -153,7 +153,7 @@ static void run_kept(const char *path)
         broken += tried.law[0] != '\0';
         if (tried.law[0]) printf("# kept: %s: %s\n", life, tried.law);
     }
-    if (file) fclose(file);
+    if (file) (void)fclose(file);
     if (file) point(!broken, "every law holds in the %u lives that were kept", n);
 }
 

@@ -80,7 +80,7 @@ void sim_run(const struct sim_order *order, struct sim_sum *ret)
     pid_t pids[SIM_JOBS];
     assert(workers != MAP_FAILED);
     memset(ret, 0, sizeof *ret);
-    fflush(NULL);
+    (void)fflush(NULL);
     for (uint32_t i = 0; i < order->jobs; i++) {
         pids[i] = fork();
         assert(pids[i] >= 0);

@@ -34,7 +34,7 @@ struct sim_try sim_try(struct sim_choices *choices, enum sim_control control)
     int how = 0;
     assert(said != MAP_FAILED);
     *said = (struct sim_try){.died = true};
-    fflush(NULL);
+    (void)fflush(NULL);
     pid_t pid = fork();
     assert(pid >= 0);
     if (pid == 0) live_and_say(choices, control, said);

@@ -214,7 +214,7 @@ void walk_purge(struct walk *);
 /* A new bulk, or an order to one that is there. */
 void walk_bulk(struct walk *);
 /* An order to this one. */
-void walk_order(struct walk *, uint32_t bulk, enum rc_bulk_state to, bool first);
+void walk_order(struct walk *, uint32_t at, enum rc_bulk_state to, bool first);
 struct walk_request *walk_find_request(struct walk *, const struct rc_request *);
 void walk_free_answered(struct walk *);
 /* The step that a verdict would be about; 0: none. */

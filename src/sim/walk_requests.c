@@ -83,7 +83,7 @@ void walk_submit(struct walk *walk)
 void walk_submit_batch(struct walk *walk)
 {
     enum { MOST = 4 };
-    struct walk_request sent[MOST];
+    struct walk_request sent[MOST] = {0};
     if (is_crowded(walk)) return;
     uint32_t n = 2 + walk_dice(walk, MOST - 1);
     for (uint32_t i = 0; i < n; i++) sent[i] = new_submission(walk);
