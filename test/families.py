@@ -350,6 +350,9 @@ BUILD_BOX = 8 * MINUTE
 PROOFS = (
     Proof("simulation", 12 * MINUTE, 3, "RC_SIM_SECONDS", 1),
     Proof("images", 12 * MINUTE, 2, "RC_IMAGES", 600),
+    Proof("calls", 12 * MINUTE, 1, "RC_CALLS_EVERY", 0),  # all of them, whatever the time
+    Proof("flips", 12 * MINUTE, 1, "RC_FLIPS", 50),
+    Proof("worse", 10 * MINUTE, 1, "RC_WORSE", 1),
     Proof("kills", 12 * MINUTE, 3, "RC_KILLS", 2),
 )
 FAMILIES = [
