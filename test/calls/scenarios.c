@@ -45,8 +45,7 @@ const struct scenario scenarios[] = {
     {"start", LIST(ENDED), LIST("@start", "200 GET /readyz"), .rests = true},
     {"start after a crash", LIST(SUBMIT("order", "a"), SUBMIT("order", "b"), SUBMIT("order", "c")),
      LIST("@start", "! 200", "+ 5"), .crashed = true, .rests = true,
-     .loose =
-         true /* one read that fails while an answer is taken in leaves its command to the next start */},
+     .loose = true /* a store whose state could not be told from an older one holds: a person releases it */},
     {"submit", NOTHING, LIST(SUBMIT("order", "a")), .rests = true},
     {"submit again", LIST(ENDED), LIST(SUBMITTED("200", "order", "a")), .rests = true},
     {"conflict", LIST(ENDED),
