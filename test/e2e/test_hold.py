@@ -8,7 +8,8 @@ import threading
 
 from kit import PR, case, changed, contains, equal, eventually, example_dependency, example_flow, main, note, pull, simple_flow, true
 
-ROUNDS = int(os.environ.get("RC_HOLD_ROUNDS", "4"))  # restores under load
+TIER = os.environ.get("RC_TIER", "quick")
+ROUNDS = int(os.environ.get("RC_HOLD_ROUNDS", {"quick": 4, "ci": 12}.get(TIER, 100)))  # restores under load
 
 
 def files(server):
