@@ -72,6 +72,9 @@ static enum rc_status fill(const struct copy *copy, struct rc_error *err)
     return status;
 }
 
+/* The file is synced as a whole before it is put in place. */
+static const char no_sync[] = "PRAGMA synchronous=OFF";
+
 /* Of when the state is that is copied; a copy of a copy has the mark already. */
 static enum rc_status mark(const struct copy *copy, rc_us at, struct rc_error *err)
 {
@@ -81,6 +84,7 @@ static enum rc_status mark(const struct copy *copy, rc_us at, struct rc_error *e
     enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
     snprintf(sql, sizeof sql, "UPDATE life SET cause = %d, at = %llu WHERE cause = 0", RC_HELD_BACKUP,
              (unsigned long long)at);
+    if (status == RC_OK) status = sq_exec(&conn, no_sync, err);
     if (status == RC_OK) status = sq_exec(&conn, sql, err);
     sq_conn_close(&conn);
     return status;
@@ -92,6 +96,7 @@ static enum rc_status set_no_log(const struct copy *copy, struct rc_error *err)
     struct sq_conn conn = {.path = copy->part};
     int code = sq_open(copy->part, SQLITE_OPEN_READWRITE, &conn.db);
     enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
+    if (status == RC_OK) status = sq_exec(&conn, no_sync, err);
     if (status == RC_OK) status = sq_exec(&conn, "PRAGMA journal_mode=DELETE", err);
     sq_conn_close(&conn);
     return status;
