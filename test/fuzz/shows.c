@@ -127,6 +127,7 @@ struct rc_sv rc_client_escape(struct rc_arena *arena, struct rc_sv text)
 }
 
 /* Nobody waits here. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc names them with underscores */
 int nanosleep(const struct timespec *time, struct timespec *left_over)
 {
     (void)time, (void)left_over;
