@@ -78,7 +78,7 @@ static void see_action(struct walk *walk, struct walk_seen *seen, const struct r
     for (uint32_t i = seen->c.nnodes; act->action == RC_ACTION_RETRY && i-- > 0;) {
         seen->retried[i] = true;
         seen->passed[i] |= later;
-        later |= seen->c.node[i].phase != RC_PHASE_NONE;
+        later |= seen->c.node[i].phase != RC_PHASE_NONE || seen->c.node[i].state == RC_STEP_UNKNOWN;
     }
     if (act->action == RC_ACTION_RESOLVE && act->verdict != RC_ACCEPTED_AS_IS)
         believe(walk, seen, record, act);
