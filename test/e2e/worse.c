@@ -21,7 +21,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-struct worse { /* test/e2e/worse.py knows it */
+struct worse {                  /* test/e2e/worse.py knows it */
     _Atomic int64_t shift_us;   /* what is added to the wall clock */
     _Atomic int64_t asked;      /* times that the wall clock was asked while it was shifted */
     _Atomic int64_t slow;       /* so many of the next syncs are slow, */
@@ -146,7 +146,8 @@ __attribute__((constructor)) static void begin(void)
 {
     const char *control = getenv("WORSE_CONTROL"), *log = getenv("WORSE_LOG");
     folder = getenv("WORSE_FOLDER");
-    if (log) log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log)
+        log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (!control) return;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, control, O_RDWR | O_CLOEXEC, 0);
     void *page = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *worse, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -27,7 +27,7 @@
 
 enum {
     SUFFIX_MAX = 16,       /* "-wal", ".reserve", … */
-    LEGACY = 1,   /* in an SQLite file's header: it has no log */
+    LEGACY = 1,            /* in an SQLite file's header: it has no log */
     HEADER = 100,          /* bytes of an SQLite file's header (sqlite.org/fileformat2) */
     CHECK_MAX = 256 << 20, /* bytes up to which a store that was not closed is read through */
     FIRST_BATCH = 1 << 16,
@@ -240,9 +240,10 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     bool log = holds_something(store->path, "-wal");
     uint64_t lost = 0;
     if (status == RC_OK && copy && log)
-        status = rc_fail(err, RC_DAMAGED,
-                         "%s: is a copy, and the log of another store stands beside it: remove %s-wal and %s-shm", store->path,
-                         store->path, store->path);
+        status =
+            rc_fail(err, RC_DAMAGED,
+                    "%s: is a copy, and the log of another store stands beside it: remove %s-wal and %s-shm",
+                    store->path, store->path, store->path);
     if (status == RC_OK && !copy) status = sq_log_check(store->path, true, note, &lost, err);
     if (status == RC_OK && lost)
         rc_fail(
