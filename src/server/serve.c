@@ -346,7 +346,8 @@ static void set_up_process(sigset_t *ret_signals)
     umask(S_IRWXG | S_IRWXO); /* what people submitted is nobody else's to read */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL); /* a bound on the size of files is an error of the write, not the end */
+    sigaction(SIGXFSZ, &ignore,
+              NULL); /* a bound on the size of files is an error of the write, not the end */
 }
 
 static void log_change(const struct setting *setting, bool in_force)

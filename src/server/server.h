@@ -87,7 +87,8 @@ struct timespec watchdog_nap(const struct watchdog *); /* how long to sleep at m
 void watchdog_look(struct watchdog *, struct server *);
 
 /* ---- warn.c */
-void warn_at_start(const struct server *); /* before the API's thread is started: this one reads what is known */
+void warn_at_start(
+    const struct server *); /* before the API's thread is started: this one reads what is known */
 
 /* ---- serve.c */
 /* Runs until a signal says stop; returns the exit code. */
