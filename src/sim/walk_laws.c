@@ -294,6 +294,7 @@ static void laws_of_next_move(struct walk *walk, const struct rc_command *c)
 static void laws_of_sleep(struct walk *walk)
 {
     struct rc_engine *engine = walk->world->engine;
+    if (engine->unknown > 1) return; /* it pauses: the disk opens and does not commit, again and again */
     if (walk->status != RC_OK || walk->world->sleep == 0 || engine->facts.first || engine->answers.first ||
         engine->inbox)
         return;
