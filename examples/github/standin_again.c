@@ -52,6 +52,16 @@ static void on_time(evutil_socket_t fd, short what, void *context)
     let_go(later);
 }
 
+/* With an end of its own: what came over the wire has none. */
+static char *copy_of(const char *bytes, size_t n)
+{
+    char *copy = malloc(n + 1);
+    if (!copy) return NULL;
+    if (n) memcpy(copy, bytes, n);
+    copy[n] = 0;
+    return copy;
+}
+
 void again_later(struct standin *standin, const struct entry *entry)
 {
     const struct timeval span = {.tv_sec = entry->fault->arg / 1000,
@@ -63,7 +73,7 @@ void again_later(struct standin *standin, const struct entry *entry)
     later->method = strdup(entry->method);
     later->path = strdup(entry->path);
     later->key = entry->key ? strdup(entry->key) : NULL;
-    later->body = strndup(entry->body.n ? entry->body.p : "", entry->body.n);
+    later->body = copy_of(entry->body.p, entry->body.n);
     later->timer = evtimer_new(standin->base, on_time, later);
     if (!later->method || !later->path || (entry->key && !later->key) || !later->body || !later->timer) {
         let_go(later); /* it never happens: that is a fault, too */

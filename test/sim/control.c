@@ -29,7 +29,7 @@ static bool is(const char *control)
 /* The transaction of a batch stays open over the next ones. Only the engine's thread writes, and with one handle. */
 static struct {
     sqlite3 *db; /* NULL: no transaction is held */
-    bool history, reading;
+    bool history, reading, writing;
     int n;
 } held;
 
@@ -41,12 +41,16 @@ static bool is_held(sqlite3 *db, const char *sql)
     if (held.db == db && reads) return held.reading = true;
     if (held.db == db && held.reading && ends) return !(held.reading = false);
     if (strncmp(sql, "INSERT INTO history", 19) == 0) held.history = true;
-    if (held.db == db && begins) return true;
-    if (strcmp(sql, "ROLLBACK") == 0 && held.db == db) held.db = NULL;
+    if (held.db == db && begins) return held.writing = true;
+    if (strcmp(sql, "ROLLBACK") == 0 && held.db == db) {
+        if (!held.writing) return true; /* the end of a view that the transaction looks like */
+        held.db = NULL;
+    }
     if (strcmp(sql, "COMMIT") != 0 || !held.history) return false;
     held.history = false;
     if (++held.n % EVERY) {
         held.db = db;
+        held.writing = false;
         return true;
     }
     held.db = NULL;

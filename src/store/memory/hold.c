@@ -53,7 +53,10 @@ static enum rc_status write(struct rc_memory_disk *disk, const struct rc_hold_wr
     enum rc_status status = rc_audit_of_hold(what, arena, &entry, err);
     if (status == RC_OK) status = mem_audit_stage(disk, &audits, &entry, what->now, err);
     rc_arena_free(arena);
-    if (status != RC_OK) return status;
+    if (status != RC_OK) {
+        mem_audit_take_back(&audits);
+        return status;
+    }
     mem_audit_publish(disk, &audits);
     if (there)
         *there = *what->hold;
