@@ -236,6 +236,10 @@ enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc
         if (!json) narrow_position(text, wide, &wrong);
     }
     if (!json) return fail_syntax(text, depth, &wrong, err);
+    if (refused_memory) { /* jansson 2.14 goes on with a text that it could not keep whole (load.c, lex_save) */
+        json_decref(json);
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    }
     struct reader reader = {.arena = arena, .text = rc_alloc_text(arena, text.n)};
     struct cel_value value;
     enum rc_status status = reader.text ? read_value(&reader, json, depth, &value) : rc_arena_status(arena);
