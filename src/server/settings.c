@@ -171,7 +171,8 @@ static bool read_value(const struct setting *setting, const struct setting_found
                        struct rc_arena *arena, struct settings *values, char why[WHY])
 {
     void *target = (char *)values + setting->offset;
-    struct rc_sv text = found->text[0];
+    struct rc_sv text =
+        found->n ? found->text[0] : (struct rc_sv){"", 0}; /* of a list that is empty there is none */
     uint64_t number;
     switch (setting->kind) {
     case SETTING_TEXT:
