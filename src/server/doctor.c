@@ -16,6 +16,7 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *advice, c
     char text[DOCTOR_TEXT];
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (d->n == DOCTOR_FINDINGS) {

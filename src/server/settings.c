@@ -43,6 +43,7 @@ static void complain(struct defs_errors *errors, const struct place *place, cons
     struct rc_error err = {.status = status, .line = place->line, .column = place->column};
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
     vsnprintf(err.text, sizeof err.text, format, args);
     va_end(args);
     if (setting) snprintf(err.pointer, sizeof err.pointer, "/%s", setting->name);
@@ -58,6 +59,7 @@ static bool no(char why[WHY], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
     vsnprintf(why, WHY, format, args);
     va_end(args);
     return false;

@@ -75,6 +75,7 @@ const struct scenario scenarios[] = {
     {"due", LIST(UNKNOWN), LIST(ACT("due", ",\"due\":\"2030-01-01T00:00:00Z\"")), .rests = true},
     {"bulk",
      LIST(SUBMIT("plain", "a"), "! 422", SUBMIT("plain", "b"), "! 422", SUBMIT("plain", "c"), "! 422"),
+     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one body over two lines */
      LIST("201|200 POST /v1/bulk" BODY
           "{\"action\":\"retry\",\"filter\":{\"state\":\"rejected\"},\"limit\":10,\"reason\":\"mended\","
           "\"key\":\"bulk\"}",
