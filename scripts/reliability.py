@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""scripts/reliability.py [FIGURES]: writes docs/reliability.json and, from it, docs/RELIABILITY.md.
+"""scripts/reliability.py [FIGURES]…: writes docs/reliability.json and, from it, docs/RELIABILITY.md.
 
-FIGURES is build-logs/figures.json of a run of `scripts/test.sh --ci`, or of a campaign. To what the tests said it adds what can be
+FIGURES is build-logs/figures.json of a run of `scripts/test.sh --ci`, or of a campaign; where there are several, the oldest comes first, and each
+figure is that of the newest run which has it. To what the tests said it adds what can be
 counted in the tree: lines of code and of tests, and docs/found.md. The document is made of docs/reliability.json alone; a structure
 test holds the one against the other.
 """
@@ -58,6 +59,10 @@ def table(values, floors):
         yield f"| {text} | {value_text(value)} | {floor} |"
 
 
+def runs_text(runs):
+    return "one run" if runs == 1 else f"{runs} runs (each figure is that of the newest which has it)"
+
+
 def render(facts):
     """The document. `facts` is what docs/reliability.json holds."""
     values, floors = facts["figures"], facts["floors"]
@@ -66,8 +71,8 @@ def render(facts):
     out = ["# Reliability", "",
            "What was done to break the promises of Recourse, counted. `scripts/reliability.py` writes this page from what the tests "
            "print; nobody edits it.", "",
-           f"These are the figures of one run of `scripts/test.sh` (tier `{facts['tier']}`, {facts['minutes']} minutes) on {facts['date']} at "
-           f"commit {facts['commit']}, on {facts['machine']}. Seeds are new in every run. Where a floor is given, a run of continuous "
+           f"These are the figures of {runs_text(facts.get('runs', 1))} of `scripts/test.sh` (tier `{facts['tier']}`, {facts['minutes']} minutes) on "
+           f"{facts['date']}, up to commit {facts['commit']}, on {facts['machine']}. Seeds are new in every run. Where a floor is given, a run of continuous "
            "integration that stays below it fails.", ""]
     left = dict(values)
     for title, prefix, text in GROUPS:
@@ -88,9 +93,11 @@ def render(facts):
     return "\n".join(out).rstrip() + "\n"
 
 
-def main(path=ROOT / "build-logs" / "figures.json"):
-    said = json.loads(Path(path).read_text())
-    facts = {name: said[name] for name in ("tier", "date", "commit", "machine", "minutes", "figures")}
+def main(*paths):
+    runs = [json.loads(Path(path).read_text()) for path in paths or (ROOT / "build-logs" / "figures.json",)]
+    facts = {name: runs[-1][name] for name in ("tier", "date", "commit", "machine")}
+    facts |= {"runs": len(runs), "minutes": sum(run["minutes"] for run in runs)}
+    facts["figures"] = {name: value for run in runs for name, value in run["figures"].items()}
     facts["floors"] = {row.name: row.floor for row in figures.ROWS if row.floor is not None}
     facts |= of_tree(ROOT)
     (ROOT / "docs" / "reliability.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
