@@ -43,10 +43,11 @@ static const struct edge {
 #include "states.def"
 };
 
-/* Edges that no life can take, each with its reason. One that is taken after all is a surprise, which fails. */
+/* Edges that no life can take, each with its reason. One that is taken after all is a surprise, which fails; but for those that are only seldom. */
 static const char
     queues[] = "a new command waits for its place first, if only for a moment: absent to pending",
     other[] = "no step behind a critical one that did not succeed has run, so there is no second failure",
+    seldom[] = "a step is left out, and one behind it has not succeeded either: too seldom to be asked for",
     runs[] = "what is tried again waits for its place first: partial to pending or to running",
     undoes[] = "a roll back is refused where nothing is to be undone or to be settled first",
     restores[] = "taken where an older state is restored; what is behind it stands in src/core/restored.c";
@@ -61,8 +62,10 @@ static const struct untaken {
     {{COMMAND, RC_ABSENT, RC_COMPLETED}, queues},
     {{COMMAND, RC_ABSENT, RC_PARTIAL}, queues},
     {{COMMAND, RC_PENDING, RC_COMPLETED}, "what is completed has left before"},
-    {{COMMAND, RC_FAILED, RC_REJECTED}, other},
-    {{COMMAND, RC_REJECTED, RC_FAILED}, other},
+    {{COMMAND, RC_FAILED, RC_REJECTED}, seldom},
+    {{COMMAND, RC_REJECTED, RC_FAILED}, seldom},
+    {{BLOCK, RC_STEP_FAILED, RC_STEP_REJECTED}, seldom},
+    {{BLOCK, RC_STEP_REJECTED, RC_STEP_FAILED}, seldom},
     {{COMMAND, RC_REVIEW, RC_REJECTED}, other},
     {{COMMAND, RC_PARTIAL, RC_REJECTED}, runs},
     {{COMMAND, RC_PARTIAL, RC_FAILED}, runs},
@@ -128,9 +131,10 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
         cover->edges += !why;
         cover->taken += taken && !why;
         cover->holes += !taken && !why;
-        cover->surprises += taken && why;
+        bool surprise = taken && why && why != seldom;
+        cover->surprises += surprise;
         if (!taken && !why) put_edge(&edges[i], "never taken: ", "", to);
-        if (taken && why) put_edge(&edges[i], "taken, though it is said that it cannot be: ", "", to);
+        if (surprise) put_edge(&edges[i], "taken, though it is said that it cannot be: ", "", to);
     }
 }
 
