@@ -260,15 +260,21 @@ def lock_removed(world):
     equal(len(server.api.list()), 1, "it has its store")
 
 
-@case("a disk that can only be read is refused, with the reason")
-def read_only(world):
+def small_disk(world, size):
+    """A folder that is a disk of its own, until the world ends."""
     if os.geteuid() != 0:
         raise Skip("needs root, to mount a small tmpfs")
     folder = world.dir / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True).returncode:
         raise Skip("cannot mount a tmpfs")
     world.closers.append(lambda: subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True))
+    return folder
+
+
+@case("a disk that can only be read is refused, with the reason")
+def read_only(world):
+    folder = small_disk(world, "48m")
     server = world.server(store=folder / "recourse.db").start()
     equal(server.stop(), 0, "exit code")
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
@@ -280,13 +286,7 @@ def read_only(world):
 
 @case("a reader that stays makes the log grow until the disk is full; when it is gone there is room again")
 def log_grows(world):
-    if os.geteuid() != 0:
-        raise Skip("needs root, to mount a small tmpfs")
-    folder = world.dir / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)], capture_output=True).returncode:
-        raise Skip("cannot mount a tmpfs")
-    world.closers.append(lambda: subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True))
+    folder = small_disk(world, "32m")
     hub = world.standin()
     defs = world.write(create_pr=example_flow(), github=example_dependency(hub.port, 64))
     server = world.server(store=folder / "recourse.db", defs=defs).start()
