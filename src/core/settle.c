@@ -367,5 +367,7 @@ void rc_step_lost(struct rc_draft *draft, uint32_t at, bool set_aside)
     if (acts && open && rc_node_purpose(&draft->c, at) != RC_REQUIRE) node->doubt = 1;
     node->cleared = 0; /* what is required is asked before every attempt */
     bool may_have_happened = !acts || node->doubt;
+    /* a check that a person asks for later believes "no" no earlier than after this attempt, too */
+    if (acts && may_have_happened) draft->c.data[at].times.since = draft->ask->now;
     rc_step_end(draft, at, may_have_happened ? side->unknown : side->failed, RC_WHY_CRASH_LOOP);
 }
