@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds a release and measures it: bench/run.sh [--quick] [--json] [--runs N] [--disk DIR]   (README.md)
+# Builds a release and measures it: bench/run.sh [--quick] [--json] [--runs N] [--seconds S] [--disk DIR]   (README.md)
 #
-# --build DIR: a build that is there already, of the caller's making, instead of scripts/build.sh and build/.
+# --build DIR: a build of the caller's making instead of scripts/build.sh and build/.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 case " $* " in
@@ -11,4 +11,4 @@ case " $* " in
     set -- "$@" --build "$here/../build"
     ;;
 esac
-exec python3 "$here/measure.py" "$@"
+exec python3 -B "$here/measure.py" "$@"

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIRE_BUFFER = 16384 };
+enum { WIRE_BUFFER = 131072 };
 
 /* One socket and what it has received and not yet used. `kind` and `index` are the owner's. */
 struct wire {

@@ -1,0 +1,130 @@
+"""Servers and programs of the benchmarks: `recourse serve` on a store of its own, the load generator against it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TARGET_IN_DEFS = "127.0.0.1:8599"
+PATIENCE_S = 120  # for a server to start or to stop, on a busy machine
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """`recourse serve` on an empty store in a directory of its own, on ports that nobody uses. With `directory` it is an existing
+    one, which is kept at the end."""
+
+    def __init__(self, build, disk, directory=None, preload=None):
+        self.build, self.kept = build, directory is not None
+        self.directory = directory or tempfile.mkdtemp(prefix="recourse-bench-", dir=disk)
+        os.makedirs(self.directory, exist_ok=True)
+        self.store = os.path.join(self.directory, "store.db")
+        self.target_port = free_port()
+        self.definitions()
+        self.start(preload)
+
+    def start(self, preload=None):
+        """Returns the seconds until it said that it was ready."""
+        self.port, began = free_port(), time.monotonic()
+        command = [os.path.join(self.build, "recourse"), "serve", "--store", self.store, "--defs", os.path.join(self.directory, "defs"),
+                   "--listen", f"127.0.0.1:{self.port}", "--log", "text", "--max-rate", "0"]
+        self.log = open(os.path.join(self.directory, "log"), "wb+")
+        self.process = subprocess.Popen(command, stderr=self.log, env=dict(os.environ, **(preload or {})))
+        while time.monotonic() < began + PATIENCE_S and self.process.poll() is None:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).close()
+                return time.monotonic() - began
+            except OSError:
+                time.sleep(0.01)
+        self.log.seek(0)
+        sys.exit("the server does not start:\n" + self.log.read().decode())
+
+    def definitions(self):
+        """A copy of defs/ that calls the target's port."""
+        directory = os.path.join(self.directory, "defs")
+        os.makedirs(directory, exist_ok=True)
+        for name in os.listdir(os.path.join(HERE, "defs")):
+            with open(os.path.join(HERE, "defs", name)) as file:
+                text = file.read().replace(TARGET_IN_DEFS, f"127.0.0.1:{self.target_port}")
+            with open(os.path.join(directory, name), "w") as file:
+                file.write(text)
+
+    def memory(self):
+        """Resident MiB."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            lines = [line for line in status if line.startswith("VmRSS:")]
+        return int(lines[0].split()[1]) / 1024
+
+    def halt(self):
+        """Ends the server; returns the bytes of the store's database file, with its log folded in."""
+        self.process.send_signal(signal.SIGTERM)
+        if self.process.wait(timeout=PATIENCE_S) != 0:
+            sys.exit("the server did not stop well")
+        self.log.close()
+        return os.path.getsize(self.store)
+
+    def stop(self):
+        """halt(), and removes what it had."""
+        size = self.halt()
+        if not self.kept:
+            shutil.rmtree(self.directory)
+        return size
+
+
+def program(build, name, *arguments):
+    """Runs one of bench/; returns the object that it prints."""
+    command = [os.path.join(build, "bench", name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(" ".join(command) + ": " + done.stderr)
+    return json.loads(done.stdout)
+
+
+def load(server, *arguments):
+    return program(server.build, "load", *arguments, "--port", server.port, "--target-port", server.target_port,
+                   "--server-pid", server.process.pid)
+
+
+def measure(build, disk, arguments, seconds, warmup=1):
+    """One run on an empty store; also the memory of the idle and the loaded server, and the bytes of the store."""
+    server = Server(build, disk)
+    idle = server.memory()
+    result = load(server, *arguments, "--seconds", seconds, "--warmup", warmup)
+    result["rss_idle_mib"], result["rss_after_mib"] = idle, server.memory()
+    result["store_bytes"] = server.stop()
+    rate = result.get("per_s", result.get("accepted_per_s"))
+    say(f"{' '.join(map(str, arguments))}: {rate}/s, p50 {result['p50_ms']} ms, p99 {result['p99_ms']} ms, "
+        f"load generator {result['load_cpu_share']} cores")
+    return result
+
+
+def bare_sqlite(build, disk, arguments, seconds, most=256 << 20):
+    """The bare SQLite loop (sqlite_floor.c) with the rows and transactions of a run of these arguments."""
+    server = Server(build, disk)  # brings the definitions in, so that the copy is the store as the recorded server finds it
+    server.halt()
+    base, file = (os.path.join(server.directory, name) for name in ("base.db", "record"))
+    shutil.copyfile(server.store, base)
+    server.start({"LD_PRELOAD": os.path.join(build, "bench", "record.so"), "RECORD_FILE": file, "RECORD_MAX": str(most)})
+    load(server, *arguments, "--seconds", seconds, "--warmup", 0)
+    server.halt()
+    result = program(build, "sqlite_floor", base, file)
+    shutil.rmtree(server.directory)
+    say(f"bare SQLite with the writes of {' '.join(map(str, arguments))}: {result['per_s']}/s, "
+        f"{result['commands_each_commit']} commands a commit")
+    return result
