@@ -111,7 +111,7 @@ enum rc_status api_read_if_match(const struct api_call *call, uint32_t *ret_rev,
 /* What a payload takes as text; it is not larger than its bound. */
 static uint32_t bytes_of(struct api_call *call, struct cel_value payload)
 {
-    struct rc_buf text = rc_buf_in(call->api->scratch, RC_MAX_PAYLOAD);
+    struct rc_buf text = rc_buf_in(call->scratch, RC_MAX_PAYLOAD);
     cel_put_json(&text, payload);
     return text.status == RC_OK ? text.n : RC_MAX_PAYLOAD;
 }
@@ -138,7 +138,7 @@ static enum rc_status make_successor(struct api_call *call, struct rc_id id, con
     status = api_check_payload_size(call, in.payload, call->http.body.n, err);
     if (status != RC_OK) return status;
     status = rc_prepare_successor(rc_engine_definitions(api->options.engine), &loaded.command, &in,
-                                  call->arena, next, api->errors, API_ERRORS, &api->nerrors);
+                                  call->arena, next, call->desk->errors, API_ERRORS, &call->desk->nerrors);
     if (status == RC_NOT_FOUND)
         return rc_fail(err, RC_REFUSED, "its flow \"%.*s\" is not in force any more",
                        RC_SV_ARG(original->type));

@@ -8,7 +8,7 @@ void api_begin(struct api_call *call, int status)
 {
     call->status = status;
     call->content_type = "application/json";
-    call->out = rc_buf_in(call->api->scratch, API_MAX_ANSWER);
+    call->out = rc_buf_in(call->scratch, API_MAX_ANSWER);
     call->json = (struct rc_json){.buf = &call->out};
 }
 
@@ -42,18 +42,36 @@ void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonc
     snprintf(ret_text, API_FIELD_TEXT, "/v1/commands/%s", id);
 }
 
+void api_free_arenas(struct api_call *call)
+{
+    const struct rc_api *api = call->api;
+    if (call->arena != call->scratch && call->arena != api->scratch) rc_arena_free(call->arena);
+    if (call->scratch != api->scratch)
+        rc_arena_free(call->scratch);
+    else
+        rc_arena_reset(call->scratch);
+    call->arena = call->scratch = NULL;
+}
+
 void api_end(struct api_call *call)
 {
     struct rc_api *api = call->api;
     api_trace_end(call);
-    if (call->arena != api->scratch) rc_arena_free(call->arena);
-    rc_arena_reset(api->scratch);
-    call->arena = NULL;
+    api_free_arenas(call);
+    rc_known_drop(call->known);
     call->next = api->free;
     api->free = call;
 }
 
-static void send(struct api_call *call)
+/* Before the exchange ends. */
+static void unwatch(struct api_call *call)
+{
+    if (call->wait.entered) api_stop_waiting(call);
+    http_unwatch(call->watch);
+    call->watch = NULL;
+}
+
+void api_send(struct api_call *call)
 {
     char held[RC_ID_TEXT + 1];
     const struct rc_hold *hold = call->api->options.engine ? api_held(call) : NULL;
@@ -66,35 +84,18 @@ static void send(struct api_call *call)
         rc_id_format((struct rc_id){.seq = hold->id, .check = (uint32_t)hold->nonce}, held);
         fields[n++] = (struct http_field){"Recourse-Hold", held};
     }
+    unwatch(call);
+    call->api->problems += call->trouble;
     http_answer(call->exchange, call->status, fields, n, rc_buf_sv(&call->out));
     api_end(call);
 }
 
 void api_drop(struct api_call *call)
 {
+    unwatch(call);
     http_drop(call->exchange);
     call->status = 0;
     api_end(call);
-}
-
-void api_send(struct api_call *call)
-{
-    if (call->out.status == RC_OK) {
-        send(call);
-        return;
-    }
-    if (call->out.status == RC_NOMEM && call->done) {
-        api_drop(call);
-        return;
-    }
-    struct rc_error err;
-    enum rc_status status =
-        call->out.status == RC_LIMIT
-            ? rc_fail(&err, RC_LIMIT, "the answer is larger than %d bytes", API_MAX_ANSWER)
-            : rc_fail(&err, RC_NOMEM, "out of memory");
-    call->nfields = 0;
-    rc_arena_reset(call->api->scratch);
-    api_send_problem(call, status, &err);
 }
 
 static void put_position(struct rc_json *json, const struct rc_error *err)
@@ -108,8 +109,8 @@ static void put_position(struct rc_json *json, const struct rc_error *err)
 static void put_errors(const struct api_call *call, struct rc_json *json, uint32_t most)
 {
     rc_json_array(json, "errors");
-    for (uint32_t i = 0; i < call->api->nerrors && i < most; i++) {
-        const struct rc_error *one = &call->api->errors[i];
+    for (uint32_t i = 0; i < call->desk->nerrors && i < most; i++) {
+        const struct rc_error *one = &call->desk->errors[i];
         rc_json_object(json, NULL);
         rc_json_text(json, "pointer", one->pointer);
         rc_json_text(json, "detail", one->text);
@@ -132,7 +133,7 @@ void api_put_problem(struct api_call *call, struct rc_json *json, const char *na
     rc_json_text(json, "detail", err->text);
     if (!name) rc_json_text(json, "request_id", call->request_id);
     put_position(json, err);
-    if (call->api->nerrors) put_errors(call, json, errors);
+    if (call->desk->nerrors) put_errors(call, json, errors);
     if (status == RC_KEY_CONFLICT && call->route && call->route->handle == api_bulk_make) {
         api_put_bulk_path(call, json);
     } else if (status == RC_KEY_CONFLICT) {
@@ -145,9 +146,9 @@ void api_put_problem(struct api_call *call, struct rc_json *json, const char *na
 }
 
 /* What a problem needs of memory is small and bounded: where even that is refused, the status line says all. */
-void api_send_problem(struct api_call *call, enum rc_status status, const struct rc_error *err)
+static void compose_problem(struct api_call *call, enum rc_status status, const struct rc_error *err)
 {
-    call->api->problems++;
+    call->trouble = true;
     api_begin(call, rc_status_http(status));
     call->content_type = "application/problem+json";
     if (call->retry_after && !has_field(call, "Retry-After"))
@@ -157,7 +158,23 @@ void api_send_problem(struct api_call *call, enum rc_status status, const struct
     if (status == RC_UNAUTHENTICATED) api_add_field(call, "WWW-Authenticate", "Bearer realm=\"recourse\"");
     api_put_problem(call, &call->json, NULL, status, err, API_ERRORS, &call->request.command);
     if (call->out.status != RC_OK) call->out.n = 0;
-    send(call);
+}
+
+void api_compose(struct api_call *call, enum rc_status status, const struct rc_error *err)
+{
+    struct rc_error large;
+    if (status == RC_OK && call->out.status != RC_OK) {
+        status = call->out.status == RC_LIMIT
+                     ? rc_fail(&large, RC_LIMIT, "the answer is larger than %d bytes", API_MAX_ANSWER)
+                     : rc_fail(&large, RC_NOMEM, "out of memory");
+        err = &large;
+        call->nfields = 0;
+        rc_arena_reset(call->scratch);
+    }
+    /* whatever we said might be wrong, or is: that it did not happen now. The client asks again with its key */
+    bool wrong = status == RC_COMMIT_UNKNOWN || (call->done && rc_status_http(status) >= 500);
+    call->ending = wrong ? API_DROPPED : API_ANSWERED;
+    if (status != RC_OK && !wrong) compose_problem(call, status, err);
 }
 
 void api_put_row(const struct api_call *call, struct rc_json *json, const char *name, struct rc_sv type,

@@ -11,12 +11,13 @@ struct rc_receiver {
     void (*receive)(struct rc_receiver *, struct rc_request *); /* on the engine's thread */
 };
 
-/* A reader that may go away: while the store is opened again, and when the server stops. */
+/* Readers that may go away: while the store is opened again, and when the server stops. */
 struct rc_shelf {
     void *context;
     /* Any thread. RC_IO, RC_STOPPING where there is none now; otherwise it is the caller's until `give_back`. */
     enum rc_status (*borrow)(void *context, struct rc_reader **ret, struct rc_error *);
-    void (*give_back)(void *context);
+    void (*give_back)(void *context, struct rc_reader *);
+    bool (*wanted)(void *context); /* any thread: it must be given back soon. May be NULL */
 };
 
 /* What one client may take. 0: the default, which is RC_MAX_… of the same name (base/limits.h), also the most for body,
@@ -31,6 +32,7 @@ struct rc_api_limits {
     uint32_t json_depth, page;
     uint32_t rate; /* requests a second of one subject; of one address where nobody is known */
     uint32_t header_ms, body_ms, answer_ms, idle_ms; /* http.h */
+    uint32_t read_ms;                                /* what a read may take; 0: RC_MAX_READ_MS */
 };
 
 struct rc_tls;
@@ -47,6 +49,8 @@ struct rc_api_options {
     struct rc_api_limits limits;
     struct rc_engine *engine;
     struct rc_shelf shelf;
+    uint32_t
+        readers; /* threads that read the store, up to RC_MAX_READERS. 0: the thread in rc_api_run reads */
     const char *version;
     rc_us slow; /* a request that takes this long, and not because it asked to wait, is logged as a warning */
 };

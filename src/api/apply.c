@@ -80,7 +80,7 @@ enum rc_status rc_apply_plan(const struct rc_shelf *shelf, const struct defs_fil
     enum rc_status status = shelf->borrow(shelf->context, &reader, err);
     if (status != RC_OK) return status;
     status = read_active(reader, arena, &stored, &nstored, err);
-    shelf->give_back(shelf->context);
+    shelf->give_back(shelf->context, reader);
     if (status != RC_OK) return status;
     uint32_t nknown = 0;
     struct rc_sv *known = RC_NEW_ARRAY(arena, struct rc_sv, nstored);

@@ -22,12 +22,11 @@ enum rc_status api_audit(struct api_call *call, struct rc_error *err)
     struct rc_reader *reader;
     uint64_t limit = 0;
     uint32_t n = 0;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = read_page(call, &page, &limit, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
+    if (status == RC_OK) status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_audit(reader, &page, call->arena, (uint32_t)limit, &entries, &n, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     if (status != RC_OK) return status;
     api_begin(call, 200);
     struct rc_json *json = &call->json;

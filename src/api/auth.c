@@ -21,9 +21,9 @@ static struct rc_sv keep(char *ret, size_t size, struct rc_sv text)
     return (struct rc_sv){ret, n};
 }
 
-static const struct rc_known *known_of(const struct api_call *call)
+const struct rc_known *api_known(const struct api_call *call)
 {
-    return rc_engine_known(call->api->options.engine);
+    return call->known ? call->known : rc_engine_known(call->api->options.engine);
 }
 
 /* The text behind "Bearer". */
@@ -61,7 +61,7 @@ static enum rc_status find_token(const struct api_call *call, const struct rc_to
     if (status != RC_OK) return status;
     if (!rc_token_parse(text, &id, hash))
         return rc_fail(err, RC_UNAUTHENTICATED, "this is no token: one is \"rct_\" and 81 characters");
-    const struct rc_token *token = rc_known_token(known_of(call), id);
+    const struct rc_token *token = rc_known_token(api_known(call), id);
     if (!token || !rc_token_same(token->digest, hash))
         return rc_fail(err, RC_UNAUTHENTICATED, "the token is not known");
     status = check_life(token, err);
@@ -164,7 +164,7 @@ enum rc_status api_authorize(struct api_call *call, struct rc_error *err)
     enum rc_status status = recognize(call, err);
     if (status == RC_OK) status = choose_namespace(call, err);
     if (status == RC_OK) status = api_may(call, NULL, err);
-    if (status == RC_OK && !rc_known_namespace(known_of(call), call->who.ns))
+    if (status == RC_OK && !rc_known_namespace(api_known(call), call->who.ns))
         return rc_fail(err, RC_NOT_FOUND, "there is no namespace \"%.*s\"", RC_SV_ARG(call->who.ns));
     return status;
 }
@@ -189,7 +189,7 @@ enum rc_status api_whoami(struct api_call *call, struct rc_error *err)
 {
     (void)err;
     const struct rc_subject *who = &call->who;
-    const struct rc_token *token = call->token ? rc_known_token(known_of(call), call->token) : NULL;
+    const struct rc_token *token = call->token ? rc_known_token(api_known(call), call->token) : NULL;
     api_begin(call, 200);
     struct rc_json *json = &call->json;
     rc_json_object(json, NULL);

@@ -100,7 +100,7 @@ static enum rc_status read_line(struct api_call *call, struct rc_sv text, struct
     struct api_submission in = {0};
     struct cel_value value;
     struct rc_arena *arena = api_input_arena(text.n);
-    call->api->nerrors = 0;
+    call->desk->nerrors = 0;
     if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
     enum rc_status status =
         rc_json_parse_within(text, call->api->options.limits.json_depth, arena, &value, err);
@@ -149,7 +149,7 @@ static enum rc_status read_lines(struct api_call *call, struct batch *batch, str
         last = &line->request.next;
         n++;
     }
-    call->api->nerrors = 0;
+    call->desk->nerrors = 0;
     *ret_first = first;
     *ret_n = n;
     return kept;

@@ -216,11 +216,10 @@ static enum rc_status check_there(struct api_call *call, struct rc_error *err)
 {
     struct rc_reader *reader;
     struct rc_bulk bulk;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = api_find_bulk(call, reader, &bulk, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     return status;
 }
 

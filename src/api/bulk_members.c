@@ -150,14 +150,13 @@ enum rc_status api_bulk_members(struct api_call *call, const struct api_selectio
                                 struct rc_bulk *io_bulk, struct rc_bulk_item **ret_items,
                                 struct rc_error *err)
 {
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     struct gathering to = {
         .call = call, .want = want, .bulk = io_bulk, .work = rc_arena_new(WORK_FIRST, WORK_MAX)};
     if (!to.work) return rc_fail(err, RC_NOMEM, "out of memory");
-    enum rc_status status = shelf->borrow(shelf->context, &to.reader, err);
+    enum rc_status status = api_borrow(&call->job, &to.reader, err);
     if (status == RC_OK) {
         status = gather(&to, err);
-        shelf->give_back(shelf->context);
+        api_return(&call->job, to.reader);
     }
     rc_arena_free(to.work);
     if (status != RC_OK) return status;

@@ -89,11 +89,10 @@ enum rc_status api_put_bulk(struct api_call *call, int status_code, uint64_t id,
                             struct rc_error *err)
 {
     struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = put_one(call, reader, status_code, id, items, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     return status;
 }
 
@@ -112,12 +111,11 @@ enum rc_status api_bulk_get(struct api_call *call, struct rc_error *err)
 {
     struct rc_reader *reader;
     struct rc_bulk bulk;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = api_find_bulk(call, reader, &bulk, err);
     if (status == RC_OK) status = put_one(call, reader, 200, bulk.id, false, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     return status;
 }
 
@@ -128,11 +126,10 @@ enum rc_status api_bulk_items(struct api_call *call, struct rc_error *err)
     struct rc_reader *reader;
     struct rc_bulk bulk;
     uint64_t after = 0, limit = 0, results = 0;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = api_read_words(api_query(call, "result"), "result", rc_item_of, 0, &results, err);
     if (status == RC_OK) status = api_query_number(call, "after", 0, RC_MAX_BULK, 0, &after, err);
     if (status == RC_OK) status = api_query_page(call, &limit, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
+    if (status == RC_OK) status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = api_find_bulk(call, reader, &bulk, err);
     if (status == RC_OK) {
@@ -142,7 +139,7 @@ enum rc_status api_bulk_items(struct api_call *call, struct rc_error *err)
                           (uint32_t)limit, err);
         rc_json_end_object(&call->json);
     }
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     return status;
 }
 
@@ -152,16 +149,15 @@ enum rc_status api_bulk_list(struct api_call *call, struct rc_error *err)
     struct rc_bulk *bulks = NULL;
     uint64_t before = 0, limit = 0, states = 0;
     uint32_t n = 0;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status =
         api_read_words(api_query(call, "state"), "state", rc_bulk_state_of, 0, &states, err);
     if (status == RC_OK) status = api_read_cursor(api_query(call, "before"), &before, err);
     if (status == RC_OK) status = api_query_page(call, &limit, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
+    if (status == RC_OK) status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_bulks(reader, call->who.ns, (uint32_t)states, before, call->arena, (uint32_t)limit,
                            &bulks, &n, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     if (status != RC_OK) return status;
     api_begin(call, 200);
     struct rc_json *json = &call->json;

@@ -28,6 +28,51 @@ enum {
     API_MAX_INPUT = 16 << 20     /* bytes that one parsed body may use */
 };
 
+/* Where a handler runs: on the API's thread, or on a reader's: those of little reads (a single thing), or of long ones. What
+ * reads the store does not run on the API's thread. */
+enum api_reads { API_READS_NOTHING, API_READS_LITTLE, API_READS_MUCH };
+
+/* What a reader's thread works on (readers.c). */
+struct api_job {
+    struct api_job *next;
+    struct rc_api *api;
+    void (*work)(struct api_job *); /* on a reader's thread */
+    void (*done)(struct api_job *); /* after it, on the API's thread */
+    _Atomic rc_us until;            /* monotonic: it is given up then */
+    uint64_t number;                /* in the order of coming */
+    enum api_reads reads;
+    bool at_work; /* from handing over until it is back */
+};
+struct api_line {
+    struct api_job *first, **last;
+    uint32_t n;
+};
+struct api_readers;
+struct api_reader_thread {
+    struct api_readers *readers;
+    pthread_t id;
+    pthread_cond_t wanted;
+    bool little_only;
+    bool idle; /* waits for work; with the lock held */
+};
+struct api_readers {
+    struct rc_api *api;
+    uint32_t n, started; /* threads; 0: what is handed over is worked on at once */
+    struct api_reader_thread thread[RC_MAX_READERS];
+    pthread_mutex_t lock;    /* guards the lines; never held for longer than a few steps */
+    struct api_line line[2]; /* little reads, long ones */
+    uint64_t number;
+    _Atomic(struct api_job *) ended; /* newest first */
+    _Atomic uint32_t under_way;      /* jobs that were handed over and are not back */
+    atomic_bool stopping;
+};
+
+/* Complaints about one request: of whichever thread works on it. */
+struct api_desk {
+    struct rc_error errors[API_ERRORS];
+    uint32_t nerrors;
+};
+
 struct api_call;
 /* RC_OK: the answer stands in the call, or the call is parked. Anything else becomes a problem. */
 typedef enum rc_status api_handler(struct api_call *, struct rc_error *);
@@ -56,8 +101,9 @@ struct api_route {
     const char *query[API_QUERY]; /* names that are known; others are errors */
     const struct api_shape *body; /* NULL: none */
     api_handler *handle;
-    api_handler *finish; /* after the engine said RC_OK; writes the answer */
-    const char *text;    /* for the index */
+    api_handler *finish;                /* after the engine said RC_OK; writes the answer */
+    const char *text;                   /* for the index */
+    enum api_reads reads, finish_reads; /* where `handle` and `finish` run */
 };
 extern const struct api_route api_routes[];
 extern const uint32_t api_nroutes;
@@ -70,6 +116,18 @@ struct api_call {
     struct http_exchange *exchange;
     struct http_request http;
     struct rc_arena *arena; /* of this call: the scratch arena, or one that the engine may keep */
+    struct rc_arena
+        *scratch; /* until the answer: the API's thread's, or one of its own where a reader works on it */
+    struct api_desk *desk; /* of the thread that works on it */
+    struct api_job job;
+    api_handler *next_step; /* what a handler has asked for (api_go_on); NULL: the answer is next */
+    enum api_reads next_reads;
+    enum api_ending { API_OPEN, API_ANSWERED, API_DROPPED } ending; /* what a reader made of it */
+    bool trouble;                                                   /* the answer is a problem */
+    struct rc_known *known;    /* what was known when it was handed over; NULL: on the API's thread */
+    struct http_watch *watch;  /* whether the client stays, while a long read runs */
+    struct rc_request *posted; /* what a reader's handler has left for the API's thread to post */
+    uint32_t nposted;
     struct rc_sv param[API_PARAMS], query[API_QUERY]; /* decoded; query: p is NULL where absent */
     struct rc_subject who;                            /* its texts live as long as the call */
     uint64_t token;                                   /* with which it was asked; 0: none */
@@ -86,6 +144,10 @@ struct api_call {
         uint32_t ms;     /* 0: not asked for */
         int status;      /* of the answer */
         bool entered;    /* stands in a list, or comes back from it as a reply */
+        bool
+            looking; /* a reader looks at the command: who takes the call out of its list leaves it to the reader's end;
+                            under wait_lock, like `stirred` */
+        bool stirred; /* it was taken out meanwhile */
         struct http_watch *watch;
     } wait;
     char type[RC_MAX_NAME + 1], key[RC_MAX_KEY + 1]; /* of a submission: the arena may be gone at its reply */
@@ -118,6 +180,8 @@ struct rc_api {
     struct rc_api_options options;
     struct http_server *http;
     struct rc_arena *scratch; /* one call at a time, from its handler's start to its answer */
+    struct api_desk desk;     /* of the API's thread */
+    struct api_readers readers;
     struct api_call *free;
     _Atomic(struct api_call *) replies; /* newest first */
     bool unflushed;                     /* engine's thread only */
@@ -128,14 +192,13 @@ struct rc_api {
     uint64_t ids;                                 /* the stream of random numbers behind the requests' ids */
     uint64_t log_second, log_lines, log_left_out; /* trace.c */
     char *piece;                                  /* events.c: memory for what one stream gets at a time */
+    struct api_page *page;                        /* events.c: what is read for the streams */
     struct api_stream *streams;                   /* events.c */
     _Atomic uint32_t listening;                   /* how many streams there are; the engine's thread looks */
     _Atomic bool stirred;                         /* something was committed that streams have not seen */
     uint64_t requests, problems, stalled;         /* counters for /metrics */
     struct api_rate rate;
     struct api_uses uses;
-    struct rc_error errors[API_ERRORS]; /* of the call in work */
-    uint32_t nerrors;
 };
 
 /* ---- answering (answer.c) */
@@ -149,13 +212,53 @@ void api_add_etag(struct api_call *, uint32_t rev);
 void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce);
 void api_drop(struct api_call *); /* no answer: the connection is closed. Not from within a handler */
 void api_send(struct api_call *);
-void api_send_problem(struct api_call *, enum rc_status, const struct rc_error *);
+/* Gives the memory back that its input and its answer are in. */
+void api_free_arenas(struct api_call *);
+/* Makes the answer of what stands in `out`, or a problem of the status; whichever thread works on the call. */
+void api_compose(struct api_call *, enum rc_status, const struct rc_error *);
 /* A problem document as the member `name`, with up to `errors` of the complaints and, at a conflict of keys, the
  * address of the first command. */
 void api_put_problem(struct api_call *, struct rc_json *, const char *name, enum rc_status,
                      const struct rc_error *, uint32_t errors, const struct rc_outline *first);
 /* The call is over; its memory goes back. */
 void api_end(struct api_call *);
+
+/* ---- reading off the API's thread (readers.c) */
+
+/* Asked of a handler on whatever thread, which then returns RC_OK: this goes on with the call, there where `reads` says. */
+static inline void api_go_on(struct api_call *call, enum api_reads reads, api_handler *step)
+{
+    call->next_step = step;
+    call->next_reads = reads;
+}
+/* A step has returned: the next one, or the answer. On the API's thread; the call may be gone afterwards. (steps.c) */
+void api_settle(struct api_call *, enum rc_status, struct rc_error *);
+/* The call of a job; NULL: it is another one's. */
+struct api_call *api_call_of(struct api_job *);
+void api_read_call(struct api_job *); /* work and done of a call's job */
+void api_have_read(struct api_job *);
+/* On the API's thread. The job is the readers' until `done`. False: too many wait already, which does not hold for one that `must`. */
+RC_MUST
+bool api_hand_over(struct api_job *, bool must);
+/* It has not longer than this, from now on. */
+void api_hurry(struct api_job *, rc_us until);
+/* On the API's thread: `done` of what the readers have ended. */
+void api_take_back(struct rc_api *);
+/* The only way to a reader of the store, on the thread that works on the job. As rc_shelf's borrow. */
+RC_MUST
+enum rc_status api_borrow(struct api_job *, struct rc_reader **ret, struct rc_error *);
+void api_return(const struct api_job *, struct rc_reader *);
+/* Any thread: whether the job (context) must come to its end; and then why: never RC_OK. */
+bool api_job_is_over(void *context);
+enum rc_status api_job_why_over(const struct api_job *, struct rc_error *);
+void api_readers_init(struct rc_api *);
+RC_MUST
+enum rc_status api_readers_start(struct rc_api *, struct rc_error *);
+void api_readers_stop(struct rc_api *); /* nobody reads from then on */
+void api_readers_free(struct rc_api *);
+
+/* Who is known. */
+const struct rc_known *api_known(const struct api_call *);
 
 /* ---- ids of requests, and their lines in the log (trace.c) */
 
@@ -243,7 +346,7 @@ enum rc_status api_post(struct api_call *, struct rc_error *);
 RC_MUST
 enum rc_status api_post_all(struct api_call *, struct rc_request *first, uint32_t n, struct rc_error *);
 
-/* From then on the call is not parked any more; answers it. */
+/* From then on the call is not parked any more; answers it, or goes on. */
 void api_resume(struct api_call *);
 /* Hands a call to the API's thread, which resumes it in on_woken. */
 void api_push(struct api_call *);
@@ -259,6 +362,8 @@ enum rc_status api_answer_when_rested(struct api_call *, struct rc_id, int statu
 /* What a call that waited is answered with. */
 RC_MUST
 enum rc_status api_waited(struct api_call *, struct rc_error *);
+/* The call does not wait any more. */
+void api_stop_waiting(struct api_call *);
 /* Any thread: who waits for the command (0: for any) is pushed; whether anybody did. */
 bool api_wake_waiting(struct rc_api *, uint64_t seq);
 /* Who waits with this token looks again. */
@@ -270,6 +375,7 @@ void api_wake_token(struct rc_api *, uint64_t token);
 void api_stir_streams(struct rc_api *);
 /* Gives them what is new, where something was stirred. */
 void api_pump_streams(struct rc_api *);
+void api_free_page(struct rc_api *); /* when nobody reads any more */
 /* Ends all of them; with last words where `reason` is not NULL. */
 void api_end_streams(struct rc_api *, const char *reason);
 

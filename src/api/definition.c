@@ -36,11 +36,10 @@ static enum rc_status read_all(struct api_call *call, struct rc_definition **ret
                                struct rc_error *err)
 {
     struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_definitions(reader, call->arena, ret, ret_n, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     return status;
 }
 
@@ -94,15 +93,14 @@ static enum rc_status read_versions(struct api_call *call, uint32_t before, uint
                                     struct rc_version **ret, uint32_t *ret_n, struct rc_error *err)
 {
     struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     unsigned kind = RC_DEF_FLOW;
     while (kind <= RC_DEF_DEPENDENCY && !rc_sv_is(call->param[0], defs_kind_word(kind))) kind++;
     if (kind > RC_DEF_DEPENDENCY) return rc_fail(err, RC_NOT_FOUND, "there is no such kind of definition");
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_versions(reader, (enum rc_def_kind)kind, call->param[1], before, call->arena, cap, ret,
                               ret_n, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     return status;
 }
 
@@ -210,9 +208,9 @@ static enum rc_status read_files(struct api_call *call, struct cel_value list, s
 static enum rc_status say_errors(struct api_call *call, const struct defs_errors *errors,
                                  enum rc_status status, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    api->nerrors = errors->n < API_ERRORS ? errors->n : API_ERRORS;
-    memcpy(api->errors, errors->error, api->nerrors * sizeof *errors->error);
+    struct api_desk *desk = call->desk;
+    desk->nerrors = errors->n < API_ERRORS ? errors->n : API_ERRORS;
+    memcpy(desk->errors, errors->error, desk->nerrors * sizeof *errors->error);
     if (errors->n) *err = errors->error[0];
     return status;
 }
@@ -249,14 +247,13 @@ enum rc_status api_apply(struct api_call *call, struct rc_error *err)
 {
     const struct apply_body *body = call->body;
     struct defs_file *files = NULL;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     struct defs_errors *errors = RC_NEW(call->arena, struct defs_errors);
     struct rc_apply *apply = RC_NEW(call->arena, struct rc_apply);
     if (!errors || !apply) return rc_fail_arena(err, call->arena);
     enum rc_status status = read_files(call, body->files, &files, err);
     if (status != RC_OK) return status;
-    status = rc_apply_plan(shelf, files, body->files.n, body->prune, call->arena, apply, &call->request,
-                           errors, err);
+    status = rc_apply_plan(&call->api->options.shelf, files, body->files.n, body->prune, call->arena, apply,
+                           &call->request, errors, err);
     if (status != RC_OK) return errors->n ? say_errors(call, errors, status, err) : status;
     call->state = apply;
     struct rc_author *by = &call->request.u.define.by;

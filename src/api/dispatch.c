@@ -24,16 +24,26 @@ static struct api_call *take_call(struct rc_api *api)
     call->api = api;
     call->next = NULL;
     call->route = NULL;
-    call->arena = api->scratch;
+    call->arena = call->scratch = api->scratch;
+    call->desk = &api->desk;
+    call->job.api = api;
+    call->job.work = api_read_call;
+    call->job.done = api_have_read;
+    call->job.at_work = false;
+    call->next_step = NULL;
+    call->known = NULL;
+    call->watch = NULL;
+    call->nposted = 0;
+    call->out = (struct rc_buf){0};
     call->body = NULL;
-    call->parked = call->taken = call->done = false;
+    call->parked = call->taken = call->done = call->trouble = false;
     call->token = 0;
     call->retry_after = 0;
     memset(&call->wait, 0, sizeof call->wait);
     call->nfields = 0;
     call->type[0] = call->key[0] = 0;
     memset(call->query, 0, sizeof call->query);
-    api->nerrors = 0;
+    api->desk.nerrors = 0;
     return call;
 }
 
@@ -99,7 +109,22 @@ static enum rc_status check_rate(struct api_call *call, struct rc_error *err)
     return rc_fail(err, RC_RATE, "more than %u requests a second", api->options.limits.rate);
 }
 
+/* The route's handler with what it asks for, on whichever thread it runs. */
 static enum rc_status handle(struct api_call *call, struct rc_error *err)
+{
+    if (call->route->body) {
+        struct rc_arena *arena = api_input_arena(call->route->body->lines ? 0 : call->http.body.n);
+        if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
+        call->arena = arena;
+    }
+    enum rc_status status = decode_params(call, err);
+    if (status == RC_OK) status = api_read_query(call, err);
+    if (status == RC_OK && call->route->body) status = api_read_body(call, err);
+    return status == RC_OK ? call->route->handle(call, err) : status;
+}
+
+/* Who asks for what, and whether they may: before it costs anything. */
+static enum rc_status guard(struct api_call *call, struct rc_error *err)
 {
     enum rc_status status = api_check_origin(call, err);
     if (status == RC_OK) status = find_route(call, err);
@@ -108,32 +133,9 @@ static enum rc_status handle(struct api_call *call, struct rc_error *err)
     if (status != RC_OK) return status;
     api_trace_subject(call);
     if (call->route->body == &api_submit_shape && rc_engine_refuses(call->api->options.engine))
-        return rc_fail(err, RC_BUSY, "too much is waiting; try again"); /* before it costs anything */
-    if (call->route->body) {
-        call->arena = api_input_arena(call->route->body->lines ? 0 : call->http.body.n);
-        if (!call->arena) {
-            call->arena = call->api->scratch;
-            return rc_fail(err, RC_NOMEM, "out of memory");
-        }
-    }
-    status = decode_params(call, err);
-    if (status == RC_OK) status = api_read_query(call, err);
-    if (status == RC_OK && call->route->body) status = api_read_body(call, err);
-    return status == RC_OK ? call->route->handle(call, err) : status;
-}
-
-/* A handler or a finish has returned. */
-static void settle(struct api_call *call, enum rc_status status, const struct rc_error *err)
-{
-    /* whatever we said might be wrong, or is: that it did not happen now. The client asks again with its key */
-    if (status == RC_COMMIT_UNKNOWN || (call->done && rc_status_http(status) >= 500))
-        api_drop(call);
-    else if (status != RC_OK)
-        api_send_problem(call, status, err);
-    else if (call->taken)
-        api_end(call);
-    else if (!call->parked)
-        api_send(call);
+        return rc_fail(err, RC_BUSY, "too much is waiting; try again");
+    api_go_on(call, call->route->reads, handle);
+    return RC_OK;
 }
 
 static void on_request(void *context, struct http_exchange *exchange, const struct http_request *http)
@@ -149,8 +151,7 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
     call->exchange = exchange;
     call->http = *http;
     api_trace_begin(call);
-    enum rc_status status = handle(call, &err);
-    settle(call, status, &err);
+    api_settle(call, guard(call, &err), &err);
 }
 
 /* ---- engine -------------------------------------------------------------------------------------------- */
@@ -162,9 +163,25 @@ enum rc_status api_post(struct api_call *call, struct rc_error *err)
     return api_post_all(call, &call->request, 1, err);
 }
 
+/* What a reader's handler wanted to post: the call is the engine's from then on, so it is done here. */
+static enum rc_status post_later(struct api_call *call, struct rc_error *err)
+{
+    if (call->arena != call->scratch && call->scratch != call->api->scratch) {
+        rc_arena_free(call->scratch);
+        call->scratch = call->api->scratch;
+    }
+    return api_post_all(call, call->posted, call->nposted, err);
+}
+
 enum rc_status api_post_all(struct api_call *call, struct rc_request *first, uint32_t n, struct rc_error *err)
 {
     struct rc_api *api = call->api;
+    if (call->job.at_work) {
+        call->posted = first;
+        call->nposted = n;
+        api_go_on(call, API_READS_NOTHING, post_later);
+        return RC_OK;
+    }
     for (struct rc_request *request = first; request; request = request->next)
         request->owner = &call->receiver;
     call->left = n;
@@ -219,7 +236,10 @@ static enum rc_status finish(struct api_call *call, struct rc_error *err)
     atomic_fetch_sub_explicit(&call->api->parked, 1, memory_order_relaxed);
     call->arena = call->request.arena; /* NULL where the engine kept it */
     call->done = call->request.status == RC_OK;
-    if (call->done) return call->route->finish(call, err);
+    if (call->done) {
+        api_go_on(call, call->route->finish_reads, call->route->finish);
+        return RC_OK;
+    }
     call->retry_after = call->request.retry_after;
     *err = call->request.error;
     return call->request.status;
@@ -228,10 +248,12 @@ static enum rc_status finish(struct api_call *call, struct rc_error *err)
 void api_resume(struct api_call *call)
 {
     struct rc_error err;
-    call->api->nerrors = 0;
+    call->desk = &call->api->desk;
+    call->desk->nerrors = 0;
+    if (!call->scratch) call->scratch = call->api->scratch;
     call->parked = false;
     enum rc_status status = call->wait.entered ? api_waited(call, &err) : finish(call, &err);
-    settle(call, status, &err);
+    api_settle(call, status, &err);
 }
 
 /* Everything that the engine has replied to, in its order. */
@@ -240,6 +262,7 @@ static void on_woken(void *context)
     struct rc_api *api = context;
     bool draining = atomic_load(&api->draining);
     if (draining) (void)api_wake_waiting(api, 0);
+    api_take_back(api);
     struct api_call *newest = atomic_exchange_explicit(&api->replies, NULL, memory_order_acquire);
     struct api_call *oldest = NULL;
     while (newest) {
@@ -270,8 +293,26 @@ static void free_calls(struct api_call *call)
     }
 }
 
+/* What was read for somebody who will not be told of it any more. */
+static void forget_reads(struct rc_api *api)
+{
+    struct api_job *job = atomic_exchange(&api->readers.ended, NULL);
+    for (struct api_job *next; job; job = next) {
+        next = job->next;
+        struct api_call *call = api_call_of(job);
+        if (!call) continue;
+        http_unwatch(call->watch);
+        if (!call->scratch) call->scratch = api->scratch;
+        api_free_arenas(call);
+        rc_known_drop(call->known);
+        free(call);
+    }
+}
+
 static void destroy(struct rc_api *api)
 {
+    api_readers_free(api);
+    api_free_page(api);
     pthread_mutex_destroy(&api->wait_lock);
     api_uses_close(&api->uses);
     rc_arena_free(api->scratch);
@@ -292,6 +333,7 @@ static void set_limits(struct rc_api_limits *limits)
     at_most(&limits->body, RC_MAX_BODY);
     at_most(&limits->json_depth, RC_MAX_JSON_DEPTH);
     at_most(&limits->page, RC_MAX_PAGE);
+    at_most(&limits->read_ms, RC_MAX_READ_MS);
 }
 
 enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api **ret, struct rc_error *err)
@@ -313,6 +355,7 @@ enum rc_status rc_api_open(const struct rc_api_options *options, struct rc_api *
     if (rc_random(&api->ids, sizeof api->ids) != RC_OK)
         api->ids = rc_clock_wall(); /* they need not be secret */
     set_limits(&api->options.limits);
+    api_readers_init(api);
     const struct rc_api_limits *limits = &api->options.limits;
     api->scratch = rc_arena_new(SCRATCH_FIRST, API_MAX_SCRATCH);
     const struct http_options http = {
@@ -352,7 +395,10 @@ uint16_t rc_api_port(const struct rc_api *api)
 
 enum rc_status rc_api_run(struct rc_api *api, struct rc_error *err)
 {
-    return http_run(api->http, err);
+    enum rc_status status = api_readers_start(api, err);
+    if (status == RC_OK) status = http_run(api->http, err);
+    api_readers_stop(api);
+    return status;
 }
 
 void rc_api_leave(struct rc_api *api)
@@ -369,7 +415,8 @@ void rc_api_drain(struct rc_api *api)
 
 bool rc_api_parked(const struct rc_api *api)
 {
-    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0 || atomic_load(&api->waiting) != 0;
+    return atomic_load_explicit(&api->parked, memory_order_relaxed) != 0 || atomic_load(&api->waiting) != 0 ||
+           atomic_load(&api->readers.under_way) != 0;
 }
 
 void rc_api_stop(struct rc_api *api)
@@ -381,8 +428,11 @@ void rc_api_close(struct rc_api *api)
 {
     if (!api) return;
     (void)api_wake_waiting(api, 0); /* who still waits, because the loop has ended early */
-    for (struct api_call *call = atomic_load(&api->replies); call; call = call->next)
+    forget_reads(api);
+    for (struct api_call *call = atomic_load(&api->replies); call; call = call->next) {
         http_unwatch(call->wait.watch);
+        rc_known_drop(call->known);
+    }
     api_end_streams(api, NULL);
     http_close(api->http);
     free_calls(api->free);

@@ -5,7 +5,7 @@
  * since. Nothing is kept for clients, and no event is made before its commit.
  *
  * All streams are served by the API's thread. The engine's thread only says that something was committed, and only while
- * somebody listens. A page of changes is read once for all streams that stand within it, which at the tip is all of them. A
+ * somebody listens. A page of changes is read (by a reader's thread, one page at a time) once for all streams that stand within it, which at the tip is all of them. A
  * stream whose reader is slow is not read for; one that takes nothing at all for a while is ended, and the client comes
  * back where it was. */
 #include "api/call.h"
@@ -21,7 +21,7 @@ enum {
     STALL_US = 20000000, /* a reader that takes nothing for so long is gone or hangs */
     LINGER_MS = 5000,    /* how long the last words may take to leave */
     RETRY_MS = 1000,     /* after which a client is asked to come back */
-    PAGES = 4            /* pages in a row before other requests have their turn */
+    PAGE_FIRST = 64 << 10
 };
 
 struct api_stream {
@@ -66,8 +66,6 @@ static void end_stream(struct api_stream *stream, const char *reason)
 void api_end_streams(struct rc_api *api, const char *reason)
 {
     while (api->streams) end_stream(api->streams, reason);
-    free(api->piece);
-    api->piece = NULL;
 }
 
 static bool takes_more(const struct api_stream *stream)
@@ -97,9 +95,9 @@ static void put_step(const struct rc_api *api, struct rc_json *json, const struc
         rc_json_sv(json, "step", flow->steps[news->node].id);
 }
 
-static struct rc_sv event_text(struct rc_api *api, const struct rc_news *news)
+static struct rc_sv event_text(struct rc_api *api, struct rc_arena *arena, const struct rc_news *news)
 {
-    struct rc_buf buf = rc_buf_in(api->scratch, API_MAX_EVENT);
+    struct rc_buf buf = rc_buf_in(arena, API_MAX_EVENT);
     struct rc_json json = {.buf = &buf};
     rc_put_format(&buf, "id: %llu\ndata: ", (unsigned long long)news->change);
     rc_json_object(&json, NULL);
@@ -127,7 +125,11 @@ static struct rc_sv event_text(struct rc_api *api, const struct rc_news *news)
 
 /* ---- all streams --------------------------------------------------------------------------------------- */
 
-struct page {
+/* What is read for the streams; one at a time, and the readers' while the job is at work. */
+struct api_page {
+    struct api_job job;
+    struct rc_arena *arena;
+    enum rc_status status;
     uint64_t after;
     struct rc_news *news;
     struct rc_sv *texts; /* of each, when somebody wants it; p is NULL before */
@@ -135,25 +137,28 @@ struct page {
     bool last; /* nothing is behind it for now */
 };
 
-static enum rc_status read_page(struct rc_api *api, uint64_t after, struct page *ret)
+static enum rc_status read_page(struct api_page *page, struct rc_error *err)
 {
     struct rc_reader *reader;
-    struct rc_error err;
-    const struct rc_shelf *shelf = &api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, &err);
+    enum rc_status status = api_borrow(&page->job, &reader, err);
     if (status != RC_OK) return status;
-    *ret = (struct page){.after = after};
-    status = rc_read_changes(reader, after, api->scratch, RC_MAX_CHANGES, &ret->news, &ret->n, &err);
-    shelf->give_back(shelf->context);
+    status = rc_read_changes(reader, page->after, page->arena, RC_MAX_CHANGES, &page->news, &page->n, err);
+    api_return(&page->job, reader);
     if (status != RC_OK) return status;
-    ret->last = ret->n < RC_MAX_CHANGES;
-    ret->texts = RC_NEW_ARRAY(api->scratch, struct rc_sv, ret->n);
-    return ret->texts ? RC_OK : RC_NOMEM;
+    page->last = page->n < RC_MAX_CHANGES;
+    page->texts = RC_NEW_ARRAY(page->arena, struct rc_sv, page->n);
+    return page->texts ? RC_OK : RC_NOMEM;
+}
+
+static void on_read(struct api_job *job)
+{
+    struct api_page *page = (struct api_page *)(void *)job;
+    page->status = read_page(page, NULL);
 }
 
 /* One piece for all that the stream gets of a page: a connection's memory is made of pieces. False: no memory; it is tried again
  * at the next tick. */
-static bool give(struct api_stream *stream, const struct page *page)
+static bool give(struct api_stream *stream, const struct api_page *page)
 {
     char *piece = stream->api->piece;
     size_t pending = http_stream_pending(stream->http);
@@ -164,7 +169,7 @@ static bool give(struct api_stream *stream, const struct page *page)
         struct rc_sv *text = &page->texts[i];
         if (news->change <= at) continue;
         if (wants(stream, news)) {
-            if (!text->p) *text = event_text(stream->api, news);
+            if (!text->p) *text = event_text(stream->api, page->arena, news);
             if (!text->p) return false;
             memcpy(piece + used, text->p, text->n);
             used += text->n;
@@ -191,22 +196,48 @@ static struct api_stream *next_leader(struct rc_api *api)
     return leader;
 }
 
+/* Reads on for those who are behind, where that is not under way. */
 static void pump(struct rc_api *api)
 {
-    const struct api_stream *leader = NULL;
-    for (unsigned i = 0; i < PAGES && (leader = next_leader(api)); i++) {
-        struct page page;
-        if (read_page(api, leader->at, &page) != RC_OK) {
-            rc_arena_reset(api->scratch);
-            return; /* the store is away: a tick comes */
-        }
-        bool fine = true;
-        for (struct api_stream *stream = api->streams; stream && fine; stream = stream->next)
-            if (stream->behind && stream->at >= page.after) fine = give(stream, &page);
-        rc_arena_reset(api->scratch);
-        if (!fine) return;
-    }
-    if (leader) api_stir_streams(api);
+    struct api_page *page = api->page;
+    const struct api_stream *leader = page && !page->job.at_work ? next_leader(api) : NULL;
+    if (!leader) return;
+    page->after = leader->at;
+    page->job.reads = API_READS_LITTLE;
+    bool taken = api_hand_over(&page->job, true);
+    (void)taken; /* it must */
+}
+
+/* A page is here. Where it cannot be given, or the store is away, a tick comes. */
+static void on_page(struct api_job *job)
+{
+    struct api_page *page = (struct api_page *)(void *)job;
+    struct rc_api *api = page->job.api;
+    bool fine = page->status == RC_OK;
+    for (struct api_stream *stream = api->streams; stream && fine; stream = stream->next)
+        if (stream->behind && stream->at >= page->after) fine = give(stream, page);
+    rc_arena_reset(page->arena);
+    if (fine) pump(api);
+}
+
+static enum rc_status make_page(struct rc_api *api)
+{
+    struct api_page *page = api->page ? api->page : calloc(1, sizeof *page);
+    if (!page) return RC_NOMEM;
+    api->page = page;
+    page->job.api = api;
+    page->job.work = on_read;
+    page->job.done = on_page;
+    if (!page->arena) page->arena = rc_arena_new(PAGE_FIRST, API_MAX_SCRATCH);
+    if (!api->piece) api->piece = malloc(RC_MAX_STREAM_LAG + API_MAX_EVENT);
+    return page->arena && api->piece ? RC_OK : RC_NOMEM;
+}
+
+void api_free_page(struct rc_api *api)
+{
+    if (api->page) rc_arena_free(api->page->arena);
+    free(api->page);
+    free(api->piece);
 }
 
 void api_stir_streams(struct rc_api *api)
@@ -288,12 +319,11 @@ static enum rc_status read_place(struct api_call *call, uint64_t *ret, struct rc
     struct rc_sv text = api_query(call, "last_event_id");
     struct rc_reader *reader;
     struct rc_high high = {0};
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     if (!text.p) text = http_header(call->exchange, "Last-Event-ID", NULL);
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_high(reader, &high, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     *ret = high.change;
     if (status != RC_OK || !text.p) return status;
     if (!rc_parse_u64(text, ret))
@@ -306,11 +336,21 @@ static enum rc_status read_place(struct api_call *call, uint64_t *ret, struct rc
     return RC_OK;
 }
 
-static enum rc_status begin(struct api_call *call, struct api_stream *stream)
+/* On the API's thread: the exchange becomes the stream's. */
+static enum rc_status begin(struct api_call *call, struct rc_error *err)
 {
     struct rc_api *api = call->api;
     const struct http_field fields[] = {{"Content-Type", "text/event-stream"},
                                         {"X-Request-Id", call->request_id}};
+    if (atomic_load(&api->draining)) return rc_fail(err, RC_STOPPING, "the server is stopping");
+    if (atomic_load(&api->listening) >= RC_MAX_STREAMS)
+        return rc_fail(err, RC_BUSY, "%d streams of events are open already", RC_MAX_STREAMS);
+    struct api_stream *stream = malloc(sizeof *stream);
+    if (!stream || make_page(api) != RC_OK) {
+        free(stream);
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    }
+    *stream = *(const struct api_stream *)call->state;
     call->taken = true; /* whatever comes, the exchange is not ours any more */
     call->status = 200;
     stream->http = http_stream_begin(call->exchange, 200, fields, 2, TICK_MS, look, stream);
@@ -335,21 +375,16 @@ static enum rc_status begin(struct api_call *call, struct api_stream *stream)
 
 enum rc_status api_events(struct api_call *call, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    if (atomic_load(&api->draining)) return rc_fail(err, RC_STOPPING, "the server is stopping");
-    if (atomic_load(&api->listening) >= RC_MAX_STREAMS)
-        return rc_fail(err, RC_BUSY, "%d streams of events are open already", RC_MAX_STREAMS);
-    struct api_stream *stream = calloc(1, sizeof *stream);
-    if (!api->piece) api->piece = malloc(RC_MAX_STREAM_LAG + API_MAX_EVENT);
-    if (!stream || !api->piece) {
-        free(stream);
-        return rc_fail(err, RC_NOMEM, "out of memory");
-    }
+    struct api_stream *stream = RC_NEW(call->arena, struct api_stream);
+    if (!stream) return rc_fail_arena(err, call->arena);
     enum rc_status status = read_wishes(call, stream, err);
     if (status == RC_OK) status = read_place(call, &stream->at, err);
-    if (status == RC_OK && call->http.method != HTTP_HEAD) return begin(call, stream);
-    free(stream);
     if (status != RC_OK) return status;
+    call->state = stream;
+    if (call->http.method != HTTP_HEAD) {
+        api_go_on(call, API_READS_NOTHING, begin);
+        return RC_OK;
+    }
     api_begin(call, 200);
     call->content_type = "text/event-stream";
     return RC_OK;

@@ -25,7 +25,7 @@ const struct api_shape api_release_shape = {release_fields, sizeof release_field
 
 static const struct rc_hold *newest(const struct api_call *call)
 {
-    const struct rc_known *known = rc_engine_known(call->api->options.engine);
+    const struct rc_known *known = api_known(call);
     return known && known->nholds ? &known->holds[0] : NULL;
 }
 
@@ -62,14 +62,13 @@ struct found {
 static enum rc_status read_all(struct api_call *call, struct found *ret, struct rc_error *err)
 {
     struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    const struct rc_known *known = rc_engine_known(call->api->options.engine);
+    const struct rc_known *known = api_known(call);
     rc_us now = rc_clock_wall();
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
-    status = rc_read_holds(reader, call->api->scratch, &ret->holds, &ret->n, err);
+    status = rc_read_holds(reader, call->scratch, &ret->holds, &ret->n, err);
     if (status == RC_OK) status = rc_read_counts(reader, ret->states, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     ret->tokens = 0;
     for (uint32_t i = 0; i < known->ntokens; i++) ret->tokens += !rc_token_is_dead(&known->tokens[i], now);
     return status;

@@ -213,6 +213,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct http_server *server = context;
     drain(fd);
+    atomic_store(&server->rung, false); /* before the look: what comes after it rings again */
     server->options.woken(server->options.context);
 }
 
@@ -339,7 +340,7 @@ void http_stats(const struct http_server *server, struct http_stats *ret)
 
 void http_wake(struct http_server *server)
 {
-    ring(server->wake_fd);
+    if (!atomic_exchange(&server->rung, true)) ring(server->wake_fd);
 }
 
 void http_stop(struct http_server *server)

@@ -114,6 +114,9 @@ struct http_watch;
 RC_MUST
 struct http_watch *http_watch(struct http_server *, struct http_exchange *, unsigned ms,
                               void (*over)(void *context), void *context);
+/* The same without a time, and not for a client that sends more: then nobody can see its end. */
+struct http_watch *http_watch_end(struct http_server *, struct http_exchange *, void (*over)(void *context),
+                                  void *context);
 void http_unwatch(struct http_watch *); /* before the exchange ends; NULL is fine */
 /* Ends the exchange without an answer: the connection is closed. Not from within the handler. */
 void http_drop(struct http_exchange *);

@@ -443,7 +443,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     if (conn->phase == HTTP_HANDLING && conn->watch) {
         struct http_watch *watch = conn->watch;
         listen_again(conn); /* off: it would come again and again */
-        watch->over(watch->context);
+        if (http_watch_minds(watch)) watch->over(watch->context);
         return;
     }
     http_run_exchange(conn);

@@ -5,6 +5,8 @@
 #include "base/map.h"
 #include "secure/tls.h"
 
+#include <stdatomic.h>
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -28,7 +30,8 @@ struct http_peer { /* how many connections an address has; of IPv6 the first 64 
 };
 
 struct http_watch {
-    struct event timer;
+    struct event timer; /* set up where `timed` */
+    bool timed;         /* else only the client's end counts */
     struct http_exchange *exchange;
     void (*over)(void *context);
     void *context;
@@ -80,6 +83,7 @@ struct http_server {
     struct event_base *base;
     struct event *wake, *stop, *accept, *sweep, *again;
     int wake_fd, stop_fd, listen_fd;
+    atomic_bool rung; /* wake_fd was written to, and nobody has looked since */
     uint16_t port;
     bool full; /* accepts nobody until somebody leaves */
     struct http_exchange *first,
@@ -129,7 +133,10 @@ bool http_put(struct http_exchange *, struct rc_sv);
 /* Answers with a problem (RFC 9457) and closes the connection after it. */
 void http_refuse(struct http_exchange *, struct http_refusal);
 
-/* ---- streams (http_stream.c) */
+/* ---- streams and watches (http_stream.c) */
+
+/* The parked exchange has become readable: whether that is what its watch waits for. */
+bool http_watch_minds(const struct http_watch *);
 
 /* What was put has left, or nobody takes it: the owner is asked. Whether there may be more to do now. */
 bool http_step_stream(struct http_exchange *);

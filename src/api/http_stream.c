@@ -22,20 +22,13 @@ static void on_time(evutil_socket_t fd, short what, void *context)
     watch->over(watch->context);
 }
 
-struct http_watch *http_watch(struct http_server *server, struct http_exchange *conn, unsigned ms,
-                              void (*over)(void *context), void *context)
+static struct http_watch *watch(struct http_exchange *conn, void (*over)(void *context), void *context)
 {
-    const struct timeval time = span_of(ms + CLOCK_TICK_MS);
     struct http_watch *watch = calloc(1, sizeof *watch);
     if (!watch) return NULL;
     watch->exchange = conn;
     watch->over = over;
     watch->context = context;
-    evtimer_assign(&watch->timer, server->base, on_time, watch);
-    if (evtimer_add(&watch->timer, &time) != 0) {
-        free(watch);
-        return NULL;
-    }
     conn->watch = watch;
     /* the end of the stream, an error and more data all make it readable: let the kernel say so, again if it did */
     conn->readable = false;
@@ -43,10 +36,36 @@ struct http_watch *http_watch(struct http_server *server, struct http_exchange *
     return watch;
 }
 
+struct http_watch *http_watch(struct http_server *server, struct http_exchange *conn, unsigned ms,
+                              void (*over)(void *context), void *context)
+{
+    const struct timeval time = span_of(ms + CLOCK_TICK_MS);
+    struct http_watch *made = watch(conn, over, context);
+    if (!made) return NULL;
+    evtimer_assign(&made->timer, server->base, on_time, made);
+    made->timed = evtimer_add(&made->timer, &time) == 0;
+    if (made->timed) return made;
+    http_unwatch(made);
+    return NULL;
+}
+
+struct http_watch *http_watch_end(struct http_server *server, struct http_exchange *conn,
+                                  void (*over)(void *context), void *context)
+{
+    (void)server;
+    return watch(conn, over, context);
+}
+
+bool http_watch_minds(const struct http_watch *watch)
+{
+    char byte;
+    return watch->timed || recv(watch->exchange->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
 void http_unwatch(struct http_watch *watch)
 {
     if (!watch) return;
-    (void)evtimer_del(&watch->timer);
+    if (watch->timed) (void)evtimer_del(&watch->timer);
     watch->exchange->watch = NULL;
     free(watch);
 }

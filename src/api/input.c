@@ -132,9 +132,9 @@ enum rc_status api_query_number(const struct api_call *call, const char *name, u
 
 void api_complain(struct api_call *call, const char *pointer, const char *format, ...)
 {
-    struct rc_api *api = call->api;
-    if (api->nerrors == API_ERRORS) return;
-    struct rc_error *one = &api->errors[api->nerrors++];
+    struct api_desk *desk = call->desk;
+    if (desk->nerrors == API_ERRORS) return;
+    struct rc_error *one = &desk->errors[desk->nerrors++];
     char text[RC_ERROR_TEXT];
     va_list args;
     va_start(args, format);
@@ -146,9 +146,9 @@ void api_complain(struct api_call *call, const char *pointer, const char *format
 
 enum rc_status api_complaints(struct api_call *call, struct rc_error *err)
 {
-    const struct rc_api *api = call->api;
-    if (api->nerrors == 0) return RC_OK;
-    const struct rc_error *first = &api->errors[0];
+    const struct api_desk *desk = call->desk;
+    if (desk->nerrors == 0) return RC_OK;
+    const struct rc_error *first = &desk->errors[0];
     return rc_fail(err, first->status, "%s: %s", first->pointer, first->text);
 }
 

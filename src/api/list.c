@@ -171,13 +171,12 @@ enum rc_status api_list(struct api_call *call, struct rc_error *err)
     struct rc_row *rows = NULL;
     uint32_t n = 0;
     struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     enum rc_status status = read_filter(call, &filter, err);
     if (status == RC_OK) status = api_query_page(call, &limit, err);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
+    if (status == RC_OK) status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_list(reader, &filter, call->arena, (uint32_t)limit, &rows, &n, &next, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     if (status != RC_OK) return status;
     api_begin(call, 200);
     struct rc_json *json = &call->json;

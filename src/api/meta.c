@@ -112,6 +112,8 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
          atomic_load_explicit(&call->api->parked, memory_order_relaxed)},
         {"http_waiting", "gauge", "HTTP requests that wait for a command to come to rest.",
          atomic_load(&call->api->waiting)},
+        {"http_reading", "gauge", "HTTP requests whose read of the store waits or runs.",
+         atomic_load(&call->api->readers.under_way)},
         {"event_streams", "gauge", "Streams of events that are open.", atomic_load(&call->api->listening)},
         {"event_streams_stalled_total", "counter",
          "Streams of events that were ended because nobody read them.", call->api->stalled},

@@ -27,11 +27,10 @@ static enum rc_status read_all(struct api_call *call, struct rc_namespace **ret,
                                struct rc_error *err)
 {
     struct rc_reader *reader;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
-    status = rc_read_namespaces(reader, call->api->scratch, ret, ret_n, err);
-    shelf->give_back(shelf->context);
+    status = rc_read_namespaces(reader, call->scratch, ret, ret_n, err);
+    api_return(&call->job, reader);
     return status;
 }
 

@@ -147,15 +147,14 @@ enum rc_status api_purge(struct api_call *call, struct rc_error *err)
     struct rc_purge_filter filter;
     struct rc_reader *reader;
     uint64_t after = 0;
-    const struct rc_shelf *shelf = &call->api->options.shelf;
     struct found *found = RC_NEW(call->arena, struct found);
     enum rc_status status =
         found ? read_filter(call, body, &filter, &after, err) : rc_fail_arena(err, call->arena);
-    if (status == RC_OK) status = shelf->borrow(shelf->context, &reader, err);
+    if (status == RC_OK) status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_purgeable(reader, &filter, after, call->arena, body->run ? RC_MAX_PURGE : RC_MAX_LOOK,
                                &found->rows, &found->n, &found->next, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     if (status != RC_OK) return status;
     call->state = found;
     if (body->run && found->n) return post_purge(call, body, &filter, found, err);
@@ -197,11 +196,10 @@ enum rc_status api_say_purged(struct api_call *call, struct rc_id id, struct rc_
     struct rc_reader *reader;
     struct rc_purged left = {0};
     char text[RC_ID_TEXT + 1];
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_purged(reader, id.seq, &left, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     rc_id_format(id, text);
     if (status == RC_NOT_FOUND || (status == RC_OK && (id.shard || (uint32_t)left.nonce != id.check)))
         return rc_fail(err, RC_NOT_FOUND, "there is no command %s", text);

@@ -33,11 +33,10 @@ enum rc_status api_load(struct api_call *call, struct rc_id id, struct api_loade
 {
     struct rc_reader *reader;
     char text[RC_ID_TEXT + 1];
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = load(call, reader, id.seq, ret, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     if (status == RC_PURGED) return api_say_purged(call, id, err);
     /* a wrong check is another command's id, or a guess */
     if (status == RC_NOT_FOUND ||
@@ -81,12 +80,11 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
     struct rc_reader *reader;
     struct rc_key_match match;
     struct api_loaded loaded = {0};
-    const struct rc_shelf *shelf = &call->api->options.shelf;
-    enum rc_status status = shelf->borrow(shelf->context, &reader, err);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_key(reader, call->who.ns, type, key, &match, err);
     if (status == RC_OK) status = load(call, reader, match.seq, &loaded, err);
-    shelf->give_back(shelf->context);
+    api_return(&call->job, reader);
     if (status == RC_NOT_FOUND) return rc_fail(err, RC_NOT_FOUND, "no command of this type has this key");
     if (status != RC_OK) return status;
     api_put_command(call, 200, &loaded);

@@ -44,7 +44,7 @@ enum rc_status api_check_payload_size(struct api_call *call, struct cel_value pa
 {
     /* a text that is not larger than the bound cannot hold a larger payload */
     if (nbytes <= RC_MAX_PAYLOAD) return RC_OK;
-    struct rc_buf text = rc_buf_in(call->api->scratch, RC_MAX_PAYLOAD);
+    struct rc_buf text = rc_buf_in(call->scratch, RC_MAX_PAYLOAD);
     cel_put_json(&text, payload);
     if (text.status == RC_LIMIT)
         return rc_fail(err, RC_LIMIT, "the payload has more than the %d bytes that are allowed",
@@ -54,11 +54,11 @@ enum rc_status api_check_payload_size(struct api_call *call, struct cel_value pa
 
 enum rc_status api_prepare_failed(struct api_call *call, enum rc_status status, struct rc_error *err)
 {
-    struct rc_api *api = call->api;
-    if (api->nerrors > API_ERRORS) api->nerrors = API_ERRORS;
+    struct api_desk *desk = call->desk;
+    if (desk->nerrors > API_ERRORS) desk->nerrors = API_ERRORS;
     if (status != RC_NOT_FOUND && status != RC_NOMEM) return api_complaints(call, err);
-    *err = api->errors[0];
-    api->nerrors = 0;
+    *err = desk->errors[0];
+    desk->nerrors = 0;
     return status;
 }
 
@@ -81,7 +81,7 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
     if (!submission.ns.p || !submission.subject.p || !submission.actor.p) return rc_fail_arena(err, arena);
     *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena, .bytes = nbytes};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,
-                               api->errors, API_ERRORS, &api->nerrors);
+                               call->desk->errors, API_ERRORS, &call->desk->nerrors);
     return status == RC_OK ? RC_OK : api_prepare_failed(call, status, err);
 }
 

@@ -5,7 +5,8 @@
  * over or the client has gone. Whoever takes it out has it. The answer is what the store says then.
  *
  * Nobody is forgotten: a call is put into its list before the store is read, and the engine looks into the list
- * after its commit, both under one lock. So either the reader sees the commit, or the engine sees the call. */
+ * after its commit, both under one lock. So either the reader sees the commit, or the engine sees the call. While a reader still looks
+ * for it, the engine only takes the call out and says so. */
 #include "api/call.h"
 
 #include "base/num.h"
@@ -84,6 +85,8 @@ static bool enter(struct api_call *call)
     struct api_call **list = list_of(api, call->wait.id.seq);
     if (atomic_load(&api->waiting) >= RC_MAX_WAITERS || atomic_load(&api->draining)) return false;
     atomic_fetch_add(&api->waiting, 1);
+    call->wait.looking = true;
+    call->wait.stirred = false;
     pthread_mutex_lock(&api->wait_lock);
     call->next = *list;
     *list = call;
@@ -114,6 +117,10 @@ static bool push_matching(struct api_call **list, uint64_t seq, uint64_t token)
             continue;
         }
         *at = call->next;
+        if (call->wait.looking) {
+            call->wait.stirred = true; /* who looks at it comes to the API's thread anyway */
+            continue;
+        }
         api_push(call);
         any = true;
     }
@@ -150,52 +157,76 @@ static void on_over(void *context)
     if (leave(call)) api_resume(call);
 }
 
-static void end_wait(struct api_call *call)
+void api_stop_waiting(struct api_call *call)
 {
+    if (call->wait.looking) (void)leave(call); /* else whoever took it out has brought it here */
     http_unwatch(call->wait.watch);
     call->wait.watch = NULL;
-    call->wait.entered = false;
+    call->wait.entered = call->wait.looking = false;
     atomic_fetch_sub(&call->api->waiting, 1);
 }
 
-/* Whether a call that has entered stays parked. Where it is not worth while, or cannot be watched, it leaves again,
- * unless it comes back as a reply already. */
-static bool park(struct api_call *call, bool worth)
+static enum rc_status look(struct api_call *call, struct rc_error *err);
+
+/* Looks at a command that does not rest yet again when something has happened: parked, where it can be watched. */
+static enum rc_status park(struct api_call *call, struct rc_error *err)
 {
     struct rc_api *api = call->api;
-    if (worth) call->wait.watch = http_watch(api->http, call->exchange, call->wait.ms, on_over, call);
-    call->parked = call->wait.watch || !leave(call);
-    if (!call->parked) end_wait(call);
-    return call->parked;
+    (void)err;
+    call->wait.watch = http_watch(api->http, call->exchange, call->wait.ms, on_over, call);
+    pthread_mutex_lock(&api->wait_lock);
+    bool parked = call->wait.watch && !call->wait.stirred;
+    if (parked) call->wait.looking = false;
+    pthread_mutex_unlock(&api->wait_lock);
+    if (!parked) {
+        api_stop_waiting(call);
+        api_go_on(call, API_READS_LITTLE, look);
+        return RC_OK;
+    }
+    call->parked = true;
+    api_free_arenas(call);
+    rc_known_drop(call->known);
+    call->known = NULL;
+    return RC_OK;
 }
 
+/* On a reader's thread. */
 static enum rc_status look(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
+    enum rc_status status = api_load(call, call->wait.id, &loaded, err);
+    if (status != RC_OK) return status;
+    if (call->wait.entered && !rc_state_rests(loaded.command.state))
+        api_go_on(call, API_READS_NOTHING, park);
+    else
+        api_put_command(call, call->wait.status, &loaded);
+    return RC_OK;
+}
+
+/* On the API's thread. */
+static enum rc_status begin(struct api_call *call, struct rc_error *err)
+{
     enum rc_status status = api_token_works(call->api, call->token, err);
-    if (status == RC_OK) status = api_load(call, call->wait.id, &loaded, err);
-    bool worth = status == RC_OK && !rc_state_rests(loaded.command.state);
-    if (call->wait.entered && park(call, worth)) {
-        rc_arena_reset(call->arena); /* the next call's */
-        return RC_OK;
-    }
-    if (status == RC_OK) api_put_command(call, call->wait.status, &loaded);
-    return status;
+    if (status != RC_OK) return status;
+    call->wait.entered = call->wait.ms && enter(call);
+    api_go_on(call, API_READS_LITTLE, look);
+    return RC_OK;
 }
 
 enum rc_status api_answer_when_rested(struct api_call *call, struct rc_id id, int status,
                                       struct rc_error *err)
 {
-    if (call->arena != call->api->scratch) rc_arena_free(call->arena);
-    call->arena = call->api->scratch;
     call->wait.id = id;
     call->wait.status = status;
-    call->wait.entered = call->wait.ms && enter(call);
-    return look(call, err);
+    if (call->job.at_work && !call->wait.ms) return look(call, err);
+    api_go_on(call, API_READS_NOTHING, begin);
+    return RC_OK;
 }
 
 enum rc_status api_waited(struct api_call *call, struct rc_error *err)
 {
-    end_wait(call);
-    return look(call, err);
+    enum rc_status status = api_token_works(call->api, call->token, err);
+    api_stop_waiting(call);
+    if (status == RC_OK) api_go_on(call, API_READS_LITTLE, look);
+    return status;
 }

@@ -81,7 +81,7 @@ const struct rc_namespace *rc_known_namespace(const struct rc_known *known, stru
 }
 
 /* For the one thread that reads: it keeps the last one it was given. */
-const struct rc_known *rc_engine_known(struct rc_engine *engine)
+struct rc_known *rc_engine_known(struct rc_engine *engine)
 {
     struct rc_known *fresh = atomic_load_explicit(&engine->known_fresh, memory_order_relaxed);
     if (fresh && (fresh = atomic_exchange_explicit(&engine->known_fresh, NULL, memory_order_acquire))) {

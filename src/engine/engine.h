@@ -85,7 +85,7 @@ RC_MUST enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us 
 const struct flow_set *rc_engine_definitions(const struct rc_engine *);
 
 /* Namespaces and tokens. For one thread, which may use it until it asks again. A change that a client was told of is in it. */
-const struct rc_known *rc_engine_known(struct rc_engine *);
+struct rc_known *rc_engine_known(struct rc_engine *);
 
 /* The last fact that could not be taken in (stats.faults counts them). On the engine's thread, until the next turn. */
 const struct rc_error *rc_engine_last_fault(const struct rc_engine *);

@@ -201,7 +201,8 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
                                          .header_ms = ms_of(settings->header_time),
                                          .body_ms = ms_of(settings->body_time),
                                          .answer_ms = ms_of(settings->answer_time),
-                                         .idle_ms = ms_of(settings->idle_time)};
+                                         .idle_ms = ms_of(settings->idle_time),
+                                         .read_ms = ms_of(settings->read_time)};
     enum rc_status status = open_tls(server, err);
     if (status != RC_OK) return status;
     const struct rc_api_options api_options = {.address = server->listen.host,
@@ -214,6 +215,7 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
                                                .limits = limits,
                                                .engine = server->engine,
                                                .shelf = shelf_door(&server->shelf),
+                                               .readers = settings->readers,
                                                .version = RC_VERSION,
                                                .slow = settings->log_slow};
     status = rc_api_open(&api_options, &api, err);

@@ -13,16 +13,24 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* The one reader that the API and the main thread share, and that goes away while the store is opened again. */
+enum { SHELF_READERS = RC_MAX_READERS + 1 }; /* the API's threads, and the main one */
+
+/* The readers that the API's threads and the main thread borrow, and that go away while the store is opened again. Each is opened
+ * when it is first needed. */
 struct shelf {
-    pthread_mutex_t lock; /* held while the reader is lent */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* one was given back */
     struct rc_store *store;
-    struct rc_reader *reader;
+    struct shelf_reader {
+        struct rc_reader *reader;
+        bool lent;
+    } readers[SHELF_READERS];
+    atomic_bool wanted; /* all are to be given back, as soon as may be */
     bool closed;
 };
 void shelf_init(struct shelf *);
 void shelf_put(struct shelf *, struct rc_store *); /* readers are opened from this store from now on */
-void shelf_clear(struct shelf *, bool for_good);   /* closes the reader */
+void shelf_clear(struct shelf *, bool for_good);   /* closes the readers; waits for those that are lent */
 struct rc_shelf shelf_door(struct shelf *);
 
 struct server {

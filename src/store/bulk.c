@@ -90,14 +90,14 @@ enum rc_status rc_store_bulk(struct rc_store *store, const struct rc_bulk_write 
 enum rc_status rc_read_bulk(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
                             struct rc_bulk *ret, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->bulk_at(reader, id, arena, ret, err) : status;
 }
 
 enum rc_status rc_read_bulk_key(struct rc_reader *reader, struct rc_sv ns, struct rc_sv key, uint64_t *ret_id,
                                 struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->bulk_key(reader, ns, key, ret_id, err) : status;
 }
 
@@ -105,7 +105,7 @@ enum rc_status rc_read_bulks(struct rc_reader *reader, struct rc_sv ns, uint32_t
                              struct rc_arena *arena, uint32_t cap, struct rc_bulk **ret, uint32_t *ret_n,
                              struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
     if (before == 0 || before > INT64_MAX) before = INT64_MAX;
@@ -117,7 +117,7 @@ enum rc_status rc_read_bulk_items(struct rc_reader *reader, uint64_t id, uint32_
                                   struct rc_arena *arena, uint32_t cap, struct rc_bulk_item **ret,
                                   uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
     if (results == 0) results = UINT32_MAX;
@@ -128,7 +128,7 @@ enum rc_status rc_read_bulk_events(struct rc_reader *reader, uint64_t id, uint32
                                    struct rc_arena *arena, uint32_t cap, struct rc_bulk_event **ret,
                                    uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
     return reader->driver->bulk_events(reader, id, after, arena, cap, ret, ret_n, err);

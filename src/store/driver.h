@@ -89,6 +89,9 @@ struct rc_driver {
 struct rc_reader {
     const struct rc_driver *driver;
     struct rc_store *store;
+    bool (*enough)(void *context); /* rc_reader_watch */
+    void *context;
+    bool over; /* it said so: no read goes on, but what ends one may */
 };
 
 struct rc_store {
@@ -97,6 +100,10 @@ struct rc_store {
     atomic_bool poisoned; /* a commit's result is not known; readers on other threads look at it too */
 };
 
+/* RC_OVERTIME where who watches it has had enough; else as rc_store_usable. */
+RC_MUST enum rc_status rc_reader_usable(struct rc_reader *, struct rc_error *);
+/* Whether the read that runs must end. For implementations: to be asked now and then while they read. */
+RC_MUST bool rc_reader_is_over(struct rc_reader *);
 /* RC_IO where the handle is poisoned. */
 RC_MUST enum rc_status rc_store_usable(const struct rc_store *, struct rc_error *);
 /* Poisons the handle where the result of a commit is not known. */

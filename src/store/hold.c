@@ -33,7 +33,7 @@ enum rc_status rc_store_hold(struct rc_store *store, const struct rc_hold_write 
 enum rc_status rc_read_holds(struct rc_reader *reader, struct rc_arena *arena, struct rc_hold **ret,
                              uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->holds(reader, arena, ret, ret_n, err) : status;
 }
 

@@ -12,6 +12,19 @@ enum rc_status rc_store_usable(const struct rc_store *store, struct rc_error *er
                    "the store has stopped: it is not known whether its last commit was kept; open it again");
 }
 
+enum rc_status rc_reader_usable(struct rc_reader *reader, struct rc_error *err)
+{
+    enum rc_status status = rc_store_usable(reader->store, err);
+    if (status != RC_OK || !rc_reader_is_over(reader)) return status;
+    return rc_fail(err, RC_OVERTIME, "the read was ended before its end");
+}
+
+bool rc_reader_is_over(struct rc_reader *reader)
+{
+    if (!reader->over && reader->enough) reader->over = reader->enough(reader->context);
+    return reader->over;
+}
+
 /* Fail-stop: nothing that this handle says from here on would be certain. */
 enum rc_status rc_store_settle(struct rc_store *store, enum rc_status status)
 {
@@ -157,6 +170,13 @@ enum rc_status rc_reader_open(struct rc_store *store, struct rc_reader **ret, st
     return status == RC_OK ? store->driver->reader_open(store, ret, err) : status;
 }
 
+void rc_reader_watch(struct rc_reader *reader, bool (*enough)(void *context), void *context)
+{
+    reader->enough = enough;
+    reader->context = context;
+    reader->over = false;
+}
+
 void rc_reader_close(struct rc_reader *reader)
 {
     if (!reader) return;
@@ -174,14 +194,14 @@ void rc_store_close(struct rc_store *store)
 enum rc_status rc_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_sv type, struct rc_sv key,
                            struct rc_key_match *ret, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->key(reader, ns, type, key, ret, err) : status;
 }
 
 enum rc_status rc_read_purged(struct rc_reader *reader, uint64_t seq, struct rc_purged *ret,
                               struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->purged(reader, seq, ret, err) : status;
 }
 
@@ -190,7 +210,7 @@ enum rc_status rc_read_purgeable(struct rc_reader *reader, const struct rc_purge
                                  struct rc_purge_row **ret, uint32_t *ret_n, uint64_t *ret_next,
                                  struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     struct rc_purge_filter bounded = *filter;
     if (!bounded.states) bounded.states = UINT32_MAX;
@@ -215,7 +235,7 @@ enum rc_status rc_read_history(struct rc_reader *reader, uint64_t seq, uint32_t 
                                struct rc_arena *arena, struct rc_identity *ret_identity,
                                struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_HISTORY) cap = RC_MAX_HISTORY;
     return reader->driver->history(reader, seq, after_rev, cap, arena, ret_identity, ret_records, ret_n, err);
@@ -225,7 +245,7 @@ enum rc_status rc_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
                             const struct rc_work *after, rc_us up_to, struct rc_work *ret_rows, uint32_t cap,
                             uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (up_to > INT64_MAX) up_to = INT64_MAX;
     return reader->driver->work(reader, phase, gate, after, up_to, ret_rows, cap, ret_n, err);
@@ -234,14 +254,14 @@ enum rc_status rc_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
 enum rc_status rc_read_gates(struct rc_reader *reader, uint64_t after, uint64_t *ret_gates, uint32_t cap,
                              uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->gates(reader, after, ret_gates, cap, ret_n, err) : status;
 }
 
 enum rc_status rc_read_in_flight(struct rc_reader *reader, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
                                  uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->in_flight(reader, after, ret_seqs, cap, ret_n, err) : status;
 }
 
@@ -249,7 +269,7 @@ enum rc_status rc_read_list(struct rc_reader *reader, const struct rc_filter *fi
                             uint32_t cap, struct rc_row **ret_rows, uint32_t *ret_n, uint64_t *ret_next,
                             struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
     struct rc_filter bounded = *filter;
@@ -261,7 +281,7 @@ enum rc_status rc_read_audit(struct rc_reader *reader, const struct rc_audit_pag
                              struct rc_arena *arena, uint32_t cap, struct rc_audit_entry **ret,
                              uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     struct rc_audit_page bounded = *page;
     if (bounded.before == 0 || bounded.before > INT64_MAX) bounded.before = INT64_MAX;
@@ -273,14 +293,14 @@ enum rc_status rc_read_audit(struct rc_reader *reader, const struct rc_audit_pag
 enum rc_status rc_read_row(struct rc_reader *reader, uint64_t seq, struct rc_arena *arena, struct rc_row *ret,
                            struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->row(reader, seq, arena, ret, err) : status;
 }
 
 enum rc_status rc_read_changes(struct rc_reader *reader, uint64_t after, struct rc_arena *arena, uint32_t cap,
                                struct rc_news **ret, uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_CHANGES) cap = RC_MAX_CHANGES;
     if (after > INT64_MAX) after = INT64_MAX;
@@ -289,14 +309,14 @@ enum rc_status rc_read_changes(struct rc_reader *reader, uint64_t after, struct 
 
 enum rc_status rc_read_counts(struct rc_reader *reader, uint64_t ret_counts[RC_STATES], struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->counts(reader, ret_counts, err) : status;
 }
 
 enum rc_status rc_read_definitions(struct rc_reader *reader, struct rc_arena *arena,
                                    struct rc_definition **ret, uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->definitions(reader, arena, ret, ret_n, err) : status;
 }
 
@@ -304,7 +324,7 @@ enum rc_status rc_read_versions(struct rc_reader *reader, enum rc_def_kind kind,
                                 uint32_t before, struct rc_arena *arena, uint32_t cap,
                                 struct rc_version **ret, uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     if (status != RC_OK) return status;
     if (cap > RC_MAX_PAGE) cap = RC_MAX_PAGE;
     if (before == 0) before = UINT32_MAX;
@@ -314,33 +334,33 @@ enum rc_status rc_read_versions(struct rc_reader *reader, enum rc_def_kind kind,
 enum rc_status rc_read_definition(struct rc_reader *reader, uint64_t id, struct rc_arena *arena,
                                   struct rc_definition *ret, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->definition(reader, id, arena, ret, err) : status;
 }
 
 enum rc_status rc_read_namespaces(struct rc_reader *reader, struct rc_arena *arena, struct rc_namespace **ret,
                                   uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->namespaces(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_usage(struct rc_reader *reader, struct rc_sv ns, struct rc_usage *ret,
                              struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->usage(reader, ns, ret, err) : status;
 }
 
 enum rc_status rc_read_tokens(struct rc_reader *reader, struct rc_arena *arena, struct rc_token **ret,
                               uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->tokens(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_high(struct rc_reader *reader, struct rc_high *ret, struct rc_error *err)
 {
-    enum rc_status status = rc_store_usable(reader->store, err);
+    enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->high(reader, ret, err) : status;
 }

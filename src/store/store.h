@@ -294,6 +294,9 @@ RC_MUST enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, str
 RC_MUST enum rc_status rc_reader_open(struct rc_store *, struct rc_reader **ret,
                                       struct rc_error *); /* any thread */
 void rc_reader_close(struct rc_reader *);
+/* `enough` is asked before each read and, in a long one, now and then, on the thread that reads. Once it has said so, reads
+ * answer RC_OVERTIME until somebody else watches, or nobody (NULL). Not for rc_store_self. */
+void rc_reader_watch(struct rc_reader *, bool (*enough)(void *context), void *context);
 /* Closes cleanly; readers must be closed before. */
 void rc_store_close(struct rc_store *);
 

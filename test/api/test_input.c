@@ -11,6 +11,7 @@
 
 struct fixture {
     struct rc_api api;
+    struct api_desk desk;
     struct api_call call;
     struct rc_arena *arena;
 };
@@ -20,6 +21,7 @@ static int setup(void **state)
 {
     fixture = (struct fixture){.arena = rc_arena_new(0, 1 << 20)};
     fixture.call.api = &fixture.api;
+    fixture.call.desk = &fixture.desk;
     fixture.call.arena = fixture.arena;
     *state = &fixture;
     return fixture.arena ? 0 : -1;
@@ -135,7 +137,7 @@ static enum rc_status decode(struct fixture *fix, const char *json, struct body 
 {
     struct cel_value value;
     *ret = (struct body){0};
-    fix->api.nerrors = 0;
+    fix->desk.nerrors = 0;
     assert_int_equal(rc_json_parse(rc_sv_of(json), fix->arena, &value, err), RC_OK);
     return api_decode(&fix->call, &shape, value, "", ret, err);
 }
@@ -181,8 +183,8 @@ static void test_decode_errors(void **state)
         struct rc_error err;
         struct body body;
         assert_int_equal(decode(fix, row[i].json, &body, &err), RC_INVALID);
-        assert_int_equal(fix->api.nerrors, row[i].n);
-        assert_string_equal(fix->api.errors[0].pointer, row[i].pointer);
+        assert_int_equal(fix->desk.nerrors, row[i].n);
+        assert_string_equal(fix->desk.errors[0].pointer, row[i].pointer);
     }
 }
 
@@ -196,14 +198,14 @@ static void test_decode_bounds(void **state)
     memset(json + 2, '~', 600);
     strcpy(json + 602, "\":1}");
     assert_int_equal(decode(fix, json, &body, &err), RC_INVALID);
-    assert_true(strlen(fix->api.errors[0].pointer) < RC_ERROR_POINTER);
+    assert_true(strlen(fix->desk.errors[0].pointer) < RC_ERROR_POINTER);
     size_t n = 0;
     json[n++] = '{';
     for (int i = 0; i < 100; i++)
         n += (size_t)snprintf(json + n, sizeof json - n, "%s\"k%d\":1", i ? "," : "", i);
     strcpy(json + n, "}");
     assert_int_equal(decode(fix, json, &body, &err), RC_INVALID);
-    assert_int_equal(fix->api.nerrors, API_ERRORS);
+    assert_int_equal(fix->desk.nerrors, API_ERRORS);
 }
 
 static void test_loopback(void **state)

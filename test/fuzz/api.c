@@ -104,9 +104,9 @@ static enum rc_status borrow(void *context, struct rc_reader **ret, struct rc_er
     return RC_OK;
 }
 
-static void give_back(void *context)
+static void give_back(void *context, struct rc_reader *reader)
 {
-    (void)context;
+    (void)context, (void)reader;
 }
 
 /* The shared definitions as rows of this house's store. */
@@ -156,7 +156,7 @@ static void open_house(struct house *house)
                                            .slow = RC_SECONDS(3600),
                                            .port = 1,
                                            .engine = house->engine,
-                                           .shelf = {house, borrow, give_back},
+                                           .shelf = {house, borrow, give_back, NULL},
                                            .version = "0"};
     FUZZ_LAW(rc_api_open(&options, &house->api, NULL) == RC_OK);
 }

@@ -44,6 +44,73 @@ static void fill_many(struct kit *kit)
     kit_commit(kit, &batch, RC_OK);
 }
 
+/* ---- reads that are watched -------------------------------------------------------------------------------------------- */
+
+struct watcher {
+    unsigned asked, enough; /* from which question on it says so */
+};
+
+static bool has_enough(void *context)
+{
+    struct watcher *watcher = context;
+    return ++watcher->asked >= watcher->enough;
+}
+
+/* The rest of a watched reader's time comes to nothing; then it is as good as new. */
+static void reads_end_when_somebody_has_enough(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_reader *reader;
+    struct watcher watcher = {.enough = 3};
+    struct rc_high high;
+    uint64_t counts[RC_STATES];
+    fill_many(kit);
+    assert_ok(kit, rc_reader_open(kit->store, &reader, &kit->err));
+    rc_reader_watch(reader, has_enough, &watcher);
+    assert_ok(kit, rc_read_high(reader, &high, &kit->err));
+    assert_ok(kit, rc_read_counts(reader, counts, &kit->err));
+    assert_int_equal(rc_read_high(reader, &high, &kit->err), RC_OVERTIME);
+    watcher.enough = UINT32_MAX;
+    assert_int_equal(rc_read_counts(reader, counts, &kit->err), RC_OVERTIME); /* once is for good */
+    rc_reader_watch(reader, NULL, NULL);
+    assert_ok(kit, rc_read_high(reader, &high, &kit->err));
+    assert_int_equal(high.seq, MANY);
+    rc_reader_close(reader);
+}
+
+/* SQLite is asked while it runs: a read that has begun ends, and leaves nothing behind. */
+static void a_long_read_is_interrupted(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_reader *reader;
+    struct rc_row *rows;
+    const struct rc_filter nobody = {.actor = RC_SV("nobody")};
+    uint64_t next = 0;
+    uint32_t n = 0;
+    if (kit->memory) return; /* its reads are short */
+    fill_many(kit);
+    assert_ok(kit, rc_reader_open(kit->store, &reader, &kit->err));
+    struct watcher watcher = {.enough = UINT32_MAX};
+    rc_reader_watch(reader, has_enough, &watcher);
+    assert_ok(kit, rc_read_list(reader, &nobody, kit->arena, 10, &rows, &n, &next, &kit->err));
+    assert_true(n == 0 && next == 0 && watcher.asked > 1);
+    for (unsigned enough = 2; enough <= watcher.asked; enough++) {
+        struct watcher again = {.enough = enough};
+        rc_reader_watch(reader, has_enough, &again);
+        enum rc_status status = rc_read_list(reader, &nobody, kit->arena, 10, &rows, &n, &next, &kit->err);
+        /* statements keep count over their runs, so the last question may not come this time */
+        assert_true(status == RC_OVERTIME || (status == RC_OK && again.asked < enough));
+        rc_reader_watch(reader, NULL, NULL);
+        char key[24];
+        snprintf(key, sizeof key, "later %u", enough);
+        kit_submit(kit, MANY + enough - 1, key, RC_RUNNING, false); /* nothing holds an old view */
+        struct rc_high high;
+        assert_ok(kit, rc_read_high(reader, &high, &kit->err));
+        assert_int_equal(high.seq, MANY + enough - 1);
+    }
+    rc_reader_close(reader);
+}
+
 static void lists_are_filtered(void **state)
 {
     struct kit *kit = *state;
@@ -364,6 +431,8 @@ static void a_page_of_changes_is_bounded(void **state)
 static int run(const char *name, struct kit_kind *kind)
 {
     const struct CMUnitTest tests[] = {
+        RUN(reads_end_when_somebody_has_enough),
+        RUN(a_long_read_is_interrupted),
         RUN(lists_are_filtered),
         RUN(pages_stay_the_same_while_rows_come),
         RUN(a_page_looks_at_a_bounded_number_of_rows),

@@ -233,8 +233,8 @@ static enum rc_status status_of(sqlite3 *db, int code)
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_INTERRUPT: return RC_IO;
+    case SQLITE_AUTH: return RC_IO;
+    case SQLITE_INTERRUPT: return RC_OVERTIME; /* only readers are interrupted (open.c) */
     case SQLITE_TOOBIG: return RC_LIMIT;
     }
     return RC_BUG; /* a statement of ours that does not fit: constraint, misuse, range, schema … */

@@ -364,6 +364,16 @@ static void close_store(struct rc_store *base)
     free_store(sq_store_of(base), !atomic_load(&base->poisoned));
 }
 
+/* How many instructions of SQLite's run until it is asked again: a millisecond's, or less. */
+enum { WATCH_EVERY = 4000 };
+
+/* Ends the statement once: what ends a read, and its view, must work then. */
+static int watch(void *context)
+{
+    struct rc_reader *reader = context;
+    return !reader->over && rc_reader_is_over(reader);
+}
+
 static enum rc_status open_reader(struct rc_store *base, struct rc_reader **ret, struct rc_error *err)
 {
     struct sq_reader *reader = calloc(1, sizeof *reader);
@@ -375,6 +385,7 @@ static enum rc_status open_reader(struct rc_store *base, struct rc_reader **ret,
         free(reader);
         return status;
     }
+    sqlite3_progress_handler(reader->conn.db, WATCH_EVERY, watch, &reader->base);
     *ret = &reader->base;
     return RC_OK;
 }
