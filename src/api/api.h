@@ -38,6 +38,12 @@ struct rc_api_limits {
 struct rc_tls;
 enum rc_auth { RC_AUTH_NONE, RC_AUTH_TOKENS };
 
+/* What the operator allows, whatever definitions say. */
+struct rc_floor {
+    const char *const *programs; /* absolute paths */
+    uint32_t nprograms;
+};
+
 struct rc_api_options {
     const char *address;      /* numeric; must be of loopback unless `anywhere` */
     uint16_t port;            /* 0: any */
@@ -51,6 +57,7 @@ struct rc_api_options {
     struct rc_shelf shelf;
     uint32_t
         readers; /* threads that read the store, up to RC_MAX_READERS. 0: the thread in rc_api_run reads */
+    struct rc_floor floor;
     const char *version;
     rc_us slow; /* a request that takes this long, and not because it asked to wait, is logged as a warning */
 };

@@ -66,10 +66,10 @@ static enum rc_status fill_request(const struct rc_apply *apply, struct rc_arena
     return RC_OK;
 }
 
-enum rc_status rc_apply_plan(const struct rc_shelf *shelf, const struct defs_file *files, uint32_t nfiles,
-                             bool prune, struct rc_arena *arena, struct rc_apply *ret,
-                             struct rc_request *ret_request, struct defs_errors *ret_errors,
-                             struct rc_error *err)
+enum rc_status rc_apply_plan(const struct rc_shelf *shelf, const struct rc_floor *floor,
+                             const struct defs_file *files, uint32_t nfiles, bool prune,
+                             struct rc_arena *arena, struct rc_apply *ret, struct rc_request *ret_request,
+                             struct defs_errors *ret_errors, struct rc_error *err)
 {
     struct rc_apply apply = {0};
     struct defs_one *ones = NULL;
@@ -88,7 +88,12 @@ enum rc_status rc_apply_plan(const struct rc_shelf *shelf, const struct defs_fil
     /* with `prune` only what the files have stays in force */
     for (uint32_t i = 0; !prune && i < nstored; i++)
         if (stored[i].kind == DEFS_DEPENDENCY) known[nknown++] = stored[i].name;
-    status = defs_load_beside(files, nfiles, known, nknown, arena, &ones, &nones, ret_errors);
+    const struct defs_beside beside = {.known = known,
+                                       .nknown = nknown,
+                                       .has_floor = true,
+                                       .programs = floor->programs,
+                                       .nprograms = floor->nprograms};
+    status = defs_load_beside(files, nfiles, &beside, arena, &ones, &nones, ret_errors);
     if (status != RC_OK) {
         if (err) *err = ret_errors->error[0];
         return status;

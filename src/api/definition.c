@@ -252,8 +252,8 @@ enum rc_status api_apply(struct api_call *call, struct rc_error *err)
     if (!errors || !apply) return rc_fail_arena(err, call->arena);
     enum rc_status status = read_files(call, body->files, &files, err);
     if (status != RC_OK) return status;
-    status = rc_apply_plan(&call->api->options.shelf, files, body->files.n, body->prune, call->arena, apply,
-                           &call->request, errors, err);
+    status = rc_apply_plan(&call->api->options.shelf, &call->api->options.floor, files, body->files.n,
+                           body->prune, call->arena, apply, &call->request, errors, err);
     if (status != RC_OK) return errors->n ? say_errors(call, errors, status, err) : status;
     call->state = apply;
     struct rc_author *by = &call->request.u.define.by;

@@ -84,14 +84,23 @@ enum {
     RC_MAX_LOST = 3,         /* crashes in a row before a command is set aside */
     RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
     /* outside */
-    RC_MAX_ANSWER = 1 << 20,   /* bytes of one answer of an outside system */
-    RC_MAX_EXCERPT = 4096,     /* bytes kept of an answer that could not be used */
-    RC_MAX_URL = 8192,         /* bytes of one outgoing address */
-    RC_MAX_OUT_HEADERS = 64,   /* headers that a dependency and a flow give to one outgoing request */
-    RC_MAX_OUT_HEADER = 8192,  /* bytes of one outgoing header's value */
-    RC_MAX_IN_HEADERS = 128,   /* header lines of one answer */
-    RC_MAX_IN_HEAD = 32 << 10, /* bytes of an answer's headers */
-    RC_MAX_FAULT = 256,        /* bytes of an error kept with a step */
-    RC_MAX_OUTPUTS = 16 << 10, /* bytes of one step's outputs as JSON */
-    RC_MAX_CONCURRENT = 4096,  /* attempts in flight per dependency */
+    RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
+    RC_MAX_EXCERPT = 4096,           /* bytes kept of an answer that could not be used */
+    RC_MAX_URL = 8192,               /* bytes of one outgoing address */
+    RC_MAX_OUT_HEADERS = 64,         /* headers that a dependency and a flow give to one outgoing request */
+    RC_MAX_OUT_HEADER = 8192,        /* bytes of one outgoing header's value */
+    RC_MAX_IN_HEADERS = 128,         /* header lines of one answer */
+    RC_MAX_IN_HEAD = 32 << 10,       /* bytes of an answer's headers */
+    RC_MAX_FAULT = 256,              /* bytes of an error kept with a step */
+    RC_MAX_OUTPUTS = 16 << 10,       /* bytes of one step's outputs as JSON */
+    RC_MAX_PROGRAMS = 64,            /* programs of one dependency */
+    RC_MAX_PROGRAM_PATH = 1024,      /* bytes of a program's path */
+    RC_MAX_PROGRAM_ARGS = 256,       /* arguments of one program */
+    RC_MAX_PROGRAM_ARG = 64 << 10,   /* bytes of one argument */
+    RC_MAX_PROGRAM_ARGV = 512 << 10, /* bytes of all arguments */
+    RC_MAX_PROGRAM_ENV = 64,         /* variables that a dependency gives to its programs */
+    RC_MAX_PROGRAM_VALUE = 8192,     /* bytes of one variable's value */
+    RC_MAX_GRACE_S = 60,             /* seconds between SIGTERM and SIGKILL */
+    RC_MAX_RUNNING = 256,            /* programs that run at a time */
+    RC_MAX_CONCURRENT = 4096,        /* attempts in flight per dependency */
 };

@@ -42,7 +42,7 @@ struct rc_data {
     struct cel_value outputs; /* a map, or null */
     struct rc_sv external_id;
     struct rc_sv fault; /* last error in words, at most RC_MAX_FAULT bytes */
-    uint16_t status;    /* last HTTP status, 0: none */
+    uint16_t status;    /* last HTTP status or exit code, 0: none */
     uint8_t why;        /* enum rc_why: of the last attempt that did not succeed, or that could not leave */
     uint8_t outcome;    /* enum rc_outcome: the same */
 };

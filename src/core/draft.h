@@ -66,7 +66,7 @@ RC_MUST enum rc_status rc_site_holds(struct rc_draft *, uint32_t at, flow_site,
 struct rc_finding rc_outcome_of_result(const struct rc_result *, const struct flow_dependency *,
                                        bool accepted_is_done);
 /* Whether the answer can be asked what it says: a usable 2xx, or "not found" in one of its forms. */
-bool rc_result_answers(const struct rc_result *);
+bool rc_result_answers(const struct rc_result *, const struct flow_dependency *);
 
 /* ---- attempt.c: a step on its way to and from the other side --------------------------------------------------------- */
 

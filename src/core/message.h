@@ -37,7 +37,7 @@ struct rc_result {
     uint8_t reach;            /* enum rc_reach */
     uint8_t why;              /* enum rc_why, where reach is not RC_ANSWERED */
     bool usable;              /* answered: complete, within its bound, and parsed */
-    uint16_t status;          /* HTTP */
+    uint16_t status;          /* HTTP, or the exit code of a program */
     rc_us retry_after;        /* a span from now; 0: none */
     struct cel_value headers; /* a map of lower-case names */
     struct cel_value body;    /* parsed JSON, or a string, or null */

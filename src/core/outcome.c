@@ -22,6 +22,20 @@ static struct rc_finding by_status(unsigned status)
     return (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_BAD_ANSWER};
 }
 
+/* 75 is EX_TEMPFAIL of sysexits.h: the program says itself that it did nothing, and that it may work later. */
+static struct rc_finding by_exit(unsigned code)
+{
+    enum { TEMPORARY_FAILURE = 75 };
+    if (code == 0) return (struct rc_finding){RC_OUT_SUCCEEDED, RC_WHY_NONE};
+    return (struct rc_finding){code == TEMPORARY_FAILURE ? RC_OUT_FAILED : RC_OUT_REJECTED, RC_WHY_STATUS};
+}
+
+static struct rc_finding by_kind(const struct flow_dependency *dependency, unsigned status, bool is_success)
+{
+    if (dependency->kind == FLOW_DEP_PROGRAM) return by_exit(is_success ? 0 : status);
+    return by_status(is_success ? 200 : status);
+}
+
 struct rc_finding rc_outcome_of_result(const struct rc_result *result,
                                        const struct flow_dependency *dependency, bool accepted_is_done)
 {
@@ -34,15 +48,18 @@ struct rc_finding rc_outcome_of_result(const struct rc_result *result,
     if (rule && rule->outcome != RC_OUT_SUCCEEDED)
         return (struct rc_finding){(enum rc_outcome)rule->outcome,
                                    result->retry_after ? RC_WHY_RATE_LIMITED : RC_WHY_STATUS};
-    struct rc_finding finding = by_status(rule ? 200 : result->status);
+    struct rc_finding finding = by_kind(dependency, result->status, rule != NULL);
     if (finding.outcome != RC_OUT_SUCCEEDED) return finding;
     if (!result->usable) return (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_BAD_ANSWER};
-    if (result->status == 202 && !accepted_is_done) return (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_STATUS};
+    if (dependency->kind == FLOW_DEP_HTTP && result->status == 202 && !accepted_is_done)
+        return (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_STATUS};
     return finding;
 }
 
-bool rc_result_answers(const struct rc_result *result)
+bool rc_result_answers(const struct rc_result *result, const struct flow_dependency *dependency)
 {
+    if (dependency && dependency->kind == FLOW_DEP_PROGRAM)
+        return rc_outcome_of_result(result, dependency, false).outcome == RC_OUT_SUCCEEDED;
     bool found = result->status >= 200 && result->status < 300;
     return result->reach == RC_ANSWERED && result->usable &&
            (found || result->status == 404 || result->status == 410);

@@ -188,15 +188,33 @@ static bool outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, cons
     return status == RC_OK;
 }
 
+static const struct flow_dependency *dependency_of(const struct rc_draft *draft, uint32_t at)
+{
+    const struct rc_command *c = &draft->c;
+    return flow_set_dependency(draft->set, c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+}
+
+/* The last words of a program that has failed: what it said before has led up to them. */
+static struct rc_sv last_words(struct rc_sv text)
+{
+    enum { MOST = RC_MAX_FAULT - 32 };
+    if (text.n <= MOST) return text;
+    uint32_t cut = text.n - MOST;
+    while (cut < text.n && ((unsigned char)text.p[cut] & 0xc0) == 0x80) cut++; /* not inside a character */
+    return (struct rc_sv){text.p + cut, text.n - cut};
+}
+
 /* The words of what went wrong: the executor's, or the status with the beginning of the answer. */
 static void remember_fault(struct rc_draft *draft, uint32_t at, struct rc_finding finding,
                            const struct rc_result *result)
 {
-    struct rc_sv text = result->error;
+    const struct flow_dependency *dependency = dependency_of(draft, at);
+    bool program = dependency && dependency->kind == FLOW_DEP_PROGRAM;
+    const char *what = program ? "exit code" : "HTTP";
+    struct rc_sv text = result->error, excerpt = program ? last_words(result->excerpt) : result->excerpt;
     if (result->reach == RC_ANSWERED)
-        text = result->excerpt.n
-                   ? rc_text(draft->arena, "HTTP %u: %.*s", result->status, RC_SV_ARG(result->excerpt))
-                   : rc_text(draft->arena, "HTTP %u", result->status);
+        text = excerpt.n ? rc_text(draft->arena, "%s %u: %.*s", what, result->status, RC_SV_ARG(excerpt))
+                         : rc_text(draft->arena, "%s %u", what, result->status);
     rc_draft_fault(draft, at, finding, result->status, text);
 }
 
@@ -249,7 +267,7 @@ static enum check_answer ask_the_answer(struct rc_draft *draft, uint32_t at, con
 {
     const struct flow_check *check = &rc_side_action(&draft->c, at)->check;
     bool contradictory, inconclusive, happened;
-    if (!rc_result_answers(result)) {
+    if (!rc_result_answers(result, dependency_of(draft, at))) {
         remember_fault(draft, at, finding, result);
         return INCONCLUSIVE;
     }
@@ -307,7 +325,7 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
     bool holds;
     if (!may_try(draft, rc_node_side(node))) {
         rc_step_end_without(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
-    } else if (!rc_result_answers(result)) {
+    } else if (!rc_result_answers(result, dependency_of(draft, at))) {
         remember_fault(draft, at, finding, result);
         bool again = finding.outcome != RC_OUT_REJECTED && !needs_a_person(finding.why) &&
                      schedule(draft, at, &call->act.retry, node->asks, 0, result->retry_after);
@@ -329,9 +347,8 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
 static void settle(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
 {
     const struct rc_command *c = &draft->c;
-    const struct flow_dependency *dependency =
-        flow_set_dependency(draft->set, c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
-    struct rc_finding finding = rc_outcome_of_result(result, dependency, rc_side_action(c, at)->accepted);
+    struct rc_finding finding =
+        rc_outcome_of_result(result, dependency_of(draft, at), rc_side_action(c, at)->accepted);
     switch (rc_node_purpose(c, at)) {
     case RC_ACT:
         draft->c.node[at].cleared = 0; /* what is required is asked before every attempt */

@@ -23,6 +23,17 @@ struct defs_position {
     unsigned line, column; /* columns are characters, as editors count them */
 };
 
+/* One request that a flow makes. */
+struct defs_ask {
+    uint16_t dependency;  /* which of the flow's */
+    struct rc_sv program; /* the path; empty: over HTTP */
+    struct defs_position at;
+};
+struct defs_asks {
+    struct defs_ask *item;
+    uint32_t n, cap;
+};
+
 /* One document, checked. */
 struct defs_one {
     enum defs_kind kind;
@@ -34,6 +45,7 @@ struct defs_one {
     struct flow *flow;       /* kind flow, else NULL */
     struct flow_dependency *dependency; /* kind dependency, else NULL */
     const struct defs_position *called; /* flow: where each of its dependencies is first called */
+    struct defs_asks asks;              /* flow: all its requests */
 };
 
 /* Errors of definitions: each with source, line, column, and a JSON pointer into its document. */
@@ -56,10 +68,17 @@ RC_MUST
 enum rc_status defs_load(const struct defs_file *, uint32_t nfiles, struct rc_arena *, struct defs_one **ret,
                          uint32_t *ret_n, struct defs_errors *ret_errors);
 
-/* The same, where dependencies of these names are there beside the files. */
+/* What there is beside the files. */
+struct defs_beside {
+    const struct rc_sv *known; /* names of dependencies */
+    uint32_t nknown;
+    bool has_floor; /* only these programs may stand in a dependency: */
+    const char *const *programs;
+    uint32_t nprograms;
+};
 RC_MUST
-enum rc_status defs_load_beside(const struct defs_file *, uint32_t nfiles, const struct rc_sv *known,
-                                uint32_t nknown, struct rc_arena *, struct defs_one **ret, uint32_t *ret_n,
+enum rc_status defs_load_beside(const struct defs_file *, uint32_t nfiles, const struct defs_beside *,
+                                struct rc_arena *, struct defs_one **ret, uint32_t *ret_n,
                                 struct defs_errors *ret_errors);
 
 /* Reads the files *.yaml and *.yml of a directory, sorted by name; their source is the file's name. Hidden

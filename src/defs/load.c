@@ -52,6 +52,14 @@ struct callable {
     uint32_t nknown;
 };
 
+static const struct flow_dependency *find_dependency(const struct callable *callable, struct rc_sv name)
+{
+    struct defs_one wanted = {.kind = DEFS_DEPENDENCY, .name = name};
+    const struct defs_one *found =
+        callable->n ? bsearch(&wanted, callable->one, callable->n, sizeof wanted, by_name) : NULL;
+    return found ? found->dependency : NULL;
+}
+
 static bool is_known(const struct callable *callable, struct rc_sv name)
 {
     for (uint32_t i = 0; i < callable->nknown; i++)
@@ -64,8 +72,7 @@ static void check_calls(const struct defs_one *one, const struct callable *calla
 {
     for (uint32_t i = 0; i < one->flow->ndependencies; i++) {
         struct rc_near near = {.wanted = one->flow->dependencies[i]};
-        struct defs_one wanted = {.kind = DEFS_DEPENDENCY, .name = near.wanted};
-        if (callable->n && bsearch(&wanted, callable->one, callable->n, sizeof wanted, by_name)) continue;
+        if (find_dependency(callable, near.wanted)) continue;
         if (is_known(callable, near.wanted)) continue;
         if (errors->n < RC_MAX_DEF_ERRORS) {
             for (uint32_t k = 0; k < callable->n; k++) rc_near_try(&near, callable->one[k].name);
@@ -73,6 +80,55 @@ static void check_calls(const struct defs_one *one, const struct callable *calla
         }
         complain(errors, one, one->called[i], "the dependency '%.*s' is not defined%s",
                  RC_SV_ARG(near.wanted), defs_hint(near.best).text);
+    }
+}
+
+static void check_program(const struct defs_one *one, const struct defs_ask *ask,
+                          const struct flow_dependency *dependency, struct defs_errors *errors)
+{
+    struct rc_near near = {.wanted = ask->program};
+    for (uint32_t i = 0; i < dependency->program.npaths; i++) {
+        if (rc_sv_eq(dependency->program.paths[i], ask->program)) return;
+        rc_near_try(&near, dependency->program.paths[i]);
+    }
+    complain(errors, one, ask->at, "the dependency '%.*s' does not list the program %.*s%s",
+             RC_SV_ARG(dependency->name), RC_SV_ARG(ask->program), defs_hint(near.best).text);
+}
+
+/* A dependency is asked in the words of its kind. */
+static void check_asks(const struct defs_one *one, const struct callable *callable,
+                       struct defs_errors *errors)
+{
+    for (uint32_t i = 0; i < one->asks.n; i++) {
+        const struct defs_ask *ask = &one->asks.item[i];
+        if (ask->dependency >= one->flow->ndependencies) continue;
+        struct rc_sv name = one->flow->dependencies[ask->dependency];
+        const struct flow_dependency *dependency = find_dependency(callable, name);
+        if (!dependency) continue;
+        bool program = ask->program.n > 0;
+        if (program != (dependency->kind == FLOW_DEP_PROGRAM))
+            complain(errors, one, ask->at, "the dependency '%.*s' is of kind %s: it is called with '%s'",
+                     RC_SV_ARG(name), program ? "http" : "program", program ? "method" : "program");
+        else if (program)
+            check_program(one, ask, dependency, errors);
+    }
+}
+
+static bool is_allowed(const struct defs_beside *beside, struct rc_sv path)
+{
+    for (uint32_t i = 0; i < beside->nprograms; i++)
+        if (rc_sv_is(path, beside->programs[i])) return true;
+    return false;
+}
+
+static void check_floor(const struct defs_one *one, const struct defs_beside *beside,
+                        struct defs_errors *errors)
+{
+    for (uint32_t i = 0; beside->has_floor && i < one->dependency->program.npaths; i++) {
+        struct rc_sv path = one->dependency->program.paths[i];
+        if (!is_allowed(beside, path))
+            complain(errors, one, one->at, "this server does not allow the program %.*s (--allow-program)",
+                     RC_SV_ARG(path));
     }
 }
 
@@ -103,12 +159,12 @@ static bool read_all(const struct defs_file *files, uint32_t nfiles, struct rc_a
 enum rc_status defs_load(const struct defs_file *files, uint32_t nfiles, struct rc_arena *arena,
                          struct defs_one **ret, uint32_t *ret_n, struct defs_errors *ret_errors)
 {
-    return defs_load_beside(files, nfiles, NULL, 0, arena, ret, ret_n, ret_errors);
+    return defs_load_beside(files, nfiles, &(struct defs_beside){0}, arena, ret, ret_n, ret_errors);
 }
 
-enum rc_status defs_load_beside(const struct defs_file *files, uint32_t nfiles, const struct rc_sv *known,
-                                uint32_t nknown, struct rc_arena *arena, struct defs_one **ret,
-                                uint32_t *ret_n, struct defs_errors *ret_errors)
+enum rc_status defs_load_beside(const struct defs_file *files, uint32_t nfiles,
+                                const struct defs_beside *beside, struct rc_arena *arena,
+                                struct defs_one **ret, uint32_t *ret_n, struct defs_errors *ret_errors)
 {
     ret_errors->n = ret_errors->total = 0;
     struct defs_one *all = NULL;
@@ -118,8 +174,12 @@ enum rc_status defs_load_beside(const struct defs_file *files, uint32_t nfiles, 
     check_names(all, n, ret_errors);
     uint32_t flows = 0;
     while (flows < n && all[flows].kind == DEFS_FLOW) flows++;
-    const struct callable callable = {all + flows, n - flows, known, nknown};
-    for (uint32_t i = 0; i < flows; i++) check_calls(&all[i], &callable, ret_errors);
+    const struct callable callable = {all + flows, n - flows, beside->known, beside->nknown};
+    for (uint32_t i = 0; i < flows; i++) {
+        check_calls(&all[i], &callable, ret_errors);
+        check_asks(&all[i], &callable, ret_errors);
+    }
+    for (uint32_t i = flows; i < n; i++) check_floor(&all[i], beside, ret_errors);
     if (ret_errors->n) return ret_errors->error[0].status;
     *ret = all;
     *ret_n = n;

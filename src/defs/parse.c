@@ -52,6 +52,7 @@ static bool read_document(struct defs_reader *r, const struct defs_document *doc
         one->name = one->flow->name;
         one->flow->digest = one->digest;
         one->called = r->called;
+        one->asks = r->asks;
         break;
     case DEFS_DEPENDENCY:
         one->dependency = defs_read_dependency(r, document->root);

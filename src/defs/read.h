@@ -28,6 +28,8 @@ struct defs_reader {
     struct rc_sv *dependencies;
     struct defs_position *called; /* beside dependencies */
     uint32_t ndependencies;
+    uint16_t calls; /* which of them the step that is read calls */
+    struct defs_asks asks;
     struct flow_step *done; /* nodes read so far; [0] is the root */
     uint32_t ndone;
 };

@@ -1,6 +1,6 @@
 /* Dependencies. */
 #include "defs/parts.h"
-#include "defs/request.h"
+#include "defs/program.h"
 
 #include "base/near.h"
 #include "base/num.h"
@@ -14,16 +14,19 @@ static bool read_headers(struct defs_reader *r, const struct defs_node *node, vo
            defs_compile(r, node, &code, (struct defs_reach){.secrets = true}, target);
 }
 
-static bool read_outcome(struct defs_reader *r, const struct defs_node *key, struct flow_refine *ret)
+static bool read_outcome(struct defs_reader *r, const struct defs_node *key, const struct defs_codes *codes,
+                         struct flow_refine *ret)
 {
     static const char *const slug[] = {
 #define RC_OUTCOME(code, slug, text) slug,
 #include "words.def"
     };
     uint64_t status;
-    if (key->text.n != 3 || !rc_parse_u64(key->text, &status) || status < 200 || status > 599)
-        return defs_fail(r, key, RC_INVALID, "'%.*s' is no status of an answer: 200 to 599",
-                         RC_SV_ARG(key->text));
+    if (key->text.n > 3 || !rc_parse_u64(key->text, &status) || status < codes->low || status > codes->high)
+        return defs_fail(r, key, RC_INVALID, "'%.*s' is no %s: %u to %u", RC_SV_ARG(key->text), codes->what,
+                         codes->low, codes->high);
+    if (key->text.n > 1 && key->text.p[0] == '0')
+        return defs_fail(r, key, RC_INVALID, "write a number without zeros before it");
     const struct defs_node *value = key->value;
     struct rc_near near = {.wanted = value->text};
     if (!defs_want(r, value, DEFS_SCALAR, "an outcome")) return false;
@@ -38,11 +41,10 @@ static bool read_outcome(struct defs_reader *r, const struct defs_node *key, str
                      RC_SV_ARG(value->text), defs_hint(near.best).text);
 }
 
-static bool read_outcomes(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+bool defs_read_outcomes(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
-    (void)arg;
     struct flow_dependency *dependency = target;
-    if (!defs_want(r, node, DEFS_MAP, "a map of statuses to outcomes")) return false;
+    if (!defs_want(r, node, DEFS_MAP, "a map of codes to outcomes")) return false;
     struct flow_refine *refine = RC_NEW_ARRAY(r->arena, struct flow_refine, node->n);
     if (!refine) return defs_fail_arena(r, r->arena);
     bool ok = true;
@@ -50,15 +52,15 @@ static bool read_outcomes(struct defs_reader *r, const struct defs_node *node, v
     for (const struct defs_node *key = node->first; key; key = key->next) {
         struct defs_place place = {.up = r->place, .name = key->text};
         r->place = &place;
-        ok &= read_outcome(r, key, &refine[n++]);
+        ok &= read_outcome(r, key, arg, &refine[n++]);
         r->place = place.up;
     }
     dependency->refine = refine;
-    dependency->nrefine = (uint16_t)n; /* at most one per status: keys are unique */
+    dependency->nrefine = (uint16_t)n; /* at most one per code: keys are unique */
     return ok;
 }
 
-static bool read_posture(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+bool defs_read_posture(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
     static const struct defs_word word[] = {{"block", 0}, {"defer", -1}, {"skip", -1}, {"stale", -1}};
     static const struct defs_words words = {word, 4};
@@ -68,9 +70,11 @@ static bool read_posture(struct defs_reader *r, const struct defs_node *node, vo
     return defs_read_word(r, node, &block, &words);
 }
 
-static bool read_kind(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+bool defs_read_dependency_kind(struct defs_reader *r, const struct defs_node *node, void *target,
+                               const void *arg)
 {
-    static const struct defs_word word[] = {{"http", FLOW_DEP_HTTP}, {"program", -1}, {"worker", -1}};
+    static const struct defs_word word[] = {
+        {"http", FLOW_DEP_HTTP}, {"program", FLOW_DEP_PROGRAM}, {"worker", -1}};
     static const struct defs_words words = {word, 3};
     (void)arg;
     uint8_t kind;
@@ -93,24 +97,23 @@ static const struct defs_field limits_field[] = {
 static const struct defs_table limits_table = DEFS_TABLE(limits_field);
 static const struct defs_span_range connect_range = {RC_MS(1), RC_SECONDS(RC_MAX_TIMEOUT_S)};
 
+static const struct defs_codes statuses = {200, 599, "status of an answer"};
 static const struct defs_field dependency_field[] = {
-    {"dependency", DEFS_REQUIRED, defs_read_name, IN(name), NULL},
-    {"description", DEFS_OPTIONAL, defs_read_ignored, 0, NULL},
-    {"kind", DEFS_REQUIRED, read_kind, IN(kind), NULL},
+    DEFS_DEPENDENCY_FIELDS(&statuses),
     {"base", DEFS_REQUIRED, defs_read_base, 0, NULL},
     {"headers", DEFS_OPTIONAL, read_headers, IN(headers), NULL},
-    {"posture", DEFS_OPTIONAL, read_posture, 0, NULL},
     {"limits", DEFS_OPTIONAL, defs_read_table, 0, &limits_table},
     {"allow_private", DEFS_OPTIONAL, defs_read_bool, IN(allow_private), NULL},
-    {"key_lifetime", DEFS_OPTIONAL, defs_read_span, IN(key_lifetime), NULL},
     {"connect_timeout", DEFS_OPTIONAL, defs_read_span, IN(connect_timeout), &connect_range},
-    {"outcomes", DEFS_OPTIONAL, read_outcomes, 0, NULL},
-    LATER("breaker"),
-    LATER("vars"),
-    LATER("programs"),
-    LATER("queue"),
 };
 static const struct defs_table dependency_table = DEFS_TABLE(dependency_field);
+
+static const struct defs_table *table_of(const struct defs_node *root)
+{
+    const struct defs_node *kind = defs_node_key(root, "kind");
+    bool program = kind && kind->value->kind == DEFS_SCALAR && rc_sv_is(kind->value->text, "program");
+    return program ? &defs_program_table : &dependency_table;
+}
 
 struct flow_dependency *defs_read_dependency(struct defs_reader *r, const struct defs_node *root)
 {
@@ -120,8 +123,8 @@ struct flow_dependency *defs_read_dependency(struct defs_reader *r, const struct
         return NULL;
     }
     dependency->concurrent = 32;
-    dependency->connect_timeout = RC_SECONDS(5);
-    if (!defs_read_object(r, root, &dependency_table, dependency)) return NULL;
+    dependency->connect_timeout = dependency->program.grace = RC_SECONDS(5);
+    if (!defs_read_object(r, root, table_of(root), dependency)) return NULL;
     dependency->gate = flow_gate_id(dependency->name);
     return dependency;
 }

@@ -277,7 +277,7 @@ static bool read_call(struct defs_reader *r, const struct defs_node *node, void 
         r->called[i] = defs_source_position(r->source, node->at);
         r->ndependencies++;
     }
-    *(uint16_t *)target = (uint16_t)i;
+    *(uint16_t *)target = r->calls = (uint16_t)i;
     return true;
 }
 

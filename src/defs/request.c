@@ -1,5 +1,5 @@
 /* Requests: everything about one that is known before it is sent is checked here. */
-#include "defs/request.h"
+#include "defs/program.h"
 
 #include "base/near.h"
 
@@ -209,15 +209,33 @@ static const struct defs_field request_field[] = {
 };
 static const struct defs_table request_table = DEFS_TABLE(request_field);
 
+bool defs_add_ask(struct defs_reader *r, const struct defs_node *node, struct rc_sv program)
+{
+    struct defs_asks *asks = &r->asks;
+    if (asks->n == asks->cap) {
+        uint32_t cap = asks->cap ? 2 * asks->cap : 16;
+        struct defs_ask *more = RC_NEW_ARRAY(r->arena, struct defs_ask, cap);
+        if (!more) return defs_fail_arena(r, r->arena);
+        if (asks->n) memcpy(more, asks->item, asks->n * sizeof *more);
+        asks->item = more;
+        asks->cap = cap;
+    }
+    asks->item[asks->n++] = (struct defs_ask){
+        .dependency = r->calls, .program = program, .at = defs_source_position(r->source, node->at)};
+    return true;
+}
+
 bool defs_read_request(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
-    (void)arg;
     struct defs_request *request = target;
+    if (node->kind == DEFS_MAP && defs_node_key(node, "program"))
+        return defs_read_program_request(r, node, target, arg);
     struct build build = {.code = rc_buf_in(r->scratch, RC_MAX_EXPR)};
     bool ok = defs_read_object(r, node, &request_table, &build);
     request->safe = build.safe;
     rc_put_char(&build.code, '}');
     /* secrets are let into headers only: every piece elsewhere was compiled without them */
-    return ok && defs_add_site(r, node, &build.code, (struct defs_reach){.roots = r->roots, .secrets = true},
-                               &request->site);
+    return ok && defs_add_ask(r, node, (struct rc_sv){0}) &&
+           defs_add_site(r, node, &build.code, (struct defs_reach){.roots = r->roots, .secrets = true},
+                         &request->site);
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* What a step sends: `with` {method, path, query, headers, body}. Internal to defs/. */
+/* What a step sends: `with` {method, path, query, headers, body}, or {program, args, input, output}. Internal to defs/. */
 #include "defs/template.h"
 
 struct defs_request {
@@ -8,6 +8,9 @@ struct defs_request {
 };
 
 defs_read_fn defs_read_request; /* struct defs_request, over r->roots */
+
+/* Remembers that the dependency of the step is asked like this; `program` is empty where it is asked over HTTP. */
+bool defs_add_ask(struct defs_reader *, const struct defs_node *, struct rc_sv program);
 
 /* Appends a map of header names to texts over r->roots, which may hold secrets. Names are checked; those that
  * the sender itself sets are refused. */

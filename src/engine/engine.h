@@ -34,7 +34,8 @@ struct rc_ports {
      * whether it is there. May be NULL: then memory follows at the next start. */
     enum rc_status (*definitions)(void *context, struct rc_reader *, struct rc_arena *,
                                   const struct flow_set **ret, struct rc_error *);
-    struct rc_exec *exec[1]; /* by enum flow_dep_kind; closed by the caller before rc_engine_free */
+    struct rc_exec *exec
+        [FLOW_DEP_KINDS]; /* by enum flow_dep_kind; NULL: nothing of this kind can leave; closed by the caller before rc_engine_free */
     void (*reply)(void *context,
                   struct rc_request *); /* on the engine's thread; the request is the receiver's again */
     /* On the engine's thread: the command is like this now and stays so after a crash. NULL in the place of the outline: any

@@ -59,24 +59,29 @@ static enum rc_status prepare_starts(struct rc_engine *engine, struct starting *
     return RC_OK;
 }
 
+static const struct rc_result busy = {
+    .reach = RC_NOT_SENT, .why = RC_WHY_NOT_SENT, .error = RC_SV("the server could not take on the request")};
+static const struct rc_result nowhere = {
+    .reach = RC_NOT_SENT,
+    .why = RC_WHY_CONFIGURATION,
+    .error = RC_SV("this server is not configured to perform requests of this kind")};
+
 static void start(struct rc_engine *engine, struct starting *starting)
 {
     const struct rc_effect *effect = &starting->start.effect;
     uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
+    struct rc_exec *exec = engine->ports.exec[effect->dependency->kind];
     atomic_fetch_add(&engine->stats.attempts, 1);
-    if (rc_map_put(&engine->started, key, engine) == RC_OK &&
-        rc_exec_start(engine->ports.exec[effect->dependency->kind], &starting->start) == RC_OK)
+    if (exec && rc_map_put(&engine->started, key, engine) == RC_OK &&
+        rc_exec_start(exec, &starting->start) == RC_OK)
         return;
     /* the attempt did not leave: that is a result, too */
-    starting->fact->answer =
-        (struct rc_answer){.arena = starting->start.arena,
-                           .of = effect->of,
-                           .node = effect->node,
-                           .attempt = effect->attempt,
-                           .purpose = effect->purpose,
-                           .result = {.reach = RC_NOT_SENT,
-                                      .why = RC_WHY_NOT_SENT,
-                                      .error = RC_SV("the server could not take on the request")}};
+    starting->fact->answer = (struct rc_answer){.arena = starting->start.arena,
+                                                .of = effect->of,
+                                                .node = effect->node,
+                                                .attempt = effect->attempt,
+                                                .purpose = effect->purpose,
+                                                .result = exec ? busy : nowhere};
     rc_facts_push(&engine->facts, starting->fact);
 }
 

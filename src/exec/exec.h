@@ -1,5 +1,5 @@
 #pragma once
-/* Executors: what performs an attempt that has been committed. They push (http, later program); a remote
+/* Executors: what performs an attempt that has been committed. They push (http, program); a remote
  * worker pulls and is none.
  *
  * Exactly one answer follows every start that was accepted, also when the executor is closed. Answers come on
@@ -89,3 +89,39 @@ struct rc_http_probe {
 RC_MUST
 enum rc_status rc_http_probe(const struct flow_dependency *, const char *ca_file, struct rc_http_probe *ret,
                              struct rc_error *);
+
+/* The executor for programs. effect.request is {program, args?, input?, output?}: `args` is a list of strings, each one argument of
+ * execve; no shell is between. `input`, a string or anything else as JSON, is what its stdin holds; without it stdin is /dev/null.
+ * `output` says what stdout is: "json", else text (without the line ends at its end).
+ *
+ * A program runs in a session and a process group of its own, in the dependency's directory, with the dependency's environment and
+ * limits and nothing else: no descriptor but 0, 1 and 2, signals as at birth, no new privileges (PR_SET_NO_NEW_PRIVS). Beside the
+ * listed variables it gets RECOURSE_IDEMPOTENCY_KEY, RECOURSE_ATTEMPT, RECOURSE_PURPOSE (act, check, undo …) and TRACEPARENT.
+ * When it ends, whatever is left of its group is killed. What a result says:
+ *
+ *   not sent   it has not begun. why: not_sent (may work later), configuration (somebody must mend it: not listed, not allowed,
+ *              no such file, not executable, arguments that cannot be passed)
+ *   sent       it has begun and how it would have ended is not known. why: timeout (the group got SIGTERM, and SIGKILL after the
+ *              dependency's grace), signal (it ended it; or an embedding program has taken the news of its end), crash (closed
+ *              meanwhile)
+ *   answered   it has exited: `status` is its exit code. usable: stdout is whole, at most RC_MAX_ANSWER bytes, UTF-8, and JSON
+ *              where it was to be. An excerpt comes with what is not usable and with every code but 0: the end of stderr, or
+ *              where that is empty the beginning of stdout.
+ *
+ * effect.timeout counts from the moment it begins. A start that finds as many running as may be waits, at most as long as its timeout,
+ * else it is answered as not sent. Texts of secrets are masked as by the HTTP executor.
+ *
+ * When this process ends, however it ends, every group that still runs is killed by a small process beside it (the keeper); what a
+ * program has put into a session of its own is out of reach of all this. Needs Linux 5.11 or later. */
+struct rc_program_options {
+    rc_answer_fn *answer;
+    void *answer_context;
+    rc_secret_fn *secret; /* NULL: there are no secrets */
+    void *secret_context;
+    const char *const *allowed; /* absolute paths that may be run, whatever dependencies say; copied */
+    uint32_t nallowed;
+    uint32_t max_running; /* 0: 64; at most RC_MAX_RUNNING */
+};
+/* Forks once, for the keeper. RC_INVALID, RC_NOMEM. */
+RC_MUST
+enum rc_status rc_program_open(const struct rc_program_options *, struct rc_exec **ret, struct rc_error *);

@@ -2,11 +2,23 @@
 /* A dependency: an outside system and how it may be reached. Immutable, shared between threads. */
 #include "flow/flow.h"
 
-enum flow_dep_kind { FLOW_DEP_HTTP };
+enum flow_dep_kind { FLOW_DEP_HTTP, FLOW_DEP_PROGRAM, FLOW_DEP_KINDS };
 
 struct flow_refine { /* what a status means here, where it differs from the general rule */
-    uint16_t status;
+    uint16_t status; /* of HTTP, or the exit code of a program */
     uint8_t outcome; /* enum rc_outcome as a number: core/ knows the names */
+};
+
+/* Which programs may run, and how. */
+struct flow_program {
+    const struct rc_sv *paths; /* absolute */
+    uint16_t npaths;
+    const struct cel_prog *environment; /* as `headers` below; NULL: none */
+    struct rc_sv directory;             /* absolute; empty: "/" */
+    rc_us grace;                        /* between SIGTERM and SIGKILL */
+    uint64_t memory, file_size;         /* bytes; 0: no limit of ours */
+    rc_us cpu;                          /* 0: no limit of ours */
+    uint32_t open_files;                /* 0: the executor's own */
 };
 
 struct flow_dependency {
@@ -16,7 +28,8 @@ struct flow_dependency {
     uint32_t version;
     struct rc_h128 digest;
     enum flow_dep_kind kind;
-    struct rc_sv base; /* "https://host:port/prefix", without a slash at the end */
+    struct flow_program program; /* kind FLOW_DEP_PROGRAM */
+    struct rc_sv base;           /* "https://host:port/prefix", without a slash at the end */
     bool tls;
     struct rc_sv host; /* a name or an address; of IPv6 without brackets */
     uint16_t port;

@@ -120,9 +120,10 @@ static enum rc_status apply_in(struct server *server, struct rc_arena *arena, st
     uint32_t n = 0;
     struct rc_apply apply;
     const struct rc_shelf shelf = shelf_door(&server->shelf);
+    const struct rc_floor floor = {server->settings.allow_program.text, server->settings.allow_program.n};
     enum rc_status status = defs_read_dir(server->settings.defs, arena, &files, &n, err);
     if (status != RC_OK) return status;
-    status = rc_apply_plan(&shelf, files, n, false, arena, &apply, request, errors, err);
+    status = rc_apply_plan(&shelf, &floor, files, n, false, arena, &apply, request, errors, err);
     if (status == RC_OK && apply.added + apply.changed) status = ask_engine(server->engine, request, err);
     if (status == RC_OK) log_changes(&apply);
     return status;

@@ -244,7 +244,10 @@ static void load_directory(struct doctor *d)
         doctor_say(d, DOCTOR_ERROR, "the server does not start before this is mended", "%s", err.text);
         return;
     }
-    status = defs_load(files, n, d->arena, &one, &n, errors);
+    const struct defs_beside beside = {.has_floor = true,
+                                       .programs = d->settings->allow_program.text,
+                                       .nprograms = d->settings->allow_program.n};
+    status = defs_load_beside(files, n, &beside, d->arena, &one, &n, errors);
     for (uint32_t i = 0; i < errors->n; i++)
         doctor_say(d, DOCTOR_ERROR, "the server does not start before this is mended", "%s/%s:%u:%u: %s",
                    folder, errors->error[i].source, errors->error[i].line, errors->error[i].column,

@@ -1,11 +1,13 @@
-/* What the doctor asks of the network: whether each dependency can be reached, without any request to it, and how the server
+/* What the doctor asks of what is around: whether each dependency can be reached, without any request to it, and how the server
  * is. */
 #include "server/doctor.h"
 
 #include "client/client.h"
 #include "exec/exec.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST = 64, ANSWER_MS = 5000 };
 
@@ -27,9 +29,38 @@ static void probe(struct doctor *d, const struct flow_dependency *dependency)
                    "%.*s: %.*s: %s", RC_SV_ARG(dependency->name), RC_SV_ARG(dependency->base), err.text);
 }
 
+static bool allows(const struct doctor *d, struct rc_sv path)
+{
+    const struct setting_list *allowed = &d->settings->allow_program;
+    for (uint32_t i = 0; i < allowed->n; i++)
+        if (rc_sv_is(path, allowed->text[i])) return true;
+    return false;
+}
+
+static void look_at_program(struct doctor *d, struct rc_sv name, struct rc_sv path)
+{
+    struct rc_sv text = rc_copy_sv(d->arena, path); /* terminated */
+    if (!text.p) return;
+    if (!allows(d, path))
+        doctor_say(d, DOCTOR_ERROR, "start the server with --allow-program, if this is meant",
+                   "%.*s: %s is not allowed here", RC_SV_ARG(name), text.p);
+    else if (access(text.p, X_OK))
+        doctor_say(d, DOCTOR_ERROR, "install it, and make it executable for the server's user",
+                   "%.*s: %s cannot be run: %s", RC_SV_ARG(name), text.p, strerror(errno));
+    else
+        doctor_say(d, DOCTOR_OK, NULL, "%.*s: %s can be run", RC_SV_ARG(name), text.p);
+}
+
+static void look_at(struct doctor *d, const struct flow_dependency *dependency)
+{
+    if (dependency->kind == FLOW_DEP_HTTP) probe(d, dependency);
+    for (uint32_t i = 0; i < dependency->program.npaths; i++)
+        look_at_program(d, dependency->name, dependency->program.paths[i]);
+}
+
 void doctor_dependencies(struct doctor *d)
 {
-    for (uint32_t i = 0; i < d->ndependencies && i < MOST; i++) probe(d, d->dependency[i]);
+    for (uint32_t i = 0; i < d->ndependencies && i < MOST; i++) look_at(d, d->dependency[i]);
     if (d->ndependencies > MOST)
         doctor_say(d, DOCTOR_OK, NULL, "%u others were not tried", d->ndependencies - MOST);
 }

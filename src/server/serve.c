@@ -114,7 +114,15 @@ static enum rc_status open_exec(struct server *server, struct rc_error *err)
         .max_connections = connections_within(RC_MAX_CONCURRENT, 4),
         .secret = rc_secrets_get,
         .secret_context = server->secrets};
-    return rc_http_open(&options, &server->http, err);
+    const struct rc_program_options programs = {.answer = on_answer,
+                                                .answer_context = server,
+                                                .secret = rc_secrets_get,
+                                                .secret_context = server->secrets,
+                                                .allowed = server->settings.allow_program.text,
+                                                .nallowed = server->settings.allow_program.n};
+    enum rc_status status = rc_http_open(&options, &server->http, err);
+    if (status == RC_OK && programs.nallowed) status = rc_program_open(&programs, &server->program, err);
+    return status;
 }
 
 /* On failure the store is closed; on success it is the engine's. */
@@ -137,7 +145,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
         .store = store,
         .reopen = on_reopen,
         .definitions = definitions_again,
-        .exec = {server->http},
+        .exec = {[FLOW_DEP_HTTP] = server->http, [FLOW_DEP_PROGRAM] = server->program},
         .reply = on_reply,
         .changed = on_changed,
         .wake = loop_wake,
@@ -205,19 +213,21 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
                                          .read_ms = ms_of(settings->read_time)};
     enum rc_status status = open_tls(server, err);
     if (status != RC_OK) return status;
-    const struct rc_api_options api_options = {.address = server->listen.host,
-                                               .port = server->listen.port,
-                                               .anywhere = *settings->unsafe_listen.host != 0,
-                                               .auth = (enum rc_auth)settings->auth,
-                                               .hosts = settings->allow_host.text,
-                                               .nhosts = settings->allow_host.n,
-                                               .tls = server->tls,
-                                               .limits = limits,
-                                               .engine = server->engine,
-                                               .shelf = shelf_door(&server->shelf),
-                                               .readers = settings->readers,
-                                               .version = RC_VERSION,
-                                               .slow = settings->log_slow};
+    const struct rc_api_options api_options = {
+        .address = server->listen.host,
+        .port = server->listen.port,
+        .anywhere = *settings->unsafe_listen.host != 0,
+        .auth = (enum rc_auth)settings->auth,
+        .hosts = settings->allow_host.text,
+        .nhosts = settings->allow_host.n,
+        .floor = {settings->allow_program.text, settings->allow_program.n},
+        .tls = server->tls,
+        .limits = limits,
+        .engine = server->engine,
+        .shelf = shelf_door(&server->shelf),
+        .readers = settings->readers,
+        .version = RC_VERSION,
+        .slow = settings->log_slow};
     status = rc_api_open(&api_options, &api, err);
     if (status != RC_OK) return status;
     atomic_store(&server->api, api);
@@ -270,6 +280,13 @@ static bool leave(struct rc_api *api, rc_us delay, const sigset_t *signals)
     return true;
 }
 
+static void close_exec(struct server *server)
+{
+    if (server->http) rc_exec_close(server->http);
+    if (server->program) rc_exec_close(server->program);
+    server->http = server->program = NULL;
+}
+
 static void stop(struct server *server, const sigset_t *signals)
 {
     struct rc_api *api = atomic_load(&server->api);
@@ -282,8 +299,7 @@ static void stop(struct server *server, const sigset_t *signals)
     if (stats.in_flight)
         rc_log(RC_LOG_WARN, "stopping", "%u attempts are still in flight; they end as unknown",
                stats.in_flight);
-    rc_exec_close(server->http);
-    server->http = NULL;
+    close_exec(server);
     wait_quiet(server, RC_MS(ANSWER_WAIT_MS), false, signals);
     if (api) {
         pause_ms(POLL_MS); /* the last answers are on their way out */
@@ -295,7 +311,7 @@ static void stop(struct server *server, const sigset_t *signals)
 static void close_all(struct server *server, bool looping)
 {
     if (looping) loop_stop(server);
-    if (server->http) rc_exec_close(server->http);
+    close_exec(server);
     shelf_clear(&server->shelf, true);
     if (server->engine) rc_engine_free(server->engine);
     page_close(server->suspects);

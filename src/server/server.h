@@ -40,7 +40,7 @@ struct server {
     struct shelf shelf;
     struct rc_secrets *secrets;
     struct rc_tls *tls; /* NULL: plain */
-    struct rc_exec *http;
+    struct rc_exec *http, *program;
     struct rc_arena *definitions; /* the set that the engine began with */
     struct rc_suspects *suspects;
     struct rc_engine *engine;

@@ -74,10 +74,12 @@ static void test_beside(void **state)
     const struct defs_file file = {RC_SV("a.yaml"),
                                    RC_SV(FLOW("f", "d") "---\n" FLOW("g", "e") "---\n" DEP("e"))};
     const struct rc_sv known[] = {RC_SV("c"), RC_SV("d")};
-    assert_int_equal(defs_load_beside(&file, 1, known, 2, kit->arena, &kit->one, &kit->n, &kit->errors),
+    struct defs_beside beside = {.known = known, .nknown = 2};
+    assert_int_equal(defs_load_beside(&file, 1, &beside, kit->arena, &kit->one, &kit->n, &kit->errors),
                      RC_OK);
     assert_int_equal(kit->n, 3); /* what is known is not returned */
-    assert_int_equal(defs_load_beside(&file, 1, known, 1, kit->arena, &kit->one, &kit->n, &kit->errors),
+    beside.nknown = 1;
+    assert_int_equal(defs_load_beside(&file, 1, &beside, kit->arena, &kit->one, &kit->n, &kit->errors),
                      RC_INVALID);
     assert_int_equal(kit->errors.n, 1);
     assert_non_null(strstr(kit->errors.error[0].text, "'d' is not defined"));

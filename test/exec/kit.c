@@ -17,12 +17,27 @@ static void on_answer(void *context, struct rc_answer *answer)
     pthread_mutex_unlock(&kit->lock);
 }
 
-void kit_open(struct kit *kit, const struct rc_http_options *options)
+static void begin(struct kit *kit)
 {
-    struct rc_error err;
     *kit = (struct kit){.next_id = 1};
     pthread_mutex_init(&kit->lock, NULL);
     pthread_cond_init(&kit->changed, NULL);
+}
+
+void kit_open_program(struct kit *kit, const struct rc_program_options *options)
+{
+    struct rc_error err;
+    begin(kit);
+    struct rc_program_options own = *options;
+    own.answer = on_answer;
+    own.answer_context = kit;
+    if (rc_program_open(&own, &kit->exec, &err) != RC_OK) fail_msg("%s", err.text);
+}
+
+void kit_open(struct kit *kit, const struct rc_http_options *options)
+{
+    struct rc_error err;
+    begin(kit);
     struct rc_http_options own = options ? *options : (struct rc_http_options){0};
     own.answer = on_answer;
     own.answer_context = kit;

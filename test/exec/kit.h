@@ -1,5 +1,5 @@
 #pragma once
-/* An HTTP executor with everything a test needs around it. */
+/* An executor with everything a test needs around it. */
 #include "exec/exec.h"
 #include "flow/dependency.h"
 #include "server.h"
@@ -23,6 +23,7 @@ struct kit {
 
 /* options may be NULL; its answer function and context are set here. */
 void kit_open(struct kit *, const struct rc_http_options *);
+void kit_open_program(struct kit *, const struct rc_program_options *);
 void kit_close(struct kit *); /* frees what was not taken */
 
 /* The dependency "http://HOST:PORT" that may reach private addresses. The text lives in a static ring of a few. */

@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "exec/http/address.h"
 #include "exec/http/answer.h"
+#include "exec/text.h"
 #include "exec/http/url.h"
 #include "flow/dependency.h"
 
@@ -112,7 +113,7 @@ static void addresses(struct rc_sv input, struct rc_arena *arena)
         if (http_address_text_public(text.p))
             FUZZ_LAW(strncmp(text.p, "127.", 4) != 0 && strncmp(text.p, "10.", 3) != 0 &&
                      strcmp(text.p, "::1") != 0);
-        clean = http_clean_text(arena, text, 64);
+        clean = exec_clean_text(arena, text, 64);
         FUZZ_LAW(clean.n <= 64 && rc_utf8_valid(clean));
     }
 }

@@ -6,12 +6,12 @@
 #include "base/num.h"
 #include "base/utf8.h"
 #include "codec/json.h"
+#include "exec/text.h"
 
 #include <strings.h>
 #include <time.h>
 
 enum {
-    SECRET_MIN = 6,                     /* shorter texts stand everywhere by chance */
     RETRY_AFTER_MAX = 30 * 24 * 60 * 60 /* seconds; more means "never", and the flow's own limits decide */
 };
 
@@ -52,32 +52,6 @@ size_t http_intake_body(char *p, size_t size, size_t n, void *context)
     rc_put(&in->body, in->body_full ? (struct rc_sv){p, room} : part);
     if (in->body.status != RC_OK) in->body_full = true;
     return in->body_full ? 0 : part.n;
-}
-
-struct rc_sv http_clean_text(struct rc_arena *arena, struct rc_sv text, uint32_t limit)
-{
-    static const char replacement[] = "\xef\xbf\xbd";
-    struct rc_buf clean = rc_buf_in(arena, limit);
-    for (uint32_t i = 0; i < text.n && clean.status == RC_OK;) {
-        uint32_t n = rc_utf8_length(text.p + i, text.n - i);
-        rc_put(&clean, n ? (struct rc_sv){text.p + i, n} : rc_sv_of(replacement));
-        i += n ? n : 1;
-    }
-    return rc_buf_sv(&clean);
-}
-
-/* Same length, so that nothing else moves: JSON stays JSON and Content-Length stays true. */
-static void mask(struct rc_buf *buf, const struct http_request *request)
-{
-    for (uint32_t i = 0; buf->n && i < request->nsecret; i++) {
-        struct rc_sv secret = request->secret[i];
-        if (secret.n < SECRET_MIN) continue;
-        char *at = buf->p, *end = buf->p + buf->n;
-        while ((at = memmem(at, (size_t)(end - at), secret.p, secret.n))) {
-            memset(at, '*', secret.n);
-            at += secret.n;
-        }
-    }
 }
 
 /* ---- headers ------------------------------------------------------------------------------------------------------ */
@@ -139,7 +113,7 @@ static const char *read_headers(struct http_intake *in, struct cel_value *ret_ma
     bool fine;
     for (uint32_t at = 0; n <= lines && next_header(&in->head, &at, &name, &value, &fine);) {
         if (!fine) return "the answer has a malformed header";
-        if (!rc_utf8_valid(value)) value = http_clean_text(arena, value, RC_MAX_IN_HEAD);
+        if (!rc_utf8_valid(value)) value = exec_clean_text(arena, value, RC_MAX_IN_HEAD);
         struct cel_value *before = find_pair(pair, n, name);
         if (before) {
             value = rc_text(arena, "%.*s, %.*s", (int)before->n, before->v.text, RC_SV_ARG(value));
@@ -211,8 +185,8 @@ static const char *read_body(struct http_intake *in, bool json, struct cel_value
 void http_answer_read(struct http_intake *in, const struct http_request *request, uint16_t status,
                       const char *cut, struct rc_result *ret)
 {
-    mask(&in->head, request);
-    mask(&in->body, request);
+    exec_mask(&in->head, request->secret, request->nsecret);
+    exec_mask(&in->body, request->secret, request->nsecret);
     *ret = (struct rc_result){.reach = RC_ANSWERED, .status = status, .body = cel_null()};
     ret->headers = (struct cel_value){.kind = CEL_MAP};
     const char *why = read_headers(in, &ret->headers);
@@ -226,5 +200,5 @@ void http_answer_read(struct http_intake *in, const struct http_request *request
         ret->body = cel_null();
     }
     if (why || status >= 400)
-        ret->excerpt = http_clean_text(in->body.arena, rc_buf_sv(&in->body), RC_MAX_EXCERPT);
+        ret->excerpt = exec_clean_text(in->body.arena, rc_buf_sv(&in->body), RC_MAX_EXCERPT);
 }

@@ -21,7 +21,3 @@ size_t http_intake_body(char *p, size_t size, size_t n, void *context);
  * not whole; NULL when it is. Never fails: what cannot be read makes it not usable. */
 void http_answer_read(struct http_intake *, const struct http_request *, uint16_t status, const char *cut,
                       struct rc_result *ret);
-
-/* `text` as well-formed UTF-8 of at most `limit` bytes: what is not well-formed becomes U+FFFD. Empty where
- * the arena refuses. */
-struct rc_sv http_clean_text(struct rc_arena *, struct rc_sv text, uint32_t limit);

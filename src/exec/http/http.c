@@ -4,21 +4,9 @@
 #include "exec/kind.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
-enum {
-    CONNECTIONS = 256,
-    ANSWER_FIRST = 2048,
-    ANSWER_LIMIT = 8 * RC_MAX_ANSWER,
-    EXPIRE_MS = 200,
-    IDLE_MS = 60000
-};
-
-struct job_list {
-    struct http_job *first, **end; /* end: where the next one goes */
-};
+enum { CONNECTIONS = 256, EXPIRE_MS = 200, IDLE_MS = 60000 };
 
 struct http {
     struct rc_exec exec; /* first */
@@ -26,93 +14,37 @@ struct http {
     struct curl_slist *resolve;
     char *ca_file;
     pthread_t thread;
-    /* under lock */
-    pthread_mutex_t lock;
-    struct job_list inbox;
-    bool stopping;
+    struct exec_inbox inbox;
     /* the thread's own */
     struct http_sockets sockets;
     struct http_transfer **transfer; /* all that were made */
     uint32_t ntransfer;
     struct http_transfer *free;
-    struct job_list queue; /* wait for a transfer */
-    rc_us expire_at;       /* when to look for those that have waited too long */
+    struct exec_jobs queue; /* wait for a transfer */
+    rc_us expire_at;        /* when to look for those that have waited too long */
 };
-
-static void append(struct job_list *list, struct http_job *job)
-{
-    job->next = NULL;
-    *(list->first ? list->end : &list->first) = job;
-    list->end = &job->next;
-}
-
-static struct http_job *take_first(struct job_list *list)
-{
-    struct http_job *job = list->first;
-    if (job) list->first = job->next;
-    return job;
-}
 
 static enum rc_status http_start(struct rc_exec *exec, const struct rc_start *start)
 {
     struct http *http = (struct http *)(void *)exec;
-    const struct rc_effect *effect = &start->effect;
-    struct rc_arena *arena = rc_arena_new(ANSWER_FIRST, ANSWER_LIMIT);
-    struct http_job *job = arena ? RC_NEW(arena, struct http_job) : NULL;
-    void *room = job ? rc_alloc(arena, RC_ANSWER_ROOM) : NULL;
-    if (!room) {
-        rc_arena_free(arena);
-        return RC_NOMEM;
-    }
-    job->start = *start;
-    job->answer = (struct rc_answer){.arena = arena,
-                                     .room = room,
-                                     .of = effect->of,
-                                     .node = effect->node,
-                                     .attempt = effect->attempt,
-                                     .purpose = effect->purpose};
-    job->accepted = rc_clock_monotonic();
-    pthread_mutex_lock(&http->lock);
-    bool stopping = http->stopping, first = !http->inbox.first;
-    if (!stopping) append(&http->inbox, job);
-    pthread_mutex_unlock(&http->lock);
-    if (stopping) {
-        rc_arena_free(arena);
-        return RC_STOPPING;
-    }
-    if (first) http_sockets_wake(&http->sockets);
-    return RC_OK;
+    bool first;
+    enum rc_status status = exec_inbox_put(&http->inbox, start, &first);
+    if (status == RC_OK && first) http_sockets_wake(&http->sockets);
+    return status;
 }
 
 /* ---- the thread --------------------------------------------------------------------------------------------------- */
 
-static void answer(struct http *http, struct http_job *job)
+static void answer(struct http *http, struct exec_job *job)
 {
     rc_arena_free(job->start.arena);
     http->options.answer(http->options.answer_context, &job->answer);
 }
 
-static void answer_unsent(struct http *http, struct http_job *job, const char *text)
+static void answer_unsent(struct http *http, struct exec_job *job, const char *text)
 {
-    job->answer.result =
-        (struct rc_result){.reach = RC_NOT_SENT, .why = RC_WHY_NOT_SENT, .error = rc_sv_of(text)};
-    job->answer.result.headers = (struct cel_value){.kind = CEL_MAP};
+    exec_job_not_sent(job, RC_WHY_NOT_SENT, text);
     answer(http, job);
-}
-
-/* Moves the inbox to the queue; false when it is time to end. */
-static bool take_inbox(struct http *http)
-{
-    pthread_mutex_lock(&http->lock);
-    struct http_job *first = http->inbox.first, **end = http->inbox.end;
-    bool stopping = http->stopping;
-    http->inbox.first = NULL;
-    pthread_mutex_unlock(&http->lock);
-    if (first) {
-        *(http->queue.first ? http->queue.end : &http->queue.first) = first;
-        http->queue.end = end;
-    }
-    return !stopping;
 }
 
 /* A free transfer, made when there is none and there may be more; NULL. */
@@ -135,24 +67,19 @@ static void give_back(struct http *http, struct http_transfer *t)
     http->free = t;
 }
 
-static bool waited_too_long(const struct http_job *job, rc_us now)
-{
-    return now > job->accepted && now - job->accepted > job->start.effect.timeout;
-}
-
 /* Walks the whole queue, and therefore only now and then. */
 static void expire_queued(struct http *http)
 {
     rc_us now = rc_clock_monotonic();
     if (!http->queue.first || now < http->expire_at) return;
     http->expire_at = now + RC_MS(EXPIRE_MS);
-    struct job_list all = http->queue;
+    struct exec_jobs all = http->queue;
     http->queue.first = NULL;
-    for (struct http_job *job; (job = take_first(&all));) {
-        if (waited_too_long(job, now))
+    for (struct exec_job *job; (job = exec_jobs_take(&all));) {
+        if (exec_job_is_late(job, now))
             answer_unsent(http, job, "no connection became free in time");
         else
-            append(&http->queue, job);
+            exec_jobs_add(&http->queue, job);
     }
 }
 
@@ -161,7 +88,7 @@ static void start_queued(struct http *http)
     while (http->queue.first) {
         struct http_transfer *t = free_transfer(http);
         if (!t && http->ntransfer > 0) return; /* one that is in flight will end */
-        struct http_job *job = take_first(&http->queue);
+        struct exec_job *job = exec_jobs_take(&http->queue);
         if (!t) {
             answer_unsent(http, job, rc_status_text(RC_NOMEM));
         } else if (!http_transfer_begin(t, job)) {
@@ -180,7 +107,7 @@ static void reap(struct http *http)
         char *private = NULL;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         struct http_transfer *t = (struct http_transfer *)(void *)private;
-        struct http_job *job = http_transfer_end(t, code);
+        struct exec_job *job = http_transfer_end(t, code);
         give_back(http, t);
         answer(http, job);
     }
@@ -189,7 +116,7 @@ static void reap(struct http *http)
 static void *run(void *context)
 {
     struct http *http = context;
-    while (take_inbox(http)) {
+    while (exec_inbox_take(&http->inbox, &http->queue)) {
         expire_queued(http);
         start_queued(http);
         http_sockets_turn(&http->sockets, http->queue.first ? EXPIRE_MS : IDLE_MS);
@@ -197,7 +124,7 @@ static void *run(void *context)
     }
     for (uint32_t i = 0; i < http->ntransfer; i++)
         if (http->transfer[i]->job) answer(http, http_transfer_stop(http->transfer[i]));
-    for (struct http_job *job; (job = take_first(&http->queue));)
+    for (struct exec_job *job; (job = exec_jobs_take(&http->queue));)
         answer_unsent(http, job, rc_status_text(RC_STOPPING));
     for (uint32_t i = 0; i < http->ntransfer; i++) http_transfer_free(http->transfer[i]);
     return NULL;
@@ -207,23 +134,12 @@ static void *run(void *context)
 
 static const struct rc_exec_kind kind; /* below: start and close */
 
-/* No signal is for this thread. */
-static int start_thread(struct http *http)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&http->thread, NULL, run, http);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 static void free_http(struct http *http)
 {
     curl_slist_free_all(http->resolve);
     free(http->ca_file);
     free(http->transfer);
-    pthread_mutex_destroy(&http->lock);
+    pthread_mutex_destroy(&http->inbox.lock);
     free(http);
     curl_global_cleanup();
 }
@@ -250,11 +166,11 @@ enum rc_status rc_http_open(const struct rc_http_options *options, struct rc_exe
         return rc_fail(err, RC_NOMEM, "%s", rc_status_text(RC_NOMEM));
     }
     http->exec.kind = &kind;
-    pthread_mutex_init(&http->lock, NULL);
+    pthread_mutex_init(&http->inbox.lock, NULL);
     enum rc_status status = RC_NOMEM;
     if (copy_options(http, options))
         status = http_sockets_open(&http->sockets, http->options.max_connections, err);
-    if (status == RC_OK && start_thread(http)) {
+    if (status == RC_OK && exec_thread(&http->thread, run, http)) {
         http_sockets_close(&http->sockets);
         status = RC_NOMEM;
     }
@@ -269,9 +185,7 @@ enum rc_status rc_http_open(const struct rc_http_options *options, struct rc_exe
 static void http_close(struct rc_exec *exec)
 {
     struct http *http = (struct http *)(void *)exec;
-    pthread_mutex_lock(&http->lock);
-    http->stopping = true;
-    pthread_mutex_unlock(&http->lock);
+    exec_inbox_stop(&http->inbox);
     http_sockets_wake(&http->sockets);
     pthread_join(http->thread, NULL);
     http_sockets_close(&http->sockets);

@@ -6,10 +6,9 @@
 #include "exec/http/request.h"
 
 #include "base/limits.h"
-#include "base/random.h"
 #include "cel/cel.h"
-#include "cel/secret.h"
 #include "exec/http/url.h"
+#include "exec/text.h"
 #include "flow/dependency.h"
 
 enum { OWN_HEADERS = 8, LINES = RC_MAX_OUT_HEADERS + OWN_HEADERS };
@@ -22,13 +21,11 @@ struct line {
 
 struct builder {
     const struct rc_effect *effect;
-    const struct rc_http_options *options;
     struct rc_arena *arena;
     struct rc_error *err;
     struct line *line;
     uint32_t nline;
-    struct rc_sv *secret;
-    uint32_t nsecret, secret_cap;
+    struct exec_secrets secrets;
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -71,39 +68,6 @@ static enum rc_status check_name(struct builder *b, const struct cel_value *key)
     return RC_OK;
 }
 
-static enum rc_status keep_secret(struct builder *b, struct rc_sv text)
-{
-    if (b->nsecret == b->secret_cap) {
-        uint32_t cap = b->secret_cap ? 2 * b->secret_cap : 4;
-        struct rc_sv *more = RC_NEW_ARRAY(b->arena, struct rc_sv, cap);
-        if (!more) return fail_full(b, rc_arena_status(b->arena));
-        if (b->nsecret) memcpy(more, b->secret, b->nsecret * sizeof *more);
-        b->secret = more;
-        b->secret_cap = cap;
-    }
-    b->secret[b->nsecret++] = text;
-    return RC_OK;
-}
-
-static enum rc_status put_secret(struct builder *b, struct rc_buf *line, struct cel_value value)
-{
-    struct cel_secret_part part;
-    for (uint32_t at = 0; cel_secret_next(value, &at, &part);) {
-        struct rc_sv text = part.text;
-        if (part.hole) {
-            if (!b->options->secret)
-                return rc_fail(b->err, RC_NOT_FOUND, "secret '%.*s': no secrets are configured",
-                               RC_SV_ARG(part.text));
-            enum rc_status status =
-                b->options->secret(b->options->secret_context, part.text, b->arena, &text, b->err);
-            if (status != RC_OK) return status;
-            if ((status = keep_secret(b, text)) != RC_OK) return status;
-        }
-        rc_put(line, text);
-    }
-    return RC_OK;
-}
-
 static struct rc_sv trimmed(struct rc_sv text) /* RFC 9110, 5.5: blanks around a value are not part of it */
 {
     while (text.n && (text.p[0] == ' ' || text.p[0] == '\t')) text.p++, text.n--;
@@ -141,7 +105,7 @@ static enum rc_status add_header(struct builder *b, const struct cel_value *key,
     struct rc_sv name = cel_text(*key);
     struct rc_buf text = rc_buf_in(b->arena, RC_MAX_OUT_HEADER);
     if (value->kind == CEL_SECRET) {
-        if ((status = put_secret(b, &text, *value)) != RC_OK)
+        if ((status = exec_put_secret(&b->secrets, &text, *value, b->err)) != RC_OK)
             return rc_fail_prefix(b->err, status, "headers.%.*s", RC_SV_ARG(name));
     } else if (!http_put_scalar(&text, value)) {
         return rc_fail(b->err, RC_INVALID, "headers.%.*s: a %s cannot be a header", RC_SV_ARG(name),
@@ -197,31 +161,12 @@ static enum rc_status add_own(struct builder *b, const char *text)
     return RC_OK;
 }
 
-/* W3C Trace Context: one trace a command, one span an attempt, both derived, so that a record names them too. */
-static void traceparent(const struct rc_effect *effect, char ret_line[69 + 1])
-{
-    struct rc_sha256 hash;
-    rc_sha256_init(&hash);
-    rc_sha256_add_sv(&hash, RC_SV("recourse trace"));
-    rc_sha256_add_u64(&hash, effect->of.shard);
-    rc_sha256_add_u64(&hash, effect->of.id);
-    struct rc_h128 trace = rc_sha256_h128(&hash);
-    uint64_t state = effect->idempotency_key.hi ^ effect->idempotency_key.lo ^ effect->attempt;
-    struct rc_h128 span = {.hi = rc_mix(&state)}; /* the key is a hash already */
-    char digits[32];
-    memcpy(ret_line, "traceparent: 00-", 16);
-    rc_h128_hex(trace, ret_line + 16);
-    ret_line[48] = '-';
-    rc_h128_hex(span, digits);
-    memcpy(ret_line + 49, digits, 16);
-    memcpy(ret_line + 65, "-01", 4);
-}
-
 static enum rc_status add_own_headers(struct builder *b, const struct http_request *request, bool json)
 {
     enum rc_status status = RC_OK;
     char line[96];
-    traceparent(b->effect, line);
+    memcpy(line, "traceparent: ", 13);
+    exec_traceparent(b->effect, line + 13);
     status = add_own(b, line);
     if (status == RC_OK) { /* on a GET too: by it the other side's log and our record name the same attempt */
         memcpy(line, "Idempotency-Key: ", 17);
@@ -293,7 +238,11 @@ static void link_lines(struct builder *b, struct http_request *request)
 enum rc_status http_request_build(const struct rc_effect *effect, const struct rc_http_options *options,
                                   struct rc_arena *arena, struct http_request *ret, struct rc_error *err)
 {
-    struct builder b = {.effect = effect, .options = options, .arena = arena, .err = err};
+    struct builder b = {
+        .effect = effect,
+        .arena = arena,
+        .err = err,
+        .secrets = {.find = options->secret, .context = options->secret_context, .arena = arena}};
     struct http_request request = {0};
     const struct cel_value *value = &effect->request;
     if (value->kind != CEL_MAP) return rc_fail(err, RC_INVALID, "the request must be a map");
@@ -310,8 +259,8 @@ enum rc_status http_request_build(const struct rc_effect *effect, const struct r
     if (status == RC_OK) status = add_own_headers(&b, &request, json);
     if (status != RC_OK) return status;
     link_lines(&b, &request);
-    request.secret = b.secret;
-    request.nsecret = b.nsecret;
+    request.secret = b.secrets.text;
+    request.nsecret = b.secrets.n;
     *ret = request;
     return RC_OK;
 }

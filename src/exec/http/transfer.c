@@ -163,21 +163,13 @@ static CURLcode set_request(struct http_transfer *t)
     return c;
 }
 
-static void not_sent(struct http_job *job, uint8_t why, const char *text)
-{
-    struct rc_arena *arena = job->answer.arena;
-    job->answer.result = (struct rc_result){.reach = RC_NOT_SENT, .why = why};
-    job->answer.result.headers = (struct cel_value){.kind = CEL_MAP};
-    job->answer.result.error = http_clean_text(arena, rc_sv_of(text), RC_MAX_FAULT);
-}
-
 static void release(struct http_transfer *t)
 {
     t->job = NULL;
     rc_arena_reset(t->scratch);
 }
 
-bool http_transfer_begin(struct http_transfer *t, struct http_job *job)
+bool http_transfer_begin(struct http_transfer *t, struct exec_job *job)
 {
     struct rc_error err;
     t->job = job;
@@ -189,7 +181,7 @@ bool http_transfer_begin(struct http_transfer *t, struct http_job *job)
     if (status == RC_OK && (set_request(t) != CURLE_OK || curl_multi_add_handle(t->sockets->multi, t->easy)))
         status = rc_fail(&err, RC_NOMEM, "%s", rc_status_text(RC_NOMEM));
     if (status == RC_OK) return true;
-    not_sent(job, rc_status_retryable(status) ? RC_WHY_NOT_SENT : RC_WHY_CONFIGURATION, err.text);
+    exec_job_not_sent(job, rc_status_retryable(status) ? RC_WHY_NOT_SENT : RC_WHY_CONFIGURATION, err.text);
     release(t);
     return false;
 }
@@ -220,16 +212,17 @@ static void no_answer(struct http_transfer *t, CURLcode code, bool left)
         refused =
             rc_text(t->job->answer.arena,
                     "the address %s is not public; the dependency does not allow private ones", t->refused);
-        not_sent(t->job, RC_WHY_ADDRESS, refused.p ? refused.p : "");
+        exec_job_not_sent(t->job, RC_WHY_ADDRESS, refused.p ? refused.p : "");
         return;
     }
     if (!left) {
-        not_sent(t->job, is_configuration(code) ? RC_WHY_CONFIGURATION : RC_WHY_NOT_SENT, words(t, code));
+        exec_job_not_sent(t->job, is_configuration(code) ? RC_WHY_CONFIGURATION : RC_WHY_NOT_SENT,
+                          words(t, code));
         return;
     }
     bool again = code == CURLE_ABORTED_BY_CALLBACK;
-    not_sent(t->job, RC_WHY_CONNECTION,
-             again ? "the connection ended before an answer came" : words(t, code));
+    exec_job_not_sent(t->job, RC_WHY_CONNECTION,
+                      again ? "the connection ended before an answer came" : words(t, code));
     result->reach = RC_SENT;
     if (code == CURLE_OPERATION_TIMEDOUT) result->why = RC_WHY_TIMEOUT;
     if (is_no_http(code)) result->why = RC_WHY_BAD_ANSWER;
@@ -244,9 +237,9 @@ static bool is_answered(const struct http_transfer *t, CURLcode code, long statu
            code != CURLE_OPERATION_TIMEDOUT;
 }
 
-struct http_job *http_transfer_end(struct http_transfer *t, CURLcode code)
+struct exec_job *http_transfer_end(struct http_transfer *t, CURLcode code)
 {
-    struct http_job *job = t->job;
+    struct exec_job *job = t->job;
     long status = 0;
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     bool left = may_have_left(t);
@@ -262,12 +255,12 @@ struct http_job *http_transfer_end(struct http_transfer *t, CURLcode code)
     return job;
 }
 
-struct http_job *http_transfer_stop(struct http_transfer *t)
+struct exec_job *http_transfer_stop(struct http_transfer *t)
 {
-    struct http_job *job = t->job;
+    struct exec_job *job = t->job;
     bool left = may_have_left(t);
     curl_multi_remove_handle(t->sockets->multi, t->easy);
-    not_sent(job, left ? RC_WHY_CRASH : RC_WHY_NOT_SENT, rc_status_text(RC_STOPPING));
+    exec_job_not_sent(job, left ? RC_WHY_CRASH : RC_WHY_NOT_SENT, rc_status_text(RC_STOPPING));
     if (left) job->answer.result.reach = RC_SENT;
     job->answer.result.took = rc_clock_monotonic() - t->began;
     release(t);

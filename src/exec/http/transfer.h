@@ -2,22 +2,14 @@
 /* One transfer at a time on a reused easy handle. Everything here runs on the executor's thread. */
 #include "exec/http/answer.h"
 #include "exec/http/sockets.h"
-
-/* An accepted start on its way through the executor. It lives in the answer's arena, so that every start has
- * from its acceptance on what it takes to answer it. */
-struct http_job {
-    struct rc_start start;
-    struct rc_answer answer;
-    rc_us accepted;
-    struct http_job *next;
-};
+#include "exec/job.h"
 
 struct http_transfer {
     CURL *easy;
     struct http_sockets *sockets;
     const struct rc_http_options *options;
     struct rc_arena *scratch; /* of the request; reset after each */
-    struct http_job *job;     /* NULL: free */
+    struct exec_job *job;     /* NULL: free */
     struct http_request request;
     struct http_intake intake;
     rc_us began;
@@ -33,8 +25,8 @@ struct http_transfer *http_transfer_new(struct http_sockets *, const struct rc_h
 void http_transfer_free(struct http_transfer *);
 
 /* Begins the job. False when it cannot even begin: job->answer.result says why, the transfer is free. */
-bool http_transfer_begin(struct http_transfer *, struct http_job *);
+bool http_transfer_begin(struct http_transfer *, struct exec_job *);
 /* curl is done with it: writes job->answer.result and frees the transfer for the next one. Returns the job. */
-struct http_job *http_transfer_end(struct http_transfer *, CURLcode);
+struct exec_job *http_transfer_end(struct http_transfer *, CURLcode);
 /* The executor closes: the same without a word from curl. */
-struct http_job *http_transfer_stop(struct http_transfer *);
+struct exec_job *http_transfer_stop(struct http_transfer *);
