@@ -22,11 +22,10 @@ static bool read_outcome(struct defs_reader *r, const struct defs_node *key, con
 #include "words.def"
     };
     uint64_t status;
-    if (key->text.n > 3 || !rc_parse_u64(key->text, &status) || status < codes->low || status > codes->high)
+    bool padded = key->text.n > 1 && key->text.p[0] == '0';
+    if (padded || !rc_parse_u64(key->text, &status) || status < codes->low || status > codes->high)
         return defs_fail(r, key, RC_INVALID, "'%.*s' is no %s: %u to %u", RC_SV_ARG(key->text), codes->what,
                          codes->low, codes->high);
-    if (key->text.n > 1 && key->text.p[0] == '0')
-        return defs_fail(r, key, RC_INVALID, "write a number without zeros before it");
     const struct defs_node *value = key->value;
     struct rc_near near = {.wanted = value->text};
     if (!defs_want(r, value, DEFS_SCALAR, "an outcome")) return false;

@@ -19,7 +19,7 @@ def names(path):
 def main(root):
     page = (root / "docs/definitions.md").read_text()
     words = set(re.findall(r"[\w$]+", " ".join(re.findall(r"`([^`\n]+)`", page))))
-    known = {name: path.name for path in sorted((root / "src/defs").glob("*.c")) for name in names(path)}
+    known = {name: path.name for path in sorted((root / "src/defs").glob("*.[ch]")) for name in names(path)}
     missing = sorted(name for name in known if name not in words)
     print("1..2")
     print(f"{'ok' if len(known) > 90 else 'not ok'} 1 - the tables were found ({len(known)} names)")
