@@ -7,20 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct word { /* written and read whole: far below PIPE_BUF */
-    int32_t group;
-    int32_t enters;
-};
-
 enum { GROUPS = 2 * RC_MAX_RUNNING };
 
-static void note(pid_t *group, uint32_t *io_n, struct word word)
+static void note(pid_t *group, uint32_t *io_n, struct program_word word)
 {
     uint32_t i = 0;
     while (i < *io_n && group[i] != word.group) i++;
@@ -33,7 +27,7 @@ static void keep(int pipe)
 {
     pid_t group[GROUPS];
     uint32_t n = 0;
-    struct word word;
+    struct program_word word;
     sigset_t all;
     sigfillset(&all); /* whoever stops the server stops it; this one goes last */
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -84,7 +78,7 @@ bool program_keeper_is_alive(const struct program_keeper *keeper)
 
 static int tell(const struct program_keeper *keeper, pid_t group, bool enters)
 {
-    const struct word word = {.group = group, .enters = enters};
+    const struct program_word word = {.group = group, .enters = enters};
     for (;;) {
         if (write(keeper->pipe, &word, sizeof word) == (ssize_t)sizeof word) return 0;
         if (errno != EINTR) return errno;

@@ -3,10 +3,17 @@
  * them with SIGKILL when the executor's process ends in whatever way, SIGKILL included. Private to exec/program/.
  *
  * It sees the end of its parent as the end of a pipe, so there is no instant without it: a program is on its list before the program
- * begins (program_keeper_enter is called by the child itself, before execve), and off it before its number can be used again. */
+ * begins (the child itself writes the word, before execve), and off it before its number can be used again. */
 #include "base/error.h"
 
+#include <stdint.h>
 #include <sys/types.h>
+
+/* What the keeper is told; written and read whole, as it is far below PIPE_BUF. */
+struct program_word {
+    int32_t group;
+    int32_t enters; /* else it leaves */
+};
 
 struct program_keeper {
     pid_t pid;
@@ -22,6 +29,6 @@ void program_keeper_close(struct program_keeper *);
 /* Whether it still is there; somebody may have killed it. */
 bool program_keeper_is_alive(const struct program_keeper *);
 
-/* Puts a group on the list, or takes it off. 0, or an error of errno.h: EPIPE where the keeper is dead. Async-signal-safe. */
+/* Puts a group on the list, or takes it off. 0, or an error of errno.h: EPIPE where the keeper is dead. */
 RC_MUST int program_keeper_enter(const struct program_keeper *, pid_t group);
 RC_MUST int program_keeper_leave(const struct program_keeper *, pid_t group);

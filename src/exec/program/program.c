@@ -197,8 +197,7 @@ static bool open_descriptors(struct program *program)
     *base = (struct program_base){
         .options = &program->options, .keeper = &program->keeper, .epoll = epoll_create1(EPOLL_CLOEXEC)};
     program->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    void *stack =
-        mmap(NULL, PROGRAM_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    void *stack = mmap(NULL, PROGRAM_STACK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     base->stack = stack == MAP_FAILED ? NULL : stack;
     return base->epoll >= 0 && program->wake >= 0 && base->stack &&
            epoll_ctl(base->epoll, EPOLL_CTL_ADD, program->wake, &event) == 0;

@@ -28,7 +28,7 @@ struct program_child {
 /* Returns when the program has begun, or has not: then nothing of it is left. RC_INVALID: somebody must mend the
  * configuration (no such file, not executable, no such directory, too many arguments for the kernel). RC_BUSY: it may work later. The
  * caller's thread has all signals blocked, and is the one whose end would end the program. `stack` is memory of PROGRAM_STACK bytes
- * for the child's first moments. */
+ * for the child's first moments, mapped as shared. */
 enum { PROGRAM_STACK = 256 << 10 };
 RC_MUST
 enum rc_status program_spawn(const struct program_spawn *, void *stack, struct program_child *ret,
