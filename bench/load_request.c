@@ -58,7 +58,10 @@ void make_request(void)
     int n = snprintf(request->text, HEAD,
                      "POST /v1/commands%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Type: application/%s\r\n"
                      "%sContent-Length: %zu\r\n\r\n",
-                     load.batch ? "/batch" : "", load.port, load.batch ? "x-ndjson" : "json", key, body);
+                     load.batch             ? "/batch"
+                     : load.mode == LATENCY ? "?wait=10s"
+                                            : "",
+                     load.port, load.batch ? "x-ndjson" : "json", key, body);
     if (n < 0 || n >= HEAD) die("the head of a request is too long");
     request->line = (size_t)n;
     for (uint32_t i = 0; i < request->lines; i++)
