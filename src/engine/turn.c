@@ -244,9 +244,11 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     request->successor = (struct rc_link){0};
     request->retry_after = 0;
     if (rc_suspects_is_poison(suspects, unit)) {
-        request->status =
-            rc_fail(&request->error, RC_SET_ASIDE,
-                    "the server crashed %d times while it took this in; it is not tried again", RC_MAX_LOST);
+        request->status = rc_fail(
+            &request->error, RC_SET_ASIDE,
+            "the server crashed %d times while it took this in; it is not tried again, and the history says "
+            "whether it was done before",
+            RC_MAX_LOST);
         return;
     }
     rc_suspects_enter(suspects, unit);
@@ -369,6 +371,7 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
     } else {
         refuse_all(engine, requests, RC_IO, &error);
     }
+    if (engine->ports.store) rc_store_follow_up(engine->ports.store);
     if (status == RC_OK && !engine->turn.nunits && !rc_engine_queued(engine))
         status = rc_store_idle(engine->ports.store, &error);
     /* a disk that opens and does not commit, again and again, is not asked without a pause */

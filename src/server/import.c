@@ -246,6 +246,7 @@ static enum rc_status store_command(struct importing *in)
                                    .ntouched = 1,
                                    .imported = true};
     status = rc_store_commit(in->store, &batch, &in->err);
+    rc_store_follow_up(in->store);
     in->identity = NULL;
     in->commands += status == RC_OK;
     return as_input(in, status);

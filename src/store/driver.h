@@ -11,6 +11,7 @@
 struct rc_driver {
     enum rc_status (*commit)(struct rc_store *, const struct rc_batch *, struct rc_error *);
     enum rc_status (*room)(struct rc_store *, struct rc_error *);
+    void (*follow_up)(struct rc_store *);
     enum rc_status (*idle)(struct rc_store *, struct rc_error *);
     enum rc_status (*define)(struct rc_store *, struct rc_definition *added, uint32_t nadded,
                              const struct rc_definition *removed, uint32_t nremoved, const struct rc_author *,

@@ -91,6 +91,11 @@ enum rc_status rc_store_room(struct rc_store *store, struct rc_error *err)
     return status == RC_OK ? store->driver->room(store, err) : status;
 }
 
+void rc_store_follow_up(struct rc_store *store)
+{
+    if (rc_store_usable(store, NULL) == RC_OK) store->driver->follow_up(store);
+}
+
 enum rc_status rc_store_idle(struct rc_store *store, struct rc_error *err)
 {
     enum rc_status status = rc_store_usable(store, err);

@@ -108,6 +108,11 @@ RC_MUST enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch 
 /* Whether new work may be taken on: RC_OK or RC_FULL (with how much is missing). Cheap; asked once a turn. */
 RC_MUST enum rc_status rc_store_room(struct rc_store *, struct rc_error *);
 
+/* What a commit leaves to be done when those who waited for it have been told: notes of how far the store has come, folding the log
+ * (SQLite) where it has grown long, room in it for the next commit. Called by the writer behind each commit. What fails here is no error
+ * of that commit; it shows in the next one. Where the process dies before, nothing is lost: only the notes say less than they could. */
+void rc_store_follow_up(struct rc_store *);
+
 /* Folds the log into the store where that is due and cheap now (SQLite: a checkpoint). Called by the writer
  * when it is idle, and never needed for correctness. */
 RC_MUST enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);

@@ -109,6 +109,7 @@ void kit_commit(struct kit *kit, struct made_batch *batch, enum rc_status expect
         fail_msg("commit: %s: %s; expected %s", rc_status_slug(status), kit->err.text,
                  rc_status_slug(expected));
     if (status != RC_OK) assert_true(kit->err.text[0] && kit->err.status == status);
+    rc_store_follow_up(kit->store);
 }
 
 struct made *kit_submit(struct kit *kit, uint64_t seq, const char *key, enum rc_state state, bool in_flight)

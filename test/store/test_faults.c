@@ -216,7 +216,7 @@ static void a_small_commit_is_written_in_one_piece(void **state)
         struct made *made;
         struct made_batch batch = one_submission(kit, seq, &made);
         faulty_fail(FAULTY_WRITE, FAULTY_LOG, 2, SQLITE_IOERR_WRITE);
-        kit_commit(kit, &batch, RC_OK);
+        assert_ok(kit, rc_store_commit(kit->store, &batch.batch, &kit->err));
         assert_int_equal(faulty_stop(), 0);
     }
     kit_reopen(kit);

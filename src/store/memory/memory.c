@@ -39,9 +39,15 @@ static enum rc_status room(struct rc_store *base, struct rc_error *err)
     return mem_store_of(base)->disk->full ? rc_fail(err, RC_FULL, "the simulated disk is full") : RC_OK;
 }
 
+static void nothing_follows(struct rc_store *base)
+{
+    (void)base;
+}
+
 static const struct rc_driver driver = {
     .commit = mem_commit,
     .room = room,
+    .follow_up = nothing_follows,
     .idle = nothing_to_do,
     .define = mem_define,
     .purge = mem_purge,

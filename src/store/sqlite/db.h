@@ -5,7 +5,7 @@
  *   commit.c   one batch, one transaction                     define.c   definitions
  *   read.c     what the engine reads: history, work           list.c     what people read: lists, counts
  *   access.c   namespaces and tokens
- *   usage.c    what namespaces hold
+ *   usage.c    what namespaces hold                           fold.c     what a commit leaves to be done behind it
  *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   audit.c    what people did, chained                       purge.c    taking commands out
@@ -173,7 +173,9 @@ struct sq_store {
     int lock,
         guard;     /* descriptors: of the lock file, and of the store itself, which is locked, too (lock.c) */
     bool believed; /* the file and its log were looked at, and opening goes on with them */
-    uint64_t log_file; /* inode of the log, once it was looked at; 0: not yet */
+    uint64_t log_file;      /* inode of the log, once it was looked at; 0: not yet */
+    sqlite3_int64 log_size; /* bytes of the log's file, at least; 0: not known */
+    bool noted;             /* the files beside the store say what it says (sq_follow_up) */
     struct sq_room room;
     struct sq_keys *keys;
     int life;              /* the file beside it (life.c); -1: none is kept */
@@ -182,10 +184,9 @@ struct sq_store {
     struct rc_high high;   /* as committed */
     uint32_t log_frames;   /* in the write-ahead log after the last commit */
     uint32_t folded;       /* of them in the database file already */
-    bool
-        all_folded; /* the last fold reached the log's end, also of what was left behind by another process */
-    uint32_t tried; /* log_frames when folding was last tried */
-    struct rc_error note;   /* what opening found that is no reason not to open; text empty: nothing */
+    bool all_folded;       /* the last fold reached the log's end, of what another process left behind, too */
+    uint32_t tried;        /* log_frames when folding was last tried */
+    struct rc_error note;  /* what opening found that is no reason not to open; text empty: nothing */
     struct rc_arena *batch; /* what lives as long as one commit */
     struct rc_arena *text;  /* what lives as long as one row */
     struct rc_map by_seq;   /* commands of the batch in hand; empty between commits */
@@ -360,6 +361,8 @@ enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq
 void sq_note_put(int fd, const struct sq_note *);
 /* Notes how far the log reaches after a commit. (log.c) */
 void sq_note_log(struct sq_store *);
+/* Fills the log's file with zeros where the next commits will write: a sync that need not make the file grow takes half the time. */
+void sq_log_ahead(struct sq_store *);
 /* Before the log is cut or removed: nothing in it is needed any more. Durable. */
 void sq_note_no_log(struct sq_store *);
 /* Folds all of the log and gives its blocks back to the disk. RC_BUSY: a reader holds it; RC_FULL: the database cannot grow. */
@@ -403,6 +406,8 @@ void sq_room_close(struct sq_room *);
 /* RC_OK or RC_FULL. Fills the reserve again where it can. */
 RC_MUST
 enum rc_status sq_room_check(struct sq_store *, struct rc_error *);
+/* Whether the disk has so much room that some may be taken before it is needed. */
+bool sq_room_is_ample(const struct sq_room *);
 /* Gives a part of the reserve back to the disk; false when nothing is left of it. */
 bool sq_room_release(struct sq_room *);
 
@@ -429,6 +434,7 @@ enum rc_status sq_fold(struct sq_store *, struct rc_error *);
 
 enum rc_status sq_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);
 enum rc_status sq_room(struct rc_store *, struct rc_error *);
+void sq_follow_up(struct rc_store *);
 enum rc_status sq_idle(struct rc_store *, struct rc_error *);
 enum rc_status sq_purge(struct rc_store *, const struct rc_purge *, rc_us now, uint32_t *ret_n,
                         struct rc_error *);

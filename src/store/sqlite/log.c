@@ -189,6 +189,27 @@ void sq_note_log(struct sq_store *store)
     sq_note_put(store->lock, &note);
 }
 
+enum { AHEAD_LEAST = 64, AHEAD = 256 }; /* frames: fewer ahead than these, and so many are added */
+
+void sq_log_ahead(struct sq_store *store)
+{
+    static const unsigned char zeros[SQ_FRAME * 16];
+    sqlite3_file *log = NULL;
+    sqlite3_int64 end = SQ_LOG_HEAD + (sqlite3_int64)store->log_frames * SQ_FRAME;
+    sqlite3_int64 least = end + AHEAD_LEAST * SQ_FRAME, to = end + AHEAD * SQ_FRAME;
+    if (!store->self.conn.gather || !store->log_frames || least <= store->log_size) return;
+    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code != SQLITE_OK || !log || !log->pMethods) return;
+    code = log->pMethods->xFileSize(log, &store->log_size);
+    if (code != SQLITE_OK || least <= store->log_size || !sq_room_is_ample(&store->room)) return;
+    while (code == SQLITE_OK && store->log_size < to) {
+        code = log->pMethods->xWrite(log, zeros, sizeof zeros, store->log_size);
+        if (code == SQLITE_OK) store->log_size += (sqlite3_int64)sizeof zeros;
+    }
+    /* nobody needs the zeros: what was not written or synced now is so by a commit, which hears of it */
+    (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
 void sq_note_no_log(struct sq_store *store)
 {
     const struct sq_note none = {0};
@@ -206,6 +227,7 @@ enum rc_status sq_cut_log(struct sq_store *store, struct rc_error *err)
     sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
     if (code == SQLITE_OK) {
         store->log_frames = store->folded = store->tried = 0;
+        store->log_size = 0;
         return RC_OK;
     }
     sq_note_log(store);

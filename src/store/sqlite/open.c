@@ -318,6 +318,7 @@ static bool close_writer(struct sq_store *store)
     if (sound && holds_something(store->path, "-wal"))
         folded = sq_fold(store, NULL) == RC_OK && store->all_folded;
     if (folded) sq_note_no_log(store);
+    if (sound && !store->noted) sq_life_note(store);
     sq_conn_close(&store->self.conn);
     bool gone = !exists(store->path, "-wal");
     if (gone) sq_note_put(store->lock, &none);
@@ -433,6 +434,7 @@ const char *rc_sqlite_note(const struct rc_store *store)
 const struct rc_driver sq_driver = {
     .commit = sq_commit,
     .room = sq_room,
+    .follow_up = sq_follow_up,
     .idle = sq_idle,
     .define = sq_define,
     .purge = sq_purge,

@@ -213,6 +213,7 @@ enum rc_status sq_compact(struct rc_store *base, struct rc_error *err)
     if (code != SQLITE_OK)
         return sq_fail(&store->self.conn, code, "cannot fold the log into the database", err);
     store->log_frames = store->folded = store->tried = 0;
+    store->log_size = 0;
     return RC_OK;
 }
 

@@ -20,6 +20,7 @@
 /* With less than this free, nothing new is begun: the end is then rarely met in the middle of a commit, when attempts that
  * are about to leave stand in it; and a store that opens on a full disk knows it. */
 #define MARGIN          (UINT64_C(1) << 20)
+#define AMPLE           (UINT64_C(256) << 20)
 #define LARGE_LOG       (UINT64_C(1) << 20)
 enum { PARTS = 16 };
 
@@ -108,6 +109,11 @@ static uint64_t free_bytes_of(const struct sq_room *room)
 {
     struct statvfs disk;
     return room->fd >= 0 && fstatvfs(room->fd, &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+}
+
+bool sq_room_is_ample(const struct sq_room *room)
+{
+    return !room->full && !room->disk_limit && free_bytes_of(room) >= AMPLE;
 }
 
 enum rc_status sq_room_check(struct sq_store *store, struct rc_error *err)

@@ -1,0 +1,73 @@
+/* What a commit leaves to be done behind it: notes, folding the log (checkpoint), room in the log.
+ *
+ * WHEN THE LOG IS FOLDED. Not by SQLite's own counter, inside some commit, but when the writer is idle, or behind a commit when the log
+ * has grown to LOG_MAX and those who waited for the commit have been told. The log's file is never cut: the next commits go over the old
+ * frames, into blocks that the file system has given already, which makes fdatasync twice as fast. */
+#include "store/sqlite/db.h"
+#include "store/sqlite/gather.h"
+
+#include <assert.h>
+
+enum {
+    LOG_MAX = 6000, /* frames (24 MiB) at which the log is folded within a commit, which takes some 8 ms */
+    LOG_IDLE = 256, /* frames (1 MiB) below which it is not worth two syncs */
+    LOG_STUCK = 4,  /* times LOG_MAX, from where readers are waited for, */
+    STUCK_MS = 100  /* so long: our own readers are short, and a copy of the store takes minutes */
+};
+
+enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
+{
+    struct sq_conn *conn = &store->self.conn;
+    /* PASSIVE waits for nobody. Readers that overlap without end would keep the log from ever starting anew: then, and
+     * only then, wait for them; each of their reads is short */
+    bool stuck = store->log_frames > (uint32_t)LOG_MAX * LOG_STUCK;
+    int frames = 0, folded = 0;
+    if (stuck) sqlite3_busy_timeout(conn->db, STUCK_MS);
+    struct sq_gather *gather = conn->gather ? sq_gather_begin(conn->db, SQ_GATHER_DATABASE) : NULL;
+    int code = sqlite3_wal_checkpoint_v2(
+        conn->db, NULL, stuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+    bool all = sq_gather_end(gather);
+    assert(all || code != SQLITE_OK);
+    (void)all;
+    if (stuck) sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);
+    store->tried = store->log_frames;
+    store->all_folded = false;
+    if (code == SQLITE_BUSY) return RC_OK; /* a reader is in the way: later */
+    if (code != SQLITE_OK) {
+        enum rc_status status = sq_fail(conn, code, "cannot fold the log into the database", err);
+        if (status == RC_FULL) store->room.full = true;
+        return status;
+    }
+    store->folded = folded > 0 ? (uint32_t)folded : 0;
+    store->all_folded = folded == frames;
+    return RC_OK;
+}
+
+/* What cannot be folded stays in the log, which is as good; a full disk is noted, the rest shows in the next commit. */
+static void fold_if_due(struct sq_store *store)
+{
+    if (store->log_frames < store->tried) store->tried = store->folded = 0; /* the log has started anew */
+    if (store->log_frames < LOG_MAX || store->log_frames - store->tried < LOG_MAX / 4) return;
+    enum rc_status status = sq_fold(store, NULL);
+    (void)status;
+}
+
+void sq_follow_up(struct rc_store *base)
+{
+    struct sq_store *store = sq_store_of(base);
+    if (store->noted) return;
+    sq_note_log(store);
+    sq_life_note(store);
+    fold_if_due(store);
+    sq_log_ahead(store);
+    store->noted = true;
+}
+
+enum rc_status sq_idle(struct rc_store *base, struct rc_error *err)
+{
+    struct sq_store *store = sq_store_of(base);
+    if (store->log_frames < store->tried) store->tried = store->folded = 0;
+    if (store->log_frames - store->folded < LOG_IDLE || store->log_frames - store->tried < LOG_IDLE)
+        return RC_OK;
+    return sq_fold(store, err);
+}
