@@ -2,6 +2,7 @@
 
 What is judged each time: what was acknowledged is there, or somebody says plainly that something is wrong, and with which file."""
 import http.client
+import itertools
 import os
 import shutil
 import sqlite3
@@ -118,9 +119,11 @@ def gone(server):
 
 
 def cut_frames(server):
-    """Whole transactions at the log's end: what is left looks like a shorter log."""
+    """Whole transactions at the log's end: what is left looks like a shorter log. Behind what is in use there may be zeros, room for more."""
     log = beside(server, "-wal")
-    frames = (log.stat().st_size - 32) // (PAGE + 24)
+    data = log.read_bytes()
+    salted = (data[at + 8:at + 16] == data[16:24] for at in range(32, len(data) - PAGE, PAGE + 24))
+    frames = sum(1 for _ in itertools.takewhile(bool, salted))
     os.truncate(log, 32 + (frames - 6) * (PAGE + 24))
 
 
