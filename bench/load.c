@@ -8,7 +8,7 @@
  *      life     the same with the flow whose call is answered at once; a connection pauses while more than --open
  *               commands are on their way. Counted are calls that were answered. Afterwards every command must
  *               be completed, and the server's own counters must agree.
- *      latency  --rate submissions a second, one at a time; the command is asked for until it is completed.
+ *      latency  --rate submissions a second, one at a time, each answered when it is completed (?wait).
  *      offer    --rate submissions a second, whether or not the server keeps up: each at its time on a connection that is
  *               free, answered 201 or 503. What finds no free connection is not sent, and counted. The times are those of
  *               accepted and of refused ones.
