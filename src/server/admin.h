@@ -20,7 +20,8 @@ int import_run(const struct cli_args *);
 /* recourse backup */
 int backup_run(const struct cli_args *);
 
-/* The store that command line, environment, file of settings or default name; NULL after saying what is wrong with these. */
+/* The store that command line, environment, file of settings or default name; NULL after saying what is wrong with these.
+ * Valid until the next call. */
 const char *admin_store(const struct cli_args *);
 /* Says what went wrong; returns the exit code. */
 int admin_fail(const struct cli_args *, const struct rc_error *);

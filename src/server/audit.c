@@ -14,7 +14,8 @@ enum { FIRST = 64 << 10, MEMORY = 256 << 20, PAGE = 50 };
 
 const char *admin_store(const struct cli_args *args)
 {
-    static struct configuration configuration; /* for as long as the program: the path stands in it */
+    static struct configuration configuration; /* until the next call: the path stands in it */
+    settings_close(&configuration);
     if (settings_load(args, NULL, &configuration) == RC_OK) return configuration.values.store;
     config_put_errors(&configuration.errors);
     settings_close(&configuration);

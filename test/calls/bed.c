@@ -546,7 +546,11 @@ const struct bed_ask *bed_asked(const struct bed *bed, unsigned index)
 
 void bed_forget(struct bed *bed, unsigned index)
 {
-    bed->ask[index].seen = (struct bed_ask){0};
+    struct bed_ask *seen = &bed->ask[index].seen;
+    seen->answers = 0;
+    seen->status = 0;
+    seen->id[0] = seen->body[0] = 0; /* not all of it: it is large, and this is done thousands of times */
+    seen->n = 0;
 }
 
 /* ---- afterwards --------------------------------------------------------------------------------------------------------- */
@@ -599,7 +603,10 @@ static void add_members(struct bed *bed, const char *json)
             wanted |= strlen(members[i]) == (size_t)(end - p - 1) &&
                       strncmp(members[i], p + 1, (size_t)(end - p - 1)) == 0;
         size_t n = wanted ? strcspn(end, ",}]") : 0;
-        bool begins = wanted && (strncmp(p, "\"type\"", 6) == 0 || strncmp(p, "\"name\"", 6) == 0);
+        static const char *const first[] = {"\"type\"", "\"name\"", "\"subject\""};
+        bool begins = false;
+        for (size_t i = 0; wanted && i < sizeof first / sizeof *first; i++)
+            begins |= strncmp(p, first[i], strlen(first[i])) == 0;
         if (begins && bed->npicture + 40 < PICTURE) bed->picture[bed->npicture++] = '\n';
         if (wanted && bed->npicture + n + 40 < PICTURE)
             bed->npicture +=
@@ -720,7 +727,7 @@ void bed_lay(struct bed *bed, const char *from)
     bed->outside = from ? bed->kept : (struct outside){0};
     for (uint32_t i = 0; i < bed->outside.ndeeds; i++) bed->outside.deed[i].answered = true;
     drawn = 0;
-    for (unsigned i = 0; i < BED_EVENTS; i++) bed->ask[i].seen = (struct bed_ask){0};
+    for (unsigned i = 0; i < BED_EVENTS; i++) bed_forget(bed, i);
 }
 
 void bed_crash(struct bed *bed, const char *by_way_of)

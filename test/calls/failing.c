@@ -85,15 +85,8 @@ static int no_write(void)
 
 /* ---- memory ----------------------------------------------------------------------------------------------------------- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
-#ifdef SANITIZED /* the sanitizer's names are weak, so these here come first */
+/* FAILING_SANITIZED: the program has a sanitizer, this file has none, since malloc is called before there is a shadow to write to. */
+#ifdef FAILING_SANITIZED /* the sanitizer's names are weak, so these here come first */
 #define REAL(name) __interceptor_##name
 #else
 #define REAL(name) __libc_##name
@@ -102,6 +95,9 @@ extern void *REAL(malloc)(size_t);
 extern void *REAL(calloc)(size_t, size_t);
 extern void *REAL(realloc)(void *, size_t);
 extern void REAL(free)(void *);
+#ifdef FAILING_SANITIZED
+extern int __interceptor_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+#endif
 
 static struct {
     bool looked;
@@ -487,9 +483,13 @@ EXPORT ssize_t writev(int fd, const struct iovec *from, int n)
 
 EXPORT int pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
 {
+#ifdef FAILING_SANITIZED
+    return fails(FAILING_THREAD) ? EAGAIN : __interceptor_pthread_create(ret, attributes, run, arg);
+#else
     static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
     return fails(FAILING_THREAD) ? EAGAIN : real(ret, attributes, run, arg);
+#endif
 }
 
 /* ---- commands ---------------------------------------------------------------------------------------------------------- */

@@ -8,7 +8,8 @@ struct scenario {
     const char *const *life;   /* with faults */
     bool crashed;              /* between the two the server dies; else it is stopped */
     bool rests;                /* afterwards everything goes on by itself until nothing moves */
-    bool keeps; /* a command that ends its process: what it leaves to the process is not freed */
-    bool loose; /* more than one end is right */
+    bool keeps;                /* a command that keeps its last settings */
+    bool
+        anew; /* has no key: asked again it is done again, so it may be there twice where nobody knows whether it was done */
 };
 extern const struct scenario scenarios[]; /* ends with name NULL */

@@ -376,6 +376,9 @@ enum rc_status sq_read_begin(struct sq_conn *conn, struct rc_error *err)
 {
     if (!sqlite3_get_autocommit(conn->db))
         sq_read_end(conn); /* the last one could not end, for want of memory */
+    /* what ends it is there before it begins: a view that stays open keeps the log from being folded */
+    struct sq end = sq_start(conn, SQ_ROLLBACK);
+    if (end.code != SQLITE_OK) return sq_end(&end, "cannot begin to read", err);
     struct sq run = sq_start(conn, SQ_BEGIN_READ);
     return sq_done(&run, "cannot begin to read", err);
 }

@@ -6,7 +6,7 @@
  * behind each commit, from the page cache to the disk when the kernel likes: so it never says more than the store has kept, it is
  * right after the process was killed, and half a minute old at the most after a power cut.
  *
- * A line that cannot be read counts as none. While the store has a mark nothing is written: should the process die before the hold is
+ * A line that is not whole counts as none; one that the disk refuses to give is an error. While the store has a mark nothing is written: should the process die before the hold is
  * begun, the next one finds the same. */
 #include "store/sqlite/db.h"
 
@@ -42,15 +42,19 @@ static uint64_t digits(const char *text)
     return number;
 }
 
-/* False: there is no line, or it is not one that was written here. */
-static bool read_line(int fd, struct line *ret)
+enum seen { READ, NO_LINE, FAILED };
+
+/* NO_LINE: there is none, or it is not one that was written here. FAILED: the disk did not say (errno). */
+static enum seen read_line(int fd, struct line *ret)
 {
     char text[LINE + 2], again[LINE + 1];
-    if (pread(fd, text, LINE + 1, 0) != LINE) return false;
+    ssize_t n = pread(fd, text, LINE + 1, 0);
+    if (n < 0) return FAILED;
+    if (n != LINE) return NO_LINE;
     const char *at = text + 14;
     *ret = (struct line){digits(at), digits(at + DIGITS + 1), digits(at + 2 * (DIGITS + 1))};
     format(ret, again);
-    return memcmp(text, again, LINE) == 0;
+    return memcmp(text, again, LINE) == 0 ? READ : NO_LINE;
 }
 
 static bool write_line(int fd, const struct line *line)
@@ -105,7 +109,7 @@ static enum rc_status take_over(struct sq_store *store, const struct line *line,
     struct line there;
     if (store->life < 0) store->life = open_file(store, O_CREAT);
     if (store->life < 0) return cannot(store, "cannot be opened", err);
-    bool known = read_line(store->life, &there);
+    bool known = read_line(store->life, &there) == READ;
     if (known && memcmp(&there, line, sizeof there) == 0) return RC_OK;
     if (ftruncate(store->life, LINE) != 0 || !write_line(store->life, line) || fdatasync(store->life) != 0)
         return cannot(store, "cannot be written", err);
@@ -120,9 +124,11 @@ enum rc_status sq_life_open(struct sq_store *store, bool no_sync, struct rc_erro
     store->life_id = row.id;
     store->life = open_file(store, 0);
     if (store->life < 0 && errno != ENOENT) return cannot(store, "cannot be opened", err);
-    bool there = store->life >= 0 && read_line(store->life, &beside);
+    enum seen seen = store->life >= 0 ? read_line(store->life, &beside) : NO_LINE;
+    /* as if there were none it would hold, until a person has looked for what is not missing */
+    if (seen == FAILED) return cannot(store, "cannot be read", err);
     if (!store->mark.cause) {
-        store->mark.cause = (uint8_t)compare(&row, there ? &beside : NULL);
+        store->mark.cause = (uint8_t)compare(&row, seen == READ ? &beside : NULL);
         if (store->mark.cause) store->mark.at = store->high.high_water;
     }
     return store->mark.cause ? RC_OK : take_over(store, &row, err);

@@ -53,6 +53,14 @@ static sqlite3_file *real_of(sqlite3_file *base)
     return ((struct sealed *)(void *)base)->real;
 }
 
+/* Of the VFS below. A read that the disk refused is no damage: unix says SQLITE_IOERR_CORRUPTFS where errno is EIO, and SQLite makes
+ * SQLITE_CORRUPT of that, as if the bytes had come and did not fit. */
+static int read_real(sqlite3_file *real, void *to, int n, sqlite3_int64 at)
+{
+    int code = real->pMethods->xRead(real, to, n, at);
+    return code == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : code;
+}
+
 /* ---- pages -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t le64(const unsigned char *p)
@@ -88,7 +96,7 @@ uint64_t sq_seal(const unsigned char *page, uint64_t number)
 static int read_page(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
 {
     sqlite3_file *real = real_of(base);
-    int code = real->pMethods->xRead(real, to, n, at);
+    int code = read_real(real, to, n, at);
     /* less than a page: the file's header, which SQLite looks at before it reads the first page */
     if (n < LEAST_PAGE || (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)) return code;
     uint64_t number = (uint64_t)at / SQ_PAGE + 1;
@@ -135,7 +143,7 @@ static sqlite3_int64 begin_of(sqlite3_int64 frame)
 static int learn_order(struct sealed *file)
 {
     unsigned char magic[4];
-    int code = file->real->pMethods->xRead(file->real, magic, sizeof magic, 0);
+    int code = read_real(file->real, magic, sizeof magic, 0);
     file->known = code == SQLITE_OK;
     file->big = file->known && (magic[3] & 1);
     return code;
@@ -148,8 +156,8 @@ static int link_frame(struct sealed *file, sqlite3_int64 frame, unsigned char he
     uint32_t sum[2];
     int code = file->known ? SQLITE_OK : learn_order(file);
     if (code == SQLITE_OK && (frame == 0 || file->last != frame - 1))
-        code = file->real->pMethods->xRead(file->real, file->sum, sizeof file->sum,
-                                           begin_of(frame) - (frame ? SQ_PAGE + 8 : 8));
+        code =
+            read_real(file->real, file->sum, sizeof file->sum, begin_of(frame) - (frame ? SQ_PAGE + 8 : 8));
     if (code != SQLITE_OK) return code;
     for (unsigned i = 0; i < 2; i++) sum[i] = sq_be32(file->sum + 4 * (size_t)i);
     sq_log_add(sum, head, 8, file->big);
@@ -167,7 +175,7 @@ static int settle_head(struct sealed *file)
     sqlite3_int64 frame = file->waiting;
     if (frame == NONE) return SQLITE_OK;
     file->waiting = NONE;
-    int code = file->real->pMethods->xRead(file->real, page, sizeof page, begin_of(frame) + SQ_FRAME_HEAD);
+    int code = read_real(file->real, page, sizeof page, begin_of(frame) + SQ_FRAME_HEAD);
     if (code == SQLITE_OK) code = link_frame(file, frame, file->head, page);
     if (code == SQLITE_OK)
         code = file->real->pMethods->xWrite(file->real, file->head, SQ_FRAME_HEAD, begin_of(frame));
@@ -180,10 +188,10 @@ static int read_frame(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
     struct sealed *file = (struct sealed *)(void *)base;
     unsigned char number[4];
     int code = settle_head(file);
-    if (code == SQLITE_OK) code = file->real->pMethods->xRead(file->real, to, n, at);
+    if (code == SQLITE_OK) code = read_real(file->real, to, n, at);
     /* other lengths: SQLite reads heads, and whole frames whose sums it takes itself */
     if (code != SQLITE_OK || n != SQ_PAGE) return code;
-    code = file->real->pMethods->xRead(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
+    code = read_real(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
     if (code != SQLITE_OK) return code;
     const unsigned char *page = to;
     return le64(page + SQ_PAGE - SQ_SEAL) == sq_seal(page, sq_be32(number))
@@ -195,7 +203,7 @@ static int read_frame(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
 static int write_again(struct sealed *file, unsigned char *page, sqlite3_int64 at)
 {
     unsigned char number[4];
-    int code = file->real->pMethods->xRead(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
+    int code = read_real(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
     if (code != SQLITE_OK) return code;
     put_seal(page, sq_be32(number));
     file->last = NONE;
@@ -286,7 +294,7 @@ static int close_file(sqlite3_file *base)
 
 static int read_file(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
 {
-    return CALL(file, xRead, to, n, at);
+    return read_real(real_of(file), to, n, at);
 }
 
 static int write_file(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
