@@ -41,12 +41,11 @@ bool api_restored(const struct api_call *call, uint64_t seq, uint8_t state, rc_u
 {
     const struct rc_hold *hold = newest(call);
     if (!hold) return false;
-    bool new = seq > hold->seq &&created >= hold->until;
-    bool open = seq <= hold->seq && (!rc_state_ended(state) || changed >= hold->until);
-    rc_us at = new ? created : rc_clock_wall();
-    if ((!new && !open) || (hold->released && at >= hold->watch)) return false;
+    bool is_new;
+    if (!rc_hold_points_out(hold, seq, rc_state_ended(state), created, changed, rc_clock_wall(), &is_new))
+        return false;
     *ret = (struct rc_view_restored){
-        .window = hold->id, .nonce = hold->nonce, .from = hold->from, .until = hold->until, .is_new = new};
+        .window = hold->id, .nonce = hold->nonce, .from = hold->from, .until = hold->until, .is_new = is_new};
     return true;
 }
 

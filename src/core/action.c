@@ -16,7 +16,8 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
     if (node->state == RC_STEP_UNDO_FAILED)
         return rc_node_step(c, at)->call.undo.present && node->undo_round < UINT8_MAX;
     bool again = rc_is_stuck(node) && rc_side_action(c, at)->repeatable && node->why != RC_WHY_KEY_EXPIRED;
-    return again && (rc_node_side(node)->undo || c->mode == RC_MODE_FORWARD);
+    return again &&
+           (rc_node_side(node)->undo || (c->mode == RC_MODE_FORWARD && rc_step_needs_are_met(c, at)));
 }
 
 static bool can_be_checked(const struct rc_command *c, uint32_t at)

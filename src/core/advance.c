@@ -17,7 +17,7 @@ void rc_step_start(struct rc_draft *draft, uint32_t at)
 
 /* ---- forward -------------------------------------------------------------------------------------------------------- */
 
-static bool needs_are_met(const struct rc_command *c, uint32_t at)
+bool rc_step_needs_are_met(const struct rc_command *c, uint32_t at)
 {
     const struct flow_step *step = rc_node_step(c, at);
     for (uint16_t i = 0; i < step->nneeds; i++)
@@ -35,7 +35,7 @@ static enum progress line_child(struct rc_draft *draft, uint32_t at)
     bool critical = rc_node_step(c, at)->critical;
     switch ((enum rc_step_state)node->state) {
     case RC_STEP_IDLE:
-        if (!needs_are_met(c, at)) {
+        if (!rc_step_needs_are_met(c, at) && !node->doubt) {
             rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_NEEDS);
             return PASSED;
         }

@@ -91,7 +91,7 @@ void rc_step_became_unknown(struct rc_draft *, uint32_t at, enum rc_why);
 void rc_command_restored(struct rc_draft *);
 /* The turn of a step in doubt has come: it is unknown, before anything of it leaves. Its state is active or undoing. */
 void rc_step_start_in_doubt(struct rc_draft *, uint32_t at);
-/* It is known that the step did not happen, so nothing that comes after it has. */
+/* It is known that the step did not happen, so nothing that comes after it has; unless it may have been left out. */
 void rc_step_nothing_followed(struct rc_draft *, uint32_t at);
 
 /* The step ends: phase none. */
@@ -110,13 +110,16 @@ void rc_step_again(struct rc_draft *, uint32_t at, enum rc_why, rc_us retry_afte
 
 /* An attempt that was to be repeated is not any more (cancelled, rolled back). */
 void rc_step_give_up(struct rc_draft *, uint32_t at);
-/* A check or a person knows that nothing of this round happened: as rc_step_again, without doubt. */
+/* A check or a person knows that nothing of this round happened: as rc_step_again, without doubt; or it is left out, where what it needs is
+ * not there. */
 void rc_step_did_not_happen(struct rc_draft *, uint32_t at, enum rc_why);
 
 /* ---- advance.c: where the tree goes ----------------------------------------------------------------------------------- */
 
 /* Starts what may start, ends blocks, begins the roll back that the flow declares; until nothing moves. */
 void rc_advance(struct rc_draft *);
+/* Whether everything that the step needs has succeeded: else it is left out. */
+bool rc_step_needs_are_met(const struct rc_command *, uint32_t at);
 /* The step begins (anew): counters at zero. */
 void rc_step_start(struct rc_draft *, uint32_t at);
 

@@ -2,8 +2,9 @@
  * state, and may have brought the command further with the same keys; nobody here knows how far. So nothing of it just runs:
  *
  * - a step that was under way, whether its attempt was out or still waited, is unknown;
- * - a step that had not begun is in doubt: when its turn comes it is unknown before anything leaves. Where an earlier one turns out
- *   not to have happened, the doubt behind it is gone: a line does one after the other;
+ * - a step that had not begun is in doubt: when its turn comes, or when it would be left out, it is unknown before anything leaves. Where
+ *   an earlier one turns out not to have happened, and cannot have been left out, the doubt behind it is gone: a line does one after
+ *   the other;
  * - the undo of a step that had succeeded is in doubt in the same way.
  *
  * What is unknown is settled by what settles every unknown: a check, a repetition with the same key where the flow allows it, or a
@@ -57,11 +58,13 @@ void rc_command_restored(struct rc_draft *draft)
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         const struct flow_call *call = &rc_node_step(c, i)->call;
-        bool later = node->state == RC_STEP_IDLE && c->mode == RC_MODE_FORWARD && !call->act.reads_only;
+        bool begins = node->state == RC_STEP_IDLE || node->state == RC_STEP_ACTIVE; /* again */
+        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only;
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
         if (node->phase != RC_PHASE_NONE) {
             under_way(draft, i);
         } else if (later || undone) {
+            if (later) node->state = RC_STEP_IDLE;
             node->doubt = 1;
             keyed_by_then(draft, i);
         }
@@ -78,10 +81,19 @@ void rc_step_start_in_doubt(struct rc_draft *draft, uint32_t at)
     rc_step_became_unknown(draft, at, RC_WHY_RESTORED);
 }
 
+/* What needs others may have been left out where one of them failed, and the line went on behind it. */
+static bool may_have_been_left_out(const struct rc_command *c, uint32_t at)
+{
+    bool passes = false;
+    for (uint32_t i = 0; i < at; i++) passes |= rc_is_leaf(c, i) && !rc_node_step(c, i)->critical;
+    return passes && rc_node_step(c, at)->nneeds;
+}
+
 void rc_step_nothing_followed(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
     if (rc_node_side(&c->node[at])->undo || !rc_node_step(c, at)->critical) return;
+    if (may_have_been_left_out(c, at)) return;
     for (uint32_t i = at + 1; i < c->nnodes; i++) {
         if (!rc_is_leaf(c, i) || c->node[i].state != RC_STEP_IDLE || !c->node[i].doubt) continue;
         c->node[i].doubt = 0;

@@ -74,6 +74,13 @@ static bool may_try(const struct rc_draft *draft, const struct rc_side *side)
     return side->undo || draft->c.mode == RC_MODE_FORWARD;
 }
 
+/* Whether what the step needs is there. Only a step in doubt is settled without: another life of the store may have had it. */
+static bool may_go_on(const struct rc_draft *draft, uint32_t at)
+{
+    return rc_node_side(&draft->c.node[at])->undo || draft->c.mode != RC_MODE_FORWARD ||
+           rc_step_needs_are_met(&draft->c, at);
+}
+
 void rc_step_end_without(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
 {
     struct rc_node *node = &draft->c.node[at];
@@ -115,7 +122,10 @@ void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why
     draft->c.node[at].doubt = 0;
     draft->c.data[at].times.since = 0;
     rc_step_nothing_followed(draft, at);
-    rc_step_again(draft, at, why, 0);
+    if (may_go_on(draft, at))
+        rc_step_again(draft, at, why, 0);
+    else
+        rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_NEEDS);
 }
 
 /* ---- unknown -------------------------------------------------------------------------------------------------------- */
@@ -135,7 +145,7 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     struct rc_node *node = &draft->c.node[at];
     const struct rc_side *side = rc_node_side(node);
     const struct flow_action *action = rc_side_action(&draft->c, at);
-    if (!action->repeatable || !may_try(draft, side)) {
+    if (!action->repeatable || !may_try(draft, side) || !may_go_on(draft, at)) {
         rc_step_end(draft, at, side->unknown, why);
     } else if (!rc_step_key_is_fresh(draft, at)) {
         rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);

@@ -84,6 +84,14 @@ static enum rc_status set_aside(struct rc_engine *engine, const struct rc_ask *i
     return rc_unit_run(engine, &ask, err);
 }
 
+/* A row of work that is stale: the step's attempt was recorded since, perhaps in this very turn, and is about to leave. */
+static bool is_out(struct rc_engine *engine, const struct rc_ask *ask, uint64_t seq)
+{
+    struct rc_hot *hot;
+    if (ask->kind == RC_MSG_LOST || rc_engine_command(engine, seq, &hot, NULL) != RC_OK) return false;
+    return ask->node < hot->command.nnodes && hot->command.node[ask->node].phase == RC_PHASE_OPEN;
+}
+
 /* A unit about a step, under suspicion while it runs. What was set aside has a clean record again: a person who tries it knows of it. An
  * answer is always heard: what it belongs to has left in this life of the process, so somebody wanted it. */
 static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask *ask, uint64_t seq,
@@ -91,7 +99,8 @@ static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask
 {
     struct rc_suspects *suspects = engine->ports.suspects;
     uint64_t unit = rc_step_unit(seq, ask->node);
-    bool poison = ask->kind != RC_MSG_RESULT && rc_suspects_is_poison(suspects, unit);
+    bool poison =
+        ask->kind != RC_MSG_RESULT && rc_suspects_is_poison(suspects, unit) && !is_out(engine, ask, seq);
     rc_suspects_enter(suspects, unit);
     enum rc_status status = poison ? set_aside(engine, ask, seq, err) : rc_unit_run(engine, ask, err);
     rc_suspects_leave(suspects);
@@ -99,8 +108,17 @@ static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask
                                : status; /* it comes too late, like what comes to a command that has ended */
 }
 
+/* Of a command that has not been told yet that it was restored: whoever answers knows of a later state of it, or of an earlier process. The
+ * step becomes unknown, and is asked for. */
+static bool is_of_old_state(const struct rc_engine *engine, const struct rc_fact *fact)
+{
+    return rc_engine_held(engine) && fact->answer.of.id < engine->hold.left &&
+           fact->answer.of.id <= engine->hold.seq;
+}
+
 static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *fact, struct rc_error *err)
 {
+    if (is_of_old_state(engine, fact)) return RC_OK;
     struct rc_ask ask = rc_engine_ask(engine, fact->lost ? RC_MSG_LOST : RC_MSG_RESULT, fact->answer.of);
     ask.node = fact->answer.node;
     ask.attempt = fact->answer.attempt;

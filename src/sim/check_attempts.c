@@ -287,7 +287,7 @@ static void had_left(struct check_run *run, const struct check_change *change)
         CHECK_HOLDS(run, before->phase == RC_PHASE_OPEN, "%s: it was lost, and had not left",
                     check_at(change->of, change->rev, change->at));
     bool becomes = is_unknown(after->state) && !is_unknown(before->state);
-    if (!becomes || after->why == RC_WHY_RESTORED)
+    if (!becomes || after->why == RC_WHY_RESTORED || cause->kind == RC_MSG_RESTORED)
         return; /* what was done after a restored state is not known */
     CHECK_HOLDS(run, before->doubt || (before->phase == RC_PHASE_OPEN && before->attempt > 0),
                 "%s: it is called %s, and nothing of it had left",

@@ -43,7 +43,8 @@ static const struct edge {
 #include "states.def"
 };
 
-/* Edges that no life can take, each with its reason. One that is taken after all is a surprise, which fails; but for those that are only seldom. */
+/* Edges that no life can take, each with its reason. One that is taken after all is a surprise, which fails; but for those that are only
+ * seldom taken. */
 static const char
     queues[] = "a new command waits for its place first, if only for a moment: absent to pending",
     other[] = "no step behind a critical one that did not succeed has run, so there is no second failure",
@@ -131,7 +132,7 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
         cover->edges += !why;
         cover->taken += taken && !why;
         cover->holes += !taken && !why;
-        bool surprise = taken && why && why != seldom;
+        bool surprise = taken && why && why != seldom && why != restores;
         cover->surprises += surprise;
         if (!taken && !why) put_edge(&edges[i], "never taken: ", "", to);
         if (surprise) put_edge(&edges[i], "taken, though it is said that it cannot be: ", "", to);
@@ -144,7 +145,7 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
 static bool is_out_of_reach(enum rc_why why)
 {
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
-    return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL || why == RC_WHY_RESTORED ||
+    return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
            why == RC_WHY_INCONCLUSIVE; /* said of an attempt when it is shown, and never stored */
 }
 
@@ -224,6 +225,24 @@ static void cover_faults(const struct sim_seen *seen, struct sim_cover *cover, F
     cover->holes += cover->faults - cover->faults_seen + cover->pairs - cover->pairs_seen;
 }
 
+/* Causes of a hold that a life gives, and what was there behind the state. */
+static void cover_windows(const struct sim_seen *seen, struct sim_cover *cover, FILE *to)
+{
+    static const char *const texts[] = {
+#define SIM_WINDOW(code, text) text,
+        SIM_WINDOW_LIST(SIM_WINDOW)
+#undef SIM_WINDOW
+    };
+    for (unsigned i = RC_HELD_BACKUP; i < RC_HELD_ASKED; i++) {
+        cover->holes += !seen->restored[i];
+        if (!seen->restored[i] && to) fprintf(to, "never restored: %s\n", rc_held_word(i).slug);
+    }
+    for (unsigned i = 0; i < SIM_WINDOWS; i++) {
+        cover->holes += !seen->window[i];
+        if (!seen->window[i] && to) fprintf(to, "never behind a state that was restored: %s\n", texts[i]);
+    }
+}
+
 struct sim_cover sim_seen_cover(const struct sim_seen *seen, FILE *to)
 {
     struct sim_cover cover = {0};
@@ -232,6 +251,7 @@ struct sim_cover sim_seen_cover(const struct sim_seen *seen, FILE *to)
     cover_invariants(seen, &cover, to);
     cover_actions(seen, &cover, to);
     cover_faults(seen, &cover, to);
+    cover_windows(seen, &cover, to);
     return cover;
 }
 

@@ -47,7 +47,8 @@
     SIM_FAULT(DRAIN, "the server drains")                                                                    \
     SIM_FAULT(DEPENDENCY_GONE, "a dependency leaves force")                                                  \
     SIM_FAULT(DEFINITION_CHANGED, "a definition changes under work")                                         \
-    SIM_FAULT(TIME_LEAPS, "half a minute passes at once")
+    SIM_FAULT(TIME_LEAPS, "half a minute passes at once")                                                    \
+    SIM_FAULT(RESTORED, "an older state of the store is put in its place")
 
 enum sim_fault {
 #define SIM_FAULT(code, text) SIM_##code,
@@ -59,6 +60,27 @@ _Static_assert(SIM_FAULTS <= 64, "bits of a life");
 
 enum { SIM_INVARIANTS = 64 }; /* numbers are below */
 
+/* What was there behind a state that was restored, and what became of it. SIM_WINDOW(code, text) */
+#define SIM_WINDOW_LIST(SIM_WINDOW)                                                                          \
+    SIM_WINDOW(RELEASED, "a person has released a hold")                                                     \
+    SIM_WINDOW(RELEASED_EARLY, "a person wanted to, before all was looked through")                          \
+    SIM_WINDOW(RELEASED_AGAIN, "or when it was released already")                                            \
+    SIM_WINDOW(HELD_AGAIN, "an older state was restored while one held")                                     \
+    SIM_WINDOW(FROM_A_HOLD, "the state that was restored held itself")                                       \
+    SIM_WINDOW(LOST_COMMAND, "an acknowledged command was not in the state")                                 \
+    SIM_WINDOW(LOST_KEY, "its key came again, and was pointed out")                                          \
+    SIM_WINDOW(LOST_ATTEMPT, "an attempt was not in the state, and its step was in doubt")                   \
+    SIM_WINDOW(OPEN_ATTEMPT, "an attempt was out in the state")                                              \
+    SIM_WINDOW(FOUND, "what was done behind the state was found and not repeated")                           \
+    SIM_WINDOW(PERSON, "what a person did behind it was lost")
+
+enum sim_window {
+#define SIM_WINDOW(code, text) SIM_WINDOW_##code,
+    SIM_WINDOW_LIST(SIM_WINDOW)
+#undef SIM_WINDOW
+        SIM_WINDOWS
+};
+
 const char *sim_fault_text(enum sim_fault);
 
 /* Everything is uint32_t: sim_seen_add goes over it as one array. */
@@ -66,6 +88,7 @@ struct sim_seen {
     uint32_t lives, turns, commands, left, answers, crashes, replaced, replayed, conflicts, stale,
         act_replayed;
     uint32_t bulks, purged, quota, reused, batches;
+    uint32_t restored[RC_HELDS], window[SIM_WINDOWS];
     uint32_t command_edge[RC_STATES][RC_STATES];
     uint32_t step_edge[RC_STEP_STATES][RC_STEP_STATES];
     uint32_t block_edge[RC_STEP_STATES][RC_STEP_STATES];

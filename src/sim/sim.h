@@ -33,7 +33,12 @@
     SIM_CONTROL(NO_DELAY, "no-delay", "the engine's flows retry at once")                                    \
     SIM_CONTROL(ITEMS_WITHOUT_KEYS, "items-without-keys", "items of bulks have no keys")                     \
     SIM_CONTROL(ASK_NOTHING, "ask-nothing", "the engine's flows require nothing")                            \
-    SIM_CONTROL(LEAVE_WHEN_FULL, "leave-when-full", "the disk is full, and the engine is not told")
+    SIM_CONTROL(LEAVE_WHEN_FULL, "leave-when-full", "the disk is full, and the engine is not told")          \
+    SIM_CONTROL(HOLD_NOTHING, "hold-nothing", "an older state of the store goes on as if it were today's")   \
+    SIM_CONTROL(RELEASE_BY_ITSELF, "release-by-itself",                                                      \
+                "what holds goes on before a person has released it")                                        \
+    SIM_CONTROL(LOOK_AT_NOTHING, "look-at-nothing",                                                          \
+                "what was under way in an older state is not told that it was restored")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,

@@ -71,6 +71,7 @@ static void step(struct walk *walk)
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
     walk_turn(walk);
+    walk_restore(walk);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
@@ -146,6 +147,7 @@ static void end(struct walk *walk)
     sim_choices_begin(walk->choices, 'e');
     WALK_TELL(walk, "--- every fault is over\n");
     walk_end_faults(walk);
+    walk_release(walk);
     if (!come_to_rest(walk) && !walk->broken) walk_break(walk, "E1 everything comes to rest", "it does not");
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
@@ -159,6 +161,7 @@ static void end(struct walk *walk)
     WALK_TELL(walk, "--- people who know the truth bring everything to an end\n");
     if (!walk->broken) people_decide(walk);
     if (!walk->broken) walk_laws_of_end(walk);
+    if (!walk->broken) walk_count_found(walk);
     if (!walk->broken) walk_check_all(walk);
 }
 
@@ -178,6 +181,7 @@ static void live(struct walk *walk)
     if (!walk->broken) end(walk);
     sim_memory_refuse(0);
     walk->world->on_reply = NULL;
+    walk_forget_copy(walk);
     world_close(walk->world);
 }
 

@@ -41,6 +41,8 @@ struct walk_sent {
     uint32_t node, life;
     uint16_t attempt;
     uint8_t purpose;
+    uint32_t
+        lost; /* it left behind the so-manieth state that was restored: the engine does not know of it; 0: it does */
     struct rc_h128 key;
     rc_us at, lost_at; /* lost_at: since when nobody knows */
     rc_us timeout;
@@ -76,6 +78,8 @@ struct walk_seen { /* a command, from its history */
     rc_us until[WALK_STEPS + 1]; /* the step waits until then; 0: it does not */
     uint32_t turned;             /* in which turn the mode changed */
     struct rc_h128 payload_hash;
+    bool restored; /* some of what left of it was lost with the state behind */
+    bool behind;   /* it went on behind the state that was restored, and the engine has not said so yet */
 };
 
 struct walk_action {
@@ -105,6 +109,22 @@ struct walk_request { /* on its way */
     uint32_t concurrent;
     uint32_t bulk; /* 1 + index */
     uint32_t op;   /* in the journal; 0: none */
+};
+
+/* A copy of the store, and what was known when it was made. */
+struct walk_copy {
+    struct rc_memory_disk *disk; /* NULL: there is none */
+    struct walk *known;          /* as it was: of it, only what is plain data counts */
+    uint32_t ncalls, narrivals;  /* of the journal */
+};
+
+/* What was restored last. */
+struct walk_restored {
+    uint32_t times;     /* in this life */
+    rc_us from, until;  /* wall: of when the state is, when it was put in place */
+    uint64_t seq;       /* commands up to this one are of that state */
+    bool asked, judged; /* a person has asked for the release; what was looked through was judged */
+    bool gone[WALK_SPACES][WALK_FLOWS][WALK_KEYS]; /* acknowledged commands that are not in that state */
 };
 
 /* What a dependency's other side is like for a while. */
@@ -152,7 +172,12 @@ struct walk {
     uint32_t nversions; /* of flows, that were defined on the way */
     rc_us latest;       /* record */
     struct walk_journal *journal;
-    rc_us quiet_since; /* wall; 0: not yet */
+    rc_us quiet_since;    /* wall; 0: not yet */
+    uint32_t world_nleft; /* in a copy: of the world, when it was made */
+    rc_us world_now;
+    struct walk_copy copy;
+    struct walk_restored restored;
+    bool folding_anew; /* histories of the state that was restored: they were judged before */
     bool recovery;     /* the checker crashes every history behind each of its records */
     struct rc_arena *scratch, *rows;
     struct sim_seen *cover;
@@ -211,6 +236,8 @@ void walk_change_dependency(struct walk *, uint32_t dependency, uint32_t concurr
 void walk_change_flow(struct walk *);
 void walk_change_quota(struct walk *);
 void walk_purge(struct walk *);
+/* A person wants the hold released, if there is one. */
+void walk_ask_release(struct walk *);
 /* A new bulk, or an order to one that is there. */
 void walk_bulk(struct walk *);
 /* An order to this one. */
@@ -231,6 +258,9 @@ void walk_note_answer(struct walk *, uint32_t op, const struct rc_request *);
 void walk_note_arrival(struct walk *, struct walk_sent *);
 void walk_note_done(struct walk *, const struct walk_sent *);
 void walk_check_all(struct walk *);
+/* How much was noted; and what was noted since is forgotten, as the clients of a state before it would have it. */
+void walk_journal_mark(const struct walk *, uint32_t *ret_calls, uint32_t *ret_arrivals);
+void walk_journal_rewind(struct walk *, uint32_t calls, uint32_t arrivals);
 
 /* ---- walk_faults.c ----------------------------------------------------------------------------------------------------- */
 
@@ -246,6 +276,26 @@ void walk_end_faults(struct walk *);
 /* What has left in this life and is open, or is not: one of them; UINT32_MAX: there is none. `dead`: of the lives before. */
 uint32_t walk_pick_sent(struct walk *, bool open, bool dead);
 void walk_answer_some(struct walk *, bool kind);
+
+/* ---- walk_restore.c --------------------------------------------------------------------------------------------------- */
+
+/* Somebody copies the store, puts a copy in its place, or releases what holds; or nobody does anything. */
+void walk_restore(struct walk *);
+/* A person looks at the window and releases the hold, if there is one. */
+void walk_release(struct walk *);
+void walk_forget_copy(struct walk *);
+/* At the end: what was done behind a state that was restored, and never again. */
+void walk_count_found(struct walk *);
+/* The newest hold, as the store has it; id 0: none, or it cannot be read. */
+struct rc_hold walk_hold(struct walk *);
+/* Something is about to leave; a turn is over; `record` has told a command that it was restored; a submission was answered. */
+void walk_laws_of_holding(struct walk *);
+void walk_laws_of_window(struct walk *);
+void walk_laws_of_doubt(struct walk *, struct walk_seen *, uint32_t rev);
+/* Whether somebody was told something wrong of this side of a step. Where the command was restored, what is known of one step rests on what
+ * was told of the others. */
+bool walk_is_lied(const struct walk_seen *, uint32_t node, bool undo);
+void walk_laws_of_lost_keys(struct walk *, const struct walk_request *);
 
 /* ---- walk_outside.c ------------------------------------------------------------------------------------------------- */
 

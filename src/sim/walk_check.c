@@ -108,6 +108,22 @@ void walk_note_done(struct walk *walk, const struct walk_sent *sent)
     if (sent->arrival) walk->journal->arrival[sent->arrival - 1].acted = true;
 }
 
+/* ---- an older state ------------------------------------------------------------------------------------------------- */
+
+void walk_journal_mark(const struct walk *walk, uint32_t *ret_calls, uint32_t *ret_arrivals)
+{
+    *ret_calls = walk->journal->ncalls;
+    *ret_arrivals = walk->journal->narrivals;
+}
+
+void walk_journal_rewind(struct walk *walk, uint32_t calls, uint32_t arrivals)
+{
+    walk->journal->ncalls = calls;
+    walk->journal->narrivals = arrivals;
+    for (uint32_t i = 0; i < walk->world->nleft; i++)
+        if (walk->sent[i].arrival > arrivals) walk->sent[i].arrival = 0;
+}
+
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
 
 static bool somebody_lied(const struct walk *walk)
@@ -135,7 +151,7 @@ void walk_check_all(struct walk *walk)
                                     .ncalls = journal->ncalls,
                                     .arrivals = journal->arrival,
                                     .narrivals = journal->narrivals,
-                                    .complete = !somebody_lied(walk),
+                                    .complete = !somebody_lied(walk) && !walk->restored.times,
                                     .reader = rc_store_self(walk->world->store),
                                     .set = walk->world->parse_anew ? NULL : walk->world->set,
                                     .quiet = walk->quiet_since,

@@ -122,6 +122,7 @@ void walk_watch(struct walk *walk)
     world->on_boot = on_boot;
     world->on_commit = on_commit;
     world->without_keys = walk->control == SIM_ITEMS_WITHOUT_KEYS;
+    world->hold.unsafe_off = walk->control == SIM_HOLD_NOTHING;
     world->parse_anew = forges(walk->control);
     if (walk->control != SIM_SOUND) world_crash(world); /* so that its definitions can be forged */
 }
@@ -142,6 +143,9 @@ static void spoil_memory(struct walk *walk)
     for (size_t i = 0; i < doors->cap && walk->control == SIM_LEAK_PLACE; i++)
         if (doors->slot[i].value && walk_chance(walk, 2))
             ((struct rc_door *)doors->slot[i].value)->gate.in_use++;
+    if (walk->control == SIM_RELEASE_BY_ITSELF && rc_engine_held(engine) && !engine->hold.left)
+        engine->hold.released = engine->now;
+    if (walk->control == SIM_LOOK_AT_NOTHING) engine->hold.left = 0;
     if (walk->control == SIM_LOSE_WAKE_UP && engine->due.n && walk_chance(walk, 30))
         rc_window_pop(&engine->due);
 }
@@ -294,14 +298,19 @@ static void slow_the_disk(struct walk *walk)
 
 /* ---- the outside and its answers -------------------------------------------------------------------------------------- */
 
+/* What an older state does not know of is answered to nobody: its connection has died with its process. */
+static bool fits(const struct walk *walk, const struct walk_sent *sent, bool open, bool dead)
+{
+    return (sent->life == walk->life) != dead && sent->open == open && !sent->lost;
+}
+
 uint32_t walk_pick_sent(struct walk *walk, bool open, bool dead)
 {
     uint32_t n = 0, pick = 0;
-    for (uint32_t i = 0; i < walk->world->nleft; i++)
-        n += (walk->sent[i].life == walk->life) != dead && walk->sent[i].open == open;
+    for (uint32_t i = 0; i < walk->world->nleft; i++) n += fits(walk, &walk->sent[i], open, dead);
     if (n) pick = 1 + walk_dice(walk, n);
     for (uint32_t i = 0; pick && i < walk->world->nleft; i++)
-        if ((walk->sent[i].life == walk->life) != dead && walk->sent[i].open == open && --pick == 0) return i;
+        if (fits(walk, &walk->sent[i], open, dead) && --pick == 0) return i;
     return UINT32_MAX;
 }
 

@@ -68,6 +68,7 @@ static void see_own_action(struct walk *walk, const struct rc_record *record, co
 static void see_action(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
 {
     const struct rc_act *act = record->cause->u.act;
+    if (walk->folding_anew) return;
     walk->cover->done[act->action][seen->c.state]++;
     if (act->reason.p[0] == 'b')
         see_item(walk, record, act);
@@ -121,8 +122,8 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
         const struct rc_node *node = &seen->c.node[i];
         seen->until[i] = node->phase == RC_PHASE_DELAYED ? seen->c.data[i].times.due
-                         : cause->kind == RC_MSG_ACTION  ? 0
-                                                         : seen->until[i];
+                         : cause->kind == RC_MSG_ACTION || cause->kind == RC_MSG_RESTORED ? 0
+                                                                                          : seen->until[i];
     }
     bool answer = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
     if (!answer || cause->purpose == RC_REQUIRE || cause->node >= seen->c.nnodes) return;
@@ -146,8 +147,8 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
     LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
         ULL(record->seq), record->rev);
-    LAW(record->at >= seen->c.changed && record->at >= walk->latest, "H4 time does not go back",
-        "command %llu, record %u", ULL(record->seq), record->rev);
+    LAW(record->at >= seen->c.changed && (record->at >= walk->latest || walk->folding_anew),
+        "H4 time does not go back", "command %llu, record %u", ULL(record->seq), record->rev);
     LAW(!rc_state_ended(seen->c.state) || record->cause->kind == RC_MSG_ACTION || seen->c.state == RC_PARTIAL,
         "H5 what has ended moves only when a person acts", "command %llu, record %u", ULL(record->seq),
         record->rev);
@@ -187,6 +188,8 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
             ULL(record->seq), i);
     }
     if (!walk->broken) laws_of_waiting(walk, seen, record, before);
+    if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
+        walk_laws_of_doubt(walk, seen, record->rev);
     LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,
         "H8 the state is what follows from the steps", "command %llu, record %u", ULL(record->seq),
         record->rev);
@@ -196,22 +199,24 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
 static void laws_of_truth(struct walk *walk, const struct walk_seen *seen)
 {
     const struct rc_command *c = &seen->c;
+    if (seen->behind || walk->folding_anew) return;
     for (uint32_t i = 1; i < c->nnodes; i++) {
         unsigned state = c->node[i].state;
         bool happened = walk_happens(walk, c->id.seq, i, false),
              undone = walk_happens(walk, c->id.seq, i, true);
         bool no = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
                   state == RC_STEP_SKIPPED;
-        if (!seen->side[i][0].lied) {
-            LAW(!no || !happened, "T1 what is called failed, rejected or skipped did not happen",
-                "command %llu, step %u", ULL(c->id.seq), i);
+        if (!walk_is_lied(seen, i, false)) {
+            LAW(!no || !happened || (state == RC_STEP_IDLE && c->node[i].doubt),
+                "T1 what is called failed, rejected or skipped did not happen", "command %llu, step %u",
+                ULL(c->id.seq), i);
             LAW(state != RC_STEP_SUCCEEDED || happened, "T2 what is called done happened",
                 "command %llu, step %u", ULL(c->id.seq), i);
             LAW(c->state != RC_ROLLED_BACK || !happened || undone ||
-                    flow_nothing_to_undo(&rc_node_step(c, i)->call) || seen->side[i][1].lied,
+                    flow_nothing_to_undo(&rc_node_step(c, i)->call) || walk_is_lied(seen, i, true),
                 "T3 what is called rolled back was undone", "command %llu, step %u", ULL(c->id.seq), i);
         }
-        if (seen->side[i][1].lied) continue;
+        if (walk_is_lied(seen, i, true)) continue;
         LAW(state != RC_STEP_UNDONE || undone, "T4 what is called undone was undone", "command %llu, step %u",
             ULL(c->id.seq), i);
         LAW(state != RC_STEP_UNDO_FAILED || !undone, "T5 what is said not to be undone was not",
@@ -228,7 +233,7 @@ static void laws_of_successor(struct walk *walk, const struct walk_seen *seen)
     LAW(rc_state_ended(c->state), "Y1 what was replaced has ended", "command %llu", ULL(c->id.seq));
     for (uint32_t i = 1; i < c->nnodes; i++)
         LAW(!walk_happens(walk, c->id.seq, i, false) || walk_happens(walk, c->id.seq, i, true) ||
-                seen->side[i][0].lied || seen->side[i][1].lied ||
+                walk_is_lied(seen, i, false) || walk_is_lied(seen, i, true) ||
                 flow_nothing_to_undo(&rc_node_step(c, i)->call),
             "Y2 what was replaced has left nothing behind", "command %llu, step %u", ULL(c->id.seq), i);
     if (next > WALK_COMMANDS) return;
@@ -270,9 +275,9 @@ void walk_observe(struct walk *walk, uint64_t seq)
     uint32_t n;
     if (!walk->world->store || seq == 0 || seq > WALK_COMMANDS || walk->broken) return;
     struct walk_seen *seen = &walk->seen[seq];
-    struct rc_arena *arena = walk->scratch;
-    if (!seen->arena) arena = seen->arena = rc_arena_new(0, 64 << 20);
+    if (!seen->arena) seen->arena = rc_arena_new(0, 64 << 20);
     assert(seen->arena);
+    struct rc_arena *arena = seen->c.rev ? walk->scratch : seen->arena; /* what comes first stays */
     if (rc_reader_open(walk->world->store, &reader, &walk->world->err) != RC_OK)
         return; /* the handle is poisoned */
     enum rc_status status = rc_read_history(reader, seq, seen->c.rev, RC_MAX_HISTORY, arena, &identity,
@@ -293,9 +298,9 @@ void walk_observe(struct walk *walk, uint64_t seq)
     bool new = n &&records[0].rev == 1;
     uint64_t change = new ? records[0].change : 0;
     if (n && !walk->broken) laws_of_truth(walk, seen);
-    if (n && !walk->broken && seen->c.successor.seq) laws_of_successor(walk, seen);
+    if (n && !walk->broken && seen->c.successor.seq && !walk->folding_anew) laws_of_successor(walk, seen);
     if (arena == walk->scratch) rc_arena_reset(arena);
-    if (new && !walk->broken) laws_of_generations(walk, seq, change);
+    if (new && !walk->broken && !walk->folding_anew) laws_of_generations(walk, seq, change);
 }
 
 /* ---- bulks ---------------------------------------------------------------------------------------------------------- */

@@ -35,19 +35,21 @@ static void laws_of_keys(struct walk *walk, const struct walk_seen *seen, const 
         bool same_key = rc_h128_eq(other->key, sent->key);
         LAW(same_thing || !same_key, "L1 no two steps, purposes or commands share an Idempotency-Key",
             "commands %llu and %llu", ULL(other->seq), ULL(sent->seq));
-        LAW(!same_thing || other->attempt < sent->attempt, "L2 no attempt leaves twice, and numbers grow",
-            "command %llu, attempt %u", ULL(sent->seq), sent->attempt);
+        LAW(!same_thing || other->lost || other->attempt < sent->attempt,
+            "L2 no attempt leaves twice, and numbers grow", "command %llu, attempt %u", ULL(sent->seq),
+            sent->attempt);
         bool acts = sent->purpose == RC_ACT || sent->purpose == RC_UNDO;
         if (!acts || !same_thing) continue;
         const struct flow_call *call = &rc_node_step(&seen->c, sent->node)->call;
         const struct flow_action *action = sent->purpose == RC_ACT ? &call->act : &call->undo;
-        LAW(!other->uncertain || action->repeatable,
+        bool nobody_knows = seen->restored && walk_is_lied(seen, sent->node, sent->purpose == RC_UNDO);
+        LAW(!other->uncertain || action->repeatable || nobody_knows,
             "L3 what may have acted and is not repeatable never leaves again without evidence",
             "command %llu, step %u, attempts %u and %u", ULL(sent->seq), sent->node, other->attempt,
             sent->attempt);
-        LAW(!other->uncertain || same_key, "L4 after an unknown the key stays the same",
+        LAW(!other->uncertain || same_key || nobody_knows, "L4 after an unknown the key stays the same",
             "command %llu, step %u", ULL(sent->seq), sent->node);
-        last = other;
+        if (!other->lost) last = other;
     }
     LAW(!last || rc_h128_eq(last->key, sent->key) || seen->retried[sent->node],
         "L5 a new round begins only when a person retries", "command %llu, step %u, attempt %u",
@@ -57,10 +59,10 @@ static void laws_of_keys(struct walk *walk, const struct walk_seen *seen, const 
 static void laws_of_undo(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
-    LAW(walk_happens(walk, sent->seq, sent->node, false) || seen->side[sent->node][0].lied,
+    LAW(walk_happens(walk, sent->seq, sent->node, false) || walk_is_lied(seen, sent->node, false),
         "L6 an undo runs only for a step that happened", "command %llu, step %u", ULL(sent->seq), sent->node);
     LAW(!walk_happens(walk, sent->seq, sent->node, true) ||
-            rc_node_step(c, sent->node)->call.undo.repeatable || seen->side[sent->node][1].lied,
+            rc_node_step(c, sent->node)->call.undo.repeatable || walk_is_lied(seen, sent->node, true),
         "L7 an undo runs once", "command %llu, step %u", ULL(sent->seq), sent->node);
     for (uint32_t i = sent->node + 1; i < c->nnodes; i++)
         LAW(c->node[i].state != RC_STEP_UNDOING && c->node[i].state != RC_STEP_UNDO_UNKNOWN &&
@@ -81,7 +83,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
         "L9 nothing but checks and undos leaves after a cancel or a roll back", "command %llu",
         ULL(sent->seq));
     for (uint32_t i = 0; i < walk->world->nleft; i++)
-        if (walk->sent[i].seq == sent->seq && walk->sent[i].node == sent->node &&
+        if (walk->sent[i].seq == sent->seq && walk->sent[i].node == sent->node && !walk->sent[i].lost &&
             (walk->sent[i].purpose == RC_ACT || walk->sent[i].purpose == RC_REQUIRE))
             last = &walk->sent[i];
     if (sent->purpose == RC_ACT && call->require.request)
@@ -130,6 +132,7 @@ void walk_laws_of_leaving(struct walk *walk, uint32_t i)
         "L18 what waits until a time does not leave before it", "command %llu, step %u", ULL(sent->seq),
         sent->node);
     LAW(!walk->draining, "L15 nothing new leaves while the engine drains", "command %llu", ULL(sent->seq));
+    walk_laws_of_holding(walk);
     WALK_TELL(walk, "  ! %s of %llu, step %u, #%u leaves\n", rc_purpose_word(sent->purpose).slug,
               ULL(sent->seq), sent->node, sent->attempt);
     laws_of_keys(walk, seen, sent);
@@ -294,7 +297,8 @@ static void laws_of_next_move(struct walk *walk, const struct rc_command *c)
 static void laws_of_sleep(struct walk *walk)
 {
     struct rc_engine *engine = walk->world->engine;
-    if (engine->unknown > 1) return; /* it pauses: the disk opens and does not commit, again and again */
+    if (rc_engine_held(engine)) return; /* it waits for a person */
+    if (engine->unknown > 1) return;    /* it pauses: the disk opens and does not commit, again and again */
     if (walk->status != RC_OK || walk->world->sleep == 0 || engine->facts.first || engine->answers.first ||
         engine->inbox)
         return;
@@ -345,6 +349,7 @@ void walk_laws_of_turn(struct walk *walk)
     if (!walk->broken) laws_of_usage(walk, reader);
     if (!walk->broken) walk_laws_of_bulks(walk, reader);
     rc_reader_close(reader);
+    if (!walk->broken) walk_laws_of_window(walk);
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         if (walk->world->engine->booted && walk->control != SIM_NO_DOUBT &&
             walk->control != SIM_IGNORE_CANCEL)

@@ -69,11 +69,12 @@ static void act(struct walk *walk, struct walk_sent *sent)
     sent->acted = true;
     if (remembered) return;
     walk_note_done(walk, sent);
-    if (++side->done > 1 && !side->lied)
+    const struct walk_seen *seen = &walk->seen[sent->seq];
+    if (++side->done > 1 && !walk_is_lied(seen, sent->node, is_undo(sent)))
         walk_break(walk, "W1 nothing is done twice", "command %llu, step %u, attempt %u",
                    (unsigned long long)sent->seq, sent->node, sent->attempt);
     if (is_undo(sent) && !walk->seen[sent->seq].side[sent->node][0].done &&
-        !walk->seen[sent->seq].side[sent->node][0].lied)
+        !walk_is_lied(seen, sent->node, false))
         walk_break(walk, "W2 what did not happen is not undone", "command %llu, step %u",
                    (unsigned long long)sent->seq, sent->node);
 }

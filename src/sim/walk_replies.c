@@ -62,6 +62,7 @@ static void laws_of_submission(struct walk *walk, const struct walk_request *sen
         "A3 another payload is a conflict, the same is not", "command %llu", ULL(seq));
     LAW(conflict || request->replayed || (seen->c.id.nonce == sent->nonce), "A4 what is new is what was sent",
         "command %llu", ULL(seq));
+    walk_laws_of_lost_keys(walk, sent);
     walk->told[sent->space][sent->flow][sent->key].seq = seq;
     walk->told[sent->space][sent->flow][sent->key].acknowledged = true;
     if (conflict)
@@ -108,6 +109,18 @@ static void laws_of_bulk_reply(struct walk *walk, const struct walk_request *sen
     bulk->nonce = request->u.bulk.nonce;
 }
 
+static void laws_of_release(struct walk *walk, const struct walk_request *sent)
+{
+    const struct rc_request *request = sent->request;
+    LAW(!is_absurd(request), "A8 what is well-formed is taken in", "%s", request->error.text);
+    if (request->status == RC_BUSY) walk->cover->window[SIM_WINDOW_RELEASED_EARLY]++;
+    if (request->status != RC_OK) return;
+    walk->cover->window[request->replayed ? SIM_WINDOW_RELEASED_AGAIN : SIM_WINDOW_RELEASED]++;
+    struct rc_hold hold = walk_hold(walk);
+    LAW(!hold.id || hold.id != request->u.hold.id || hold.released,
+        "O5 a release that was acknowledged is in the store", "hold %llu", ULL(hold.id));
+}
+
 void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
 {
     WALK_TELL(walk, "  < %s%s, command %llu\n", rc_status_text(sent->request->status),
@@ -116,6 +129,7 @@ void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
     if (sent->request->kind == RC_REQUEST_SUBMIT) laws_of_submission(walk, sent);
     if (sent->request->kind == RC_REQUEST_ACT) laws_of_action(walk, sent);
     if (sent->request->kind == RC_REQUEST_BULK) laws_of_bulk_reply(walk, sent);
+    if (sent->request->kind == RC_REQUEST_HOLD) laws_of_release(walk, sent);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */

@@ -253,6 +253,22 @@ void walk_purge(struct walk *walk)
     (void)post(walk, (struct walk_request){.request = request});
 }
 
+/* ---- holds ---------------------------------------------------------------------------------------------------------- */
+
+void walk_ask_release(struct walk *walk)
+{
+    struct rc_hold hold = walk_hold(walk);
+    if (!hold.id) return;
+    struct rc_request *request = world_access((struct rc_access_change){0});
+    request->kind = RC_REQUEST_HOLD;
+    request->u.hold.id = hold.id;
+    request->u.hold.check = (uint32_t)hold.nonce;
+    request->u.hold.watch = RC_SECONDS(86400);
+    request->u.hold.by = (struct rc_author){.subject = RC_SV("anna"), .reason = RC_SV("looked at it")};
+    WALK_TELL(walk, "  > release hold %llu\n", (unsigned long long)hold.id);
+    if (post(walk, (struct walk_request){.request = request})) walk->restored.asked = true;
+}
+
 /* ---- bulks ---------------------------------------------------------------------------------------------------------- */
 
 static void pick_items(struct walk *walk, struct rc_request *request, struct walk_bulk *made)

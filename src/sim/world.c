@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void must_be(enum rc_status status, enum rc_status wanted)
 {
@@ -232,6 +233,20 @@ void world_crash(struct world *world)
     stop(world);
     world->dead = false;
     world->dies_in = 0;
+    load_definitions(world);
+    start(world);
+}
+
+void world_replace(struct world *world, struct rc_memory_disk *disk)
+{
+    world->dead = true; /* nobody is told anything any more */
+    stop(world);
+    rc_memory_disk_free(world->disk);
+    world->disk = disk;
+    world->dead = false;
+    world->dies_in = 0;
+    memset(world->parsed, 0, sizeof world->parsed); /* numbers of versions are given again */
+    memset(world->written, 0, sizeof world->written);
     load_definitions(world);
     start(world);
 }

@@ -66,6 +66,8 @@ void world_close(struct world *);
 
 /* The process dies and starts again on the same disk, with the definitions that are there. */
 void world_crash(struct world *);
+/* The process dies, and another disk, which is the world's from now on, stands in the place of its own. */
+void world_replace(struct world *, struct rc_memory_disk *);
 /* Turns until nothing is to be done at this time; the last one's status. */
 enum rc_status world_run(struct world *);
 /* One turn. */

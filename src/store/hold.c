@@ -62,3 +62,13 @@ enum rc_status rc_audit_of_hold(const struct rc_hold_write *what, struct rc_aren
                              .data = rc_buf_sv(&buf)};
     return RC_OK;
 }
+
+bool rc_hold_points_out(const struct rc_hold *hold, uint64_t seq, bool ended, rc_us created, rc_us changed,
+                        rc_us now, bool *ret_new)
+{
+    bool new = seq > hold->seq &&created >= hold->until;
+    bool open = seq <= hold->seq && (!ended || changed >= hold->until);
+    rc_us at = new ? created : now;
+    *ret_new = new;
+    return hold->id && (new || open) && !(hold->released && at >= hold->watch);
+}

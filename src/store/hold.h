@@ -42,6 +42,11 @@ struct rc_hold {
     rc_us watch;        /* until when repeats are pointed out; 0 while it holds */
 };
 
+/* Whether this command is pointed out to whoever asks: it was made since the hold began, with a key that another life of the store may
+ * have seen (*ret_new), or it is of the old state and had not ended then: another life may have gone on with it. Until the watch is over. */
+bool rc_hold_points_out(const struct rc_hold *, uint64_t seq, bool ended, rc_us created, rc_us changed,
+                        rc_us now, bool *ret_new);
+
 struct rc_hold_write {
     const struct rc_hold *hold; /* id 0: it begins; else as it is after */
     const struct rc_author *by; /* NULL: the server itself */

@@ -330,6 +330,8 @@ RC_MUST enum rc_status rc_sqlite_look(const char *path, struct rc_reader **ret, 
 struct rc_memory_disk;
 RC_MUST struct rc_memory_disk *rc_memory_disk_new(void);
 void rc_memory_disk_free(struct rc_memory_disk *);
+/* As it is now, with nothing shared, and room again; NULL: out of memory. No write may be on its way. */
+RC_MUST struct rc_memory_disk *rc_memory_disk_copy(struct rc_memory_disk *);
 RC_MUST enum rc_status rc_memory_open(struct rc_memory_disk *, struct rc_store **ret, struct rc_error *);
 /* As if the disk were a copy, or an older one: the mark is found by the next opening, and by the handle that is open. */
 void rc_memory_come_from(struct rc_memory_disk *, struct rc_origin);
