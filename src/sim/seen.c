@@ -51,7 +51,7 @@ static const char
     seldom[] = "a step is left out, and one behind it has not succeeded either: too seldom to be asked for",
     runs[] = "what is tried again waits for its place first: partial to pending or to running",
     undoes[] = "a roll back is refused where nothing is to be undone or to be settled first",
-    restores[] = "taken where an older state is restored; what is behind it stands in src/core/restored.c";
+    restores[] = "taken where an older state was restored, and not in every run";
 static const struct untaken {
     struct edge edge;
     const char *why;
@@ -74,6 +74,8 @@ static const struct untaken {
     {{COMMAND, RC_FAILED, RC_ROLLED_BACK}, undoes},
     {{COMMAND, RC_REJECTED, RC_ROLLED_BACK}, undoes},
     {{COMMAND, RC_CANCELLING, RC_ROLLED_BACK}, undoes},
+    {{COMMAND, RC_FAILED, RC_CANCELLING}, restores},
+    {{COMMAND, RC_REJECTED, RC_CANCELLING}, restores},
     {{COMMAND, RC_COMPLETED, RC_REVIEW}, restores},
     {{COMMAND, RC_CANCELLED, RC_REVIEW}, restores},
     {{COMMAND, RC_PENDING, RC_WAITING}, restores},
