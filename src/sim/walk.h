@@ -173,6 +173,7 @@ struct walk {
     rc_us latest;       /* record */
     struct walk_journal *journal;
     rc_us quiet_since;    /* wall; 0: not yet */
+    bool settled;         /* the last turn went well, and all that the store has was looked at */
     uint32_t world_nleft; /* in a copy: of the world, when it was made */
     rc_us world_now;
     struct walk_copy copy;

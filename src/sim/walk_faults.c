@@ -161,6 +161,7 @@ void walk_turn(struct walk *walk)
     if (walk->broken) return;
     walk_outside_goes_on(walk);
     spoil_memory(walk);
+    walk->settled = false;
     walk->status = world_turn(world);
     sim_memory_refuse(0);
     WALK_TELL(walk, "turn at +%llu: %s\n", (unsigned long long)world->now, rc_status_text(walk->status));
@@ -171,6 +172,7 @@ void walk_turn(struct walk *walk)
         walk_crash(walk, false);
     } else {
         walk_laws_of_turn(walk);
+        walk->settled = walk->status == RC_OK;
     }
 }
 

@@ -50,8 +50,7 @@ static void observe_all(struct walk *walk)
 
 static void copy(struct walk *walk)
 {
-    if (!walk->world->store || walk->nrequests) return; /* what is on its way may be there or not */
-    observe_all(walk);
+    if (!walk->settled || walk->nrequests) return; /* what was on its way may be there or not */
     walk_forget_copy(walk);
     walk->copy.known = malloc(sizeof *walk);
     walk->copy.disk = rc_memory_disk_copy(walk->world->disk);
