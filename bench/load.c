@@ -1,7 +1,7 @@
 /* The load generator: one process, one thread, one epoll for clients and for the target that the flows call.
  *
  *   load MODE [--batch N] [--steps 1|3] [--connections N] [--seconds S] [--warmup S] [--port P] [--target-port P] [--open N] [--rate N]
- *             [--server-pid PID] [--run NAME]
+ *             [--server-pid PID] [--run NAME] [--customers N] [--count N] [--mixed]
  *
  * MODE submit   N connections, each submits, waits for 201 and submits again. The flow stands before a narrow gate
  *               (defs/later.yaml), so that commands wait; what is counted is acknowledged submissions.
@@ -12,7 +12,11 @@
  *      offer    --rate submissions a second, whether or not the server keeps up: each at its time on a connection that is
  *               free, answered 201 or 503. What finds no free connection is not sent, and counted. The times are those of
  *               accepted and of refused ones.
+ *      search   the newest 20 failed commands of one of --customers, one search after the other.
+ *      read     N connections at full speed, in turn a search, the newest commands, one command.
+ *      wait     N clients that wait for a command that does not come to rest: what each costs the server.
  *
+ * --count N ends after N submissions. --mixed says that the store holds commands of others, too.
  * A request is a template in which only digits change: 300 bytes of payload, 3 refs (the flow makes them of the
  * payload), a key of its own. Of an answer only the status line and Content-Length are looked at. Prints one JSON
  * object; exits with 1 where anything was not as expected. */
@@ -30,6 +34,7 @@ struct load load = {.clients = 64,
                     .open = 256,
                     .rate = 50,
                     .steps = 1,
+                    .customers = 1000,
                     .seconds = 5,
                     .warmup = 1,
                     .port = 7171,
@@ -45,6 +50,10 @@ uint64_t now_us(void)
 
 void submit(struct client *client)
 {
+    if (load.mode == READ) {
+        send_read(client);
+        return;
+    }
     number_request();
     client->sent = now_us();
     wire_send(&client->wire, load.request.text, load.request.n);
@@ -128,7 +137,7 @@ void turn(uint64_t until)
 void run_for(double seconds)
 {
     uint64_t end = now_us() + (uint64_t)(seconds * 1e6);
-    while (now_us() < end) turn(end);
+    while (now_us() < end && !(load.count && load.submitted >= load.count)) turn(end);
 }
 
 void connect_wire(struct wire *wire, uint32_t kind, uint32_t index)
@@ -144,13 +153,21 @@ void connect_wire(struct wire *wire, uint32_t kind, uint32_t index)
 
 static void read_arguments(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"connections", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
-        {"warmup", required_argument, NULL, 'w'},      {"port", required_argument, NULL, 'p'},
-        {"target-port", required_argument, NULL, 't'}, {"open", required_argument, NULL, 'o'},
-        {"rate", required_argument, NULL, 'r'},        {"server-pid", required_argument, NULL, 'P'},
-        {"run", required_argument, NULL, 'n'},         {"batch", required_argument, NULL, 'b'},
-        {"steps", required_argument, NULL, 'S'},       {0}};
+    static const struct option options[] = {{"connections", required_argument, NULL, 'c'},
+                                            {"seconds", required_argument, NULL, 's'},
+                                            {"warmup", required_argument, NULL, 'w'},
+                                            {"port", required_argument, NULL, 'p'},
+                                            {"target-port", required_argument, NULL, 't'},
+                                            {"open", required_argument, NULL, 'o'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"server-pid", required_argument, NULL, 'P'},
+                                            {"run", required_argument, NULL, 'n'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {"steps", required_argument, NULL, 'S'},
+                                            {"customers", required_argument, NULL, 'C'},
+                                            {"count", required_argument, NULL, 'N'},
+                                            {"mixed", no_argument, NULL, 'm'},
+                                            {0}};
     for (int got; (got = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (got) {
         case 'c': load.clients = (uint32_t)atoi(optarg); break;
@@ -163,17 +180,21 @@ static void read_arguments(int argc, char **argv)
         case 'P': load.server_pid = atol(optarg); break;
         case 'n': load.run = optarg; break;
         case 'b': load.batch = (uint32_t)atoi(optarg); break;
+        case 'C': load.customers = (uint32_t)atoi(optarg); break;
+        case 'N': load.count = strtoull(optarg, NULL, 10); break;
+        case 'm': load.mixed = true; break;
         case 'S': load.steps = (uint32_t)atoi(optarg); break;
         default: exit(2);
         }
     }
-    static const char *const modes[MODES] = {"submit", "life", "latency", "offer"};
+    static const char *const modes[MODES] = {"submit", "life", "latency", "offer", "search", "read", "wait"};
     int mode = 0;
     while (mode < MODES && !(optind + 1 == argc && strcmp(argv[optind], modes[mode]) == 0)) mode++;
-    if (mode == MODES) die("load submit|life|latency|offer [OPTION]…");
+    if (mode == MODES) die("load submit|life|latency|offer|search|read|wait [OPTION]…");
     load.mode = (enum mode)mode;
-    if (!load.clients || load.clients > CLIENTS || !load.open || !load.rate || load.batch > MAX_LINES ||
-        (load.steps != 1 && load.steps != 3) || (load.batch && (load.mode == LATENCY || load.mode == OFFER)))
+    if (!load.clients || load.clients > CLIENTS || !load.open || !load.rate || !load.customers ||
+        load.batch > MAX_LINES || (load.steps != 1 && load.steps != 3) ||
+        (load.batch && load.mode != SUBMIT && load.mode != LIFE))
         die("load: a number is out of bounds");
 }
 
@@ -183,7 +204,7 @@ int main(int argc, char **argv)
     make_request();
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (load.epoll < 0) die("epoll: %s", strerror(errno));
-    target_open(&load.target, load.epoll, load.target_port);
+    if (load.mode < SEARCH) target_open(&load.target, load.epoll, load.target_port);
     run_mode();
     return 0;
 }

@@ -4,6 +4,7 @@
  *   load.c          arguments, the loop
  *   load_run.c      the modes
  *   load_request.c  what is sent
+ *   load_read.c     searches, readers, clients that wait
  *   load_ask.c      questions, one at a time, and whether what was counted is what the server stored
  *   load_figures.c  times, shares of the processor */
 #include "target.h"
@@ -21,7 +22,7 @@ enum {
     SETTLE_S = 30   /* how long what is open may take to end after the run */
 };
 
-enum mode { SUBMIT, LIFE, LATENCY, OFFER, MODES };
+enum mode { SUBMIT, LIFE, LATENCY, OFFER, SEARCH, READ, WAIT, MODES };
 
 struct client {
     struct wire wire;
@@ -45,8 +46,11 @@ struct request {
 struct load {
     enum mode mode;
     uint32_t clients, open, rate;
-    uint32_t batch; /* submissions in a request; 0: single ones */
-    uint32_t steps; /* calls that a life takes */
+    uint32_t batch;     /* submissions in a request; 0: single ones */
+    uint32_t steps;     /* calls that a life takes */
+    uint32_t customers; /* that searches choose from */
+    uint64_t count;     /* submit: end after so many; 0: after `seconds` */
+    bool mixed;         /* the store holds commands of others: lists of all say nothing about ours */
     double seconds, warmup;
     uint16_t port, target_port;
     long server_pid;
@@ -103,6 +107,14 @@ struct mark {
 struct mark mark_now(void);
 void record(struct histogram *, uint64_t us);
 double quantile_ms(const struct histogram *, double share);
+
+/* ---- load_read.c ---- */
+void run_search(void);
+void run_wait(void);
+/* The next of what a reader asks. */
+void send_read(struct client *);
+/* Its answer. */
+void take_read(const struct wire_message *);
 
 /* ---- load_run.c ---- */
 void run_mode(void);

@@ -18,7 +18,7 @@ double quantile_ms(const struct histogram *histogram, double share)
     uint64_t want = (uint64_t)((double)histogram->n * share), seen = 0;
     for (uint32_t i = 0; i <= SLOTS; i++) {
         seen += histogram->slot[i];
-        if (seen > want) return (double)i * SLOT_US / 1e3;
+        if (seen > want || seen == histogram->n) return (double)i * SLOT_US / 1e3;
     }
     return 0;
 }

@@ -44,6 +44,19 @@ static void run_closed(void)
                             : to.acknowledged - from.acknowledged);
 }
 
+/* Reads as fast as they are answered, until the time is over. */
+static void run_readers(void)
+{
+    open_clients();
+    for (uint32_t i = 0; i < load.clients; i++) send_read(&load.client[i]);
+    run_for(load.warmup);
+    load.measuring = true;
+    struct mark from = mark_now();
+    run_for(load.seconds);
+    struct mark to = mark_now();
+    print(&from, &to, &load.waits, "read", to.acknowledged - from.acknowledged);
+}
+
 /* Sends what is due until now; nothing is made up for later than it was due by a connection that became free. */
 static void offer_until(uint64_t end, double *io_next)
 {
@@ -135,6 +148,9 @@ void run_mode(void)
     case LIFE: run_closed(); break;
     case LATENCY: run_latency(); break;
     case OFFER: run_offer(); break;
+    case SEARCH: run_search(); break;
+    case READ: run_readers(); break;
+    case WAIT: run_wait(); break;
     case MODES: break;
     }
 }

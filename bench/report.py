@@ -7,7 +7,14 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+import plot
+import profile_server
+
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+WORKLOADS = {"submit": ("submit_single", "single submissions"), "submit512": ("submit_single512", "the same, 512 connections"),
+             "batch": ("submit_batch", "in batches of 100"), "life1": ("life1", "one-step lives"), "life3": ("life3", "three-step lives")}
 
 
 def median(results, name):
@@ -17,37 +24,44 @@ def median(results, name):
 def rates(data):
     """{name of a figure: its value} for what every workload has."""
     found = {}
-    for name, figure in (("submit", "submit_single"), ("submit512", "submit_single512"), ("batch", "submit_batch"), ("life1", "life1"),
-                         ("life3", "life3")):
+    for name, (figure, _) in WORKLOADS.items():
         if name in data:
-            found[f"{figure}_per_s"] = median(data[name], "per_s")
-            found[f"{figure}_p50_ms"] = median(data[name], "p50_ms")
-            found[f"{figure}_p99_ms"] = median(data[name], "p99_ms")
-            found[f"{figure}_server_cpu_us"] = median(data[name], "server_cpu_us_each")
-            found[f"{figure}_load_cpu_share"] = median(data[name], "load_cpu_share")
+            runs = data[name]["runs"]
+            found |= {f"{figure}_{what}": median(runs, what) for what in ("per_s", "p50_ms", "p99_ms")}
+            found[f"{figure}_server_cpu_us"] = median(runs, "server_cpu_us_each")
+            found[f"{figure}_load_cpu_share"] = median(runs, "load_cpu_share")
     return found
 
 
 def shares(data):
-    """How much of the bare SQLite loop is reached. The first is the figure; the others stand beside it."""
-    names = {"submit": "floor_sqlite_share", "batch": "floor_sqlite_share_batch", "life1": "floor_sqlite_share_life1",
-             "life3": "floor_sqlite_share_life3"}
-    return {names[name]: round(median(data[name], "per_s") / median(loops, "per_s"), 3) for name, loops in data["bare"].items()}
+    """How much of the bare SQLite loop is reached. That of single submissions is the figure; the others stand beside it."""
+    found = {}
+    for name in WORKLOADS:
+        if name in data and data[name]["bare"]:
+            loops = median(data[name]["bare"], "per_s")
+            found[f"floor_sqlite_{name}_per_s"] = loops
+            found["floor_sqlite_share" + ("" if name == "submit" else f"_{name}")] = round(median(data[name]["runs"], "per_s") / loops, 3)
+    return found
 
 
 def figures(data):
+    """All figures of what was measured, by name."""
     found = rates(data) | shares(data)
-    found["latency_p50_ms"], found["latency_p99_ms"] = median(data["latency"], "p50_ms"), median(data["latency"], "p99_ms")
-    found["floor_fdatasync_per_s"] = median(data["floor"], "fdatasync_per_s")
-    found["floor_fdatasync_rewrite_per_s"] = median(data["floor"], "fdatasync_rewrite_per_s")
-    for name, loops in data["bare"].items():
-        found[f"floor_sqlite_{name}_per_s"] = median(loops, "per_s")
-    found["rss_idle_mib"] = round(median(data["submit"], "rss_idle_mib"), 1)
-    found["disk_bytes_per_life1"] = round(statistics.median(r["store_bytes"] / r["total"] for r in data["life1"]))
-    for name in ("half", "twice"):
-        for figure in ("offered_per_s", "accepted_per_s", "p50_ms", "p99_ms", "refused_p99_ms"):
-            if name in data:
-                found[f"{name}_{figure}"] = median(data[name], figure)
+    floors = [floor for answer in data.values() for floor in answer.get("floor", ())]
+    if floors:
+        found |= {f"floor_{what}": median(floors, what) for what in ("fdatasync_per_s", "fdatasync_rewrite_per_s")}
+    if "latency" in data:
+        found |= {f"latency_{what}": median(data["latency"]["runs"], what) for what in ("p50_ms", "p99_ms")}
+    if "submit" in data:
+        found["rss_idle_mib"] = round(median(data["submit"]["runs"], "rss_idle_mib"), 1)
+    if "life1" in data:
+        found["disk_bytes_per_life1"] = round(statistics.median(run["store_bytes"] / run["total"] for run in data["life1"]["runs"]))
+    if "overload" in data:
+        for name in ("half", "twice"):
+            for what in ("offered_per_s", "accepted_per_s", "p50_ms", "p99_ms", "refused_p99_ms"):
+                found[f"{name}_{what}"] = median(data["overload"][name], what)
+    for name in ("size", "waiters", "crash", "readers", "search", "slowdown", "stalls", "deferred"):
+        found |= {key: value for key, value in data.get(name, {}).items() if isinstance(value, (int, float))}
     return found
 
 
@@ -63,11 +77,18 @@ class Row:
     aim: tuple
     less: bool = False  # whether less is better
 
+    def ratios(self, values):
+        """How many times better than what is due: at least 1 where it is met. What costs nothing at all is at a thousand."""
+        return [min(1000, due / value) if value > 0 else 1000 for value, due in zip(values, self.due)] if self.less else \
+            [value / due for value, due in zip(values, self.due)]
+
+    def reached(self, values):
+        """Whether the aim is."""
+        return all(value <= aim if self.less else value >= aim for value, aim in zip(values, self.aim))
+
     def verdict(self, values):
-        """How many times better than what is due: at least 1 where it is met."""
-        ratios = [due / max(value, 1e-9) if self.less else value / due for value, due in zip(values, self.due)]
-        aims = [value <= aim if self.less else value >= aim for value, aim in zip(values, self.aim)]
-        return f"{min(ratios):.2f}" + (", aim reached" if all(aims) else "" if min(ratios) >= 1 else ", **missed**")
+        ratio = min(self.ratios(values))
+        return f"{ratio:.2f}" + (", **missed**" if ratio < 1 else ", aim reached" if self.reached(values) else "")
 
     def cells(self, result):
         values = [result[name] for name in self.names]
@@ -82,8 +103,16 @@ ROWS = (
     Row("whole lives of a three-step command/s", "{:,.0f}", ("life3_per_s",), (6000,), (12000,)),
     Row("share of the bare SQLite loop (single submissions)", "{:.0%}", ("floor_sqlite_share",), (0.6,), (0.8,)),
     Row("submit to completed at 50/s, p50 / p99, ms", "{:.2f} / {:.2f}", ("latency_p50_ms", "latency_p99_ms"), (1.2, 4), (0.6, 2), True),
-    Row("memory idle, MiB", "{:.1f}", ("rss_idle_mib",), (40,), (16,), True),
+    Row("slow-down from 100 thousand to 5 million commands", "{:.2f} times", ("slowdown",), (1.3,), (1.1,), True),
+    Row("search: newest 20 failed of one customer among 5 million, p99, ms", "{:.2f}", ("search_p99_ms",), (10,), (2,), True),
+    Row("memory idle / with 1 million pending, MiB", "{:.1f} / {:.1f}", ("rss_idle_mib", "rss_pending_mib"), (40, 150), (16, 64), True),
+    Row("memory with 10 million deferred, over that with 100 thousand, MiB", "{:+.1f}", ("rss_deferred_growth_mib",), (32,), (8,), True),
+    Row("kill -9 with 1 million pending to the first attempt, s", "{:.2f}", ("crash_to_attempt_s",), (1,), (0.2,), True),
     Row("disk per completed one-step command, bytes", "{:,.0f}", ("disk_bytes_per_life1",), (1000,), (600,), True),
+    Row("the binary, stripped, bytes", "{:,.0f}", ("binary_bytes",), (2 << 20,), (1 << 20,), True),
+    Row("a thousand idle waiters, KiB each", "{:.1f}", ("waiter_kib",), (16,), (8,), True),
+    Row("longest checkpoint, ms", "{:.1f}", ("checkpoint_max_ms",), (20,), (20,), True),
+    Row("readers at full speed slow the writer by", "{:.0%}", ("readers_slow",), (0.1,), (0.1,), True),
 )
 
 
@@ -98,36 +127,87 @@ def due(result):
 
 def workloads(data):
     """Each workload with its spread, its times and who used the processor."""
-    texts = {"submit": "single submissions", "submit512": "the same, 512 connections", "batch": "batches of 100", "life1": "one-step lives",
-             "life3": "three-step lives"}
     rows = []
-    for name, text in texts.items():
-        runs = [run["per_s"] for run in data[name]]
-        rows.append((text, f"{median(data[name], 'per_s'):,.0f}", f"{min(runs):,} to {max(runs):,}",
-                     f"{median(data[name], 'p50_ms'):g} / {median(data[name], 'p99_ms'):g}", f"{median(data[name], 'server_cpu_us_each'):g}",
-                     f"{median(data[name], 'server_cpu_share'):g} / {median(data[name], 'load_cpu_share'):g}"))
-    return table(("workload", "/s", "from … to", "answer p50 / p99, ms", "server's CPU each, µs", "cores: server / load generator"), rows)
+    for name, (_, text) in WORKLOADS.items():
+        if name in data:
+            runs = data[name]["runs"]
+            each = [run["per_s"] for run in runs]
+            rows.append((text, f"{median(runs, 'per_s'):,.0f}", f"{min(each):,} to {max(each):,}",
+                         f"{median(runs, 'p50_ms'):g} / {median(runs, 'p99_ms'):g}", f"{median(runs, 'server_cpu_us_each'):g}",
+                         f"{median(runs, 'server_cpu_share'):g} / {median(runs, 'load_cpu_share'):g}", data[name]["when"], data[name]["commit"]))
+    return table(("workload", "/s", "from … to", "answer p50 / p99, ms", "server's CPU each, µs", "cores: server / load generator", "when",
+                  "commit"), rows)
 
 
 def floors(data, result):
     """The floors, and how many times as much is done."""
-    sync = result["floor_fdatasync_per_s"]
-    rows = [("append 4 KiB and fdatasync", f"{sync:,.0f}", "", "", f"{result['submit_single_per_s'] / sync:.1f} submissions a sync"),
-            ("the same into blocks that are there", f"{result['floor_fdatasync_rewrite_per_s']:,.0f}", "", "", "")]
-    for name, loops in data["bare"].items():
-        share = median(data[name], "per_s") / median(loops, "per_s")
-        rows.append((f"bare SQLite with the writes of {name}", f"{median(loops, 'per_s'):,.0f}", f"{median(loops, 'commands_each_commit'):g}",
-                     f"{median(loops, 'cpu_us_each'):g}", f"{share:.0%} reached"))
+    sync, rows = result.get("floor_fdatasync_per_s"), []
+    if sync:
+        rows = [("append 4 KiB and fdatasync", f"{sync:,.0f}", "", "", f"{result.get('submit_single_per_s', 0) / sync:.1f} submissions a sync"),
+                ("the same into blocks that are there", f"{result['floor_fdatasync_rewrite_per_s']:,.0f}", "", "", "")]
+    for name, (_, text) in WORKLOADS.items():
+        loops = data.get(name, {}).get("bare")
+        if loops:
+            share = median(data[name]["runs"], "per_s") / median(loops, "per_s")
+            rows.append((f"bare SQLite loop, the writes of: {text}", f"{median(loops, 'per_s'):,.0f}", f"{median(loops, 'commands_each_commit'):g}",
+                         f"{median(loops, 'cpu_us_each'):g}", f"{share:.0%} reached"))
     return table(("floor", "/s", "commands a commit", "CPU each, µs", ""), rows)
 
 
 def overload(data):
     rows = []
     for name, text in (("half", "half of what single submissions came to"), ("twice", "twice of it")):
-        runs = data[name]
+        runs = data["overload"][name]
         rows.append((text, f"{median(runs, 'offered_per_s'):,.0f}", f"{median(runs, 'accepted_per_s'):,.0f}",
                      f"{median(runs, 'p50_ms'):g} / {median(runs, 'p99_ms'):g}", f"{median(runs, 'refused_p99_ms'):g}"))
     return table(("offered over 1,024 connections", "offered/s", "accepted/s", "accepted p50 / p99, ms", "refused p99, ms"), rows)
+
+
+# what the questions about size came to, where it is more than the one figure above
+DETAILS = (
+    ("submit_per_s_100000", "single submissions/s, 100 thousand commands in the store"),
+    ("submit_per_s_5000000", "the same, 5 million"),
+    ("life_per_s_100000", "one-step lives/s, 100 thousand commands in the store"),
+    ("life_per_s_5000000", "the same, 5 million"),
+    ("search_p50_ms", "search among 5 million, p50, ms"),
+    ("search_pages_each", "its pages"),
+    ("search_rows_each", "its rows"),
+    ("rss_pending_restart_mib", "memory with 1 million pending, at the first attempt after kill -9, MiB"),
+    ("rss_deferred_100000_mib", "memory with 100 thousand deferred, after some lives, MiB"),
+    ("rss_deferred_10000000_mib", "the same, 10 million"),
+    ("crash_to_attempt_max_s", "kill -9 with 1 million pending to the first attempt, the longest, s"),
+    ("submit_alone_per_s", "single submissions/s, alone"),
+    ("submit_beside_readers_per_s", "the same beside four readers at full speed"),
+    ("reads_beside_submit_per_s", "and what the readers came to, /s"),
+    ("batch_alone_per_s", "submissions in batches/s, alone"),
+    ("batch_beside_readers_per_s", "the same beside four readers at full speed"),
+    ("reads_beside_batch_per_s", "and what the readers came to, /s"),
+    ("life_100000_commit_p99_ms", "commits of lives, 100 thousand in the store, p99, ms"),
+    ("life_100000_commit_max_ms", "the longest of them, ms"),
+    ("life_100000_checkpoint_max_ms", "their longest checkpoint, ms"),
+    ("batch_100000_checkpoint_max_ms", "longest checkpoint under batches, 100 thousand in the store, ms"),
+    ("life_5000000_checkpoint_max_ms", "longest checkpoint under lives, 5 million in the store, ms"),
+    ("batch_5000000_checkpoint_max_ms", "longest checkpoint under batches, 5 million in the store, ms"),
+)
+
+
+def details(result):
+    return table(("what", "measured"), [(text, f"{result[name]:,.2f}".removesuffix(".00")) for name, text in DETAILS if name in result])
+
+
+def instructions(counts):
+    """Of callgrind: no machine's mood is in them."""
+    rows = [(f"one submission: {text}", f"{n:,}") for text, n in counts["submission_parts"].items()]
+    rows += [("one submission", f"{counts['submission']:,}"), ("one attempt and its result", f"{counts['result']:,}"),
+             ("one expression, the condition of a check", f"{counts['expression']:,}")]
+    return table(("instructions", ""), rows)
+
+
+def profile(found):
+    lines = []
+    for name, text in (("submit", "single submission"), ("life1", "one-step life")):
+        lines += [f"One {text}: {found[name]['each_us']:g} µs of the server's CPU.", "", "```", *profile_server.text_of(found[name]["threads"]), "```", ""]
+    return lines
 
 
 def machine():
@@ -138,27 +218,39 @@ def machine():
     return f"{len(models)} × {models[0]}, {memory} GiB, Linux {platform.release()}"
 
 
+def commit():
+    found = subprocess.run(["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
 def versions(arguments):
     binary = subprocess.run([os.path.join(arguments.build, "recourse"), "version"], capture_output=True, text=True)
-    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     sqlite = subprocess.run(["pkg-config", "--modversion", "sqlite3"], capture_output=True, text=True)
     found = binary.stdout.split("\n")[0] or "recourse"
-    return f"{found}, commit {commit.stdout.strip() or 'unknown'}, SQLite {sqlite.stdout.strip() or 'unknown'}"
+    return f"{found}, commit {commit()}, SQLite {sqlite.stdout.strip() or 'unknown'}"
 
 
 def company():
     """What else ran, and whether it could get in the way."""
     if os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
-        return "Other work ran on the machine; server and load generator had real-time priority over it (`chrt -r 5`)."
-    return f"Load of the machine at the end, from everything that ran: {os.getloadavg()[0]:.1f}."
+        return "with real-time priority over other work on the machine (`chrt -r 5`)"
+    return f"load of the machine at the end, from everything that ran: {os.getloadavg()[0]:.1f}"
 
 
-def write(arguments, data, result, seconds):
-    lines = ["# Figures", "", f"Written by `bench/run.sh` on {time.strftime('%Y-%m-%d')}; how they are taken: README.md.",
-             "", f"- Machine: {machine()}", f"- Versions: {versions(arguments)}",
-             f"- Each figure is the median of {arguments.runs} runs of {seconds:g} s, each on a store of its own. Server, load "
-             "generator and the system that is called share the cores. Every answer follows the sync of what it says.",
-             f"- {company()}", ""]
-    lines += due(result) + workloads(data) + floors(data, result) + overload(data)
-    with open(os.path.join(HERE, "RESULTS.md"), "w") as file:
+def write(arguments, data, result):
+    head = ["# Figures", "", f"Written by `bench/run.sh` on {time.strftime('%Y-%m-%d')}; how they are taken: README.md.",
+            "", f"- Machine: {machine()}", f"- Versions: {versions(arguments)}",
+            "- Server, load generator and the system that is called share the cores. Every answer follows the sync of what it says. A rate "
+            "is the median of its runs.",
+            *(f"- {text.capitalize()}." for text in sorted({answer["company"] for answer in data.values()})), ""]
+    lines = head + ["![What was measured, against what is due and the aim](results.svg)", ""] + due(result)
+    for title, wanted, part in (("Workloads", "submit", lambda: workloads(data)), ("Floors", "submit", lambda: floors(data, result)),
+                                ("Overload", "overload", lambda: overload(data)), ("Size", "size", lambda: details(result)),
+                                ("Instructions", "instructions", lambda: instructions(data["instructions"])),
+                                ("Where the time goes", "profile", lambda: profile(data["profile"]))):
+        if wanted in data:
+            lines += [f"## {title}", "", *part()]
+    with open(os.path.join(arguments.results, "RESULTS.md"), "w") as file:
         file.write("\n".join(lines).rstrip() + "\n")
+    with open(os.path.join(arguments.results, "results.svg"), "w") as file:
+        file.write(plot.draw([row for row in ROWS if all(name in result for name in row.names)], result))

@@ -1,5 +1,6 @@
 """Servers and programs of the benchmarks: `recourse serve` on a store of its own, the load generator against it."""
 
+import atexit
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,9 +28,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@atexit.register
+def end_all():
+    """After an error: no server is left over, nor what it had."""
+    for server in Server.running:
+        server.process.kill()
+        server.process.wait()
+        if not server.kept:
+            shutil.rmtree(server.directory, ignore_errors=True)
+
+
 class Server:
     """`recourse serve` on an empty store in a directory of its own, on ports that nobody uses. With `directory` it is an existing
     one, which is kept at the end."""
+
+    running = []  # all that have been started and not been halted
 
     def __init__(self, build, disk, directory=None, preload=None):
         self.build, self.kept = build, directory is not None
@@ -45,7 +59,10 @@ class Server:
         command = [os.path.join(self.build, "recourse"), "serve", "--store", self.store, "--defs", os.path.join(self.directory, "defs"),
                    "--listen", f"127.0.0.1:{self.port}", "--log", "text", "--max-rate", "0"]
         self.log = open(os.path.join(self.directory, "log"), "wb+")
-        self.process = subprocess.Popen(command, stderr=self.log, env=dict(os.environ, **(preload or {})))
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
+                                        env=dict(os.environ, **(preload or {})))
+        if self not in Server.running:
+            Server.running.append(self)
         while time.monotonic() < began + PATIENCE_S and self.process.poll() is None:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).close()
@@ -71,11 +88,29 @@ class Server:
             lines = [line for line in status if line.startswith("VmRSS:")]
         return int(lines[0].split()[1]) / 1024
 
+    def release(self):
+        """Lets a store go on that came from elsewhere (fill.c made it)."""
+        base = f"http://127.0.0.1:{self.port}/v1/hold"
+        end = time.monotonic() + PATIENCE_S * 10
+        while True:
+            hold = json.load(urllib.request.urlopen(base, timeout=PATIENCE_S))
+            if not hold["held"]:
+                return
+            body = {"window": hold["window"]["id"], "reason": "made for a benchmark"}
+            asked = urllib.request.Request(f"{base}/release", json.dumps(body).encode(), {"Content-Type": "application/json"})
+            try:
+                urllib.request.urlopen(asked, timeout=PATIENCE_S).close()
+            except urllib.error.HTTPError as refused:  # it looks through what it has, still
+                if refused.code != 503 or time.monotonic() > end:
+                    sys.exit(f"the store is not released: {refused.read().decode()}")
+                time.sleep(0.2)
+
     def halt(self):
         """Ends the server; returns the bytes of the store's database file, with its log folded in."""
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(timeout=PATIENCE_S) != 0:
             sys.exit("the server did not stop well")
+        Server.running.remove(self)
         self.log.close()
         return os.path.getsize(self.store)
 
@@ -96,9 +131,34 @@ def program(build, name, *arguments):
     return json.loads(done.stdout)
 
 
+def load_words(server, arguments):
+    return [*arguments, "--port", server.port, "--target-port", server.target_port, "--server-pid", server.process.pid]
+
+
 def load(server, *arguments):
-    return program(server.build, "load", *arguments, "--port", server.port, "--target-port", server.target_port,
-                   "--server-pid", server.process.pid)
+    return program(server.build, "load", *load_words(server, arguments))
+
+
+class Background:
+    """The load generator beside what is measured."""
+
+    def __init__(self, server, *arguments):
+        words = [os.path.join(server.build, "bench", "load"), *map(str, load_words(server, arguments))]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait(self):
+        return self.process.communicate()
+
+    def result(self):
+        said, complaint = self.wait()
+        if self.process.returncode != 0:
+            sys.exit("load: " + complaint)
+        return json.loads(said)
+
+
+def recorder(build, file, most):
+    """The environment of a server whose writes are recorded (record.c)."""
+    return {"LD_PRELOAD": os.path.join(build, "bench", "record.so"), "RECORD_FILE": file, "RECORD_MAX": str(most)}
 
 
 def measure(build, disk, arguments, seconds, warmup=1):
@@ -120,7 +180,7 @@ def bare_sqlite(build, disk, arguments, seconds, most=256 << 20):
     server.halt()
     base, file = (os.path.join(server.directory, name) for name in ("base.db", "record"))
     shutil.copyfile(server.store, base)
-    server.start({"LD_PRELOAD": os.path.join(build, "bench", "record.so"), "RECORD_FILE": file, "RECORD_MAX": str(most)})
+    server.start(recorder(build, file, most))
     load(server, *arguments, "--seconds", seconds, "--warmup", 0)
     server.halt()
     result = program(build, "sqlite_floor", base, file)

@@ -38,10 +38,10 @@ static void take_connection(struct target *target)
     watch(target, wire);
 }
 
-static void answer(struct target *target, const struct wire *wire)
+static void answer(const struct target *target, const struct wire *wire)
 {
     char text[160];
-    uint64_t id = ++target->answered;
+    uint64_t id = target->answered + target->answered_later;
     /* the body has a fixed length: ids begin at 10^9 */
     int n = snprintf(text, sizeof text,
                      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 28\r\n\r\n"
@@ -75,8 +75,10 @@ void target_ready(struct target *target, struct wire *wire, uint64_t now)
         if (memcmp(message.head, later, sizeof later - 1) == 0)
             target->wait[(target->first + target->nwait++) % TARGET_CONNECTIONS] =
                 (struct target_wait){now + TARGET_LATER_US, wire};
-        else
+        else {
+            target->answered++;
             answer(target, wire);
+        }
         wire_drop(wire, &message);
     }
 }
@@ -86,6 +88,7 @@ uint64_t target_due(struct target *target, uint64_t now)
     while (target->nwait) {
         const struct target_wait *wait = &target->wait[target->first];
         if (wait->due > now) return wait->due;
+        target->answered_later++;
         if (wait->to) answer(target, wait->to);
         target->first = (target->first + 1) % TARGET_CONNECTIONS;
         target->nwait--;

@@ -10,8 +10,9 @@ struct target {
     int epoll;
     struct wire listener;
     struct wire *connection[TARGET_CONNECTIONS];
-    uint64_t answered;
-    struct target_wait { /* ring: answers that are due later, in order */
+    uint64_t answered;       /* at once */
+    uint64_t answered_later; /* the others */
+    struct target_wait {     /* ring: answers that are due later, in order */
         uint64_t due;
         struct wire *to;
     } wait[TARGET_CONNECTIONS];

@@ -1,4 +1,4 @@
-"""`bench/run.sh --quick --json`: one JSON object with every figure that others read, each of them possible. How good they are is not
+"""`bench/run.sh`: with --quick --json one JSON object with every figure that others read, each of them possible. How good they are is not
 judged here: that depends on the machine."""
 import json
 import os
@@ -6,20 +6,24 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import BUILD, ROOT, case, equal, main, true  # noqa: E402
+from kit import BUILD, ROOT, case, contains, equal, main, true  # noqa: E402
 
 RATES = ("submit_single_per_s", "submit_batch_per_s", "life1_per_s", "life3_per_s", "floor_fdatasync_per_s")
 OTHERS = ("latency_p50_ms", "latency_p99_ms", "floor_sqlite_share", "rss_idle_mib")
 
 
+def run(disk, *arguments):
+    words = [ROOT / "bench/run.sh", "--json", "--build", BUILD, "--disk", disk, *arguments]
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True)
+
+
 def quick(*arguments):
     """What became of it, and what it left on the disk."""
     with tempfile.TemporaryDirectory(dir=BUILD) as disk:
-        words = [ROOT / "bench/run.sh", "--quick", "--json", "--build", BUILD, "--disk", disk, *arguments]
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        return done, os.listdir(disk)
+        return run(disk, "--quick", *arguments), os.listdir(disk)
 
 
 @case("one object with all figures")
@@ -34,11 +38,28 @@ def figures(world):
     equal(left, [], "what is left of the stores")
 
 
+@case("single questions, and what is written of them")
+def written(world):
+    with tempfile.TemporaryDirectory(dir=BUILD) as disk:
+        done = run(disk, "--only", "size,waiters,submit", "--runs", "1", "--seconds", "0.3", "--results", disk)
+        equal(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        true(found["binary_bytes"] > 0 and found["submit_single_per_s"] > 0, found)
+        again = run(disk, "--only", "none", "--results", disk)
+        equal(json.loads(again.stdout), found, "what was kept is all that was measured")
+        text = (Path(disk) / "RESULTS.md").read_text()
+        contains(text, f"{found['binary_bytes']:,}", "RESULTS.md")
+        contains(text, "single submissions/s", "RESULTS.md")
+        bars = ElementTree.parse(Path(disk) / "results.svg").findall("{http://www.w3.org/2000/svg}rect")
+        equal(len(bars), text.split("## ")[0].count("\n| ") - 1, "a bar for each row of the first table, whose head is none")
+
+
 @case("a wrong argument is refused")
 def refused(world):
-    done, _ = quick("--nonsense")
-    equal(done.returncode, 2, done.stderr)
-    equal(done.stdout, "", "stdout")
+    for wrong in (["--nonsense"], ["--only", "nonsense"]):
+        done, _ = quick(*wrong)
+        equal(done.returncode, 2, done.stderr)
+        equal(done.stdout, "", "stdout")
 
 
 if __name__ == "__main__":
