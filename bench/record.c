@@ -273,8 +273,8 @@ int sqlite3_step(sqlite3_stmt *stmt)
     return code;
 }
 
-int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context,
-                 char **ret_error)
+int sqlite3_exec(sqlite3 *db, const char *sql, int (*callback)(void *, int, char **, char **), void *context,
+                 char **errmsg)
 {
     pthread_mutex_lock(&lock);
     if (file && limit && !inside && begins(sql, "PRAGMA") && !strstr(sql, "query_only")) {
@@ -286,11 +286,12 @@ int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, 
     pthread_mutex_unlock(&lock);
     bool was = inside;
     inside = true;
-    int code = real_exec(db, sql, row, context, ret_error);
+    int code = real_exec(db, sql, callback, context, errmsg);
     inside = was;
     return code;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): theirs say their types, too */
 int sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode, int *ret_log, int *ret_done)
 {
     uint64_t from = now_us();

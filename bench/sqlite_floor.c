@@ -135,7 +135,7 @@ static void fold(struct reader *reader)
 static void replay(struct reader reader)
 {
     while (reader.p < reader.end) {
-        enum record_op op = *(const char *)take(&reader, 1);
+        enum record_op op = *(const unsigned char *)take(&reader, 1);
         switch (op) {
         case RECORD_TEXT: prepare(&reader); break;
         case RECORD_RUN: run(&reader); break;
