@@ -240,7 +240,11 @@ static uint64_t open_all(const char *path, const char *directory)
     struct rc_error err = {0};
     struct rc_store *store;
     struct rc_high high;
-    const struct rc_sqlite_options options = {.path = path, .unsafe_no_sync = true};
+    struct rc_sqlite_options options = {.path = path};
+    must(rc_sqlite_open(&options, &store, &err), &err);
+    rc_store_close(
+        store); /* a server has opened it: the file beside it that says so is there, and the next one does not hold */
+    options.unsafe_no_sync = true;
     must(rc_sqlite_open(&options, &store, &err), &err);
     fill.definitions = rc_arena_new(0, 1 << 30);
     if (!fill.definitions) die("out of memory");

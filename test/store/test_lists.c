@@ -174,6 +174,48 @@ static void lists_are_filtered(void **state)
     assert_int_equal(n, RC_MAX_PAGE);
 }
 
+/* Of each set of states, those with a ref: as many as were made so. */
+static void compare_by_ref(struct kit *kit, uint64_t *random)
+{
+    for (int i = 0; i < 60; i++) {
+        char value[8];
+        uint64_t customer = rc_mix(random) % 7, seqs[MANY], wanted = 0;
+        uint32_t states = 1u << (1 + rc_mix(random) % (RC_STATES - 1));
+        if (i % 2) states |= 1u << (1 + rc_mix(random) % (RC_STATES - 1));
+        if (i % 10 == 9) states = (uint32_t)rc_mix(random) & ((1u << RC_STATES) - 1);
+        snprintf(value, sizeof value, "%u", (unsigned)customer);
+        const struct rc_filter filter = {
+            .ref = RC_SV("customer"), .value = rc_sv_of(value), .states = states};
+        uint32_t n = list(kit, filter, 1 + (uint32_t)(rc_mix(random) % 30), seqs, MANY);
+        for (uint32_t k = MANY; k-- > 0;) {
+            const struct rc_command *c = &many[k]->command;
+            if (c->id.seq / 100 != customer || (states && !(states >> c->state & 1))) continue;
+            assert_true(wanted < n);
+            assert_int_equal(seqs[wanted++], c->id.seq);
+        }
+        assert_int_equal(wanted, n);
+    }
+}
+
+static void states_of_a_ref_are_found_wherever_commands_go(void **state)
+{
+    struct kit *kit = *state;
+    uint64_t random = 11;
+    fill_many(kit);
+    compare_by_ref(kit, &random);
+    for (int round = 0; round < 6; round++) {
+        struct made_batch batch = kit_begin(kit);
+        for (uint32_t i = 0; i < MANY; i++) {
+            bool goes = rc_mix(&random) % 3 == 0;
+            enum rc_state to = (enum rc_state)(1 + rc_mix(&random) % (RC_STATES - 1));
+            if (goes) made_result(&batch, many[i], to, i % 5 == 0, NULL);
+        }
+        kit_commit(kit, &batch, RC_OK);
+        compare_by_ref(kit, &random);
+        if (round == 3) kit_reopen(kit);
+    }
+}
+
 static void pages_stay_the_same_while_rows_come(void **state)
 {
     struct kit *kit = *state;
@@ -434,6 +476,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(reads_end_when_somebody_has_enough),
         RUN(a_long_read_is_interrupted),
         RUN(lists_are_filtered),
+        RUN(states_of_a_ref_are_found_wherever_commands_go),
         RUN(pages_stay_the_same_while_rows_come),
         RUN(a_page_looks_at_a_bounded_number_of_rows),
         RUN(commands_are_counted_by_state),

@@ -35,6 +35,12 @@ static const struct question questions[] = {
     {"SELECT count(*) FROM command_key HAVING count(*) <> (SELECT count(*) FROM command) + (SELECT count(*)"
      " FROM purged)",
      "the keys are not those of the commands"},
+    {"SELECT seq FROM attention AS a WHERE NOT EXISTS (SELECT 1 FROM command WHERE command.seq = a.seq AND"
+     " command.state = a.state) LIMIT 1",
+     "the refs of a command stand under a state that it is not in"},
+    {"SELECT count(DISTINCT seq) FROM attention HAVING count(DISTINCT seq) <> (SELECT count(*) FROM command"
+     " WHERE state IN (4, 5, 6, 8, 10, 12, 13) AND refs IS NOT NULL)",
+     "the refs of commands that people look for are missing"},
     {"SELECT seq FROM purged WHERE seq IN (SELECT seq FROM command) LIMIT 1",
      "a command is purged and there"},
     {"SELECT seq FROM work WHERE seq NOT IN (SELECT seq FROM command) LIMIT 1",
@@ -45,6 +51,10 @@ static const struct question questions[] = {
     {"SELECT count(*) FROM life HAVING count(*) <> 1", "the row that says which store it is is missing"},
     {"SELECT count(*) FROM hold WHERE released = 0 HAVING count(*) > 1", "two holds are not released"},
 };
+
+_Static_assert(RC_REVIEW == 4 && RC_FAILED == 5 && RC_REJECTED == 6 && RC_ROLLED_BACK == 8 &&
+                   RC_CANCELLED == 10 && RC_PARTIAL == 12 && RC_RESOLVED == 13 && RC_STATES == 14,
+               "the states of sq_attention in the questions");
 
 /* The first number that a statement gives; *ret_row: whether it gave one. */
 static enum rc_status ask(struct sq_conn *conn, const char *sql, uint64_t *ret, bool *ret_row,

@@ -252,20 +252,8 @@ static enum rc_status write_key(struct writing *writing, const struct rc_identit
         return rc_fail(err, RC_NOMEM, "out of memory");
     struct sq run = sq_start(writing->conn, SQ_KEY_ADD);
     sq_u64(&run, sq_place(hash, id->seq, SQ_KEY_BUCKET));
+    sq_u64(&run, SQ_MORE(hash));
     return sq_done(&run, "cannot write a key", err);
-}
-
-static enum rc_status write_refs(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
-{
-    if (id->refs.kind != CEL_MAP) return RC_OK;
-    for (uint32_t i = 0; i < id->refs.n; i++) {
-        const struct cel_value *pair = &id->refs.v.items[2 * (size_t)i];
-        struct sq run = sq_start(writing->conn, SQ_REF_ADD);
-        sq_u64(&run, sq_place(sq_ref_hash(cel_text(pair[0]), cel_text(pair[1])), id->seq, SQ_REF_BUCKET));
-        enum rc_status status = sq_done(&run, "cannot write a ref", err);
-        if (status != RC_OK) return status;
-    }
-    return RC_OK;
 }
 
 static enum rc_status change_work(struct writing *writing, enum sq_statement which, const struct rc_work *row,
@@ -344,7 +332,9 @@ static enum rc_status write_touched(struct writing *writing, struct rc_error *er
         enum rc_status status = touched->created ? write_command(writing, touched, slot, err)
                                                  : update_command(writing, touched, slot, err);
         if (status == RC_OK && touched->created) status = write_key(writing, &touched->command->id, err);
-        if (status == RC_OK && touched->created) status = write_refs(writing, &touched->command->id, err);
+        if (status == RC_OK && touched->created)
+            status = sq_refs_add(writing->conn, &touched->command->id, err);
+        if (status == RC_OK) status = sq_attention_move(writing->conn, touched, err);
         if (status == RC_OK) status = move_work(writing, touched, err);
         if (status == RC_OK) status = sq_share(writing->conn, touched, slot->bytes, &writing->shares[i], err);
         if (status != RC_OK) return status;

@@ -47,8 +47,11 @@ static const char *const sql[SQ_STATEMENTS] = {
         "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ?, why = ?, next = ?,"
         " next_at = ?, dependency = ?, owner = ?, due = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
-    [SQ_KEY_ADD] = "INSERT INTO command_key (place) VALUES (?)",
+    [SQ_KEY_ADD] = "INSERT INTO command_key (place, more) VALUES (?, ?)",
     [SQ_REF_ADD] = "INSERT OR IGNORE INTO ref (place) VALUES (?)",
+    /* two refs of a command may share a hash */
+    [SQ_ATTENTION_ADD] = "INSERT OR IGNORE INTO attention (ref, state, seq) VALUES (?, ?, ?)",
+    [SQ_ATTENTION_DROP] = "DELETE FROM attention WHERE ref = ? AND state = ? AND seq = ?",
     [SQ_WORK_ADD] = "INSERT INTO work (phase, gate, ord, seq, node) VALUES (?, ?, ?, ?, ?)",
     [SQ_WORK_DROP] = "DELETE FROM work WHERE phase = ? AND gate = ? AND ord = ? AND seq = ? AND node = ?",
     [SQ_TALLY_ADD] = "INSERT INTO tally (flow, state, commands) VALUES (?, ?, ?)"
@@ -113,7 +116,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         "SELECT count(*) FROM token WHERE ns = ? AND revoked = 0 AND (expires = 0 OR expires > ?)",
     [SQ_NS_ALL] =
         "SELECT name.text, created, max_open, max_bytes, max_rate, coalesce(commands, 0), coalesce(open, 0),"
-        " coalesce(bytes, 0) FROM namespace JOIN name ON name.id = namespace.ns"
+        " coalesce(bytes, 0) FROM namespace CROSS JOIN name ON name.id = namespace.ns"
         " LEFT JOIN usage ON usage.ns = namespace.ns ORDER BY name.text",
     [SQ_USAGE_DROP] = "DELETE FROM usage WHERE ns = ?",
     [SQ_USAGE] = "SELECT commands, open, bytes FROM usage WHERE ns = ?",
@@ -167,12 +170,12 @@ static const char *const sql[SQ_STATEMENTS] = {
 
     [SQ_NAME_ID] = "SELECT id FROM name WHERE text = ?",
     [SQ_NAME_TEXT] = "SELECT text FROM name WHERE id = ?",
-    [SQ_KEYS] = "SELECT place FROM command_key",
+    [SQ_KEYS] = "SELECT place, more FROM command_key WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
     /* the number of the command as sq_place_seq finds it, for 23 bits of hash and 16 of seq */
     [SQ_KEY_RANGE] =
         "SELECT k.seq, ns, type, command.key, command.nonce, payload_hash, purged.key, purged.nonce"
         " FROM (SELECT place, (place >> 39 << 16) | (place & 65535) AS seq FROM command_key"
-        "       WHERE place BETWEEN ? AND ?) AS k"
+        "       WHERE place BETWEEN ? AND ? AND more = ?) AS k"
         " LEFT JOIN command ON command.seq = k.seq LEFT JOIN purged ON purged.seq = k.seq ORDER BY place "
         "DESC",
     [SQ_COMMAND_AT] = "SELECT " COMMAND_COLUMNS " FROM command WHERE seq = ?",
@@ -196,6 +199,8 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_OPEN_BEFORE] =
         "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"
         " AND in_flight = ? AND seq < ? AND seq > ? ORDER BY seq DESC LIMIT ?",
+    [SQ_ATTENTION_BEFORE] = "SELECT seq FROM attention WHERE ref = ? AND state = ? AND seq < ? AND seq > ?"
+                            " ORDER BY seq DESC LIMIT ?",
     [SQ_REF_RANGE] = "SELECT place FROM ref WHERE place BETWEEN ? AND ? ORDER BY place DESC",
     [SQ_CHANGES] =
         "SELECT change, command, h.rev, at, cause, node, attempt, purpose, CASE cause WHEN ? THEN body END,"
@@ -204,7 +209,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
     [SQ_HIGH] = "SELECT seq, change, at, audit FROM high",
 };
-_Static_assert(SQ_HASH_BITS == 23 && SQ_KEY_BUCKET == 16 && SQ_REF_BUCKET == 12,
+_Static_assert(SQ_PLACE_BITS == 23 && SQ_KEY_BUCKET == 16 && SQ_REF_BUCKET == 12,
                "places in SQ_KEY_RANGE and SQ_PURGE_REFS");
 _Static_assert(RC_COMPLETED == 11,
                "the condition of index command_open; numbers are stored and never change");
@@ -302,6 +307,11 @@ enum rc_status sq_exec(struct sq_conn *conn, const char *text, struct rc_error *
 }
 
 /* ---- statements --------------------------------------------------------------------------------------------------- */
+
+const char *sq_sql(enum sq_statement which)
+{
+    return sql[which];
+}
 
 struct sq sq_start(struct sq_conn *conn, enum sq_statement which)
 {

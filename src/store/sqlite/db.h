@@ -8,6 +8,7 @@
  *   usage.c    what namespaces hold                           fold.c     what a commit leaves to be done behind it
  *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
+ *   refs.c     refs, and those of what people look for
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   import.c   rows of an export
  *   life.c     the file beside the store that says how far it had come
@@ -22,6 +23,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "store/driver.h"
+#include "store/sqlite/hash.h"
 
 #include <sqlite3.h>
 
@@ -38,6 +40,8 @@ enum sq_statement {
     SQ_COMMAND_END,
     SQ_KEY_ADD,
     SQ_REF_ADD,
+    SQ_ATTENTION_ADD,
+    SQ_ATTENTION_DROP,
     SQ_WORK_ADD,
     SQ_WORK_DROP,
     SQ_TALLY_ADD,
@@ -129,6 +133,7 @@ enum sq_statement {
     SQ_OWNED_BEFORE,
     SQ_CREATED,
     SQ_OPEN_BEFORE,
+    SQ_ATTENTION_BEFORE,
     SQ_REF_RANGE,
     SQ_CHANGES,
     SQ_COUNTS,
@@ -236,7 +241,8 @@ struct sq {
     int code, bound;
 };
 struct sq sq_start(struct sq_conn *, enum sq_statement);
-void sq_u64(struct sq *, uint64_t); /* kept as SQLite's signed integer with the same bits */
+const char *sq_sql(enum sq_statement); /* its text */
+void sq_u64(struct sq *, uint64_t);    /* kept as SQLite's signed integer with the same bits */
 void sq_sv(struct sq *, struct rc_sv);
 void sq_sv_or_null(struct sq *, struct rc_sv);
 void sq_blob(struct sq *, const void *, uint32_t n);
@@ -269,26 +275,18 @@ enum rc_status sq_name_text(struct sq_conn *, uint64_t id, struct rc_sv *ret, st
 /* After a rollback: what was made in it is not there. */
 void sq_names_forget(struct sq_conn *);
 
-/* ---- hash.c --------------------------------------------------------------------------------------------------------- */
+/* ---- refs.c --------------------------------------------------------------------------------------------------------- */
 
-/* A key or a ref of a command stands in an index whose only column is its place: 63 bits made of the command's bucket
- * (seq without its low bits), the hash of the text, and the low bits of seq. The leading part grows with time, so that
- * new rows land on few pages however many there are, and a row names its command without a second column. Texts may
- * share a place's hash: what is found is always held against the command's own row. */
-enum sq_bucket {                     /* how many low bits of seq */
-                 SQ_KEY_BUCKET = 16, /* large: a key is asked of all buckets */
-                 SQ_REF_BUCKET =
-                     12 /* small: a command has several refs, and a list begins with the newest anyway */
-};
-enum { SQ_HASH_BITS = 23 };
-uint64_t sq_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);
-uint64_t sq_ref_hash(struct rc_sv name, struct rc_sv value);
-uint64_t sq_place(uint64_t hash, uint64_t seq, enum sq_bucket);
-uint64_t sq_place_seq(uint64_t place, enum sq_bucket);
-uint64_t sq_place_hash(uint64_t place, enum sq_bucket);
-/* 128 bits as 16 bytes, big endian. What is not 16 bytes long is zero. */
-void sq_put_h128(struct rc_h128, unsigned char ret_bytes[16]);
-struct rc_h128 sq_h128(struct rc_sv bytes);
+/* The refs of a new command go into the index of refs: within a transaction of the writer, like the others. */
+RC_MUST
+enum rc_status sq_refs_add(struct sq_conn *, const struct rc_identity *, struct rc_error *);
+/* What a touched command's change of state does to `attention`. */
+RC_MUST
+enum rc_status sq_attention_move(struct sq_conn *, const struct rc_touched *, struct rc_error *);
+/* Takes a command's refs out of both. */
+RC_MUST
+enum rc_status sq_refs_drop(struct sq_conn *, struct cel_value refs, uint64_t seq, uint32_t state,
+                            struct rc_error *);
 
 /* ---- schema.c ------------------------------------------------------------------------------------------------------- */
 

@@ -1,10 +1,11 @@
-/* What a commit leaves to be done behind it: notes, folding the log (checkpoint), room in the log.
+/* What a commit leaves to be done behind it: notes, folding the log (checkpoint), room in the log, and reading the
+ * keys of old commands into their filter.
  *
  * WHEN THE LOG IS FOLDED. Not by SQLite's own counter, inside some commit, but when the writer is idle, or behind a commit when the log
  * has grown to LOG_MAX and those who waited for the commit have been told. The log's file is never cut: the next commits go over the old
  * frames, into blocks that the file system has given already, which makes fdatasync twice as fast. */
-#include "store/sqlite/db.h"
 #include "store/sqlite/gather.h"
+#include "store/sqlite/keys.h"
 
 #include <assert.h>
 
@@ -12,7 +13,8 @@ enum {
     LOG_MAX = 6000, /* frames (24 MiB) at which the log is folded within a commit, which takes some 8 ms */
     LOG_IDLE = 256, /* frames (1 MiB) below which it is not worth two syncs */
     LOG_STUCK = 4,  /* times LOG_MAX, from where readers are waited for, */
-    STUCK_MS = 100  /* so long: our own readers are short, and a copy of the store takes minutes */
+    STUCK_MS = 100, /* so long: our own readers are short, and a copy of the store takes minutes */
+    KEYS_AT_ONCE = 65536 /* keys that are read at a time, which takes some 8 ms */
 };
 
 enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
@@ -60,6 +62,7 @@ void sq_follow_up(struct rc_store *base)
     sq_life_note(store);
     fold_if_due(store);
     sq_log_ahead(store);
+    sq_keys_load_some(&store->self.conn, store->keys, KEYS_AT_ONCE);
     store->noted = true;
 }
 
@@ -67,6 +70,7 @@ enum rc_status sq_idle(struct rc_store *base, struct rc_error *err)
 {
     struct sq_store *store = sq_store_of(base);
     if (store->log_frames < store->tried) store->tried = store->folded = 0;
+    sq_keys_load_some(&store->self.conn, store->keys, KEYS_AT_ONCE);
     if (store->log_frames - store->folded < LOG_IDLE || store->log_frames - store->tried < LOG_IDLE)
         return RC_OK;
     return sq_fold(store, err);

@@ -4,7 +4,7 @@
 
 #include "base/id.h"
 
-_Static_assert(RC_SEQ_MAX >> 40 == 0 && (int)SQ_HASH_BITS == 63 - 40, "a place is a positive rowid");
+_Static_assert(RC_SEQ_MAX >> 40 == 0 && (int)SQ_PLACE_BITS == 63 - 40, "a place is a positive rowid");
 
 static uint64_t hash_of(const struct rc_sv *texts, uint32_t n)
 {
@@ -27,18 +27,23 @@ uint64_t sq_ref_hash(struct rc_sv name, struct rc_sv value)
 uint64_t sq_place(uint64_t hash, uint64_t seq, enum sq_bucket bits)
 {
     uint64_t within = (UINT64_C(1) << bits) - 1;
-    return seq >> bits << (SQ_HASH_BITS + bits) | hash << bits | (seq & within);
+    return seq >> bits << (SQ_PLACE_BITS + bits) | hash >> SQ_MORE_BITS << bits | (seq & within);
 }
 
 uint64_t sq_place_seq(uint64_t place, enum sq_bucket bits)
 {
     uint64_t within = (UINT64_C(1) << bits) - 1;
-    return place >> (SQ_HASH_BITS + bits) << bits | (place & within);
+    return place >> (SQ_PLACE_BITS + bits) << bits | (place & within);
 }
 
 uint64_t sq_place_hash(uint64_t place, enum sq_bucket bits)
 {
-    return place >> bits & ((UINT64_C(1) << SQ_HASH_BITS) - 1);
+    return place >> bits & ((UINT64_C(1) << SQ_PLACE_BITS) - 1);
+}
+
+bool sq_attention(unsigned state)
+{
+    return rc_state_rests(state) && state != RC_COMPLETED;
 }
 
 void sq_put_h128(struct rc_h128 hash, unsigned char ret_bytes[16])

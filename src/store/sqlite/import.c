@@ -60,6 +60,7 @@ static enum rc_status put_purged(struct importing *in, const struct rc_purged *l
         return rc_fail(err, RC_NOMEM, "out of memory");
     struct sq run = sq_start(in->conn, SQ_KEY_ADD);
     sq_u64(&run, sq_place(hash, left->seq, SQ_KEY_BUCKET));
+    sq_u64(&run, SQ_MORE(hash));
     return sq_done(&run, "cannot write a key", err);
 }
 

@@ -4,22 +4,22 @@
  * asked of every bucket. Therefore the writer keeps a filter in memory that names the few buckets that may have it.
  *
  * The filter is one Bloom filter per bucket (Bloom, 1970), turned on its side: a slab is SLOTS words of 64 bits, one bit
- * for each of 64 buckets, so that the slots of one key, and-ed, answer for 64 buckets at once. With 8 bits a key and four
- * slots a bucket is named in vain once in 30 times. A slab is 4 MiB and serves 4 million commands; beyond SLABS_MAX of
- * them every bucket is asked, which is slow and right. Bits are never taken back: a key that was rolled back costs one
- * look. Readers have no filter and ask every bucket.
+ * for each of 64 buckets, so that the slots of one key, and-ed, answer for 64 buckets at once. With 16 bits a key and five
+ * slots a bucket is named in vain once in 700 times, so that a new key costs no look even among millions. A slab is 8 MiB
+ * and serves 4 million commands; beyond SLABS_MAX of them every bucket is asked, which is slow and right. Bits are never
+ * taken back: a key that was rolled back costs one look. Readers have no filter and ask every bucket.
  *
- * Rebuilt at every opening by reading the index once (14 bytes a command). */
+ * Made anew at every opening, but not before the store is used: reading the index (17 bytes a command) would keep whoever waits
+ * for a first answer. It is read a piece behind each commit, and a bucket that has not been read is asked. */
 #include "store/sqlite/keys.h"
 
 #include "base/random.h"
 
 #include <stdlib.h>
 
-enum { SLOT_BITS = 19, PROBES = 4, BUCKETS = 64 };
+enum { SLOT_BITS = 20, PROBES = 5, BUCKETS = 64 };
 #define SLOTS (UINT64_C(1) << SLOT_BITS)
 
-/* The slots of a hash. The index keeps 23 bits of it, and these are all that the filter can go by. */
 static void slots_of(uint64_t hash, uint64_t ret_slots[PROBES])
 {
     uint64_t state = hash, bits = rc_mix(&state);
@@ -38,26 +38,63 @@ enum rc_status sq_keys_add(struct sq_keys *keys, uint64_t hash, uint64_t seq)
     return RC_OK;
 }
 
+/* The buckets of a slab that are not in the filter yet. */
+static uint64_t unread_of(const struct sq_keys *keys, uint64_t slab)
+{
+    uint64_t first = slab * BUCKETS;
+    if (keys->unread <= first) return 0;
+    return keys->unread - first >= BUCKETS ? UINT64_MAX : (UINT64_C(1) << (keys->unread - first)) - 1;
+}
+
 uint64_t sq_keys_named(const struct sq_keys *keys, uint64_t slab, uint64_t hash)
 {
     if (slab >= SQ_SLABS_MAX) return UINT64_MAX;
-    if (!keys->slab[slab]) return 0;
-    uint64_t bits = UINT64_MAX, slots[PROBES];
+    uint64_t bits = keys->slab[slab] ? UINT64_MAX : 0, slots[PROBES];
     slots_of(hash, slots);
-    for (int i = 0; i < PROBES; i++) bits &= keys->slab[slab][slots[i]];
-    return bits;
+    for (int i = 0; bits && i < PROBES; i++) bits &= keys->slab[slab][slots[i]];
+    return bits | unread_of(keys, slab);
 }
 
-enum rc_status sq_keys_load(struct sq_conn *conn, struct sq_keys *keys, struct rc_error *err)
+void sq_keys_begin(struct sq_keys *keys, uint64_t last)
 {
+    if (last) keys->buckets = keys->unread = (last >> SQ_KEY_BUCKET) + 1;
+    keys->at = 0;
+}
+
+/* Up to so many rows of the bucket below `unread`: RC_OK also where it is read through. */
+static enum rc_status load_rows(struct sq_conn *conn, struct sq_keys *keys, uint32_t rows, uint32_t *ret_n)
+{
+    uint64_t bucket = keys->unread - 1, seq = bucket << SQ_KEY_BUCKET;
+    uint64_t first = sq_place(0, seq, SQ_KEY_BUCKET),
+             next = sq_place(0, seq + (UINT64_C(1) << SQ_KEY_BUCKET), SQ_KEY_BUCKET);
     enum rc_status status = RC_OK;
+    uint32_t n = 0;
     struct sq run = sq_start(conn, SQ_KEYS);
-    while (status == RC_OK && sq_row(&run)) {
+    sq_u64(&run, keys->at ? keys->at : first - 1);
+    sq_u64(&run, next - 1);
+    sq_u64(&run, rows);
+    for (; status == RC_OK && sq_row(&run); n++) {
         uint64_t place = sq_get_u64(&run, 0);
-        status = sq_keys_add(keys, sq_place_hash(place, SQ_KEY_BUCKET), sq_place_seq(place, SQ_KEY_BUCKET));
+        uint64_t hash = sq_place_hash(place, SQ_KEY_BUCKET) << SQ_MORE_BITS | sq_get_u64(&run, 1);
+        status = sq_keys_add(keys, hash, sq_place_seq(place, SQ_KEY_BUCKET));
+        if (status == RC_OK) keys->at = place;
     }
-    enum rc_status ended = sq_end(&run, "cannot read the keys", err);
-    return status == RC_OK ? ended : rc_fail(err, status, "out of memory");
+    enum rc_status ended = sq_end(&run, "cannot read the keys", NULL);
+    *ret_n = n;
+    return status == RC_OK ? ended : status;
+}
+
+void sq_keys_load_some(struct sq_conn *conn, struct sq_keys *keys, uint32_t rows)
+{
+    enum { BUCKET_ROWS = 64 }; /* what an empty bucket costs, in rows */
+    uint32_t n = 0;
+    while (keys->unread && rows) {
+        if (load_rows(conn, keys, rows, &n) != RC_OK) return;
+        if (n == rows) return; /* there may be more in this bucket */
+        rows -= rows < n + BUCKET_ROWS ? rows : n + BUCKET_ROWS;
+        keys->unread--;
+        keys->at = 0;
+    }
 }
 
 void sq_keys_free(struct sq_keys *keys)
@@ -71,7 +108,7 @@ void sq_keys_free(struct sq_keys *keys)
 struct wanted {
     uint64_t ns, type, hash;
     struct rc_sv key;
-    struct rc_h128 purged; /* what would be left of it */
+    struct rc_sv ns_text, type_text;
     bool found;
     struct rc_key_match match;
 };
@@ -84,10 +121,13 @@ static enum rc_status ask_bucket(struct sq_conn *conn, uint64_t bucket, struct w
     struct sq run = sq_start(conn, SQ_KEY_RANGE);
     sq_u64(&run, sq_place(wanted->hash, first, SQ_KEY_BUCKET));
     sq_u64(&run, sq_place(wanted->hash, last, SQ_KEY_BUCKET));
+    sq_u64(&run, SQ_MORE(wanted->hash));
     while (!wanted->found && sq_row(&run)) {
         wanted->found = sq_get_u64(&run, 1) == wanted->ns && sq_get_u64(&run, 2) == wanted->type &&
                         rc_sv_eq(sq_get_sv(&run, 3), wanted->key);
-        bool purged = sq_get_sv(&run, 6).n && rc_h128_eq(sq_h128(sq_get_sv(&run, 6)), wanted->purged);
+        bool purged = sq_get_sv(&run, 6).n &&
+                      rc_h128_eq(sq_h128(sq_get_sv(&run, 6)),
+                                 rc_purged_key(wanted->ns_text, wanted->type_text, wanted->key));
         if (wanted->found)
             wanted->match = (struct rc_key_match){.seq = sq_get_u64(&run, 0),
                                                   .nonce = sq_get_u64(&run, 4),
@@ -128,7 +168,7 @@ static enum rc_status ask_buckets(struct sq_conn *conn, struct wanted *wanted, s
 enum rc_status sq_key_find(struct sq_conn *conn, uint64_t hash, struct rc_sv ns, struct rc_sv type,
                            struct rc_sv key, struct rc_key_match *ret, struct rc_error *err)
 {
-    struct wanted wanted = {.hash = hash, .key = key, .purged = rc_purged_key(ns, type, key)};
+    struct wanted wanted = {.hash = hash, .key = key, .ns_text = ns, .type_text = type};
     enum rc_status status = sq_name_find(conn, ns, &wanted.ns, err);
     if (status == RC_OK) status = sq_name_find(conn, type, &wanted.type, err);
     if (status == RC_OK) status = ask_buckets(conn, &wanted, err);

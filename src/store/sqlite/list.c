@@ -1,7 +1,7 @@
 /* Lists for people: newest first, a bounded number of rows looked at.
  *
- * Four ways to the candidates, the narrowest that the filter allows: by ref (bucket by bucket), by owner, by state (the index
- * of what is open), or back through all commands. A span of time is a range of numbers, found by halving. Every candidate's row is then held against the whole filter, so a way
+ * Five ways to the candidates, the narrowest that the filter allows: by ref and state (`attention`), by ref (bucket by bucket), by
+ * owner, by state (the index of what is open), or back through all commands. A span of time is a range of numbers, found by halving. Every candidate's row is then held against the whole filter, so a way
  * may well offer too much (hashes collide, names differ). */
 #include "store/sqlite/db.h"
 
@@ -19,7 +19,7 @@ struct listing {
     uint64_t before, floor;        /* candidates are between these */
     struct rc_arena *arena;
     struct rc_row *rows;
-    uint32_t states; /* that the filter allows, in a way that the index of what is open knows; 0: no help */
+    uint32_t states; /* that the filter allows and an index helps with */
     uint32_t n, cap;
     uint32_t looks; /* rows that may still be looked at */
     uint64_t next;  /* everything from here on (seq and higher) was looked at; 0: everything was */
@@ -129,7 +129,7 @@ static enum rc_status walk_all(struct listing *list, struct rc_error *err)
     return status != RC_OK ? status : ended;
 }
 
-/* ---- by state ----------------------------------------------------------------------------------------------------- */
+/* ---- by state, with a ref or without ----------------------------------------------------------------------------------------------------- */
 
 struct candidates {
     uint64_t seq[2 * RC_STATES * RANGE];
@@ -137,12 +137,14 @@ struct candidates {
     uint64_t frontier; /* below this, a range that was cut off may have more */
 };
 
+/* Of a state: those with the ref, where one is asked for, else those with something in flight or without. */
 static enum rc_status gather(struct listing *list, uint32_t state, bool in_flight, struct candidates *found,
                              struct rc_error *err)
 {
-    struct sq run = sq_start(list->conn, SQ_OPEN_BEFORE);
+    struct sq run = sq_start(list->conn, list->filter->ref.n ? SQ_ATTENTION_BEFORE : SQ_OPEN_BEFORE);
+    if (list->filter->ref.n) sq_u64(&run, sq_ref_hash(list->filter->ref, list->filter->value));
     sq_u64(&run, state);
-    sq_u64(&run, in_flight);
+    if (!list->filter->ref.n) sq_u64(&run, in_flight);
     sq_u64(&run, list->before);
     sq_u64(&run, list->floor);
     sq_u64(&run, RANGE);
@@ -169,7 +171,7 @@ static enum rc_status walk_states(struct listing *list, struct rc_error *err)
     for (uint32_t state = 0; state < RC_STATES && status == RC_OK; state++) {
         if (!(list->states >> state & 1)) continue;
         status = gather(list, state, false, found, err);
-        if (status == RC_OK) status = gather(list, state, true, found, err);
+        if (status == RC_OK && !list->filter->ref.n) status = gather(list, state, true, found, err);
     }
     qsort(found->seq, found->n, sizeof *found->seq, newest_first);
     uint32_t i = 0;
@@ -292,13 +294,20 @@ static enum rc_status find_names(struct listing *list, struct rc_error *err)
     return status;
 }
 
+static bool all_in_attention(uint32_t states)
+{
+    bool all = true;
+    for (unsigned state = 0; state < 32; state++) all &= !(states >> state & 1) || sq_attention(state);
+    return all;
+}
+
 static enum rc_status walk(struct listing *list, struct rc_error *err)
 {
     const struct rc_filter *filter = list->filter;
     if (list->before <= list->floor + 1) return RC_OK;
-    if (filter->ref.n) return walk_refs(list, err);
-    if (filter->owner.n) return walk_owner(list, err);
     list->states = filter->states ? filter->states : UINT32_MAX;
+    if (filter->ref.n) return all_in_attention(list->states) ? walk_states(list, err) : walk_refs(list, err);
+    if (filter->owner.n) return walk_owner(list, err);
     /* what is completed hangs on nothing */
     if (filter->dependency.n || (filter->whys && !(filter->whys >> RC_WHY_NONE & 1)))
         list->states &= ~(1u << RC_COMPLETED);

@@ -102,12 +102,8 @@ static enum rc_status drop_refs(struct purging *in, const struct victim *victim,
 {
     struct cel_value refs = cel_null();
     enum rc_status status = rc_store_decode_refs(victim->refs, in->store->text, &refs, err);
-    for (uint32_t i = 0; status == RC_OK && refs.kind == CEL_MAP && i < refs.n; i++) {
-        const struct cel_value *pair = &refs.v.items[2 * (size_t)i];
-        uint64_t hash = sq_ref_hash(cel_text(pair[0]), cel_text(pair[1]));
-        status = run_one(in->conn, SQ_PURGE_REF, sq_place(hash, victim->seq, SQ_REF_BUCKET), err);
-    }
-    return status;
+    if (status != RC_OK) return status;
+    return sq_refs_drop(in->conn, refs, victim->seq, victim->left.state, err);
 }
 
 static enum rc_status count_out(struct purging *in, const struct victim *victim, struct rc_error *err)

@@ -14,8 +14,8 @@ enum rc_status sq_read_key(struct rc_reader *reader, struct rc_sv ns, struct rc_
 {
     struct sq_conn *conn = sq_conn_of(reader);
     uint64_t hash = sq_key_hash(ns, type, key);
-    /* the writer sees one state anyway, and for a new key its filter mostly saves it every statement */
-    if (conn->keys) return sq_key_find(conn, hash, ns, type, key, ret, err);
+    /* the writer sees one state anyway, and for a new key its filter, once it is read, mostly saves it every statement */
+    if (conn->keys && !conn->keys->unread) return sq_key_find(conn, hash, ns, type, key, ret, err);
     enum rc_status status = sq_read_begin(conn, err);
     if (status != RC_OK) return status;
     status = sq_key_find(conn, hash, ns, type, key, ret, err);

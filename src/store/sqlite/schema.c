@@ -57,8 +57,11 @@ static const char tables[] =
     "CREATE INDEX command_open ON command (state, in_flight, seq) WHERE state <> 11 OR in_flight;"
     "CREATE INDEX command_owner ON command (owner, seq) WHERE owner IS NOT NULL;" /* few have one */
 
-    "CREATE TABLE command_key (place INTEGER PRIMARY KEY) STRICT;" /* db.h says what a place is */
+    "CREATE TABLE command_key (place INTEGER PRIMARY KEY, more INTEGER NOT NULL) STRICT;" /* db.h says what a place is */
     "CREATE TABLE ref (place INTEGER PRIMARY KEY) STRICT;"
+    /* the refs of what people look for most: commands that rest and are not completed (sq_attention) */
+    "CREATE TABLE attention (ref INTEGER NOT NULL, state INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " PRIMARY KEY (ref, state, seq)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
 
     "CREATE TABLE work ("
