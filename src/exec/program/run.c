@@ -147,7 +147,7 @@ static struct program_run *new_run(struct exec_job *job)
 static void cannot_watch(struct program_run *run)
 {
     (void)kill(-run->child.pid, SIGKILL);
-    run->stopped = run->ended = true;
+    run->ended = true;
 }
 
 struct program_run *program_run_begin(const struct program_base *base, struct exec_job *job)
