@@ -81,6 +81,9 @@ void rc_engine_answer(void *context, struct rc_answer *);
  * (err says why); the caller may call again later, and nothing is lost. */
 RC_MUST enum rc_status rc_engine_turn(struct rc_engine *, struct rc_tick, rc_us *ret_sleep,
                                       struct rc_error *);
+/* On the engine's thread, behind a turn and behind those whom it has told: what the store leaves for then (rc_store_follow_up). Nobody waits
+ * for it; a turn does it first where it was not done. */
+void rc_engine_follow_up(struct rc_engine *);
 
 /* The definitions in force; any thread; valid until rc_engine_free. */
 const struct flow_set *rc_engine_definitions(const struct rc_engine *);

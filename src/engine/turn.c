@@ -368,11 +368,17 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
                                                                    : status;
 }
 
+void rc_engine_follow_up(struct rc_engine *engine)
+{
+    if (engine->ports.store) rc_store_follow_up(engine->ports.store);
+}
+
 enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_us *ret_sleep,
                               struct rc_error *err)
 {
     struct rc_error error = {0};
     uint32_t units = engine->turn.nunits, taken;
+    rc_engine_follow_up(engine); /* of the last turn, where nobody has asked for it */
     begin(engine, tick);
     struct rc_request *requests = take_inbox(engine, &taken);
     rc_pace_turn(&engine->pace, units, tick.took, taken, tick.monotonic);
@@ -389,7 +395,6 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
     } else {
         refuse_all(engine, requests, RC_IO, &error);
     }
-    if (engine->ports.store) rc_store_follow_up(engine->ports.store);
     if (status == RC_OK && !engine->turn.nunits && !rc_engine_queued(engine))
         status = rc_store_idle(engine->ports.store, &error);
     /* a disk that opens and does not commit, again and again, is not asked without a pause */

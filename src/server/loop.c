@@ -78,6 +78,7 @@ static void *loop(void *context)
         took = rc_clock_monotonic() - tick.monotonic;
         struct rc_api *api = atomic_load(&server->api);
         if (api) rc_api_flush(api);
+        rc_engine_follow_up(server->engine);
         log_fault(&last, status, &err);
         log_lost_facts(server->engine, &faults);
         if (status != RC_OK) sleep = FAULT_SLEEP_US;
