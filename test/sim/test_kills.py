@@ -527,7 +527,7 @@ def control(name, caught, **options):
         campaign = Campaign(world, 1, rng, **options)
         campaign.broken, seen = True, set()
         try:
-            for _ in range(12):
+            for _ in range(40):
                 campaign.step()
                 if campaign.kills % 3 == 0:
                     seen |= look(campaign)
