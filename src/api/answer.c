@@ -1,6 +1,8 @@
 /* Answers: bodies, headers and problems (RFC 9457). */
 #include "api/call.h"
 
+#include "base/num.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -23,6 +25,16 @@ void api_add_field(struct api_call *call, const char *name, const char *format, 
     call->field[call->nfields++] = (struct http_field){name, text};
 }
 
+/* The same of what is text already: most answers have such fields, and formatting is not free. */
+static void add_text_field(struct api_call *call, const char *name, const char *value, size_t n)
+{
+    if (call->nfields == API_FIELDS || n >= API_FIELD_TEXT) return;
+    char *text = call->field_text[call->nfields];
+    memcpy(text, value, n);
+    text[n] = 0;
+    call->field[call->nfields++] = (struct http_field){name, text};
+}
+
 static bool has_field(const struct api_call *call, const char *name)
 {
     for (uint32_t i = 0; i < call->nfields; i++)
@@ -32,14 +44,24 @@ static bool has_field(const struct api_call *call, const char *name)
 
 void api_add_etag(struct api_call *call, uint32_t rev)
 {
-    api_add_field(call, "ETag", "\"%u\"", rev);
+    char text[RC_NUM_TEXT + 2] = "\"";
+    uint32_t n = rc_format_u64(rev, text + 1);
+    text[n + 1] = '"';
+    add_text_field(call, "ETag", text, n + 2);
 }
 
 void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce)
 {
-    char id[RC_ID_TEXT + 1];
-    rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)nonce}, id);
-    snprintf(ret_text, API_FIELD_TEXT, "/v1/commands/%s", id);
+    static const char path[] = "/v1/commands/";
+    memcpy(ret_text, path, sizeof path - 1);
+    rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)nonce}, ret_text + sizeof path - 1);
+}
+
+void api_add_location(struct api_call *call, uint64_t seq, uint64_t nonce)
+{
+    char path[API_FIELD_TEXT];
+    api_command_path(path, seq, nonce);
+    add_text_field(call, "Location", path, strlen(path));
 }
 
 void api_free_arenas(struct api_call *call)

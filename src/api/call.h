@@ -210,6 +210,8 @@ void api_add_field(struct api_call *, const char *name, const char *format, ...)
 void api_add_etag(struct api_call *, uint32_t rev);
 /* "/v1/commands/ID" */
 void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonce);
+/* Where the command is. */
+void api_add_location(struct api_call *, uint64_t seq, uint64_t nonce);
 void api_drop(struct api_call *); /* no answer: the connection is closed. Not from within a handler */
 void api_send(struct api_call *);
 /* Gives the memory back that its input and its answer are in. */

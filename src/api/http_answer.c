@@ -1,6 +1,8 @@
 /* Answers of the HTTP server: heads, bodies, problems. Those without an end: http_stream.c. */
 #include "api/http_inside.h"
 
+#include "base/num.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,6 +42,12 @@ void http_add(struct http_exchange *conn, const char *bytes, size_t n)
 void http_add_text(struct http_exchange *conn, const char *text)
 {
     http_add(conn, text, strlen(text));
+}
+
+static void add_number(struct http_exchange *conn, uint32_t number)
+{
+    char text[RC_NUM_TEXT];
+    http_add(conn, text, rc_format_u64(number, text));
 }
 
 bool http_put(struct http_exchange *conn, struct rc_sv bytes)
@@ -126,9 +134,11 @@ size_t http_head_room(const struct http_field *fields, uint32_t nfields)
 void http_add_head(struct http_exchange *conn, int status, const struct http_field *fields, uint32_t nfields,
                    bool post)
 {
-    char line[64];
-    snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", status % 1000, phrase_of(status));
-    http_add_text(conn, line);
+    http_add(conn, "HTTP/1.1 ", 9);
+    add_number(conn, (uint32_t)status);
+    http_add(conn, " ", 1);
+    http_add_text(conn, phrase_of(status));
+    http_add(conn, "\r\n", 2);
     for (uint32_t i = 0; i < nfields; i++) {
         if (!is_safe(&fields[i])) continue;
         http_add_text(conn, fields[i].name);
@@ -147,15 +157,15 @@ void http_add_head(struct http_exchange *conn, int status, const struct http_fie
 static void answer(struct http_exchange *conn, enum http_method method, int status,
                    const struct http_field *fields, uint32_t nfields, struct rc_sv body)
 {
-    char length[48];
     uint32_t sent = method == HTTP_HEAD ? 0 : body.n;
     if (!http_reserve(conn, http_head_room(fields, nfields) + sent)) {
         http_drop(conn); /* not even that much memory */
         return;
     }
-    snprintf(length, sizeof length, "Content-Length: %u\r\n\r\n", body.n);
     http_add_head(conn, status, fields, nfields, method == HTTP_POST);
-    http_add_text(conn, length);
+    http_add_text(conn, "Content-Length: ");
+    add_number(conn, body.n);
+    http_add(conn, "\r\n\r\n", 4);
     http_add(conn, body.p, sent);
     http_answered(conn);
 }

@@ -109,9 +109,7 @@ enum rc_status api_submitted(struct api_call *call, struct rc_error *err)
 {
     const struct rc_outline *outline = &call->request.command;
     int status = call->request.replayed ? 200 : 201;
-    char path[API_FIELD_TEXT];
-    api_command_path(path, outline->seq, outline->nonce);
-    api_add_field(call, "Location", "%s", path);
+    api_add_location(call, outline->seq, outline->nonce);
     if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
     if (call->wait.ms) {
         struct rc_id id = {.seq = outline->seq, .check = (uint32_t)outline->nonce};

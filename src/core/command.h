@@ -59,6 +59,7 @@ struct rc_identity {
     uint64_t flow;  /* id of the flow's version */
     rc_us created;
     struct rc_sv ns, type, key, subject, actor;
+    uint64_t key_hash; /* of namespace, type and key, where somebody has computed it already; else 0 */
     struct rc_h128 payload_hash;
     struct cel_value payload, refs; /* refs: a map from name to text */
     uint32_t generation;            /* which use of its key this is, from 1 */

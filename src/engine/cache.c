@@ -13,17 +13,24 @@ uint64_t rc_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key)
     return rc_sha256_h128(&sha).hi;
 }
 
+uint64_t rc_key_hash_of(const struct rc_identity *id)
+{
+    return id->key_hash ? id->key_hash : rc_key_hash(id->ns, id->type, id->key);
+}
+
 struct rc_hot *rc_cache_find(struct rc_cache *cache, uint64_t seq)
 {
     return rc_map_get(&cache->by_seq, seq);
 }
 
-struct rc_hot *rc_cache_find_key(struct rc_cache *cache, struct rc_sv ns, struct rc_sv type, struct rc_sv key)
+struct rc_hot *rc_cache_find_key(struct rc_cache *cache, const struct rc_identity *wanted)
 {
-    struct rc_hot *hot = rc_map_get(&cache->by_key, rc_key_hash(ns, type, key));
+    struct rc_hot *hot = rc_map_get(&cache->by_key, rc_key_hash_of(wanted));
     if (!hot) return NULL;
     const struct rc_identity *id = &hot->command.id;
-    return rc_sv_eq(id->ns, ns) && rc_sv_eq(id->type, type) && rc_sv_eq(id->key, key) ? hot : NULL;
+    bool same =
+        rc_sv_eq(id->ns, wanted->ns) && rc_sv_eq(id->type, wanted->type) && rc_sv_eq(id->key, wanted->key);
+    return same ? hot : NULL;
 }
 
 static void link_newest(struct rc_cache *cache, struct rc_hot *hot)
@@ -44,7 +51,7 @@ static void unlink_hot(struct rc_cache *cache, struct rc_hot *hot)
 enum rc_status rc_cache_add(struct rc_cache *cache, struct rc_hot *hot)
 {
     const struct rc_identity *id = &hot->command.id;
-    hot->key_hash = rc_key_hash(id->ns, id->type, id->key);
+    hot->key_hash = rc_key_hash_of(id);
     if (rc_map_put(&cache->by_seq, id->seq, hot) != RC_OK) return RC_NOMEM;
     link_newest(cache, hot);
     cache->bytes += rc_arena_held(hot->arena);

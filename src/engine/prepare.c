@@ -184,6 +184,7 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
     rc_sha256_add_sv(&sha, id.type);
     cel_hash(id.payload, &sha);
     id.payload_hash = rc_sha256_h128(&sha);
+    id.key_hash = rc_key_hash(id.ns, id.type, id.key);
     enum rc_status status = rc_random(&id.nonce, sizeof id.nonce);
     if (status != RC_OK) {
         *ret_nerrors = 1;

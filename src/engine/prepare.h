@@ -37,3 +37,6 @@ RC_MUST enum rc_status rc_set_change(const struct flow_set *old, const struct rc
 /* A set from stored definitions, parsed by the caller; inactive versions included. */
 RC_MUST enum rc_status rc_set_make(const struct rc_new_definition *, uint32_t n, struct rc_arena *,
                                    const struct flow_set **ret);
+
+/* The number under which a key is found in memory. Nobody can choose it: SHA-256. (cache.c) */
+uint64_t rc_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);

@@ -77,12 +77,17 @@ static enum rc_status check_amount(const struct rc_namespace *ns, const struct r
     return RC_OK;
 }
 
+static bool has_quotas(const struct rc_namespace *ns)
+{
+    return ns->max_open || ns->max_bytes || ns->max_rate;
+}
+
 enum rc_status rc_quota_check(struct rc_engine *engine, struct rc_sv name, bool replaces,
                               struct rc_request *request)
 {
     const struct rc_namespace *ns = rc_known_namespace(engine->known, name);
     if (!ns) return rc_fail(&request->error, RC_NOT_FOUND, "there is no namespace '%.*s'", RC_SV_ARG(name));
-    if (!ns->max_open && !ns->max_bytes && !ns->max_rate) return RC_OK;
+    if (!has_quotas(ns)) return RC_OK;
     struct rc_taken *taken = taken_of(engine, ns->name);
     if (!taken) return rc_fail(&request->error, RC_NOMEM, "out of memory");
     enum rc_status status = look(engine, ns->name, taken, &request->error);
@@ -94,8 +99,9 @@ enum rc_status rc_quota_check(struct rc_engine *engine, struct rc_sv name, bool 
 void rc_quota_take(struct rc_engine *engine, struct rc_sv ns, bool replaces, uint32_t bytes)
 {
     const struct rc_namespace *known = rc_known_namespace(engine->known, ns);
+    if (!known || !has_quotas(known)) return;
     struct rc_taken *taken = rc_map_get(&engine->quotas, rc_key_hash(ns, RC_SV(""), RC_SV("")));
-    if (!known || !taken) return; /* it has no quotas */
+    if (!taken) return;
     taken->usage.open += !replaces;
     taken->usage.bytes += bytes;
     if (known->max_rate) taken->credit -= SECOND / known->max_rate;

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "engine/engine.h"
+#include "engine/prepare.h"
 #include "engine/pace.h"
 #include "engine/load.h"
 
@@ -28,9 +29,9 @@ struct rc_cache {
     size_t bytes;
 };
 
-uint64_t rc_key_hash(struct rc_sv ns, struct rc_sv type, struct rc_sv key);
+uint64_t rc_key_hash_of(const struct rc_identity *);
 struct rc_hot *rc_cache_find(struct rc_cache *, uint64_t seq);
-struct rc_hot *rc_cache_find_key(struct rc_cache *, struct rc_sv ns, struct rc_sv type, struct rc_sv key);
+struct rc_hot *rc_cache_find_key(struct rc_cache *, const struct rc_identity *);
 /* Takes over entry and its arena on success. */
 RC_MUST enum rc_status rc_cache_add(struct rc_cache *, struct rc_hot *);
 /* From now on it is what rc_cache_find_key finds: the last generation of its key, and no other one. */

@@ -89,7 +89,7 @@ enum rc_status rc_engine_last_of_key(struct rc_engine *engine, const struct rc_i
                                      struct rc_hot **ret, struct rc_error *err)
 {
     struct rc_key_match match;
-    *ret = rc_cache_find_key(&engine->cache, id->ns, id->type, id->key);
+    *ret = rc_cache_find_key(&engine->cache, id);
     if (*ret) return RC_OK;
     enum rc_status status = rc_read_key(engine->reader, id->ns, id->type, id->key, &match, err);
     if (status == RC_OK) status = rc_engine_command(engine, match.seq, ret, err);

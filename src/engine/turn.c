@@ -246,8 +246,7 @@ static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)
 static uint64_t request_unit(const struct rc_request *request)
 {
     if (request->kind == RC_REQUEST_SUBMIT) {
-        const struct rc_identity *id = &request->u.submit;
-        return rc_key_hash(id->ns, id->type, id->key) | 1;
+        return rc_key_hash_of(&request->u.submit) | 1;
     }
     return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
 }

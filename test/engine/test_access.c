@@ -29,6 +29,7 @@ static struct rc_request *submission(struct world *world, const char *type, cons
     snprintf(text, sizeof text, "k%u", key);
     struct rc_request *request = world_submission(world, type, text, "{\"customer\": 7}");
     request->u.submit.ns = rc_sv_of(ns);
+    request->u.submit.key_hash = 0; /* it was that of another namespace */
     request->bytes = 100;
     return request;
 }
