@@ -288,6 +288,7 @@ static struct rc_sv complaint(struct program_run *run, struct rc_arena *arena)
     rc_put(&text, (struct rc_sv){run->complaint, n - first});
     exec_mask(&text, run->request.secrets.text, run->request.secrets.n);
     struct rc_sv tail = rc_buf_sv(&text);
+    if (tail.n == 0) return tail;
     uint32_t cut = tail.n > RC_MAX_EXCERPT ? tail.n - RC_MAX_EXCERPT : 0;
     while (cut && cut < tail.n && (tail.p[cut] & 0xc0) == 0x80) cut++; /* not inside a character */
     while (tail.n > cut && tail.p[tail.n - 1] == '\n') tail.n--;
