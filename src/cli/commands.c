@@ -131,6 +131,10 @@ static const struct cli_option backup_options[] = {
     {"force", 0, NULL, "write over FILE where it is there; never over a store that is in use"},
     END,
 };
+static const struct cli_option restore_options[] = {
+    {"store", 0, "FILE", "the store (recourse.db)"},
+    END,
+};
 static const struct cli_option export_options[] = {
     {"store", 0, "FILE", "the store (recourse.db)"},
     {"out", 'o', "FILE", "where to; must not be there (standard output)"},
@@ -399,10 +403,15 @@ const struct cli_command cli_commands[] = {
     {"backup", "FILE", "copy the store into FILE, beside a running server or without one",
      "The copy is the store as it is at one moment, with every command that was acknowledged before. It is "
      "checked, "
-     "synced, and there whole or not at all. Restoring is starting the server on it: what was in flight is "
-     "settled "
-     "then as after a crash.",
+     "synced, and there whole or not at all. `recourse restore` puts it in the place of a store.",
      backup_options, 1, 1, cli_run_program},
+    {"restore", "FILE", "put a copy in the place of the store, while no server runs on it",
+     "FILE is what `recourse backup` made, or another store that no server has open. It is checked first, "
+     "and stays as it is. What stood "
+     "there is kept under another name, which is printed. The server holds when it starts then: nothing "
+     "leaves "
+     "before a person has looked (`recourse hold`).",
+     restore_options, 1, 1, cli_run_program},
     {"export", "", "write the store as lines of JSON",
      "Works on the store's file, beside a running server or without one: namespaces, definitions, every "
      "command "

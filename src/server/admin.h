@@ -17,8 +17,9 @@ enum rc_status definition_parse(const struct rc_definition *, struct rc_arena *,
 /* recourse export, recourse import */
 int export_run(const struct cli_args *);
 int import_run(const struct cli_args *);
-/* recourse backup */
+/* recourse backup, recourse restore */
 int backup_run(const struct cli_args *);
+int restore_run(const struct cli_args *);
 
 /* The store that command line, environment, file of settings or default name; NULL after saying what is wrong with these.
  * Valid until the next call. */

@@ -1,10 +1,14 @@
 /* What the doctor asks of files: the store, who may read what, the certificate, the definitions. */
 #include "server/doctor.h"
+
+#include "base/limits.h"
+#include "engine/suspects.h"
 #include "secure/tls.h"
 #include "server/server.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +68,30 @@ static void judge_hold(struct doctor *d)
     rc_arena_free(arena);
 }
 
+/* What crashed the server again and again is not tried any more, until somebody says so. */
+static void judge_suspects(struct doctor *d)
+{
+    struct rc_suspects page;
+    char path[PATH], advice[DOCTOR_TEXT];
+    unsigned n = 0;
+    snprintf(path, sizeof path, "%.600s.suspects", d->store);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    bool whole = read(fd, &page, sizeof page) == (ssize_t)sizeof page && page.version == RC_SUSPECTS_VERSION;
+    close(fd);
+    for (unsigned i = 0; whole && i < RC_SUSPECTS; i++)
+        n += page.suspect[i].unit && page.suspect[i].crashes >= RC_MAX_LOST;
+    if (!n) return;
+    snprintf(advice, sizeof advice,
+             "report it, with the log; when its reason is mended, stop the server, remove %.400s and start "
+             "the server: it is tried again",
+             path);
+    doctor_say(
+        d, DOCTOR_WARNING, advice,
+        "%u pieces of work crashed the server %d times each: requests among them are refused as `set-aside`",
+        n, RC_MAX_LOST);
+}
+
 void doctor_store(struct doctor *d)
 {
     struct rc_error err = {0};
@@ -86,6 +114,7 @@ void doctor_store(struct doctor *d)
     else
         doctor_say(d, DOCTOR_ERROR, "restore the last backup into a new store", "%s", err.text);
     judge_hold(d);
+    judge_suspects(d);
 }
 
 /* ---- permissions --------------------------------------------------------------------------------------- */

@@ -34,6 +34,13 @@ RC_MUST enum rc_status rc_sqlite_check(const char *path, struct rc_holdings *ret
 RC_MUST enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force,
                                         struct rc_holdings *ret, struct rc_error *);
 
+/* Puts a checked copy of the store `from` in the place of the store at `path`, which need not be there. What stood there stays a whole
+ * store under another name, written to ret_kept (`room` bytes; empty: there was nothing). The store that is there then has the mark of a copy.
+ * RC_LOCKED: a server has the store open; RC_IN_USE; else as rc_sqlite_backup: and the old store is where it was, unless moving it failed half
+ * way, which no server takes for a new store. */
+RC_MUST enum rc_status rc_sqlite_restore(const char *from, const char *path, char *ret_kept, size_t room,
+                                         struct rc_holdings *ret, struct rc_error *);
+
 /* Makes a store of a file that was filled under another name: checks it, syncs it and puts it in place as rc_sqlite_backup does. */
 RC_MUST enum rc_status rc_sqlite_install(const char *part, const char *to, struct rc_holdings *ret,
                                          struct rc_error *);

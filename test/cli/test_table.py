@@ -31,6 +31,7 @@ EXAMPLES = {
     "events": [["--after", "0", "--limit", "3"]],
     "batch": [["{lines}"]],
     "import": [["{export}", "--store", "{new}"]],
+    "restore": [["{copy}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
     "hold": [["show"]],
@@ -66,11 +67,13 @@ class Place:
             self.number += 2
             file.write_text("".join(json.dumps({"type": PR, "payload": pull(self.number - i)}) + "\n" for i in range(2)))
             return str(file)
-        if word in ("{export}", "{new}"):
+        if word in ("{export}", "{copy}", "{new}"):
             self.number += 1
             file = self.world.dir / f"file-{self.number}"
             if word == "{export}":
                 equal(self.run("export", ["--out", str(file)]).returncode, 0, "an export")
+            if word == "{copy}":
+                equal(self.run("backup", [str(file)]).returncode, 0, "a backup")
             return str(file)
         if word == "{bulk}":
             return self.run("bulk", ["preview", "cancel", "--id", "{rejected}", "--limit", "1", "--reason", "seen"], "--quiet").stdout.split()[0]

@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 
@@ -152,6 +153,27 @@ def store(world):
     finds(look(world, "--store", copy, code=1), "store", "error", "")
     os.mkfifo(world.dir / "pipe.db")
     finds(look(world, "--store", world.dir / "pipe.db", code=1), "store", "error", "")
+
+
+@case("store: what crashed the server again and again is named, with how it is let go again")
+def suspects(world):
+    server, _ = stored(world)
+    page = world.dir / "recourse.db.suspects"
+    true(page.exists(), "the server has made its page")
+
+    def put(*crashes):
+        rows = b"".join(struct.pack("<QII", 7 + i, n, 0) for i, n in enumerate(crashes))
+        page.write_bytes((struct.pack("<QQ", 0x7375737065637431, 0) + rows).ljust(page.stat().st_size, b"\0"))
+
+    put(2, 1)
+    true(not [r for r in look(world) if "crashed" in r[2]], "what has not crashed it often enough is tried again")
+    put(3, 2, 4)
+    row = finds(look(world), "store", "warning", "2 pieces of work crashed the server")
+    contains(row[3], f"remove {page.name}")
+    page.unlink()  # the move that is named
+    server.start()
+    server.stop()
+    true(not [r for r in look(world) if "crashed" in r[2]], "it is tried again")
 
 
 @case("permissions: of the store, its folder, secrets and the file of settings")

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+from pathlib import Path
 
 from kit import PR, case, changed, contains, equal, eventually, example_dependency, example_flow, main, note, pull, simple_flow, true
 
@@ -265,6 +266,43 @@ def rounds(world):
     note(f"figure restored_commands_under_way {commands}")
     server.stop()
     server.cli("audit", "verify", "--store", server.store)
+
+
+@case("restore: a copy is put in place, the old store is kept whole, and the server holds")
+def restore(world):
+    _, server = world_of(world)
+    server.api.until_state(server.api.submit(PR, pull(1)).must(201).json["id"], "completed")
+    copy = world.dir / "copy.db"
+    server.cli("backup", copy, "--store", server.store, "--quiet")
+    later = server.api.submit(PR, pull(2)).must(201).json["id"]
+    contains(server.cli("restore", copy, "--store", server.store, code=5), "in use")
+    server.api.until_state(later, "completed")  # nothing was touched
+    server.stop()
+    before = copy.read_bytes()
+    server.cli("restore", world.dir / "nothing.db", "--store", server.store, code=4)
+    server.cli("restore", server.store, "--store", server.store, code=3)
+    torn = world.dir / "torn.db"
+    torn.write_bytes(before[:len(before) // 2])
+    server.cli("restore", torn, "--store", server.store, code=5)
+    true(server.store.exists() and not list(server.store.parent.glob("*restoring*")), "a refusal leaves nothing behind")
+    done = server.cli("restore", copy, "--store", server.store, json_out=True)
+    kept = Path(done["kept"])
+    equal((done["commands"], done["held"], copy.read_bytes() == before), (1, True, True), "what was restored")
+    server.start()
+    equal(server.api.get("/v1/hold").must(200).json["held"], True, "it holds")
+    equal(server.api.get("/v1/hold").must(200).json["window"]["cause"], "backup", "and says why")
+    server.api.get(f"/v1/commands/{later}").must(404)
+    server.stop()
+    said = server.cli("restore", kept, "--store", server.store)  # and back: what was kept is a whole store
+    contains(said, "is kept as")
+    contains(said, "recourse hold release")
+    server.start()
+    server.api.get(f"/v1/commands/{later}").must(200)
+    equal(server.api.get("/v1/hold").must(200).json["held"], True, "another life of the store went on since")
+    server.stop()
+    empty = world.dir / "new" / "recourse.db"
+    empty.parent.mkdir()
+    equal(server.cli("restore", copy, "--store", empty, json_out=True)["kept"], "", "nothing stood there")
 
 
 main()

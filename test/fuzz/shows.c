@@ -146,7 +146,7 @@ static int run(int argc, char **argv)
 {
     static const struct cli_program programs[] = {
         {"serve", nothing},  {"config", nothing}, {"doctor", nothing}, {"eval", nothing},  {"audit", nothing},
-        {"backup", nothing}, {"export", nothing}, {"import", nothing}, {"token", nothing}, {NULL, NULL}};
+        {"backup", nothing}, {"export", nothing}, {"import", nothing}, {"restore", nothing}, {"token", nothing}, {NULL, NULL}};
     static const struct cli_host host = {.version = "0", .programs = programs};
     return cli_main(argc, argv, &host);
 }

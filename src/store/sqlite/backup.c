@@ -75,15 +75,17 @@ static enum rc_status fill(const struct copy *copy, struct rc_error *err)
 /* The file is synced as a whole before it is put in place. */
 static const char no_sync[] = "PRAGMA synchronous=OFF";
 
-/* Of when the state is that is copied; a copy of a copy has the mark already. */
+/* Of when the state is that is copied (0: of its last change); a copy of a copy has the mark already. */
 static enum rc_status mark(const struct copy *copy, rc_us at, struct rc_error *err)
 {
-    char sql[128];
+    char sql[160];
     struct sq_conn conn = {.path = copy->part};
     int code = sq_open(copy->part, SQLITE_OPEN_READWRITE, &conn.db);
     enum rc_status status = sq_fail(&conn, code, "cannot be opened", err);
-    snprintf(sql, sizeof sql, "UPDATE life SET cause = %d, at = %llu WHERE cause = 0", RC_HELD_BACKUP,
-             (unsigned long long)at);
+    snprintf(
+        sql, sizeof sql,
+        "UPDATE life SET cause = %d, at = coalesce(nullif(%llu, 0), (SELECT at FROM high)) WHERE cause = 0",
+        RC_HELD_BACKUP, (unsigned long long)at);
     if (status == RC_OK) status = sq_exec(&conn, no_sync, err);
     if (status == RC_OK) status = sq_exec(&conn, sql, err);
     sq_conn_close(&conn);
@@ -132,8 +134,8 @@ enum rc_status rc_sqlite_install(const char *part, const char *to, struct rc_hol
     return status;
 }
 
-enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, struct rc_holdings *ret,
-                                struct rc_error *err)
+static enum rc_status copy_as_of(const char *store, const char *to, bool force, rc_us at,
+                                 struct rc_holdings *ret, struct rc_error *err)
 {
     struct copy copy = {.store = store, .to = to};
     if (!to || !*to) return rc_fail(err, RC_INVALID, "the copy needs a path");
@@ -142,10 +144,21 @@ enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, s
     snprintf(copy.part, sizeof copy.part, "%s.part", to);
     status = make_part(&copy, err);
     if (status != RC_OK) return status;
-    rc_us at = rc_clock_wall(); /* before: what is written meanwhile may be missing */
     status = fill(&copy, err);
     if (status == RC_OK) status = mark(&copy, at, err);
     if (status == RC_OK) status = rc_sqlite_install(copy.part, to, ret, err);
     if (status != RC_OK) remove_part(&copy);
     return status;
+}
+
+enum rc_status rc_sqlite_backup(const char *store, const char *to, bool force, struct rc_holdings *ret,
+                                struct rc_error *err)
+{
+    rc_us at = rc_clock_wall(); /* before: what is written meanwhile may be missing */
+    return copy_as_of(store, to, force, at, ret, err);
+}
+
+enum rc_status sq_copy(const char *store, const char *to, struct rc_holdings *ret, struct rc_error *err)
+{
+    return copy_as_of(store, to, true, 0, ret, err);
 }
