@@ -496,6 +496,5 @@ enum rc_status sq_read_bulk_items(struct rc_reader *, uint64_t id, uint32_t resu
                                   struct rc_error *);
 enum rc_status sq_read_bulk_events(struct rc_reader *, uint64_t id, uint32_t after, struct rc_arena *,
                                    uint32_t cap, struct rc_bulk_event **, uint32_t *ret_n, struct rc_error *);
-
-/* backup.c: as rc_sqlite_backup, over what is there, and of a store that has not gone on since: the copy is of when it changed last. */
+/* backup.c: as rc_sqlite_backup, over what is there; the copy is of when the store changed last. */
 RC_MUST enum rc_status sq_copy(const char *store, const char *to, struct rc_holdings *ret, struct rc_error *);
