@@ -127,7 +127,7 @@ static void tell_changed(const struct rc_engine *engine)
 
 static void publish(struct rc_engine *engine, const struct rc_batch *batch, struct starting *starts)
 {
-    enum { HOT_BYTES = 48 << 20 };
+    enum { HOT_BYTES = 16 << 20 };
     rc_suspects_committed(engine->ports.suspects);
     if (engine->turn.holds) engine->hold = engine->turn.hold;
     for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);

@@ -266,7 +266,7 @@ enum rc_status sq_fail(struct sq_conn *conn, int code, const char *doing, struct
  * freed page. trusted_schema: nobody's views run functions of ours. */
 static const char writer_setup[] =
     "PRAGMA secure_delete=OFF; PRAGMA foreign_keys=OFF; PRAGMA wal_autocheckpoint=0;"
-    "PRAGMA cache_size=-32768; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
+    "PRAGMA cache_size=-16384; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
     "PRAGMA trusted_schema=OFF; PRAGMA journal_size_limit=-1;";
 static const char reader_setup[] = "PRAGMA query_only=ON; PRAGMA cache_size=-4096; PRAGMA mmap_size=0;"
                                    "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;";
