@@ -60,7 +60,7 @@ static void cannot_leave(struct rc_draft *draft, uint32_t at, enum rc_why why, c
     if (draft->c.node[at].state == side->unknown)
         rc_step_end(draft, at, side->unknown, why);
     else
-        rc_step_end_without(draft, at, side->failed, why);
+        rc_step_end_unsent(draft, at, side->failed, why);
 }
 
 /* A condition that needs no question. True: the attempt may go on. */
@@ -74,7 +74,7 @@ static bool require_holds(struct rc_draft *draft, uint32_t at)
         cannot_leave(draft, at, RC_WHY_EXPRESSION, &error);
         return false;
     }
-    if (!holds) rc_step_end_without(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
+    if (!holds) rc_step_end_unsent(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
     return holds;
 }
 

@@ -99,6 +99,9 @@ void rc_step_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 /* The attempts of this side are over and none is known to have worked. While one is in doubt, `state` would be a guess: the step is unknown
  * then, and a check is asked, or a person. */
 void rc_step_end_without(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
+/* The same, where it was to be repeated, and nothing more may leave. Its check, if it has one, has said before that it does not know: to ask it
+ * again at once would never end, so a person decides. */
+void rc_step_end_unsent(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 /* Whether the other side is sure to know the key of this round still. */
 bool rc_step_key_is_fresh(const struct rc_draft *, uint32_t at);
 /* It happened (found by its answer, a check or a person): outputs of the action, null for an undo. */

@@ -95,6 +95,17 @@ void rc_step_end_without(struct rc_draft *draft, uint32_t at, unsigned state, en
     if (rc_side_action(&draft->c, at)->check.present) rc_step_want(draft, at);
 }
 
+void rc_step_end_unsent(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
+{
+    if (!draft->c.node[at].doubt) {
+        rc_step_end(draft, at, state, why);
+        return;
+    }
+    rc_step_end(draft, at, rc_node_side(&draft->c.node[at])->unknown, why);
+    draft->c.node[at].asks = 0;
+    draft->c.data[at].times.since = draft->ask->now;
+}
+
 void rc_step_give_up(struct rc_draft *draft, uint32_t at)
 {
     const struct rc_node *node = &draft->c.node[at];
@@ -339,12 +350,12 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
         remember_fault(draft, at, finding, result);
         bool again = finding.outcome != RC_OUT_REJECTED && !needs_a_person(finding.why) &&
                      schedule(draft, at, &call->act.retry, node->asks, 0, result->retry_after);
-        if (!again) rc_step_end_without(draft, at, RC_STEP_FAILED, finding.why);
+        if (!again) rc_step_end_unsent(draft, at, RC_STEP_FAILED, finding.why);
     } else if (rc_site_holds(draft, at, call->require.condition, result, &holds, &error) != RC_OK) {
         rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
-        rc_step_end_without(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+        rc_step_end_unsent(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
     } else if (!holds) {
-        rc_step_end_without(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
+        rc_step_end_unsent(draft, at, RC_STEP_REJECTED, RC_WHY_REQUIRE);
     } else {
         node->cleared = 1;
         node->asks = 0;

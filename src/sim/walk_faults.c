@@ -172,7 +172,6 @@ void walk_turn(struct walk *walk)
         walk_crash(walk, false);
     } else {
         walk_laws_of_turn(walk);
-        walk->settled = walk->status == RC_OK;
     }
 }
 
