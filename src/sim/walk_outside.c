@@ -218,7 +218,9 @@ static void answers_nothing_sure(struct walk *walk, uint32_t i)
     case 1: answer(walk, i, 418, NULL); break;
     case 2: answer(walk, i, 200, NULL); break; /* not usable */
     case 3: lose(walk, i, RC_SENT, RC_WHY_TIMEOUT); break;
-    case 4: lose(walk, i, RC_SENT, RC_WHY_CONNECTION); break;
+    case 4: /* a connection that was lost, or a program that a signal ended: to the core it is the same */
+        lose(walk, i, RC_SENT, sent->attempt % 4 == 3 ? RC_WHY_SIGNAL : RC_WHY_CONNECTION);
+        break;
     default: answer(walk, i, 504, "[]"); break;
     }
 }
