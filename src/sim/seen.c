@@ -148,6 +148,7 @@ static bool is_out_of_reach(enum rc_why why)
 {
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
+           why == RC_WHY_SIGNAL ||     /* of a program: none runs here; test/exec is about them */
            why == RC_WHY_INCONCLUSIVE; /* said of an attempt when it is shown, and never stored */
 }
 
