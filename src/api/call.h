@@ -122,8 +122,13 @@ struct api_call {
     struct api_job job;
     api_handler *next_step; /* what a handler has asked for (api_go_on); NULL: the answer is next */
     enum api_reads next_reads;
-    enum api_ending { API_OPEN, API_ANSWERED, API_DROPPED } ending; /* what a reader made of it */
-    bool trouble;                                                   /* the answer is a problem */
+    enum api_ending {
+        API_OPEN,
+        API_STARVED,
+        API_ANSWERED,
+        API_DROPPED
+    } ending;                  /* what a reader made of it */
+    bool trouble;              /* the answer is a problem */
     struct rc_known *known;    /* what was known when it was handed over; NULL: on the API's thread */
     struct http_watch *watch;  /* whether the client stays, while a long read runs */
     struct rc_request *posted; /* what a reader's handler has left for the API's thread to post */

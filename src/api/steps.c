@@ -21,7 +21,10 @@ void api_read_call(struct api_job *job)
     struct rc_error err;
     enum rc_status status = RC_OK;
     call->scratch = rc_arena_new(READ_FIRST, API_MAX_SCRATCH);
-    if (!call->scratch) return; /* the API's thread says so */
+    if (!call->scratch) {
+        call->ending = API_STARVED; /* the API's thread says so */
+        return;
+    }
     if (!call->arena) call->arena = call->scratch;
     desk.nerrors = 0;
     call->desk = &desk;
@@ -98,13 +101,11 @@ void api_have_read(struct api_job *job)
     struct rc_error err;
     call->desk = &call->api->desk;
     call->desk->nerrors = 0;
-    if (call->ending != API_OPEN) {
+    if (call->ending == API_ANSWERED || call->ending == API_DROPPED) {
         say(call);
-    } else if (call->scratch) {
-        api_settle(call, RC_OK, &err);
-    } else {
-        call->scratch = call->api->scratch;
-        if (!call->arena) call->arena = call->scratch;
-        api_settle(call, rc_fail(&err, RC_NOMEM, "out of memory"), &err);
+        return;
     }
+    if (!call->scratch) call->scratch = call->api->scratch;
+    if (!call->arena) call->arena = call->scratch;
+    api_settle(call, call->ending == API_OPEN ? RC_OK : rc_fail(&err, RC_NOMEM, "out of memory"), &err);
 }

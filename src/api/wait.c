@@ -196,10 +196,12 @@ static enum rc_status look(struct api_call *call, struct rc_error *err)
     struct api_loaded loaded = {0};
     enum rc_status status = api_load(call, call->wait.id, &loaded, err);
     if (status != RC_OK) return status;
-    if (call->wait.entered && !rc_state_rests(loaded.command.state))
+    if (call->wait.entered && !rc_state_rests(loaded.command.state)) {
+        api_free_arenas(call); /* at once: there may be many who wait */
         api_go_on(call, API_READS_NOTHING, park);
-    else
+    } else {
         api_put_command(call, call->wait.status, &loaded);
+    }
     return RC_OK;
 }
 
