@@ -82,6 +82,19 @@ static void flow_laws(const struct flow *flow, struct rc_arena *arena)
 }
 
 /* A document alone says the same as in its file. */
+/* One of the two is what is reached; what may run is named in full. */
+static void dependency_laws(const struct flow_dependency *dependency)
+{
+    bool program = dependency->kind == FLOW_DEP_PROGRAM;
+    FUZZ_LAW(dependency->concurrent >= 1);
+    FUZZ_LAW(program == (dependency->host.n == 0) && program == (dependency->program.npaths > 0));
+    for (uint32_t i = 0; i < dependency->program.npaths; i++) {
+        struct rc_sv path = dependency->program.paths[i];
+        FUZZ_LAW(path.n >= 1 && path.n <= RC_MAX_PROGRAM_PATH && path.p[0] == '/');
+        FUZZ_LAW(!memmem(path.p, path.n, "/../", 4) && !memchr(path.p, '\0', path.n));
+    }
+}
+
 static void one_laws(const struct defs_one *one, struct defs_errors *errors, struct rc_arena *arena)
 {
     struct defs_one *again;
@@ -94,7 +107,7 @@ static void one_laws(const struct defs_one *one, struct defs_errors *errors, str
     FUZZ_LAW(again->kind == one->kind && rc_sv_eq(again->name, one->name));
     FUZZ_LAW(rc_h128_eq(again->digest, one->digest) && rc_sv_eq(again->text, one->text));
     if (one->flow) flow_laws(one->flow, arena);
-    if (one->dependency) FUZZ_LAW(one->dependency->concurrent >= 1 && one->dependency->host.n);
+    if (one->dependency) dependency_laws(one->dependency);
 }
 
 /* Reads a file alone where the set is not complete. 0 where it is refused. */
