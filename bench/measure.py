@@ -10,7 +10,9 @@ written from what is there.
 import argparse
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 
 import profile_server
@@ -133,6 +135,7 @@ def main():
     parser.add_argument("--seconds", type=float, help=f"of one run ({SECONDS}; with --quick {QUICK_SECONDS})")
     arguments = parser.parse_args()
     arguments.disk = arguments.disk or arguments.build
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # so that no server is left over
     say("building")
     subprocess.run(["ninja", "-C", arguments.build, "benchmarks"], check=True, stdout=subprocess.DEVNULL)
     if arguments.profile:
