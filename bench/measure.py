@@ -82,11 +82,15 @@ class Kept:
 
     def __init__(self, path):
         self.path, self.data = path, {}
-        if path and os.path.exists(path):
-            with open(path) as file:
+        self.read()
+
+    def read(self):
+        if self.path and os.path.exists(self.path):
+            with open(self.path) as file:
                 self.data = json.load(file)
 
     def put(self, name, what):
+        self.read()  # another one may have been asked meanwhile
         self.data[name] = what | {"when": time.strftime("%Y-%m-%d %H:%M"), "commit": report.commit(), "company": report.company()}
         if self.path:
             with open(self.path + ".new", "w") as file:

@@ -18,6 +18,7 @@ import time
 from server import HERE, Background, Server, load, program, recorder, say
 
 SMALL, BIG, DEFERRED, DEFERRED_FEW, PENDING = 100_000, 5_000_000, 10_000_000, 100_000, 1_000_000
+SETTLE_S = 120  # for the disk, after a big copy
 FAILED_PART = 25  # one in so many
 OF_CUSTOMER = 100  # fill.c: commands of a customer, on average
 
@@ -63,12 +64,25 @@ def copy_synced(source, to):
         os.fsync(file.fileno())  # its pages would go out while the first run is measured
 
 
+def syncs(arguments):
+    return program(arguments.build, "floor", arguments.disk, 0.4)["fdatasync_per_s"]
+
+
+def settle(arguments, before):
+    """Waits until the disk is as quick as it was before gigabytes were written to it, or for two minutes."""
+    end = time.monotonic() + SETTLE_S
+    while syncs(arguments) < before * 0.7 and time.monotonic() < end:
+        time.sleep(1)
+
+
 @contextlib.contextmanager
 def copied(arguments, directory):
     """A copy of a store that may be spoiled."""
     with tempfile.TemporaryDirectory(prefix="recourse-bench-", dir=arguments.disk) as copy:
+        before = syncs(arguments)
         for name in ("store.db", "store.db.life"):
             copy_synced(os.path.join(directory, name), os.path.join(copy, name))
+        settle(arguments, before)
         yield copy
 
 
