@@ -108,6 +108,7 @@ int main(int argc, char **argv)
                     abort();
             }
             must(rc_store_commit(store, &batch.batch, &err), &err);
+            rc_store_follow_up(store);
             rc_us took = rc_clock_monotonic() - begin;
             worked[phase] += processor() - start;
             spent[phase] += took;
