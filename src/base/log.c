@@ -86,6 +86,21 @@ static void put_line(struct rc_buf *line, enum rc_log_level level, const char *e
     rc_put_text(line, json ? "}\n" : "\n");
 }
 
+/* Without a buffer: whoever ends for want of memory has to have said at least that. */
+static void put_bare_line(enum rc_log_level level, const char *event)
+{
+    char time[RC_TIME_TEXT], line[256];
+    rc_format_time(rc_clock_wall(), time);
+    int n = as_json ? snprintf(line, sizeof line,
+                               "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\","
+                               "\"text\":\"out of memory: there is none to say more\"}\n",
+                               time, level_name[level], event)
+                    : snprintf(line, sizeof line, "%.8s %-5s %s: out of memory: there is none to say more\n",
+                               time + 11, level_name[level], event);
+    if (n > 0 && (size_t)n < sizeof line && write(STDERR_FILENO, line, (size_t)n) < 0) { /* as below */
+    }
+}
+
 static void log_text(enum rc_log_level level, const char *event, const struct rc_log_field *fields,
                      uint32_t n, const char *format, va_list args) __attribute__((format(printf, 5, 0)));
 static void log_text(enum rc_log_level level, const char *event, const struct rc_log_field *fields,
@@ -94,7 +109,10 @@ static void log_text(enum rc_log_level level, const char *event, const struct rc
     char text[TEXT_MAX];
     vsnprintf(text, sizeof text, format, args);
     struct rc_arena *arena = rc_arena_new(LINE_MAX_BYTES, 4 * LINE_MAX_BYTES);
-    if (!arena) return; /* no memory to say so */
+    if (!arena) {
+        put_bare_line(level, event);
+        return;
+    }
     struct rc_buf line = rc_buf_in(arena, LINE_MAX_BYTES);
     put_line(&line, level, event, text, fields, n);
     if (line.status != RC_OK) {

@@ -23,6 +23,12 @@ static bool is_definition(struct rc_sv name)
            (rc_sv_ends(name, RC_SV(".yaml")) || rc_sv_ends(name, RC_SV(".yml")));
 }
 
+static int no_memory(void)
+{
+    fputs("recourse: out of memory\n", stderr);
+    return CLI_ERROR;
+}
+
 static int read_names(struct cli *cli, const char *path, struct names *ret)
 {
     DIR *dir = opendir(path);
@@ -32,14 +38,16 @@ static int read_names(struct cli *cli, const char *path, struct names *ret)
     }
     int fault = CLI_OK;
     ret->name = RC_NEW_ARRAY(cli->arena, struct rc_sv, RC_MAX_DEF_FILES);
-    for (struct dirent *entry; ret->name && fault == CLI_OK && (entry = readdir(dir));) {
+    if (!ret->name) fault = no_memory();
+    for (struct dirent *entry; fault == CLI_OK && (entry = readdir(dir));) {
         struct rc_sv name = rc_sv_of(entry->d_name);
         if (!is_definition(name)) continue;
         if (ret->n == RC_MAX_DEF_FILES) {
             fprintf(stderr, "recourse: %s holds more than %d definitions\n", path, RC_MAX_DEF_FILES);
             fault = CLI_REFUSED;
         } else {
-            ret->name[ret->n++] = rc_copy_sv(cli->arena, name);
+            ret->name[ret->n] = rc_copy_sv(cli->arena, name);
+            if (!ret->name[ret->n++].p) fault = no_memory();
         }
     }
     closedir(dir);
@@ -47,7 +55,7 @@ static int read_names(struct cli *cli, const char *path, struct names *ret)
         fprintf(stderr, "recourse: %s holds no definitions (*.yaml, *.yml)\n", path);
         fault = CLI_ERROR;
     }
-    if (ret->n) qsort(ret->name, ret->n, sizeof *ret->name, by_name);
+    if (fault == CLI_OK) qsort(ret->name, ret->n, sizeof *ret->name, by_name);
     return fault;
 }
 
@@ -56,7 +64,7 @@ static int put_files(struct cli *cli, const char *path, const struct names *name
     rc_json_array(json, "files");
     for (uint32_t i = 0; i < names->n; i++) {
         struct rc_sv text, file = rc_text(cli->arena, "%s/%.*s", path, RC_SV_ARG(names->name[i]));
-        if (!file.p) return CLI_ERROR;
+        if (!file.p) return no_memory();
         int fault = cli_read_file(cli->arena, file.p, &text);
         if (fault != CLI_OK) return fault;
         rc_json_object(json, NULL);

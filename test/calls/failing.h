@@ -11,7 +11,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* name, what fails ("sql memory": what SQLite allocates; "memory": what all others do); the order is part of the layout (test/calls/kit.py reads it here) */
+/* name, what fails ("sql memory": what SQLite allocates; "memory": what all others do); the order is part of the layout (test/e2e/each_call.py
+ * reads it here) */
 #define FAILING_CALLS(X)                                                                                     \
     X(MEMORY, "memory")                                                                                      \
     X(SQL, "sql memory")                                                                                     \
