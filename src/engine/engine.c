@@ -41,6 +41,7 @@ static void destroy(struct rc_engine *engine)
         free(kept);
     }
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->leaving);
     free(engine);
 }
 
@@ -64,6 +65,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     atomic_init(&engine->stats.room, true);
     atomic_init(&engine->stats.healthy, true);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->leaving, NULL);
     engine->turn.arena = rc_arena_new(TURN_FIRST, TURN_MAX);
     enum rc_status status =
         engine->turn.arena ? rc_engine_boot(engine, true, err) : rc_fail(err, RC_NOMEM, "out of memory");
@@ -182,6 +184,13 @@ void rc_engine_drain(struct rc_engine *engine)
 {
     atomic_store(&engine->draining, true);
     engine->ports.wake(engine->ports.context);
+}
+
+void rc_engine_leave_exec(struct rc_engine *engine)
+{
+    pthread_mutex_lock(&engine->leaving);
+    engine->apart_from_exec = true;
+    pthread_mutex_unlock(&engine->leaving);
 }
 
 void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret)

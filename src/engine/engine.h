@@ -102,6 +102,10 @@ uint32_t rc_engine_damaged(const struct rc_engine *, uint64_t *ret_seqs, uint32_
  * still commit. Any thread. */
 void rc_engine_drain(struct rc_engine *);
 
+/* Before the executors are closed: a turn that began before the drain may still commit attempts, and would hand them to what is freed. When
+ * this has returned nothing is handed over any more: such an attempt has the result that it did not leave. Any thread. */
+void rc_engine_leave_exec(struct rc_engine *);
+
 struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused;
     uint64_t shed; /* submissions that were refused because too much was waiting */

@@ -66,6 +66,15 @@ static const struct rc_result nowhere = {
     .why = RC_WHY_CONFIGURATION,
     .error = RC_SV("this server is not configured to perform requests of this kind")};
 
+/* Not while the executors are being closed. */
+static bool hand_over(struct rc_engine *engine, struct rc_exec *exec, const struct rc_start *start)
+{
+    pthread_mutex_lock(&engine->leaving);
+    bool left = !engine->apart_from_exec && rc_exec_start(exec, start) == RC_OK;
+    pthread_mutex_unlock(&engine->leaving);
+    return left;
+}
+
 static void start(struct rc_engine *engine, struct starting *starting)
 {
     const struct rc_effect *effect = &starting->start.effect;
@@ -73,7 +82,7 @@ static void start(struct rc_engine *engine, struct starting *starting)
     struct rc_exec *exec = engine->ports.exec[effect->dependency->kind];
     atomic_fetch_add(&engine->stats.attempts, 1);
     if (exec && rc_map_put(&engine->started, key, engine) == RC_OK &&
-        rc_exec_start(exec, &starting->start) == RC_OK)
+        hand_over(engine, exec, &starting->start))
         return;
     /* the attempt did not leave: that is a result, too */
     starting->fact->answer = (struct rc_answer){.arena = starting->start.arena,

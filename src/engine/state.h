@@ -188,7 +188,9 @@ struct rc_engine {
     struct rc_hold hold;                    /* the newest one as committed; id 0: there was none */
     struct rc_map quotas;                   /* struct rc_taken (quota.c), by namespace */
 
-    pthread_mutex_t lock; /* guards inbox and answers */
+    pthread_mutex_t lock;    /* guards inbox and answers */
+    pthread_mutex_t leaving; /* held while an attempt is handed to its executor; guards apart_from_exec */
+    bool apart_from_exec;    /* the executors are gone, or about to be */
     struct rc_request *inbox, **inbox_last;
     struct rc_facts answers;
     uint32_t queued, queued_single; /* requests; of these, those that were posted alone */

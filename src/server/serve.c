@@ -282,6 +282,7 @@ static bool leave(struct rc_api *api, rc_us delay, const sigset_t *signals)
 
 static void close_exec(struct server *server)
 {
+    if (server->engine) rc_engine_leave_exec(server->engine);
     if (server->http) rc_exec_close(server->http);
     if (server->program) rc_exec_close(server->program);
     server->http = server->program = NULL;
