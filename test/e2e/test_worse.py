@@ -121,6 +121,22 @@ def clock_moves(world):
     contains(server.cli("audit", "verify", "--store", server.store), "pin", "the audit fits")
 
 
+@case("a token of half an hour ends when the clock says so, and works again while the clock is set back: its time is that of the wall")
+def clock_tokens(world):
+    hub = world.standin()
+    defs = world.write(create_pr=example_flow(), github=example_dependency(hub.port))
+    server = WorseServer(world, defs=defs, more=["--auth", "tokens"]).start()
+    equal(server.stop(), 0, "exit code")
+    token = server.cli("token", "create", "root", "--role", "admin", "--lifetime", "30m", "--store", server.store).strip()
+    server.start()
+    bearer = {"Authorization": f"Bearer {token}"}
+    for shift, status in ((0, 200), (3600, 401), (0, 200), (-3600, 200), (3600, 401)):
+        server.control.shift(shift)
+        got = server.api.get("/v1/whoami", **bearer)
+        equal(got.status, status, f"clock {shift:+} s")
+    true(server.control["asked"] > 0, "nobody has asked the clock")
+
+
 @case("the clock is set between two starts: time does not go back, a retry is not early, the list stays in order")
 def clock_between(world):
     server, hub = worse_example(world)
