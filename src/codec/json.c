@@ -1,12 +1,12 @@
-/* JSON text to values. Plain texts are read by json_plain.c. For all others, and whatever is wrong, it is jansson that does the strict
- * reading (UTF-8, duplicate keys, what stands behind the value); its tree is then copied into cells and freed.
+/* JSON text to values, through jansson. jansson does the strict reading (UTF-8, duplicate keys, what stands
+ * behind the value); its tree is then copied into cells and freed.
  *
  * jansson says of some texts that they are malformed where it got no memory. So its allocator is ours, over whatever it was before,
  * and notes for the thread that reads whether it was refused.
  *
  * jansson refuses whole numbers over 64 bits, where json.h promises a double. Such texts are rare: they are
  * read a second time with ".0" put behind each of these numbers. */
-#include "codec/json_plain.h"
+#include "codec/json.h"
 
 #include "base/limits.h"
 #include "base/num.h"
@@ -222,13 +222,6 @@ enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct c
 
 enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc_arena *arena,
                                     struct cel_value *ret_value, struct rc_error *err)
-{
-    if (rc_json_plain(text, depth, arena, ret_value)) return RC_OK;
-    return rc_json_library(text, depth, arena, ret_value, err);
-}
-
-enum rc_status rc_json_library(struct rc_sv text, unsigned depth, struct rc_arena *arena,
-                               struct cel_value *ret_value, struct rc_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t wrong;
