@@ -79,6 +79,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
 void rc_engine_free(struct rc_engine *engine)
 {
     if (!engine) return;
+    if (engine->collected) rc_inbox_put_back(engine, engine->taken);
     for (struct rc_request *request = engine->inbox, *next; request; request = next) {
         next = request->next;
         request->status = rc_fail(&request->error, RC_STOPPING, "the server is stopping");

@@ -76,6 +76,11 @@ RC_MUST bool rc_engine_refuses(struct rc_engine *);
  * rc_answer_fn. */
 void rc_engine_answer(void *context, struct rc_answer *);
 
+/* Takes what the other threads have left for the next turn; on the engine's thread, and nothing but that turn may follow. Whoever reads a
+ * real clock does this first: then no answer is older than the time at which it is heard, and what must wait since the answer (Retry-After,
+ * delays, settle times) waits that long at least. A turn does it first where it was not done. */
+void rc_engine_collect(struct rc_engine *);
+
 /* One turn, on the engine's thread. *ret_sleep: how long nothing will become due (0: run again at once;
  * UINT64_MAX: until woken). RC_OK also where requests were refused. Anything else: the store cannot be used
  * (err says why); the caller may call again later, and nothing is lost. */

@@ -194,6 +194,9 @@ struct rc_engine {
     struct rc_request *inbox, **inbox_last;
     struct rc_facts answers;
     uint32_t queued, queued_single; /* requests; of these, those that were posted alone */
+    struct rc_request *taken;       /* on the engine's thread: out of the inbox for the next turn, */
+    uint32_t ntaken;
+    bool collected; /* where this is so */
     struct rc_pace pace;
     _Atomic bool draining;
     struct {

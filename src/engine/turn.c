@@ -36,6 +36,13 @@ static struct rc_request *take_inbox(struct rc_engine *engine, uint32_t *ret_n)
     return requests;
 }
 
+void rc_engine_collect(struct rc_engine *engine)
+{
+    if (engine->collected) return;
+    engine->taken = take_inbox(engine, &engine->ntaken);
+    engine->collected = true;
+}
+
 void rc_inbox_put_back(struct rc_engine *engine, struct rc_request *requests)
 {
     struct rc_request **end = &requests;
@@ -376,11 +383,13 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
                               struct rc_error *err)
 {
     struct rc_error error = {0};
-    uint32_t units = engine->turn.nunits, taken;
+    uint32_t units = engine->turn.nunits;
     rc_engine_follow_up(engine); /* of the last turn, where nobody has asked for it */
     begin(engine, tick);
-    struct rc_request *requests = take_inbox(engine, &taken);
-    rc_pace_turn(&engine->pace, units, tick.took, taken, tick.monotonic);
+    rc_engine_collect(engine);
+    struct rc_request *requests = engine->taken;
+    engine->collected = false;
+    rc_pace_turn(&engine->pace, units, tick.took, engine->ntaken, tick.monotonic);
     enum rc_status status = engine->booted ? RC_OK : rc_engine_reopen(engine, &error);
     if (status == RC_OK) {
         rc_waves_post(engine, &requests);

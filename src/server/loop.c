@@ -72,6 +72,7 @@ static void *loop(void *context)
         rc_us sleep = 0;
         atomic_store(&server->engine_state, RUNNING);
         atomic_fetch_add_explicit(&server->beats, 1, memory_order_relaxed);
+        rc_engine_collect(server->engine);
         struct rc_tick tick = loop_tick(server);
         tick.took = took;
         enum rc_status status = rc_engine_turn(server->engine, tick, &sleep, &err);

@@ -550,6 +550,32 @@ static void a_request_that_waits_at_the_end_is_answered(void **state)
     world_free_request(request);
 }
 
+/* What comes behind the reading of the clock is heard in the turn after, so that nothing is heard before its time. */
+static void what_comes_after_the_collection_waits_for_the_next_turn(void **state)
+{
+    struct world *world = *state;
+    struct rc_request *first = world_submission(world, "one", "a", "{\"customer\": 1}");
+    struct rc_request *second = world_submission(world, "one", "b", "{\"customer\": 1}");
+    struct rc_request *third = world_submission(world, "one", "c", "{\"customer\": 1}");
+    assert_int_equal(rc_engine_post(world->engine, first), RC_OK);
+    rc_engine_collect(world->engine);
+    assert_int_equal(rc_engine_post(world->engine, second), RC_OK);
+    rc_engine_collect(world->engine); /* once for a turn */
+    assert_int_equal(world_turn(world), RC_OK);
+    assert_true(*(bool *)first->owner);
+    assert_false(*(bool *)second->owner);
+    assert_int_equal(world_turn(world), RC_OK);
+    assert_true(*(bool *)second->owner);
+    assert_int_equal(rc_engine_post(world->engine, third), RC_OK);
+    rc_engine_collect(world->engine);
+    world_crash(world); /* at the end nobody is forgotten, collected or not */
+    assert_true(*(bool *)third->owner);
+    assert_int_equal(third->status, RC_STOPPING);
+    world_free_request(first);
+    world_free_request(second);
+    world_free_request(third);
+}
+
 /* ---- poison --------------------------------------------------------------------------------------------------------- */
 
 /* The process dies while it runs this unit: the page still names it. */
@@ -637,6 +663,7 @@ int main(void)
         CASE(after_an_unknown_commit_any_command_may_have_changed),
         CASE(draining_starts_nothing_new),
         CASE(a_request_that_waits_at_the_end_is_answered),
+        CASE(what_comes_after_the_collection_waits_for_the_next_turn),
         CASE(suspects_are_forgotten_when_they_turn_out_innocent),
         CASE(a_poisonous_submission_is_refused),
         CASE(a_poisonous_step_waits_for_a_person),
