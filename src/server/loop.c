@@ -61,32 +61,35 @@ static void log_lost_facts(const struct rc_engine *engine, uint64_t *io_known)
     *io_known = stats.faults;
 }
 
+/* One turn, and whom it tells. How long nothing becomes due; *io: what was seen by the turn before. */
+static rc_us turn(struct server *server, struct loop_seen *io)
+{
+    struct rc_error err = {0};
+    rc_us sleep = 0;
+    atomic_store(&server->engine_state, RUNNING);
+    atomic_fetch_add_explicit(&server->beats, 1, memory_order_relaxed);
+    rc_engine_collect(server->engine);
+    struct rc_tick tick = loop_tick(server);
+    tick.took = io->took;
+    enum rc_status status = rc_engine_turn(server->engine, tick, &sleep, &err);
+    io->took = rc_clock_monotonic() - tick.monotonic;
+    struct rc_api *api = atomic_load(&server->api);
+    if (api) rc_api_flush(api);
+    rc_engine_follow_up(server->engine);
+    log_fault(&io->status, status, &err);
+    log_lost_facts(server->engine, &io->faults);
+    return status == RC_OK ? sleep : FAULT_SLEEP_US;
+}
+
 static void *loop(void *context)
 {
     struct server *server = context;
-    uint64_t faults = 0;
-    rc_us took = 0;
-    enum rc_status last = RC_OK;
     while (!atomic_load(&server->stop_engine)) {
-        struct rc_error err = {0};
-        rc_us sleep = 0;
-        atomic_store(&server->engine_state, RUNNING);
-        atomic_fetch_add_explicit(&server->beats, 1, memory_order_relaxed);
-        rc_engine_collect(server->engine);
-        struct rc_tick tick = loop_tick(server);
-        tick.took = took;
-        enum rc_status status = rc_engine_turn(server->engine, tick, &sleep, &err);
-        took = rc_clock_monotonic() - tick.monotonic;
-        struct rc_api *api = atomic_load(&server->api);
-        if (api) rc_api_flush(api);
-        rc_engine_follow_up(server->engine);
-        log_fault(&last, status, &err);
-        log_lost_facts(server->engine, &faults);
-        if (status != RC_OK) sleep = FAULT_SLEEP_US;
+        rc_us sleep = turn(server, &server->seen);
         int running = RUNNING;
         if (sleep && atomic_compare_exchange_strong(&server->engine_state, &running, SLEEPING))
             nap(server, sleep);
-        else if (status != RC_OK)
+        else if (server->seen.status != RC_OK)
             usleep(FAULT_SLEEP_US); /* called all the time: do not spin on a broken store */
     }
     return NULL;
@@ -94,6 +97,7 @@ static void *loop(void *context)
 
 enum rc_status loop_start(struct server *server, struct rc_error *err)
 {
+    turn(server, &server->seen); /* what was in flight is taken over before anybody is answered */
     int error = pthread_create(&server->engine_thread, NULL, loop, server);
     return error ? rc_fail(err, RC_NOMEM, "the engine's thread cannot be started: %s", strerror(error))
                  : RC_OK;

@@ -50,10 +50,16 @@ struct server {
     uint64_t seed;            /* of the stream of random numbers that the engine draws from */
     _Atomic int engine_state; /* enum engine_state in loop.c */
     _Atomic uint64_t beats;   /* times that the engine's loop went round */
+    struct loop_seen {
+        rc_us took; /* by the last turn */
+        enum rc_status status;
+        uint64_t faults; /* so far */
+    } seen;              /* the engine's thread's */
     _Atomic bool stop_engine, api_failed;
 };
 
 /* ---- loop.c: the engine's thread */
+/* The first turn, here and now, and then the thread. */
 RC_MUST
 enum rc_status loop_start(struct server *, struct rc_error *);
 void loop_stop(struct server *);           /* after the turn that runs */
