@@ -20,11 +20,11 @@ enum {
     RC_MAX_PURGE = 200,           /* commands that one commit purges */
     RC_MAX_PAGE = 200,            /* rows of one page of a list */
     RC_MAX_READERS = 8,           /* threads that read for clients */
-    RC_MAX_QUICK_READS = 4096,    /* reads of single things that wait for one of them; more are answered 503 */
-    RC_MAX_LONG_READS = 128,      /* lists, searches and previews, the same */
-    RC_MAX_READ_MS = 3600000,     /* longest time that one of them may take */
-    RC_MAX_CHANGES = 256,         /* changes that are read at a time for those who follow them */
-    RC_MAX_STREAMS = 256,         /* streams of events; more are answered 503 */
+    RC_MAX_QUICK_READS = 4096, /* reads of single things that wait for one of them; more are answered 503 */
+    RC_MAX_LONG_READS = 128,   /* lists, searches and previews, the same */
+    RC_MAX_READ_MS = 3600000,  /* longest time that one of them may take */
+    RC_MAX_CHANGES = 256,      /* changes that are read at a time for those who follow them */
+    RC_MAX_STREAMS = 256,      /* streams of events; more are answered 503 */
     RC_MAX_STREAM_LAG =
         32 << 10, /* bytes that may wait for a slow reader of events before nothing is read for it */
     RC_MAX_WAIT_MS = 60000,     /* longest ?wait= */

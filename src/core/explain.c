@@ -55,6 +55,12 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     } else if (node->state == RC_STEP_UNDO_FAILED && !action->present) {
         ret->retry_is_safe = false;
         ret->retry_reason = "there is nothing to try: the flow declares no undo for this step";
+    } else if (node->doubt && action->repeatable) {
+        ret->retry_reason =
+            "it may have happened; the flow declares it repeatable: the same Idempotency-Key goes out again";
+    } else if (node->doubt) {
+        ret->retry_is_safe = false;
+        ret->retry_reason = "it may have happened: it is found out before it begins";
     } else if (side->undo) {
         ret->retry_reason = "it is known that the undo did not happen";
     } else if (node->why == RC_WHY_REQUIRE) {

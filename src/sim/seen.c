@@ -80,6 +80,7 @@ static const struct untaken {
     {{COMMAND, RC_CANCELLED, RC_REVIEW}, restores},
     {{COMMAND, RC_PENDING, RC_WAITING}, restores},
     {{COMMAND, RC_RUNNING, RC_PENDING}, restores},
+    {{COMMAND, RC_WAITING, RC_PENDING}, restores},
     {{STEP, RC_STEP_IDLE, RC_STEP_UNKNOWN}, restores},
     {{STEP, RC_STEP_SUCCEEDED, RC_STEP_UNDO_UNKNOWN}, restores},
 };

@@ -145,8 +145,9 @@ static int nothing(const struct cli_args *args)
 static int run(int argc, char **argv)
 {
     static const struct cli_program programs[] = {
-        {"serve", nothing},  {"config", nothing}, {"doctor", nothing}, {"eval", nothing},  {"audit", nothing},
-        {"backup", nothing}, {"export", nothing}, {"import", nothing}, {"restore", nothing}, {"token", nothing}, {NULL, NULL}};
+        {"serve", nothing},   {"config", nothing}, {"doctor", nothing}, {"eval", nothing},
+        {"audit", nothing},   {"backup", nothing}, {"export", nothing}, {"import", nothing},
+        {"restore", nothing}, {"token", nothing},  {NULL, NULL}};
     static const struct cli_host host = {.version = "0", .programs = programs};
     return cli_main(argc, argv, &host);
 }
