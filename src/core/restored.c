@@ -81,11 +81,12 @@ void rc_step_start_in_doubt(struct rc_draft *draft, uint32_t at)
     rc_step_became_unknown(draft, at, RC_WHY_RESTORED);
 }
 
-/* What needs others may have been left out where one of them failed, and the line went on behind it. */
+/* What needs others may have been left out where one of them failed or was left out itself, and the line went on behind it. */
 static bool may_have_been_left_out(const struct rc_command *c, uint32_t at)
 {
     bool passes = false;
-    for (uint32_t i = 0; i < at; i++) passes |= rc_is_leaf(c, i) && !rc_node_step(c, i)->critical;
+    for (uint32_t i = 0; i < at; i++)
+        passes |= rc_is_leaf(c, i) && (!rc_node_step(c, i)->critical || c->node[i].state == RC_STEP_SKIPPED);
     return passes && rc_node_step(c, at)->nneeds;
 }
 

@@ -356,13 +356,13 @@ struct sq_note {
 RC_MUST
 enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq_note *ret_note,
                        struct rc_error *);
-void sq_note_put(int fd, const struct sq_note *);
+bool sq_note_put(int fd, const struct sq_note *); /* false: the one before stands, or a part of each */
 /* Notes how far the log reaches after a commit. (log.c) */
 void sq_note_log(struct sq_store *);
 /* Fills the log's file with zeros where the next commits will write: a sync that need not make the file grow takes half the time. */
 void sq_log_ahead(struct sq_store *);
 /* Before the log is cut or removed: nothing in it is needed any more. Durable. */
-void sq_note_no_log(struct sq_store *);
+RC_MUST enum rc_status sq_note_no_log(struct sq_store *, struct rc_error *);
 /* Folds all of the log and gives its blocks back to the disk. RC_BUSY: a reader holds it; RC_FULL: the database cannot grow. */
 RC_MUST
 enum rc_status sq_cut_log(struct sq_store *, struct rc_error *);

@@ -42,12 +42,11 @@ static void read_note(int fd, struct sq_note *ret)
     *ret = there ? (struct sq_note){.salt = salt, .frames = frames} : (struct sq_note){0};
 }
 
-void sq_note_put(int fd, const struct sq_note *note)
+bool sq_note_put(int fd, const struct sq_note *note)
 {
     char text[NOTE_TEXT + 1];
     int n = snprintf(text, sizeof text, "log %08x %010u\n", note->salt, note->frames);
-    ssize_t written = pwrite(fd, text, (size_t)n, PID_TEXT);
-    (void)written; /* behind what is: the log is looked at less closely */
+    return pwrite(fd, text, (size_t)n, PID_TEXT) == n;
 }
 
 bool sq_note_read(const char *path, struct sq_note *ret)

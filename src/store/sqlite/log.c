@@ -2,7 +2,11 @@
  *
  * A transaction is written and synced before the next one is begun. So after a crash at any moment only frames of the last one can be
  * missing or torn. A frame that does not fit, with a transaction that ended behind it and then another one, was whole once. Frames of
- * the log before this one, which it has not written over yet, have other salts and another chain. */
+ * the log before this one, which it has not written over yet, have other salts and another chain.
+ *
+ * Frames of a transaction that did not come to its commit have the salts of this log, and the next one is written over the first of them
+ * only: torn itself, it would look like one that was whole once. So they are taken out when the log is taken over. (Those that a
+ * roll back leaves, where a transaction was larger than the page cache, stay until then.) */
 #include "store/sqlite/seal.h"
 
 #include <endian.h>
@@ -152,6 +156,23 @@ static enum rc_status hold_against(const struct scan *scan, const struct sq_note
                    scan->name, note->frames, (unsigned long long)scan->committed);
 }
 
+static const unsigned char no_head[SQ_FRAME_HEAD];
+
+/* What stands behind the last commit was not acknowledged; from now on it is no frame of this log any more. */
+static enum rc_status forget_rest(const struct scan *scan, struct rc_error *err)
+{
+    unsigned char head[SQ_FRAME_HEAD];
+    for (uint64_t i = scan->committed;; i++) {
+        off_t at = (off_t)(SQ_LOG_HEAD + i * SQ_FRAME);
+        ssize_t got = pread(scan->fd, head, sizeof head, at);
+        if (got < 0) return sq_io_error(scan->name, "cannot be read", err);
+        if (got < (ssize_t)sizeof head) return RC_OK;
+        if (memcmp(head + 8, scan->head + 16, 8) != 0) continue;
+        if (pwrite(scan->fd, no_head, sizeof no_head, at) != (ssize_t)sizeof no_head)
+            return sq_io_error(scan->name, "cannot be rewritten", err);
+    }
+}
+
 enum rc_status sq_log_check(const char *path, bool settle, const struct sq_note *note, uint64_t *ret_lost,
                             struct rc_error *err)
 {
@@ -171,22 +192,30 @@ enum rc_status sq_log_check(const char *path, bool settle, const struct sq_note 
         if (status == RC_OK) status = hold_against(&scan, note, err);
         if (status != RC_DAMAGED) break;
     }
+    if (status == RC_OK && settle && scan.there) status = forget_rest(&scan, err);
     if (status == RC_OK && settle && fsync(fd) != 0) status = sq_io_error(name, "cannot be synced", err);
     close(fd);
     if (status == RC_OK) *ret_lost = scan.believed - scan.committed + scan.behind;
     return status;
 }
 
-void sq_note_log(struct sq_store *store)
+/* The writer's log; NULL: it is not open. */
+static sqlite3_file *open_log(const struct sq_store *store)
 {
     sqlite3_file *log = NULL;
+    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return code == SQLITE_OK && log && log->pMethods ? log : NULL;
+}
+
+void sq_note_log(struct sq_store *store)
+{
+    sqlite3_file *log = open_log(store);
     unsigned char salt[4];
     struct sq_note note = {.frames = store->log_frames};
-    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (code != SQLITE_OK || !log || !log->pMethods) return;
+    if (!log) return;
     if (log->pMethods->xRead(log, salt, sizeof salt, 16) != SQLITE_OK) return;
     for (unsigned i = 0; i < sizeof salt; i++) note.salt = note.salt << 8 | salt[i];
-    sq_note_put(store->lock, &note);
+    (void)sq_note_put(store->lock, &note); /* behind what is: the log is looked at less closely */
 }
 
 enum { AHEAD_LEAST = 64, AHEAD = 256 }; /* frames: fewer ahead than these, and so many are added */
@@ -194,13 +223,11 @@ enum { AHEAD_LEAST = 64, AHEAD = 256 }; /* frames: fewer ahead than these, and s
 void sq_log_ahead(struct sq_store *store)
 {
     static const unsigned char zeros[SQ_FRAME * 16];
-    sqlite3_file *log = NULL;
     sqlite3_int64 end = SQ_LOG_HEAD + (sqlite3_int64)store->log_frames * SQ_FRAME;
     sqlite3_int64 least = end + AHEAD_LEAST * SQ_FRAME, to = end + AHEAD * SQ_FRAME;
     if (!store->self.conn.gather || !store->log_frames || least <= store->log_size) return;
-    int code = sqlite3_file_control(store->self.conn.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (code != SQLITE_OK || !log || !log->pMethods) return;
-    code = log->pMethods->xFileSize(log, &store->log_size);
+    sqlite3_file *log = open_log(store);
+    int code = log ? log->pMethods->xFileSize(log, &store->log_size) : SQLITE_ERROR;
     if (code != SQLITE_OK || least <= store->log_size || !sq_room_is_ample(&store->room)) return;
     while (code == SQLITE_OK && store->log_size < to) {
         code = log->pMethods->xWrite(log, zeros, sizeof zeros, store->log_size);
@@ -210,18 +237,18 @@ void sq_log_ahead(struct sq_store *store)
     (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
-void sq_note_no_log(struct sq_store *store)
+enum rc_status sq_note_no_log(struct sq_store *store, struct rc_error *err)
 {
     const struct sq_note none = {0};
-    sq_note_put(store->lock, &none);
-    int failed = fsync(store->lock);
-    (void)failed; /* then a power cut may leave a note of a log that is gone, and somebody has to look */
+    if (sq_note_put(store->lock, &none) && fsync(store->lock) == 0) return RC_OK;
+    return rc_fail(err, RC_IO, "%s.lock: cannot be written: %s", store->path, strerror(errno));
 }
 
 enum rc_status sq_cut_log(struct sq_store *store, struct rc_error *err)
 {
     struct sq_conn *conn = &store->self.conn;
-    sq_note_no_log(store);
+    enum rc_status noted = sq_note_no_log(store, err);
+    if (noted != RC_OK) return noted;
     sqlite3_busy_timeout(conn->db, 0);
     int code = sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_busy_timeout(conn->db, SQ_BUSY_MS);

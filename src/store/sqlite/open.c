@@ -317,12 +317,16 @@ static bool close_writer(struct sq_store *store)
     bool folded = sound && store->folded == store->log_frames;
     if (sound && holds_something(store->path, "-wal"))
         folded = sq_fold(store, NULL) == RC_OK && store->all_folded;
-    if (folded) sq_note_no_log(store);
+    /* a note that cannot be taken back keeps the log: it would be missed */
+    if (folded && sq_note_no_log(store, NULL) != RC_OK) {
+        folded = false;
+        (void)sqlite3_db_config(store->self.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
     if (sound && !store->noted) sq_life_note(store);
     sq_conn_close(&store->self.conn);
     bool gone = !exists(store->path, "-wal");
-    if (gone) sq_note_put(store->lock, &none);
-    return folded || gone;
+    bool noted = !gone || sq_note_put(store->lock, &none);
+    return noted && (folded || gone);
 }
 
 /* `clean`: everything is in order, and the next opening need not look closely. */

@@ -201,7 +201,8 @@ enum rc_status sq_compact(struct rc_store *base, struct rc_error *err)
     enum rc_status status = rewrite(store, err);
     if (status != RC_OK) return status;
     /* the old frames of the log hold what was purged: cut it */
-    sq_note_no_log(store);
+    status = sq_note_no_log(store, err);
+    if (status != RC_OK) return status;
     int code = sqlite3_wal_checkpoint_v2(store->self.conn.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if ((code & 0xff) == SQLITE_BUSY)
         return rc_fail(err, RC_BUSY, "%s: a reader holds the log; it is written anew, but not cut yet",
