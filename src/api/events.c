@@ -220,17 +220,19 @@ static void on_page(struct api_job *job)
     if (fine) pump(api);
 }
 
+/* Made for the first stream; when another one begins it may be read at that moment, and is left alone. */
 static enum rc_status make_page(struct rc_api *api)
 {
-    struct api_page *page = api->page ? api->page : calloc(1, sizeof *page);
-    if (!page) return RC_NOMEM;
-    api->page = page;
-    page->job.api = api;
-    page->job.work = on_read;
-    page->job.done = on_page;
-    if (!page->arena) page->arena = rc_arena_new(PAGE_FIRST, API_MAX_SCRATCH);
+    if (!api->page) {
+        api->page = calloc(1, sizeof *api->page);
+        if (!api->page) return RC_NOMEM;
+        api->page->job.api = api;
+        api->page->job.work = on_read;
+        api->page->job.done = on_page;
+    }
+    if (!api->page->arena) api->page->arena = rc_arena_new(PAGE_FIRST, API_MAX_SCRATCH);
     if (!api->piece) api->piece = malloc(RC_MAX_STREAM_LAG + API_MAX_EVENT);
-    return page->arena && api->piece ? RC_OK : RC_NOMEM;
+    return api->page->arena && api->piece ? RC_OK : RC_NOMEM;
 }
 
 void api_free_page(struct rc_api *api)
