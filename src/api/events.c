@@ -134,7 +134,8 @@ struct api_page {
     struct rc_news *news;
     struct rc_sv *texts; /* of each, when somebody wants it; p is NULL before */
     uint32_t n;
-    bool last; /* nothing is behind it for now */
+    bool last;     /* nothing is behind it for now */
+    bool outdated; /* something was committed since its reading began, so more may be behind it */
 };
 
 static enum rc_status read_page(struct api_page *page, struct rc_error *err)
@@ -178,7 +179,7 @@ static bool give(struct api_stream *stream, const struct api_page *page)
     }
     if (used) put(stream, (struct rc_sv){piece, used});
     stream->at = at;
-    if (i == page->n && page->last) stream->behind = false;
+    if (i == page->n && page->last && !page->outdated) stream->behind = false;
     return true;
 }
 
@@ -203,6 +204,7 @@ static void pump(struct rc_api *api)
     const struct api_stream *leader = page && !page->job.at_work ? next_leader(api) : NULL;
     if (!leader) return;
     page->after = leader->at;
+    page->outdated = false;
     page->job.reads = API_READS_LITTLE;
     bool taken = api_hand_over(&page->job, true);
     (void)taken; /* it must */
@@ -262,6 +264,7 @@ void api_pump_streams(struct rc_api *api)
     if (!atomic_exchange(&api->stirred, false)) return;
     end_unknown(api);
     for (struct api_stream *stream = api->streams; stream; stream = stream->next) stream->behind = true;
+    if (api->page) api->page->outdated = true;
     pump(api);
 }
 

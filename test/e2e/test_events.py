@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 
-from kit import SANITIZED, Failure, case, dependency, equal, eventually, main, note, simple_flow, true
+from kit import PATIENCE, SANITIZED, Failure, case, dependency, equal, eventually, main, note, simple_flow, true
 
 STREAMS = 256  # RC_MAX_STREAMS
 LAG = 32 << 10  # RC_MAX_STREAM_LAG
@@ -61,9 +61,11 @@ def follow(server, query="", headers=None):
 
 
 def take(blocks, n):
-    """The data of the next n events."""
-    events = []
+    """The data of the next n events. A stream that only shows that it lives is not waited for for ever."""
+    events, end = [], time.monotonic() + 4 * PATIENCE
     while len(events) < n:
+        if time.monotonic() > end:
+            raise Failure(f"{len(events)} of {n} events came")
         block = next(blocks, None)
         if block is None:
             raise Failure(f"the stream ended after {events}")
@@ -177,6 +179,25 @@ def filters(world):
     probe.close()
     for wrong in ("state=done", "id=17", "id=", "type=" + "x" * 65, "before=1"):
         server.api.get(f"/v1/events?{wrong}").problem(400, "malformed")
+
+
+@case("what is committed while a page is read is told, too")
+def meanwhile(world):
+    """Lives of other lengths each time, so that the last commit of some falls into the reading of what was before it."""
+    server = make(world)
+    stream, blocks = follow(server)
+    stream.s.settimeout(10)  # less than the time between two signs of life, which would keep this waiting for ever
+    n = 0
+    for turn in range(100 if SANITIZED else 600):
+        lives = turn % 6 + 1
+        for _ in range(lives):
+            n += 1
+            server.api.submit("good", {"n": n}).must(201)
+        try:
+            take(blocks, 2 * lives)
+        except TimeoutError:
+            raise Failure(f"an event of the lives up to {n} is kept back") from None
+    stream.close()
 
 
 @case("HEAD answers without a stream; nothing else is allowed")
