@@ -1,5 +1,5 @@
-/* The deeds: each does one thing that can be done again, whether it failed before or not. */
-#include "deeds.h"
+/* The deeds that write: commits, definitions, access, bulks, purges, holds, an export's rows; and what there is before any of them. */
+#include "deeds_inside.h"
 
 #include "base/limits.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS = 64, GATE = 7, MEMORY = 64 << 20, MUCH = 2 << 20 };
+enum { MUCH = 2 << 20 };
 static const struct rc_author by = {RC_SV("user:bo"), RC_SV("bo"), RC_SV("it must be so")};
 
 static struct rc_sv fresh(struct doing *doing, const char *word)
@@ -236,7 +236,7 @@ static enum rc_status ask_room(struct doing *doing, struct rc_error *err)
     return rc_store_room(doing->kit->store, err);
 }
 
-static void define_again(struct doing *doing)
+void define_again(struct doing *doing)
 {
     struct kit *kit = doing->kit;
     struct rc_definition def = {.kind = RC_DEF_FLOW, .name = RC_SV("much"), .text = fresh(doing, "x")};
@@ -347,362 +347,6 @@ static enum rc_status import_high(struct doing *doing, struct rc_error *err)
     return import(doing, (struct rc_import){.high = &high}, err);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------------- */
-
-static void close_it(struct doing *doing)
-{
-    doing->digest = deeds_digest(doing->kit);
-    kit_close(doing->kit);
-}
-
-static enum rc_status open_it(struct doing *doing, struct rc_error *err)
-{
-    return rc_sqlite_open(&doing->kit->options, &doing->kit->store, err);
-}
-
-static void copy_file(const char *from, const char *to)
-{
-    static char bytes[1 << 16];
-    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
-    assert_true(in && out);
-    for (size_t n; (n = fread(bytes, 1, sizeof bytes, in)) > 0;)
-        assert_int_equal(fwrite(bytes, 1, n, out), n);
-    assert_int_equal(fclose(out), 0);
-    fclose(in);
-}
-
-/* The files as they are while the store is open, with a log: as a killed process leaves them. */
-static void crash(struct doing *doing)
-{
-    static const char *const parts[] = {"", "-wal", ".lock"};
-    struct kit *kit = doing->kit;
-    char name[3][128], kept[3][128];
-    define_again(doing);
-    doing->digest = deeds_digest(kit);
-    for (int i = 0; i < 3; i++) {
-        snprintf(name[i], sizeof name[i], "%s%s", kit->path, parts[i]);
-        snprintf(kept[i], sizeof kept[i], "%s.kept%s", kit->path, parts[i]);
-        copy_file(name[i], kept[i]);
-    }
-    kit_close(kit);
-    for (int i = 0; i < 3; i++) assert_int_equal(rename(kept[i], name[i]), 0);
-}
-
-static void remove_second(struct doing *doing)
-{
-    static const char *const names[] = {"", "-wal", "-shm", ".lock", ".reserve", ".part", ".new"};
-    char name[128];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(name, sizeof name, "%s%s", doing->path, names[i]);
-        unlink(name);
-    }
-}
-
-static enum rc_status create(struct doing *doing, struct rc_error *err)
-{
-    struct rc_sqlite_options options = doing->kit->options;
-    struct rc_store *second;
-    options.path = doing->path;
-    enum rc_status status = rc_sqlite_open(&options, &second, err);
-    if (status == RC_OK) rc_store_close(second);
-    return status;
-}
-
-static enum rc_status look(struct doing *doing, struct rc_error *err)
-{
-    struct rc_reader *reader;
-    enum rc_status status = rc_sqlite_look(doing->kit->path, &reader, err);
-    if (status == RC_OK) rc_reader_close(reader);
-    return status;
-}
-
-static enum rc_status check(struct doing *doing, struct rc_error *err)
-{
-    struct rc_holdings kept;
-    return rc_sqlite_check(doing->kit->path, &kept, err);
-}
-
-static enum rc_status back_up(struct doing *doing, struct rc_error *err)
-{
-    struct rc_holdings kept;
-    return rc_sqlite_backup(doing->kit->path, doing->path, true, &kept, err);
-}
-
-static enum rc_status is_free(struct doing *doing, struct rc_error *err)
-{
-    return rc_sqlite_is_free(doing->path, err);
-}
-
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
-
-static enum rc_status open_reader(struct doing *doing, struct rc_error *err)
-{
-    struct rc_reader *reader;
-    enum rc_status status = rc_reader_open(doing->kit->store, &reader, err);
-    if (status == RC_OK) rc_reader_close(reader);
-    return status;
-}
-
-static enum rc_status read_key(struct doing *doing, struct rc_error *err)
-{
-    struct rc_key_match match;
-    return rc_read_key(doing->reader, RC_SV("default"), RC_SV("github.create_pr"), RC_SV("open"), &match,
-                       err);
-}
-
-static enum rc_status read_purged(struct doing *doing, struct rc_error *err)
-{
-    struct rc_purged left;
-    return rc_read_purged(doing->reader, doing->purged, &left, err);
-}
-
-static enum rc_status purgeable(struct doing *doing, const struct rc_purge_filter *filter,
-                                struct rc_error *err)
-{
-    struct rc_purge_row *rows;
-    uint32_t n;
-    uint64_t next;
-    enum rc_status status =
-        rc_read_purgeable(doing->reader, filter, 0, doing->arena, 10, &rows, &n, &next, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_purgeable(struct doing *doing, struct rc_error *err)
-{
-    return purgeable(
-        doing, &(struct rc_purge_filter){.ns = RC_SV("default"), .type = RC_SV("github.create_pr")}, err);
-}
-
-static enum rc_status read_purgeable_by_ref(struct doing *doing, struct rc_error *err)
-{
-    return purgeable(doing, &(struct rc_purge_filter){.ref = RC_SV("origin"), .value = RC_SV("test")}, err);
-}
-
-static enum rc_status read_history(struct doing *doing, struct rc_error *err)
-{
-    struct rc_identity identity;
-    struct rc_record *records;
-    uint32_t n;
-    return rc_read_history(doing->reader, doing->ended, 0, RC_MAX_HISTORY, doing->arena, &identity, &records,
-                           &n, err);
-}
-
-static enum rc_status read_work(struct doing *doing, struct rc_error *err)
-{
-    struct rc_work rows[ROWS];
-    uint32_t n;
-    enum rc_status status =
-        rc_read_work(doing->reader, RC_PHASE_READY, GATE, NULL, UINT64_MAX, rows, ROWS, &n, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_gates(struct doing *doing, struct rc_error *err)
-{
-    uint64_t gates[ROWS];
-    uint32_t n;
-    enum rc_status status = rc_read_gates(doing->reader, 0, gates, ROWS, &n, err);
-    if (status == RC_OK) assert_true(n == 1 && gates[0] == GATE);
-    return status;
-}
-
-static enum rc_status read_in_flight(struct doing *doing, struct rc_error *err)
-{
-    uint64_t seqs[ROWS];
-    uint32_t n;
-    enum rc_status status = rc_read_in_flight(doing->reader, 0, seqs, ROWS, &n, err);
-    if (status == RC_OK) assert_true(n == 1 && seqs[0] == doing->open->command.id.seq);
-    return status;
-}
-
-static enum rc_status list(struct doing *doing, const struct rc_filter *filter, struct rc_error *err)
-{
-    struct rc_row *rows;
-    uint32_t n;
-    uint64_t next;
-    enum rc_status status = rc_read_list(doing->reader, filter, doing->arena, 10, &rows, &n, &next, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_list(struct doing *doing, struct rc_error *err)
-{
-    return list(doing, &(struct rc_filter){.ns = RC_SV("default"), .type = RC_SV("github.create_pr")}, err);
-}
-
-static enum rc_status read_list_by_state(struct doing *doing, struct rc_error *err)
-{
-    return list(doing, &(struct rc_filter){.states = 1u << RC_COMPLETED | 1u << RC_RUNNING, .since = 1}, err);
-}
-
-static enum rc_status read_list_by_ref(struct doing *doing, struct rc_error *err)
-{
-    return list(doing, &(struct rc_filter){.ref = RC_SV("origin"), .value = RC_SV("test")}, err);
-}
-
-static enum rc_status read_list_by_owner(struct doing *doing, struct rc_error *err)
-{
-    return list(doing, &(struct rc_filter){.owner = RC_SV("olga"), .actor = RC_SV("anna")}, err);
-}
-
-static enum rc_status audit(struct doing *doing, const struct rc_audit_page *page, struct rc_error *err)
-{
-    struct rc_audit_entry *entries;
-    uint32_t n;
-    enum rc_status status = rc_read_audit(doing->reader, page, doing->arena, 10, &entries, &n, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_audit(struct doing *doing, struct rc_error *err)
-{
-    return audit(doing, &(struct rc_audit_page){0}, err);
-}
-
-static enum rc_status read_audit_upwards(struct doing *doing, struct rc_error *err)
-{
-    return audit(doing, &(struct rc_audit_page){.ascending = true}, err);
-}
-
-static enum rc_status read_audit_of(struct doing *doing, struct rc_error *err)
-{
-    return audit(doing, &(struct rc_audit_page){.command = doing->ended}, err);
-}
-
-static enum rc_status verify_audit(struct doing *doing, struct rc_error *err)
-{
-    struct rc_audit_verdict verdict;
-    enum rc_status status = rc_audit_verify(doing->reader, NULL, &verdict, err);
-    if (status == RC_OK) assert_int_equal(verdict.broken, 0);
-    return status;
-}
-
-static enum rc_status read_row(struct doing *doing, struct rc_error *err)
-{
-    struct rc_row row;
-    return rc_read_row(doing->reader, doing->ended, doing->arena, &row, err);
-}
-
-static enum rc_status read_changes(struct doing *doing, struct rc_error *err)
-{
-    struct rc_news *news;
-    uint32_t n;
-    enum rc_status status = rc_read_changes(doing->reader, 0, doing->arena, ROWS, &news, &n, err);
-    if (status == RC_OK) assert_true(n > 4);
-    return status;
-}
-
-static enum rc_status read_counts(struct doing *doing, struct rc_error *err)
-{
-    uint64_t counts[RC_STATES];
-    return rc_read_counts(doing->reader, counts, err);
-}
-
-static enum rc_status read_definitions(struct doing *doing, struct rc_error *err)
-{
-    struct rc_definition *defs;
-    uint32_t n;
-    enum rc_status status = rc_read_definitions(doing->reader, doing->arena, &defs, &n, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_versions(struct doing *doing, struct rc_error *err)
-{
-    struct rc_version *versions;
-    uint32_t n;
-    enum rc_status status = rc_read_versions(doing->reader, RC_DEF_FLOW, RC_SV("github.create_pr"), 0,
-                                             doing->arena, 10, &versions, &n, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_definition(struct doing *doing, struct rc_error *err)
-{
-    struct rc_definition def;
-    return rc_read_definition(doing->reader, 1, doing->arena, &def, err);
-}
-
-static enum rc_status read_namespaces(struct doing *doing, struct rc_error *err)
-{
-    struct rc_namespace *all;
-    uint32_t n;
-    return rc_read_namespaces(doing->reader, doing->arena, &all, &n, err);
-}
-
-static enum rc_status read_usage(struct doing *doing, struct rc_error *err)
-{
-    struct rc_usage usage;
-    return rc_read_usage(doing->reader, RC_SV("default"), &usage, err);
-}
-
-static enum rc_status read_tokens(struct doing *doing, struct rc_error *err)
-{
-    struct rc_token *all;
-    uint32_t n;
-    enum rc_status status = rc_read_tokens(doing->reader, doing->arena, &all, &n, err);
-    if (status == RC_OK) assert_true(n > 1);
-    return status;
-}
-
-static enum rc_status read_high(struct doing *doing, struct rc_error *err)
-{
-    struct rc_high high;
-    return rc_read_high(doing->reader, &high, err);
-}
-
-static enum rc_status read_bulk(struct doing *doing, struct rc_error *err)
-{
-    struct rc_bulk bulk;
-    return rc_read_bulk(doing->reader, doing->kept_bulk, doing->arena, &bulk, err);
-}
-
-static enum rc_status read_bulk_key(struct doing *doing, struct rc_error *err)
-{
-    uint64_t id;
-    return rc_read_bulk_key(doing->reader, RC_SV("default"), doing->kept_key, &id, err);
-}
-
-static enum rc_status read_bulks(struct doing *doing, struct rc_error *err)
-{
-    struct rc_bulk *bulks;
-    uint32_t n;
-    enum rc_status status =
-        rc_read_bulks(doing->reader, RC_SV("default"), 0, 0, doing->arena, 10, &bulks, &n, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
-static enum rc_status read_bulk_items(struct doing *doing, struct rc_error *err)
-{
-    struct rc_bulk_item *items;
-    uint32_t n;
-    enum rc_status status =
-        rc_read_bulk_items(doing->reader, doing->kept_bulk, 0, 0, doing->arena, 10, &items, &n, err);
-    if (status == RC_OK) assert_true(n == 2);
-    return status;
-}
-
-static enum rc_status read_bulk_events(struct doing *doing, struct rc_error *err)
-{
-    struct rc_bulk_event *events;
-    uint32_t n;
-    enum rc_status status =
-        rc_read_bulk_events(doing->reader, doing->kept_bulk, 0, doing->arena, 10, &events, &n, err);
-    if (status == RC_OK) assert_true(n == 2);
-    return status;
-}
-
-static enum rc_status read_holds(struct doing *doing, struct rc_error *err)
-{
-    struct rc_hold *holds;
-    uint32_t n;
-    enum rc_status status = rc_read_holds(doing->reader, doing->arena, &holds, &n, err);
-    if (status == RC_OK) assert_true(n > 0);
-    return status;
-}
-
 /* ---- the table ------------------------------------------------------------------------------------------------------- */
 
 #define W(name, prepare)                                                                                     \
@@ -713,19 +357,7 @@ static enum rc_status read_holds(struct doing *doing, struct rc_error *err)
     {                                                                                                        \
 #name, DEED_WRITES | DEED_FILES, prepare, name                                                       \
     }
-#define F(name, flags, prepare)                                                                              \
-    {                                                                                                        \
-#name, DEED_FILES | (flags), prepare, name                                                           \
-    }
-#define R(name)                                                                                              \
-    {                                                                                                        \
-#name, 0, NULL, name                                                                                 \
-    }
-#define A(name)                                                                                              \
-    {                                                                                                        \
-#name, DEED_ARENA, NULL, name                                                                        \
-    }
-const struct deed deeds[] = {
+const struct deed writing_deeds[] = {
     W(commit, look_up),
     W(define, add_dependency),
     W(add_namespace, NULL),
@@ -747,48 +379,8 @@ const struct deed deeds[] = {
     S(import_purged, make_gap),
     S(import_note, NULL),
     S(import_high, look_up),
-    F(open_it, DEED_CLOSED, close_it),
-    {"open_after_a_crash", DEED_FILES | DEED_CLOSED | DEED_CHECKS, crash, open_it},
-    F(create, DEED_BESIDE, remove_second),
-    F(look, DEED_BESIDE, NULL),
-    F(check, DEED_BESIDE | DEED_CHECKS, NULL),
-    F(back_up, DEED_BESIDE | DEED_CHECKS, remove_second),
-    F(is_free, DEED_BESIDE, remove_second),
-    {"open_reader", DEED_BESIDE, NULL, open_reader},
-    R(read_key),
-    R(read_purged),
-    A(read_purgeable),
-    A(read_purgeable_by_ref),
-    A(read_history),
-    R(read_work),
-    R(read_gates),
-    R(read_in_flight),
-    A(read_list),
-    A(read_list_by_state),
-    A(read_list_by_ref),
-    A(read_list_by_owner),
-    A(read_audit),
-    A(read_audit_upwards),
-    A(read_audit_of),
-    R(verify_audit),
-    A(read_row),
-    A(read_changes),
-    R(read_counts),
-    A(read_definitions),
-    A(read_versions),
-    A(read_definition),
-    A(read_namespaces),
-    R(read_usage),
-    A(read_tokens),
-    R(read_high),
-    A(read_bulk),
-    R(read_bulk_key),
-    A(read_bulks),
-    A(read_bulk_items),
-    A(read_bulk_events),
-    A(read_holds),
 };
-const unsigned deed_count = sizeof deeds / sizeof *deeds;
+const unsigned writing_deed_count = sizeof writing_deeds / sizeof *writing_deeds;
 
 /* ---- what there is in the beginning ------------------------------------------------------------------------------------ */
 
@@ -832,125 +424,13 @@ void deeds_begin(struct doing *doing, struct kit *kit)
     doing->kept_key = bulk.key;
 }
 
-/* ---- what there is ----------------------------------------------------------------------------------------------------- */
+/* ---- all deeds ------------------------------------------------------------------------------------------------------------ */
 
-static void hash_commands(struct kit *kit, struct rc_reader *reader, struct rc_arena *arena,
-                          struct rc_sha256 *sha)
+const struct deed *deed_at(unsigned i)
 {
-    struct rc_high high = kit_high(kit);
-    for (uint64_t seq = 1; seq <= high.seq; seq++) {
-        struct rc_row row = {0};
-        struct rc_purged left = {0};
-        struct kit_history got = {0};
-        enum rc_status status = rc_read_row(reader, seq, arena, &row, &kit->err);
-        rc_sha256_add_u64(sha, status);
-        if (status == RC_OK) {
-            assert_ok(kit, rc_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &got.identity, &got.records,
-                                           &got.n, &kit->err));
-            assert_int_equal(got.n, row.rev);
-            rc_sha256_add_u64(sha, (uint64_t)row.rev << 8 | row.state);
-            rc_sha256_add_u64(sha, row.changed << 1 | row.in_flight);
-            rc_sha256_add_sv(sha, row.key);
-            rc_sha256_add_sv(sha, row.owner);
-            continue;
-        }
-        status = rc_read_purged(reader, seq, &left, &kit->err);
-        if (status != RC_NOT_FOUND) assert_ok(kit, status);
-        rc_sha256_add_u64(sha, left.nonce);
-    }
-    struct rc_work rows[ROWS];
-    uint32_t n;
-    assert_ok(kit, rc_read_work(reader, RC_PHASE_READY, GATE, NULL, UINT64_MAX, rows, ROWS, &n, &kit->err));
-    for (uint32_t i = 0; i < n; i++) rc_sha256_add_u64(sha, rows[i].seq);
-}
-
-static void hash_definitions(struct kit *kit, struct rc_reader *reader, struct rc_arena *arena,
-                             struct rc_sha256 *sha)
-{
-    static const char *const names[] = {"github.create_pr", "loop", "github"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct rc_version *versions;
-        uint32_t n;
-        enum rc_def_kind kind = i < 2 ? RC_DEF_FLOW : RC_DEF_DEPENDENCY;
-        assert_ok(kit, rc_read_versions(reader, kind, rc_sv_of(names[i]), 0, arena, RC_MAX_PAGE, &versions,
-                                        &n, &kit->err));
-        rc_sha256_add_u64(sha, n);
-        for (uint32_t j = 0; j < n; j++) {
-            rc_sha256_add_u64(sha, versions[j].def.id << 1 | versions[j].def.active);
-            rc_sha256_add_sv(sha, versions[j].def.text);
-        }
-    }
-}
-
-static void hash_people(struct kit *kit, struct rc_reader *reader, struct rc_arena *arena,
-                        struct rc_sha256 *sha)
-{
-    struct rc_namespace *spaces;
-    struct rc_token *tokens;
-    struct rc_audit_entry *last;
-    uint32_t n;
-    assert_ok(kit, rc_read_namespaces(reader, arena, &spaces, &n, &kit->err));
-    for (uint32_t i = 0; i < n; i++) {
-        rc_sha256_add_sv(sha, spaces[i].name);
-        rc_sha256_add_u64(sha, spaces[i].max_open);
-        rc_sha256_add_u64(sha, spaces[i].usage.commands);
-        rc_sha256_add_u64(sha, spaces[i].usage.bytes);
-    }
-    assert_ok(kit, rc_read_tokens(reader, arena, &tokens, &n, &kit->err));
-    for (uint32_t i = 0; i < n; i++) {
-        rc_sha256_add_u64(sha, tokens[i].id);
-        rc_sha256_add_u64(sha, tokens[i].revoked);
-        rc_sha256_add_u64(sha, tokens[i].used);
-    }
-    assert_ok(kit, rc_read_audit(reader, &(struct rc_audit_page){0}, arena, 1, &last, &n, &kit->err));
-    if (n) rc_sha256_add(sha, last[0].hash, sizeof last[0].hash); /* it covers all before it */
-}
-
-static void hash_bulks(struct kit *kit, struct rc_reader *reader, struct rc_arena *arena,
-                       struct rc_sha256 *sha)
-{
-    struct rc_bulk *bulks;
-    uint32_t n;
-    assert_ok(kit, rc_read_bulks(reader, (struct rc_sv){0}, 0, 0, arena, RC_MAX_PAGE, &bulks, &n, &kit->err));
-    for (uint32_t i = 0; i < n; i++) {
-        struct rc_bulk_item *items;
-        uint32_t nitems;
-        rc_sha256_add_u64(sha, bulks[i].id);
-        rc_sha256_add_u64(sha, (uint64_t)bulks[i].rev << 8 | bulks[i].state);
-        assert_ok(kit, rc_read_bulk_items(reader, bulks[i].id, 0, 0, arena, 10, &items, &nitems, &kit->err));
-        assert_int_equal(nitems, bulks[i].total);
-        for (uint32_t j = 0; j < nitems; j++) rc_sha256_add_u64(sha, items[j].result);
-    }
-}
-
-static void hash_holds(struct kit *kit, struct rc_reader *reader, struct rc_arena *arena,
-                       struct rc_sha256 *sha)
-{
-    struct rc_hold *holds;
-    uint32_t n;
-    assert_ok(kit, rc_read_holds(reader, arena, &holds, &n, &kit->err));
-    for (uint32_t i = 0; i < n; i++) {
-        rc_sha256_add_u64(sha, holds[i].id);
-        rc_sha256_add_u64(sha, holds[i].commands);
-        rc_sha256_add_u64(sha, holds[i].released);
-    }
-}
-
-struct rc_h128 deeds_digest(struct kit *kit)
-{
-    struct rc_arena *arena = rc_arena_new(64 << 10, MEMORY);
-    struct rc_reader *reader = rc_store_self(kit->store);
-    struct rc_high high = kit_high(kit);
-    struct rc_sha256 sha;
-    rc_sha256_init(&sha);
-    rc_sha256_add_u64(&sha, high.seq);
-    rc_sha256_add_u64(&sha, high.change);
-    rc_sha256_add_u64(&sha, high.audit);
-    hash_commands(kit, reader, arena, &sha);
-    hash_definitions(kit, reader, arena, &sha);
-    hash_people(kit, reader, arena, &sha);
-    hash_bulks(kit, reader, arena, &sha);
-    hash_holds(kit, reader, arena, &sha);
-    rc_arena_free(arena);
-    return rc_sha256_h128(&sha);
+    if (i < writing_deed_count) return &writing_deeds[i];
+    i -= writing_deed_count;
+    if (i < file_deed_count) return &file_deeds[i];
+    i -= file_deed_count;
+    return i < reading_deed_count ? &reading_deeds[i] : NULL;
 }

@@ -32,8 +32,8 @@ struct deed {
     void (*prepare)(struct doing *); /* NULL: nothing is to be prepared */
     enum rc_status (*run)(struct doing *, struct rc_error *);
 };
-extern const struct deed deeds[];
-extern const unsigned deed_count;
+/* Each does one thing that can be done again, whether it failed before or not. The first one is the commit; NULL: no more. */
+const struct deed *deed_at(unsigned i);
 
 /* Some of everything, so that there is something to read. */
 void deeds_begin(struct doing *, struct kit *);

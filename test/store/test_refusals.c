@@ -230,8 +230,9 @@ static void each_call_fails(void **state, enum refusing kind)
     begin(&all, kit);
     kit_close(kit);
     unsigned open_before = descriptors();
-    for (unsigned i = 0; i < deed_count; i++)
-        if (!kit->memory || !(deeds[i].flags & DEED_FILES)) try_kind(&all, &deeds[i], kind);
+    const struct deed *deed;
+    for (unsigned i = 0; (deed = deed_at(i)); i++)
+        if (!kit->memory || !(deed->flags & DEED_FILES)) try_kind(&all, deed, kind);
     if (is_open(&all)) kit_close(kit);
     assert_int_equal(descriptors(), open_before);
     kit_open(kit);
@@ -267,8 +268,9 @@ static void results_may_be_too_large(void **state)
 {
     static struct refusals all;
     begin(&all, *state);
-    for (unsigned i = 0; i < deed_count; i++)
-        if (deeds[i].flags & DEED_ARENA) try_limits(&all, &deeds[i]);
+    const struct deed *deed;
+    for (unsigned i = 0; (deed = deed_at(i)); i++)
+        if (deed->flags & DEED_ARENA) try_limits(&all, deed);
     end(&all, "limits");
 }
 
@@ -277,7 +279,7 @@ static void a_poisoned_handle_answers_nothing(void **state)
 {
     struct kit *kit = *state;
     static struct refusals all;
-    const struct deed *commits = &deeds[0];
+    const struct deed *commits = deed_at(0), *deed;
     struct rc_error err = {0};
     enum rc_status status = RC_OK;
     begin(&all, kit);
@@ -291,10 +293,10 @@ static void a_poisoned_handle_answers_nothing(void **state)
         assert_true(status != RC_OK);
         all.doing.open->command.rev--;
     }
-    for (unsigned i = 0; i < deed_count; i++) {
-        if (deeds[i].flags & DEED_FILES) continue;
-        status = deeds[i].run(&all.doing, &err);
-        if (status != RC_IO) fail_msg("%s: %s", deeds[i].name, rc_status_slug(status));
+    for (unsigned i = 0; (deed = deed_at(i)); i++) {
+        if (deed->flags & DEED_FILES) continue;
+        status = deed->run(&all.doing, &err);
+        if (status != RC_IO) fail_msg("%s: %s", deed->name, rc_status_slug(status));
     }
     tidy_up(&all);
     kit_reopen(kit);
