@@ -131,6 +131,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="one short run of the most important; writes no file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--only", type=question_names, help=f"questions with commas between them, of: {', '.join(QUESTIONS)}; none: only write")
+    parser.add_argument("--stores", action="store_true", help="only make the big stores that are not there yet")
     parser.add_argument("--results", metavar="DIR", default=report.HERE, help="where RESULTS.md and results.svg go (bench/)")
     parser.add_argument("--profile", nargs="?", const="submit", choices=sorted(set(WORKLOADS) - {"latency"}),
                         help="where the server's time goes under a workload (submit), by thread; nothing else is measured")
@@ -144,6 +145,9 @@ def main():
     subprocess.run(["ninja", "-C", arguments.build, "benchmarks"], check=True, stdout=subprocess.DEVNULL)
     if arguments.profile:
         profile_server.show(arguments, WORKLOADS[arguments.profile], arguments.seconds or QUICK_SECONDS)
+        return
+    if arguments.stores:
+        questions.stores(arguments)
         return
     result = quick(arguments) if arguments.quick else whole(arguments)
     if arguments.json:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import statistics
 import subprocess
 import tempfile
@@ -21,21 +22,26 @@ SMALL, BIG, DEFERRED, DEFERRED_FEW, PENDING = 100_000, 5_000_000, 10_000_000, 10
 SETTLE_S = 120  # for the disk, after a big copy
 FAILED_PART = 25  # one in so many
 OF_CUSTOMER = 100  # fill.c: commands of a customer, on average
+schemas = {}  # build: digest (made_with)
 
 
-def made_with():
-    """What a store depends on: another schema is another store."""
-    digest = hashlib.sha256()
-    for path in ("../src/store/sqlite/schema.c", "../src/codec/record.c", "fill.c"):
-        with open(os.path.join(HERE, path), "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()[:8]
+def made_with(arguments):
+    """What a store depends on: the tables that this build makes, and fill.c. Another schema is another store."""
+    if arguments.build not in schemas:
+        server = Server(arguments.build, arguments.disk)
+        server.halt()
+        with contextlib.closing(sqlite3.connect(server.store)) as empty:
+            tables = [text or "" for text, in empty.execute("SELECT sql FROM sqlite_master ORDER BY name")]
+        shutil.rmtree(server.directory)
+        with open(os.path.join(HERE, "fill.c"), "rb") as file:
+            schemas[arguments.build] = hashlib.sha256("\n".join(tables).encode() + file.read()).hexdigest()[:8]
+    return schemas[arguments.build]
 
 
 def store(arguments, **fates):
     """The directory of a store with so many commands of each fate; makes it where it is not there."""
     name = "-".join(f"{fate}{number}" for fate, number in fates.items() if number)
-    directory = os.path.join(arguments.disk, "bench-stores", f"{name}-{made_with()}")
+    directory = os.path.join(arguments.disk, "bench-stores", f"{name}-{made_with(arguments)}")
     if os.path.exists(os.path.join(directory, "made")):
         return directory
     shutil.rmtree(directory, ignore_errors=True)
@@ -48,6 +54,14 @@ def store(arguments, **fates):
     server.halt()
     open(os.path.join(directory, "made"), "w").close()
     return directory
+
+
+def stores(arguments):
+    """Makes all that are kept and not there yet."""
+    for size in (SMALL, BIG):
+        completed(arguments, size)
+    for size in (1000, DEFERRED_FEW, DEFERRED):
+        store(arguments, deferred=size)
 
 
 def completed(arguments, commands):

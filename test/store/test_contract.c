@@ -118,7 +118,7 @@ static void a_batch_that_contradicts_changes_nothing(void **state)
     struct kit *kit = *state;
     struct made *made = kit_submit(kit, 1, "a", RC_RUNNING, true);
     struct rc_high before = kit_high(kit);
-    for (int fault = 0; fault < 9; fault++) {
+    for (int fault = 0; fault < 10; fault++) {
         struct made twice, copy = *made; /* the batch is thrown away, and so is what it did to the command */
         struct made_batch batch = kit_begin(kit);
         struct made *fresh = kit_new(kit, 10, "fresh");
@@ -148,6 +148,9 @@ static void a_batch_that_contradicts_changes_nothing(void **state)
             break;
         case 5: /* the key is taken */
             made_submit(&batch, kit_new(kit, 11, "a"), RC_RUNNING, true, NULL);
+            break;
+        case 9: /* by another one of the batch */
+            made_submit(&batch, kit_new(kit, 11, "fresh"), RC_RUNNING, true, NULL);
             break;
         case 6: /* the number is taken */
             made_submit(&batch, kit_new(kit, 1, "another"), RC_RUNNING, true, NULL);
@@ -504,6 +507,41 @@ static void much_work_comes_in_order(void **state)
     assert_int_equal(n, 0);
 }
 
+/* Of every command of a batch, however many there are, key, ref and work are found. */
+static void batches_of_every_size_are_whole(void **state)
+{
+    struct kit *kit = *state;
+    enum { SIZES = 27 };
+    uint64_t seq = 1;
+    for (uint32_t size = 1; size <= SIZES; size++) {
+        struct made_batch batch = kit_begin(kit);
+        for (uint32_t i = 0; i < size; i++) {
+            char key[24];
+            snprintf(key, sizeof key, "%llu", (unsigned long long)(seq + i));
+            struct rc_work row = ready(size, i);
+            made_submit(&batch, kit_new(kit, seq + i, key), RC_RUNNING, false, &row);
+        }
+        kit_commit(kit, &batch, RC_OK);
+        struct rc_reader *self = rc_store_self(kit->store);
+        struct rc_work rows[SIZES + 1];
+        struct rc_row *found;
+        struct rc_filter last = {.ref = RC_SV("origin"), .value = RC_SV("test")};
+        uint64_t next;
+        uint32_t n = 0;
+        assert_ok(kit, rc_read_work(self, RC_PHASE_READY, size, NULL, 0, rows, SIZES + 1, &n, &kit->err));
+        assert_int_equal(n, size);
+        assert_ok(kit, rc_read_list(self, &last, kit->arena, size, &found, &n, &next, &kit->err));
+        assert_int_equal(n, size);
+        for (uint32_t i = 0; i < size; i++) {
+            char key[24];
+            snprintf(key, sizeof key, "%llu", (unsigned long long)(seq + i));
+            assert_int_equal(kit_key(kit, self, key), seq + i);
+            assert_true(rows[i].seq == seq + i && found[size - 1 - i].seq == seq + i);
+        }
+        seq += size;
+    }
+}
+
 static void what_is_in_flight_is_found(void **state)
 {
     struct kit *kit = *state;
@@ -682,6 +720,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(readers_never_see_half_a_batch),
         RUN(work_comes_in_order),
         RUN(much_work_comes_in_order),
+        RUN(batches_of_every_size_are_whole),
         RUN(what_is_in_flight_is_found),
         RUN(definitions_have_versions),
         RUN(versions_are_listed_with_their_uses),

@@ -19,6 +19,7 @@
  * (sqlite.org: lang_transaction "Response To Errors Within A Transaction", c3ref/get_autocommit, fileformat2 "The
  * Write-Ahead Log"; walFrames() in SQLite's wal.c.) */
 #include "store/sqlite/keys.h"
+#include "store/sqlite/rows.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -69,6 +70,8 @@ enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct r
 
 /* ---- one batch ---------------------------------------------------------------------------------------------------- */
 
+static const char waiting[] = "cannot write the work that waits";
+
 /* A command of the batch while its history grows. */
 struct slot {
     uint64_t seq, first, last, bytes;
@@ -90,6 +93,7 @@ struct writing {
     struct tally *tallies;
     uint32_t ntallies;
     struct sq_share *shares; /* beside batch->touched */
+    struct sq_rows keys, refs, work;
     struct rc_high high;
 };
 
@@ -239,37 +243,49 @@ static enum rc_status update_command(struct writing *writing, const struct rc_to
     return sq_done(&run, "cannot write a command", err);
 }
 
+/* A row that may be of the same key and is not in the table yet is written, so that it is found there. */
+static enum rc_status find_gathered(struct writing *writing, uint64_t hash, struct rc_error *err)
+{
+    struct sq_rows *keys = &writing->keys;
+    for (uint32_t i = 0; i < keys->n; i++)
+        if (keys->cell[2 * (size_t)i + 1] == SQ_MORE(hash)) return sq_rows_end(keys, err);
+    return RC_OK;
+}
+
 static enum rc_status write_key(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
 {
     uint64_t hash = sq_key_hash(id->ns, id->type, id->key);
     struct rc_key_match match;
     bool first = id->generation <= 1; /* a later use of the key: the one before is there, surely */
-    enum rc_status status =
-        first ? sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL) : RC_NOT_FOUND;
+    enum rc_status status = find_gathered(writing, hash, err);
+    if (status != RC_OK) return status;
+    status = first ? sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL) : RC_NOT_FOUND;
     if (status == RC_OK) return contradicts(writing, id->seq, "its key is taken", err);
     if (status != RC_NOT_FOUND) return rc_fail(err, status, "%s: cannot look up a key", writing->conn->path);
     if (sq_keys_add(writing->conn->keys, hash, id->seq) != RC_OK)
         return rc_fail(err, RC_NOMEM, "out of memory");
-    struct sq run = sq_start(writing->conn, SQ_KEY_ADD);
-    sq_u64(&run, sq_place(hash, id->seq, SQ_KEY_BUCKET));
-    sq_u64(&run, SQ_MORE(hash));
-    return sq_done(&run, "cannot write a key", err);
+    const uint64_t row[] = {sq_place(hash, id->seq, SQ_KEY_BUCKET), SQ_MORE(hash)};
+    return sq_rows_add(&writing->keys, row, err);
 }
 
-static enum rc_status change_work(struct writing *writing, enum sq_statement which, const struct rc_work *row,
-                                  struct rc_error *err)
+static enum rc_status drop_work(struct writing *writing, const struct rc_work *row, struct rc_error *err)
 {
-    struct sq run = sq_start(writing->conn, which);
+    struct sq run = sq_start(writing->conn, SQ_WORK_DROP);
     sq_u64(&run, row->phase);
     sq_u64(&run, row->gate);
     sq_u64(&run, row->order);
     sq_u64(&run, row->seq);
     sq_u64(&run, row->node);
-    enum rc_status status = sq_done(&run, "cannot write the work that waits", err);
-    if (status == RC_BUG) return contradicts(writing, row->seq, "a step waits twice", err);
-    if (status == RC_OK && which == SQ_WORK_DROP && sqlite3_changes(writing->conn->db) != 1)
+    enum rc_status status = sq_done(&run, waiting, err);
+    if (status == RC_OK && sqlite3_changes(writing->conn->db) != 1)
         return contradicts(writing, row->seq, "a step does not wait where the batch says", err);
     return status;
+}
+
+static enum rc_status add_work(struct writing *writing, const struct rc_work *row, struct rc_error *err)
+{
+    const uint64_t cells[] = {row->phase, row->gate, row->order, row->seq, row->node};
+    return sq_rows_add(&writing->work, cells, err);
 }
 
 static enum rc_status move_work(struct writing *writing, const struct rc_touched *touched,
@@ -279,8 +295,8 @@ static enum rc_status move_work(struct writing *writing, const struct rc_touched
         const struct rc_work *before = &touched->moves[i].before, *after = &touched->moves[i].after;
         bool was = rc_work_phase(before->phase), is = rc_work_phase(after->phase);
         if (was && is && rc_work_cmp(before, after) == 0) continue;
-        enum rc_status status = was ? change_work(writing, SQ_WORK_DROP, before, err) : RC_OK;
-        if (status == RC_OK && is) status = change_work(writing, SQ_WORK_ADD, after, err);
+        enum rc_status status = was ? drop_work(writing, before, err) : RC_OK;
+        if (status == RC_OK && is) status = add_work(writing, after, err);
         if (status != RC_OK) return status;
     }
     return RC_OK;
@@ -333,14 +349,17 @@ static enum rc_status write_touched(struct writing *writing, struct rc_error *er
                                                  : update_command(writing, touched, slot, err);
         if (status == RC_OK && touched->created) status = write_key(writing, &touched->command->id, err);
         if (status == RC_OK && touched->created)
-            status = sq_refs_add(writing->conn, &touched->command->id, err);
+            status = sq_refs_add(&writing->refs, &touched->command->id, err);
         if (status == RC_OK) status = sq_attention_move(writing->conn, touched, err);
         if (status == RC_OK) status = move_work(writing, touched, err);
         if (status == RC_OK) status = sq_share(writing->conn, touched, slot->bytes, &writing->shares[i], err);
         if (status != RC_OK) return status;
         count(writing, touched);
     }
-    return RC_OK;
+    enum rc_status status = sq_rows_end(&writing->keys, err);
+    if (status == RC_OK) status = sq_rows_end(&writing->refs, err);
+    if (status == RC_OK) status = sq_rows_end(&writing->work, err);
+    return status;
 }
 
 static enum rc_status write_high(struct writing *writing, struct rc_error *err)
@@ -406,13 +425,18 @@ static enum rc_status write_all(void *context, struct rc_error *err)
     struct writing *writing = context;
     writing->high = writing->store->high; /* it may run again */
     writing->ntallies = 0;
+    writing->keys.n = writing->refs.n = writing->work.n = 0;
     return write_batch(writing, err);
 }
 
 enum rc_status sq_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)
 {
     struct sq_store *store = sq_store_of(base);
-    struct writing writing = {.store = store, .conn = &store->self.conn, .batch = batch};
+    struct sq_conn *conn = &store->self.conn;
+    struct writing writing = {.store = store, .conn = conn, .batch = batch};
+    writing.keys = (struct sq_rows){conn, SQ_KEY_ADD, SQ_KEYS_ADD, 2, 0, "cannot write a key", {0}};
+    writing.refs = (struct sq_rows){conn, SQ_REF_ADD, SQ_REFS_ADD, 1, 0, "cannot write a ref", {0}};
+    writing.work = (struct sq_rows){conn, SQ_WORK_ADD, SQ_WORKS_ADD, 5, 0, waiting, {0}};
     enum rc_status status = sq_transact(store, batch->essential, write_all, &writing, err);
     if (status != RC_OK) return status;
     store->high = writing.high;

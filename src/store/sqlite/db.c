@@ -3,6 +3,7 @@
 #include "store/sqlite/db.h"
 
 #include "store/sqlite/gather.h"
+#include "store/sqlite/rows.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -48,11 +49,14 @@ static const char *const sql[SQ_STATEMENTS] = {
         " next_at = ?, dependency = ?, owner = ?, due = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
     [SQ_KEY_ADD] = "INSERT INTO command_key (place, more) VALUES (?, ?)",
+    [SQ_KEYS_ADD] = "INSERT INTO command_key (place, more) VALUES " SQ_GROUP_OF("(?, ?)"),
     [SQ_REF_ADD] = "INSERT OR IGNORE INTO ref (place) VALUES (?)",
+    [SQ_REFS_ADD] = "INSERT OR IGNORE INTO ref (place) VALUES " SQ_GROUP_OF("(?)"),
     /* two refs of a command may share a hash */
     [SQ_ATTENTION_ADD] = "INSERT OR IGNORE INTO attention (ref, state, seq) VALUES (?, ?, ?)",
     [SQ_ATTENTION_DROP] = "DELETE FROM attention WHERE ref = ? AND state = ? AND seq = ?",
     [SQ_WORK_ADD] = "INSERT INTO work (phase, gate, ord, seq, node) VALUES (?, ?, ?, ?, ?)",
+    [SQ_WORKS_ADD] = "INSERT INTO work (phase, gate, ord, seq, node) VALUES " SQ_GROUP_OF("(?, ?, ?, ?, ?)"),
     [SQ_WORK_DROP] = "DELETE FROM work WHERE phase = ? AND gate = ? AND ord = ? AND seq = ? AND node = ?",
     [SQ_TALLY_ADD] = "INSERT INTO tally (flow, state, commands) VALUES (?, ?, ?)"
                      " ON CONFLICT DO UPDATE SET commands = commands + excluded.commands",

@@ -8,7 +8,7 @@
  *   usage.c    what namespaces hold                           fold.c     what a commit leaves to be done behind it
  *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
- *   refs.c     refs, and those of what people look for
+ *   refs.c     refs, and those of what people look for          rows.c     many new rows at once
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   import.c   rows of an export
  *   life.c     the file beside the store that says how far it had come
@@ -39,10 +39,13 @@ enum sq_statement {
     SQ_COMMAND_SET,
     SQ_COMMAND_END,
     SQ_KEY_ADD,
+    SQ_KEYS_ADD,
     SQ_REF_ADD,
+    SQ_REFS_ADD,
     SQ_ATTENTION_ADD,
     SQ_ATTENTION_DROP,
     SQ_WORK_ADD,
+    SQ_WORKS_ADD,
     SQ_WORK_DROP,
     SQ_TALLY_ADD,
     SQ_USAGE_ADD,
@@ -277,10 +280,7 @@ void sq_names_forget(struct sq_conn *);
 
 /* ---- refs.c --------------------------------------------------------------------------------------------------------- */
 
-/* The refs of a new command go into the index of refs: within a transaction of the writer, like the others. */
-RC_MUST
-enum rc_status sq_refs_add(struct sq_conn *, const struct rc_identity *, struct rc_error *);
-/* What a touched command's change of state does to `attention`. */
+/* What a touched command's change of state does to `attention`: within a transaction of the writer. */
 RC_MUST
 enum rc_status sq_attention_move(struct sq_conn *, const struct rc_touched *, struct rc_error *);
 /* Takes a command's refs out of both. */

@@ -1,11 +1,11 @@
 /* Refs: where the commands with one are found. Those of every command stand in `ref`, in buckets (hash.h); to find few among millions there,
  * every bucket has to be asked. What people look for most are commands that did not come to their end as they should, and of these there
  * are few: their refs stand in `attention`, too, by state, as long as the command is in it. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/rows.h"
 
-static enum rc_status put(struct sq_conn *conn, enum sq_statement which, uint64_t place, struct rc_error *err)
+static enum rc_status take_out(struct sq_conn *conn, uint64_t place, struct rc_error *err)
 {
-    struct sq run = sq_start(conn, which);
+    struct sq run = sq_start(conn, SQ_PURGE_REF);
     sq_u64(&run, place);
     return sq_done(&run, "cannot write a ref", err);
 }
@@ -31,11 +31,13 @@ static uint64_t hash_of(struct cel_value refs, uint32_t i)
     return sq_ref_hash(cel_text(pair[0]), cel_text(pair[1]));
 }
 
-enum rc_status sq_refs_add(struct sq_conn *conn, const struct rc_identity *id, struct rc_error *err)
+enum rc_status sq_refs_add(struct sq_rows *rows, const struct rc_identity *id, struct rc_error *err)
 {
     enum rc_status status = RC_OK;
-    for (uint32_t i = 0; status == RC_OK && i < count(id->refs); i++)
-        status = put(conn, SQ_REF_ADD, sq_place(hash_of(id->refs, i), id->seq, SQ_REF_BUCKET), err);
+    for (uint32_t i = 0; status == RC_OK && i < count(id->refs); i++) {
+        uint64_t place = sq_place(hash_of(id->refs, i), id->seq, SQ_REF_BUCKET);
+        status = sq_rows_add(rows, &place, err);
+    }
     return status;
 }
 
@@ -61,7 +63,7 @@ enum rc_status sq_refs_drop(struct sq_conn *conn, struct cel_value refs, uint64_
     enum rc_status status = RC_OK;
     for (uint32_t i = 0; status == RC_OK && i < count(refs); i++) {
         uint64_t hash = hash_of(refs, i);
-        status = put(conn, SQ_PURGE_REF, sq_place(hash, seq, SQ_REF_BUCKET), err);
+        status = take_out(conn, sq_place(hash, seq, SQ_REF_BUCKET), err);
         if (status == RC_OK && sq_attention(state))
             status = pay_attention(conn, SQ_ATTENTION_DROP, hash, state, seq, err);
     }
