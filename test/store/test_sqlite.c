@@ -531,6 +531,21 @@ static void the_filter_of_keys_is_sharp(void **state)
     sq_keys_free(&keys);
 }
 
+/* What is left to be done behind a commit makes room in the log: it must not fill a log that somebody has just cut. */
+static void a_log_that_is_cut_right_behind_a_commit_is_missed(void **state)
+{
+    struct kit *kit = *state;
+    struct made_batch batch = kit_begin(kit);
+    made_submit(&batch, kit_new(kit, 1, "first"), RC_COMPLETED, false, NULL);
+    assert_ok(kit, rc_store_commit(kit->store, &batch.batch, &kit->err));
+    assert_int_equal(truncate(beside(kit, "-wal"), 0), 0);
+    rc_store_follow_up(kit->store);
+    batch = kit_begin(kit);
+    made_submit(&batch, kit_new(kit, 2, "second"), RC_COMPLETED, false, NULL);
+    kit_commit(kit, &batch, RC_IO);
+    assert_non_null(strstr(kit->err.text, "was cut"));
+}
+
 static void the_log_is_folded_when_idle_and_when_large(void **state)
 {
     struct kit *kit = *state;
@@ -721,6 +736,7 @@ int main(void)
         RUN(every_statement_uses_an_index),
         RUN(a_purge_leaves_no_refs),
         RUN(a_fold_beside_a_reader_loses_nothing),
+        RUN(a_log_that_is_cut_right_behind_a_commit_is_missed),
         RUN(the_log_is_folded_when_idle_and_when_large),
         RUN(a_shell_can_read_everything),
         RUN(words_are_kept_up_to_date),

@@ -229,6 +229,7 @@ void sq_log_ahead(struct sq_store *store)
     sqlite3_file *log = open_log(store);
     int code = log ? log->pMethods->xFileSize(log, &store->log_size) : SQLITE_ERROR;
     if (code != SQLITE_OK || least <= store->log_size || !sq_room_is_ample(&store->room)) return;
+    if (store->log_size < end) return; /* it was cut: the next commit must find that (sq_still_there) */
     while (code == SQLITE_OK && store->log_size < to) {
         code = log->pMethods->xWrite(log, zeros, sizeof zeros, store->log_size);
         if (code == SQLITE_OK) store->log_size += (sqlite3_int64)sizeof zeros;
