@@ -233,7 +233,6 @@ void rc_api_flush(struct rc_api *api)
 /* What the engine has replied to becomes an answer. */
 static enum rc_status finish(struct api_call *call, struct rc_error *err)
 {
-    atomic_fetch_sub_explicit(&call->api->parked, 1, memory_order_relaxed);
     call->arena = call->request.arena; /* NULL where the engine kept it */
     call->done = call->request.status == RC_OK;
     if (call->done) {
@@ -247,13 +246,17 @@ static enum rc_status finish(struct api_call *call, struct rc_error *err)
 
 void api_resume(struct api_call *call)
 {
+    struct rc_api *api = call->api;
     struct rc_error err;
+    /* it counts as parked until it is answered, or handed over: nobody must think that nothing is left to do */
+    if (call->wait.entered) atomic_fetch_add(&api->parked, 1);
     call->desk = &call->api->desk;
     call->desk->nerrors = 0;
     if (!call->scratch) call->scratch = call->api->scratch;
     call->parked = false;
     enum rc_status status = call->wait.entered ? api_waited(call, &err) : finish(call, &err);
     api_settle(call, status, &err);
+    atomic_fetch_sub(&api->parked, 1);
 }
 
 /* Everything that the engine has replied to, in its order. */
@@ -431,6 +434,9 @@ void rc_api_close(struct rc_api *api)
     forget_reads(api);
     for (struct api_call *call = atomic_load(&api->replies); call; call = call->next) {
         http_unwatch(call->wait.watch);
+        if (!call->wait.entered) call->arena = call->request.arena; /* as `finish` has it */
+        if (!call->scratch) call->scratch = api->scratch;
+        api_free_arenas(call);
         rc_known_drop(call->known);
     }
     api_end_streams(api, NULL);

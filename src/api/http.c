@@ -15,10 +15,14 @@
 
 enum {
     BACKLOG = 1024,
-    ACCEPTS = 64,        /* connections that are taken in a row, before others have their turn */
-    SWEEP_US = 250000,   /* how exact deadlines are */
-    AGAIN_US = 100000,   /* after the system had no descriptor, and while everybody is busy */
-    IDLE_LEAST_MS = 1000 /* who has been idle for less keeps its place */
+    ACCEPTS = 64,         /* connections that are taken in a row, before others have their turn */
+    SWEEP_US = 250000,    /* how exact deadlines are */
+    AGAIN_US = 100000,    /* after the system had no descriptor, and while everybody is busy */
+    IDLE_LEAST_MS = 1000, /* who has been idle for less keeps its place */
+    /* at the end: how often it is looked whether all answers have left, how long none of them may get on, and all of it */
+    LEAVE_US = 5000,
+    LEAVE_STALL_MS = 1000,
+    LEAVE_MS = 10000
 };
 
 union address {
@@ -217,12 +221,37 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     server->options.woken(server->options.context);
 }
 
+/* Bytes of answers that are on their way. */
+static uint64_t unsent(const struct http_server *server)
+{
+    uint64_t n = 0;
+    for (const struct http_exchange *conn = server->first; conn; conn = conn->next)
+        if (conn->phase == HTTP_WRITING) n += conn->out_n - conn->out_at;
+    return n;
+}
+
+/* Ends the loop when everything that was answered has left, and nobody has rung; or when it does not get on. */
+static void on_leave(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    static const struct timeval soon = {.tv_usec = LEAVE_US};
+    struct http_server *server = context;
+    uint64_t now = http_now_ms(), left = unsent(server);
+    if (left != server->unsent) server->stalled_at = now + LEAVE_STALL_MS;
+    server->unsent = left;
+    bool over = left == 0 && !atomic_load(&server->rung);
+    if (over || now >= server->stalled_at || now >= server->leave_at || event_add(server->leave, &soon) != 0)
+        (void)event_base_loopbreak(server->base);
+}
+
 static void on_stop(evutil_socket_t fd, short what, void *context)
 {
-    (void)what;
     struct http_server *server = context;
     drain(fd);
-    (void)event_base_loopbreak(server->base);
+    if (server->leave_at) return;
+    server->leave_at = http_now_ms() + LEAVE_MS;
+    server->stalled_at = http_now_ms() + LEAVE_STALL_MS;
+    on_leave(fd, what, server);
 }
 
 static enum rc_status listen_on(const struct http_options *options, int *ret_fd, uint16_t *ret_port,
@@ -280,8 +309,9 @@ static bool set_up_events(struct http_server *server)
     server->accept = event_new(server->base, server->listen_fd, EV_READ | EV_PERSIST, on_accept, server);
     server->sweep = event_new(server->base, -1, EV_PERSIST, on_sweep, server);
     server->again = event_new(server->base, -1, 0, on_again, server);
+    server->leave = event_new(server->base, -1, 0, on_leave, server);
     return server->wake && server->stop && server->accept && server->sweep && server->again &&
-           event_add(server->wake, NULL) == 0 && event_add(server->stop, NULL) == 0 &&
+           server->leave && event_add(server->wake, NULL) == 0 && event_add(server->stop, NULL) == 0 &&
            event_add(server->accept, NULL) == 0;
 }
 
@@ -355,7 +385,7 @@ void http_close(struct http_server *server)
     if (server->listen_fd >= 0) close(server->listen_fd); /* it did not come to the event */
     while (server->first) http_end_exchange(server->first);
     rc_map_free(&server->peers);
-    struct event *const events[] = {server->wake, server->stop, server->sweep, server->again};
+    struct event *const events[] = {server->wake, server->stop, server->sweep, server->again, server->leave};
     for (unsigned i = 0; i < sizeof events / sizeof *events; i++)
         if (events[i]) event_free(events[i]);
     if (server->base) event_base_free(server->base);

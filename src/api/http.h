@@ -76,7 +76,7 @@ struct http_options {
 RC_MUST
 enum rc_status http_open(const struct http_options *, struct http_server **ret, struct rc_error *);
 uint16_t http_port(const struct http_server *);
-/* Serves until http_stop. */
+/* Serves until http_stop, and then until the answers that were given have left: as long as they get on, for a few seconds. */
 RC_MUST
 enum rc_status http_run(struct http_server *, struct rc_error *);
 /* After http_run has returned. Open connections are closed, parked exchanges end with them. */

@@ -81,7 +81,7 @@ struct http_server {
     struct http_options options;
     struct http_bounds bounds;
     struct event_base *base;
-    struct event *wake, *stop, *accept, *sweep, *again;
+    struct event *wake, *stop, *accept, *sweep, *again, *leave;
     int wake_fd, stop_fd, listen_fd;
     atomic_bool rung; /* wake_fd was written to, and nobody has looked since */
     uint16_t port;
@@ -92,6 +92,9 @@ struct http_server {
     uint64_t seed; /* of the peers' keys, so that nobody can choose them */
     struct http_stats stats;
     uint64_t buffered; /* bytes of all `in` and `out` */
+    /* from http_stop on: when the loop ends at the latest (0: it was not stopped), when it does where nothing gets on, and what was not
+     * sent at the last look */
+    uint64_t leave_at, stalled_at, unsent;
     time_t date_of;
     char date[64];
 };

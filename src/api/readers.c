@@ -166,8 +166,8 @@ void api_take_back(struct rc_api *api)
     while (oldest) {
         struct api_job *next = oldest->next;
         oldest->at_work = false;
-        atomic_fetch_sub(&readers->under_way, 1);
         oldest->done(oldest);
+        atomic_fetch_sub(&readers->under_way, 1); /* behind what follows from it */
         oldest = next;
     }
 }

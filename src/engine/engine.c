@@ -215,5 +215,6 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .held = engine->stats.held,
         .room = engine->stats.room,
         .healthy = engine->stats.healthy,
+        .drained = engine->stats.drained,
     };
 }

@@ -121,5 +121,6 @@ struct rc_engine_stats { /* counters since start; read on any thread */
     bool held;        /* nothing leaves before a person releases it */
     bool room;        /* false: the disk is full, no new work */
     bool healthy;     /* false: the store cannot be used right now */
+    bool drained;     /* a turn that began after rc_engine_drain is over: in_flight does not grow any more */
 };
 void rc_engine_stats(const struct rc_engine *, struct rc_engine_stats *ret);

@@ -130,6 +130,7 @@ struct rc_turn {
     uint32_t nunits;
     struct rc_hold hold; /* how far the hold comes with this turn, */
     bool holds;          /* where it does */
+    bool draining;       /* from its beginning on */
 };
 
 /* ---- bulks that run (bulk.c, wave.c) ------------------------------------------------------------------------------------ */
@@ -203,7 +204,7 @@ struct rc_engine {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
         _Atomic uint64_t shed;
         _Atomic uint32_t hot, in_flight, queued, damaged;
-        _Atomic bool room, healthy, held;
+        _Atomic bool room, healthy, held, drained;
     } stats;
 };
 

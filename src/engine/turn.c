@@ -11,7 +11,10 @@ static void begin(struct rc_engine *engine, struct rc_tick tick)
     rc_us now = engine->anchor + (tick.monotonic - engine->monotonic);
     if (now > engine->now) engine->now = now;
     engine->seed ^= tick.seed;
-    *turn = (struct rc_turn){.arena = arena, .now = engine->now, .number = turn->number + 1};
+    *turn = (struct rc_turn){.arena = arena,
+                             .now = engine->now,
+                             .number = turn->number + 1,
+                             .draining = atomic_load(&engine->draining)};
     rc_facts_init(&turn->taken);
     turn->last_reply = &turn->replies;
 }
@@ -340,6 +343,7 @@ static void count_turn(struct rc_engine *engine, bool healthy)
     atomic_store(&engine->stats.room, engine->room);
     atomic_store(&engine->stats.held, rc_engine_held(engine));
     atomic_store(&engine->stats.healthy, healthy);
+    atomic_store(&engine->stats.drained, engine->turn.draining); /* behind in_flight */
 }
 
 /* Without a store: everybody who asks is told. */

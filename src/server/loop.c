@@ -12,7 +12,7 @@
 /* A wake costs a system call only while the engine sleeps. */
 enum engine_state { RUNNING, SLEEPING, CALLED };
 
-enum { FAULT_SLEEP_US = 200000 };
+enum { FAULT_SLEEP_US = 200000, LAST_TURNS = 64 };
 
 void loop_wake(void *context)
 {
@@ -92,6 +92,9 @@ static void *loop(void *context)
         else if (server->seen.status != RC_OK)
             usleep(FAULT_SLEEP_US); /* called all the time: do not spin on a broken store */
     }
+    /* what the executors have answered while they were closed: that something did not leave is not to be forgotten */
+    for (unsigned i = 0; i < LAST_TURNS && server->seen.status == RC_OK; i++)
+        if (turn(server, &server->seen) > 0) break;
     return NULL;
 }
 

@@ -240,18 +240,14 @@ static enum rc_status open_api(struct server *server, struct rc_error *err)
 
 /* ---- stop ---------------------------------------------------------------------------------------------- */
 
-static void pause_ms(long ms)
-{
-    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
+/* A turn that began before the drain may still let attempts leave, which are counted when it is over. */
 static bool is_quiet(const struct server *server, bool with_attempts)
 {
     struct rc_engine_stats stats;
     const struct rc_api *api = atomic_load(&server->api);
     rc_engine_stats(server->engine, &stats);
-    return stats.queued == 0 && !(api && rc_api_parked(api)) && !(with_attempts && stats.in_flight);
+    return stats.queued == 0 && !(api && rc_api_parked(api)) &&
+           !(with_attempts && (stats.in_flight || !stats.drained));
 }
 
 /* Until it is quiet, the time is over, or a second signal says that nobody wants to wait. */
@@ -303,7 +299,6 @@ static void stop(struct server *server, const sigset_t *signals)
     close_exec(server);
     wait_quiet(server, RC_MS(ANSWER_WAIT_MS), false, signals);
     if (api) {
-        pause_ms(POLL_MS); /* the last answers are on their way out */
         rc_api_stop(api);
         pthread_join(server->api_thread, NULL);
     }
@@ -311,8 +306,9 @@ static void stop(struct server *server, const sigset_t *signals)
 
 static void close_all(struct server *server, bool looping)
 {
+    if (server->engine) rc_engine_drain(server->engine);
+    close_exec(server); /* before the loop ends: what it answers is taken in by the last turns */
     if (looping) loop_stop(server);
-    close_exec(server);
     shelf_clear(&server->shelf, true);
     if (server->engine) rc_engine_free(server->engine);
     page_close(server->suspects);

@@ -62,7 +62,7 @@ struct server {
 /* The first turn, here and now, and then the thread. */
 RC_MUST
 enum rc_status loop_start(struct server *, struct rc_error *);
-void loop_stop(struct server *);           /* after the turn that runs */
+void loop_stop(struct server *);           /* after the turn that runs, and those that take in what is left */
 void loop_wake(void *context);             /* the server */
 struct rc_tick loop_tick(struct server *); /* one thread at a time */
 

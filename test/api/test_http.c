@@ -121,6 +121,50 @@ static void test_dropped(void **state)
     expect(kit, "GET /after HTTP/1.1\r\n" HOST "\r\n", "200", "GET /after", false);
 }
 
+/* What was answered leaves before the server ends, also where the client is slow to take it; and so does what is answered by a wake that
+ * comes with the end. */
+static void test_answers_leave_before_the_end(void **state)
+{
+    (void)state;
+    struct http_options options = kit_options();
+    struct kit *kit = kit_start_with(&options);
+    static char bytes[64 << 10];
+    struct kit_answer answer;
+    int fd = kit_connect(kit), parked = kit_connect(kit);
+    const struct timeval most = {.tv_sec = 20};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most), 0);
+    kit_write(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n", strlen("GET /large HTTP/1.1\r\n" HOST "\r\n"));
+    kit_write(parked, "GET /park HTTP/1.1\r\n" HOST "\r\n", strlen("GET /park HTTP/1.1\r\n" HOST "\r\n"));
+    kit_until(&kit->nparked, 1);
+    kit_until(&kit->handled, 2);
+    http_stop(kit->server);
+    http_wake(kit->server);
+    size_t total = 0;
+    for (ssize_t got; total <= KIT_LARGE && (got = recv(fd, bytes, sizeof bytes, 0)) > 0;)
+        total += (size_t)got;
+    assert_true(total > KIT_LARGE);
+    kit_read(parked, 1, 5000, &answer);
+    assert_int_equal(answer.n, 1);
+    close(fd);
+    close(parked);
+    void *closing = kit;
+    kit_close(&closing);
+}
+
+/* Who does not take an answer does not keep the server from its end. */
+static void test_an_answer_that_is_not_taken(void **state)
+{
+    (void)state;
+    struct http_options options = kit_options();
+    struct kit *kit = kit_start_with(&options);
+    int fd = kit_connect(kit);
+    kit_write(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n", strlen("GET /large HTTP/1.1\r\n" HOST "\r\n"));
+    kit_until(&kit->handled, 1);
+    void *closing = kit;
+    kit_close(&closing); /* else the test runs out of its time */
+    close(fd);
+}
+
 /* Many wakes before the loop looks are one. */
 static void test_wakes(void **state)
 {
@@ -246,6 +290,8 @@ int main(void)
         CASE(test_pipelined),
         CASE(test_parked),
         CASE(test_dropped),
+        CASE(test_answers_leave_before_the_end),
+        CASE(test_an_answer_that_is_not_taken),
         CASE(test_wakes),
         CASE(test_addresses),
         cmocka_unit_test(test_connection_bound),

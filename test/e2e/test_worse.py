@@ -255,6 +255,49 @@ def stop_in_sync(world):
     equal(hub.stats()["duplicates"], 0, "duplicates")
 
 
+def deaf(world):
+    """The port of somebody with whom no connection comes about, nor is refused: the queue of those that ask for one is full."""
+    ear = socket.socket()
+    ear.bind(("127.0.0.1", 0))
+    ear.listen(0)
+    before = [socket.socket() for _ in range(4)]
+    for s in before:
+        s.setblocking(False)
+        s.connect_ex(ear.getsockname())
+    world.closers += [s.close for s in (ear, *before)]
+    return ear.getsockname()[1]
+
+
+@case("the server is stopped while a sync hangs for longer than it waits: what had not left then is known not to have left")
+def stop_before_leaving(world):
+    dep = dependency("deaf", f"http://127.0.0.1:{deaf(world)}").replace("connect_timeout: 1s", "connect_timeout: 60s")
+    server = WorseServer(world, defs=world.write(d=dep, f=simple_flow("send", "deaf", "timeout: 60s\nretry: { delay: 1h, limit: { attempts: 3 } }")), more=["--drain", "0s"]).start()
+    api = server.api
+    first = api.submit("send", {"n": 1}).must(201).json["id"]
+    eventually(lambda: api.metric("attempts_in_flight") == 1, "the first one is connecting")
+
+    def second():
+        try:
+            api.submit("send", {"n": 2})
+        except (OSError, http.client.HTTPException):
+            pass  # it may be too late for an answer
+
+    server.control["slow_ms"] = 3000
+    server.control["slow"] = 1
+    asks = threading.Thread(target=second)
+    asks.start()
+    eventually(lambda: server.control["slow_done"] == 1, "a sync hangs")
+    equal(server.stop(), 0, "exit code")
+    asks.join()
+    fault("stop within a long sync")
+    server.start()
+    equal(api.metric("attempts_lost_total"), 0, "attempts of which nobody knows whether they have left")
+    equal(len(api.list()), 2, "commands")
+    for row in api.list():
+        equal([(a["outcome"], a["why"]) for a in api.explain(row["id"])["attempts"]], [("failed", "not_sent")], "attempts")
+    equal(api.list()[-1]["id"], first, "the first one")
+
+
 # ---- no descriptors, no memory -------------------------------------------------------------------------------------------------------
 
 def limited(server, what, n):

@@ -524,8 +524,11 @@ static void after_an_unknown_commit_any_command_may_have_changed(void **state)
 static void draining_starts_nothing_new(void **state)
 {
     struct world *world = *state;
+    struct rc_engine_stats stats;
     uint64_t first = world_submit(world, "two", "k");
     rc_engine_drain(world->engine);
+    rc_engine_stats(world->engine, &stats);
+    assert_false(stats.drained); /* the turn that runs may have begun before */
     struct rc_request *request = world_submission(world, "one", "other", "{\"customer\": 1}");
     assert_int_equal(rc_engine_post(world->engine, request), RC_STOPPING);
     world_free_request(request);
@@ -533,6 +536,8 @@ static void draining_starts_nothing_new(void **state)
     assert_int_equal(world_run(world), RC_OK);
     assert_int_equal(world->nleft, 1); /* the second step waits */
     assert_int_equal(world_state(world, first), RC_RUNNING);
+    rc_engine_stats(world->engine, &stats);
+    assert_true(stats.drained);
     world_crash(world);
     assert_int_equal(world_run(world), RC_OK);
     assert_int_equal(world->nleft, 2); /* and is no unknown after the start */
