@@ -6,7 +6,9 @@ take long; RC_E2E_KEEP=1 keeps the folders; words on the command line choose cas
 
 Standard library only. Times in seconds. Nothing here waits for a fixed time: `eventually` asks again until something is so.
 """
+import fcntl
 import http.client
+import itertools
 import json
 import os
 import random
@@ -77,17 +79,45 @@ def eventually(ask, what, most=PATIENCE, pause=0.02):
         time.sleep(pause)
 
 
-def free_port():
-    """Below the range from which the kernel takes ports for outgoing connections, so that it stays free while nobody listens."""
-    for _ in range(200):
-        port = random.SystemRandom().randrange(12000, 30000)
-        with socket.socket() as s:
+class Ports:
+    """Ports that are this process's alone, whether or not somebody listens on them at the moment: a range of its own, for which it holds a
+    lock as long as it lives. All lie below those that the kernel takes for outgoing connections."""
+    FIRST, EACH, RANGES = 12000, 200, 90
+
+    def __init__(self):
+        for n in random.SystemRandom().sample(range(self.RANGES), self.RANGES):
+            self.file = open(Path(tempfile.gettempdir()) / f"recourse-ports-{os.getuid()}-{n}", "a")
             try:
-                s.bind(("127.0.0.1", port))
-                return port
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
+                self.file.close()
                 continue
-    raise Failure("no free port")
+            first = self.FIRST + n * self.EACH
+            self.turn = itertools.cycle(range(first, first + self.EACH))
+            return
+        raise Failure("all ranges of ports are taken")
+
+    def take(self):
+        for port in itertools.islice(self.turn, self.EACH):
+            with socket.socket() as s:
+                try:
+                    s.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+        raise Failure("no free port")
+
+
+ports = None
+ports_lock = threading.Lock()
+
+
+def free_port():
+    """One that stays free while nobody listens on it."""
+    global ports
+    with ports_lock:
+        ports = ports or Ports()
+        return ports.take()
 
 
 def in_threads(n, work):
@@ -101,7 +131,7 @@ def in_threads(n, work):
         except BaseException as problem:  # handed on below
             results[i] = problem
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(n)]
     for t in threads:
         t.start()
     for t in threads:
@@ -641,6 +671,11 @@ def note(text):
     print("\n".join(f"# {line}" for line in str(text).splitlines()), flush=True)
 
 
+def told_to_end(*_):
+    """The program has had its time (meson.build): what does not come to its end says where it stands."""
+    raise Failure("the time is over")
+
+
 def run_one(number, name, function):
     start, world, result, why = time.monotonic(), World(), "ok", ""
     try:
@@ -663,6 +698,7 @@ def main():
     true(RECOURSE.exists() and STANDIN.exists(), f"there is no build in {BUILD} (RC_BUILD)")
     chosen = [c for c in cases if not words or any(w in c[0] for w in words)]
     true(chosen, f"no case has one of {words} in its name")
+    signal.signal(signal.SIGTERM, told_to_end)
     print(f"1..{len(chosen)}", flush=True)
     good = True
     for number, (name, function, long) in enumerate(chosen, 1):

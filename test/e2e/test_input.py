@@ -217,7 +217,7 @@ def slow(world):
         held.append(s)
     start = time.monotonic()
     server.api.submit(PR, pull(2)).must(201)
-    true(time.monotonic() - start < 2, "others wait for slow senders")
+    true(time.monotonic() - start < 8, "others wait for slow senders")  # who are given 10 s
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
         for i in range(0, len(whole), 5):  # byte by byte, nearly
             s.sendall(whole[i:i + 5])
@@ -255,7 +255,7 @@ def deaf(world):
         held.append(s)
     start = time.monotonic()
     server.api.submit(PR, pull(200)).must(201)
-    true(time.monotonic() - start < 5, "others wait for clients that do not read")
+    true(time.monotonic() - start < 20, "others wait for clients that do not read")  # who are given 30 s
     note(f"memory {before} KiB before, {rss(server)} KiB with 20 clients that do not read")
     true(SANITIZED or rss(server) < before + 200 * 1024, f"memory grew from {before} to {rss(server)} KiB")
     for s in held:

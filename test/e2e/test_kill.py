@@ -21,7 +21,7 @@ class Load:
         self.server, self.faulty, self.pause = server, faulty, pause
         self.lock, self.next, self.stopping = threading.Lock(), 0, False
         self.acknowledged, self.problems, self.unanswered = {}, [], 0
-        self.threads = [threading.Thread(target=self.work, args=(random.Random(f"{seed}/{i}"),)) for i in range(threads)]
+        self.threads = [threading.Thread(target=self.work, args=(random.Random(f"{seed}/{i}"),), daemon=True) for i in range(threads)]
         for t in self.threads:
             t.start()
 
@@ -30,7 +30,7 @@ class Load:
             with self.lock:
                 self.next += 1
                 n = self.next
-            marker = f" fault={rng.choice(MARKERS)}" if rng.random() < self.faulty else ""
+            marker = f" fault={MARKERS[n % len(MARKERS)]}" if n <= len(MARKERS) else f" fault={rng.choice(MARKERS)}" if rng.random() < self.faulty else ""
             self.submit(n, pull(n, repo=f"k{n}", title=f"Load{marker}"))
             time.sleep(rng.random() * 2 * self.pause)
 

@@ -38,9 +38,9 @@ steps:
 """
 
 
-def two_steps(world, **more):
+def two_steps(world, timeout="20s", **more):
     hub = world.standin()
-    defs = world.write(send=NO_CHECK, github=dependency("github", f"http://127.0.0.1:{hub.port}", **more))
+    defs = world.write(send=NO_CHECK.replace("400ms", timeout), github=dependency("github", f"http://127.0.0.1:{hub.port}", **more))
     return world.server(defs=defs).start(), hub
 
 
@@ -154,9 +154,9 @@ def undo_unknown(world):
 
 @case("cancel: waiting, and in flight")
 def cancel(world):
-    server, hub = world.example(concurrent=1, timeout="1s")
+    server, hub = world.example(concurrent=1, timeout="20s")
     api = server.api
-    flying = api.submit(PR, pull(1, repo="r1", title="fault=slow:400")).must(201).json["id"]
+    flying = api.submit(PR, pull(1, repo="r1", title="fault=slow:3000")).must(201).json["id"]
     eventually(lambda: hub.fired("slow"), "the fault fires")
     pending = api.submit(PR, pull(2, repo="r2")).must(201).json["id"]
     api.act(pending, "cancel", reason="not needed").must(200)
@@ -182,7 +182,7 @@ def cancel(world):
 def roll_back_in_flight(world):
     server, hub = two_steps(world)
     api = server.api
-    hub.faults({"match": "b-1", "fault": "slow:300"})
+    hub.faults({"match": "b-1", "fault": "slow:3000"})
     id = submit(server, 1)
     eventually(lambda: hub.fired("slow"), "the fault fires")
     api.act(id, "roll_back").must(200)
@@ -238,7 +238,7 @@ def action_key(world):
 
 @case("what is not allowed is refused with the reason that explain gives")
 def refused(world):
-    server, hub = two_steps(world)
+    server, hub = two_steps(world, timeout="3s")
     api = server.api
     done = submit(server, 1)
     api.until_state(done, "completed")

@@ -59,7 +59,7 @@ class Victim(Server):
         self.world.processes = [p for p in self.world.processes if p.running()]
         return self
 
-    def up(self, most=20):
+    def up(self, most=60):
         """True as soon as it answers, False when it has died meanwhile."""
         def look():
             if not self.process.running():
@@ -105,7 +105,7 @@ class Clients:
         self.campaign, self.stopping, self.running = campaign, False, threading.Event()
         self.lock, self.number, self.known, self.problems, self.did = threading.Lock(), 0, [], [], Counter()
         self.running.set()
-        self.threads = [threading.Thread(target=self.work, args=(i,)) for i in range(n)]
+        self.threads = [threading.Thread(target=self.work, args=(i,), daemon=True) for i in range(n)]
         for t in self.threads:
             t.start()
 
