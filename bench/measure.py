@@ -18,7 +18,7 @@ import time
 import profile_server
 import questions
 import report
-from server import bare_sqlite, measure, program, say
+from server import bare_sqlite, end_all, measure, program, say
 
 SECONDS, QUICK_SECONDS = 6, 3  # of one run
 WORKLOADS = {
@@ -107,13 +107,24 @@ def quick(arguments):
 
 
 def whole(arguments):
-    arguments.bare, kept = BARE, Kept(os.path.join(arguments.disk, "bench-data.json"))
+    """The figures, and the questions that were not answered: one that fails keeps no other from being asked."""
+    arguments.bare, kept, failed = BARE, Kept(os.path.join(arguments.disk, "bench-data.json")), []
     for name in QUESTIONS if arguments.only is None else arguments.only:
-        say(f"-- {name}")
-        kept.put(name, QUESTIONS[name](arguments, arguments.seconds or SECONDS))
+        began = time.monotonic()
+        try:
+            kept.put(name, QUESTIONS[name](arguments, arguments.seconds or SECONDS))
+        except (SystemExit, OSError, subprocess.SubprocessError) as why:
+            say(f"{name} has failed: {why}")
+            failed.append(name)
+            end_all()
+        say(f"-- {name}: {time.monotonic() - began:.0f} s")
     result = report.figures(kept.data)
     report.write(arguments, kept.data, result)
-    return result
+    return result, failed
+
+
+def on_signal(*_):
+    raise KeyboardInterrupt("ended by a signal")
 
 
 def question_names(text):
@@ -140,7 +151,7 @@ def main():
     parser.add_argument("--seconds", type=float, help=f"of one run ({SECONDS}; with --quick {QUICK_SECONDS})")
     arguments = parser.parse_args()
     arguments.disk = arguments.disk or arguments.build
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # so that no server is left over
+    signal.signal(signal.SIGTERM, on_signal)  # so that no server is left over
     say("building")
     subprocess.run(["ninja", "-C", arguments.build, "benchmarks"], check=True, stdout=subprocess.DEVNULL)
     if arguments.profile:
@@ -149,12 +160,14 @@ def main():
     if arguments.stores:
         questions.stores(arguments)
         return
-    result = quick(arguments) if arguments.quick else whole(arguments)
+    result, failed = (quick(arguments), []) if arguments.quick else whole(arguments)
     if arguments.json:
         print(json.dumps(result))
     else:
         for name, value in result.items():
             print(f"{name:36} {value:g}")
+    if failed:
+        sys.exit(f"not answered: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

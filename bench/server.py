@@ -31,7 +31,8 @@ def free_port():
 @atexit.register
 def end_all():
     """After an error: no server is left over, nor what it had."""
-    for server in Server.running:
+    while Server.running:
+        server = Server.running.pop()
         server.process.kill()
         server.process.wait()
         if not server.kept:

@@ -315,7 +315,7 @@ static rc_us sleep_of(struct rc_engine *engine)
 {
     rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
-    if (engine->facts.first || !engine->booted) return 0;
+    if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
     if (rc_engine_held(engine)) return engine->hold.left ? 0 : UINT64_MAX;
     if (!engine->room) return RC_SECONDS(1);            /* nothing new starts; look for room again */
     if (engine->closed && !is_closed(engine)) return 0; /* it was released in this turn */

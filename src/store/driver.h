@@ -98,6 +98,7 @@ struct rc_reader {
 struct rc_store {
     const struct rc_driver *driver;
     struct rc_reader *self;
+    bool more;            /* rc_store_has_more */
     atomic_bool poisoned; /* a commit's result is not known; readers on other threads look at it too */
 };
 

@@ -102,6 +102,11 @@ enum rc_status rc_store_idle(struct rc_store *store, struct rc_error *err)
     return status == RC_OK ? store->driver->idle(store, err) : status;
 }
 
+bool rc_store_has_more(const struct rc_store *store)
+{
+    return store->more;
+}
+
 enum rc_status rc_store_define(struct rc_store *store, struct rc_definition *added, uint32_t nadded,
                                const struct rc_definition *removed, uint32_t nremoved,
                                const struct rc_author *by, rc_us now, struct rc_error *err)

@@ -116,6 +116,9 @@ void rc_store_follow_up(struct rc_store *);
 /* Folds the log into the store where that is due and cheap now (SQLite: a checkpoint). Called by the writer
  * when it is idle, and never needed for correctness. */
 RC_MUST enum rc_status rc_store_idle(struct rc_store *, struct rc_error *);
+/* Whether rc_store_idle has something left to do, a moment's worth at a time (SQLite: old keys are not in their filter yet): a writer that is
+ * idle calls it again instead of sleeping. */
+bool rc_store_has_more(const struct rc_store *);
 
 /* Purges the commands that have ended, have nothing in flight and are still at the revision given, in one durable commit
  * with one entry of the audit; the others are left out. The caller has seen that no step of theirs waits. Statuses as

@@ -4,6 +4,7 @@
  * WHEN THE LOG IS FOLDED. Not by SQLite's own counter, inside some commit, but when the writer is idle, or behind a commit when the log
  * has grown to LOG_MAX and those who waited for the commit have been told. The log's file is never cut: the next commits go over the old
  * frames, into blocks that the file system has given already, which makes fdatasync twice as fast. */
+#include "base/clock.h"
 #include "store/sqlite/gather.h"
 #include "store/sqlite/keys.h"
 
@@ -14,7 +15,9 @@ enum {
     LOG_IDLE = 256, /* frames (1 MiB) below which it is not worth two syncs */
     LOG_STUCK = 4,  /* times LOG_MAX, from where readers are waited for, */
     STUCK_MS = 100, /* so long: our own readers are short, and a copy of the store takes minutes */
-    KEYS_AT_ONCE = 65536 /* keys that are read at a time, which takes some 8 ms */
+    KEYS_MS = 8,    /* for reading keys at a time, at least: the next commit waits so long */
+    KEYS_MS_MOST = 100,
+    KEYS_AT_ONCE = 8192 /* of them before the clock is looked at: 1 ms, where they are in memory */
 };
 
 enum rc_status sq_fold(struct sq_store *store, struct rc_error *err)
@@ -54,6 +57,25 @@ static void fold_if_due(struct sq_store *store)
     (void)status;
 }
 
+/* Each new key is looked up in all that is not read yet, and in a large store that takes longer than to read it. So reading gets as much time
+ * as went by since it was done last, which is half of all, and is over soon. */
+static void read_keys(struct sq_store *store)
+{
+    struct sq_keys *keys = store->keys;
+    store->base.more = false;
+    if (!keys->unread) return;
+    const rc_us begin = rc_clock_monotonic(), passed = 2 * (begin - keys->read_last);
+    const rc_us time = passed < RC_MS(KEYS_MS)        ? RC_MS(KEYS_MS)
+                       : passed > RC_MS(KEYS_MS_MOST) ? RC_MS(KEYS_MS_MOST)
+                                                      : passed;
+    bool read = true;
+    while (keys->unread && read && keys->read_last < begin + time) {
+        read = sq_keys_load_some(&store->self.conn, keys, KEYS_AT_ONCE);
+        keys->read_last = rc_clock_monotonic();
+    }
+    store->base.more = keys->unread && read;
+}
+
 void sq_follow_up(struct rc_store *base)
 {
     struct sq_store *store = sq_store_of(base);
@@ -62,7 +84,7 @@ void sq_follow_up(struct rc_store *base)
     sq_life_note(store);
     fold_if_due(store);
     sq_log_ahead(store);
-    sq_keys_load_some(&store->self.conn, store->keys, KEYS_AT_ONCE);
+    read_keys(store);
     store->noted = true;
 }
 
@@ -70,7 +92,7 @@ enum rc_status sq_idle(struct rc_store *base, struct rc_error *err)
 {
     struct sq_store *store = sq_store_of(base);
     if (store->log_frames < store->tried) store->tried = store->folded = 0;
-    sq_keys_load_some(&store->self.conn, store->keys, KEYS_AT_ONCE);
+    read_keys(store);
     if (store->log_frames - store->folded < LOG_IDLE || store->log_frames - store->tried < LOG_IDLE)
         return RC_OK;
     return sq_fold(store, err);

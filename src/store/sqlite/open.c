@@ -265,6 +265,7 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_FULL) status = RC_OK; /* it is good where it is */
     if (status == RC_OK) status = sq_high(conn, &store->high, err);
     if (status == RC_OK) sq_keys_begin(store->keys, store->high.seq);
+    store->base.more = store->keys->unread != 0;
     if (status == RC_OK) status = sq_life_open(store, options->unsafe_no_sync, err);
     conn->keys = store->keys;
     if (status == RC_OK && !options->unsafe_no_sync) conn->gather = sq_gather_begin(conn->db, SQ_GATHER_LOG);
