@@ -196,18 +196,39 @@ bool server_read(struct server *server, int fd)
     return true;
 }
 
-bool server_wait_requests(struct server *server, int n)
+static bool wait_until(struct server *server, bool (*is)(const struct server *, int), int n)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 10;
     pthread_mutex_lock(&server->lock);
     int failed = 0;
-    while (server->nrequest < n && !failed)
+    while (!is(server, n) && !failed)
         failed = pthread_cond_timedwait(&server->changed, &server->lock, &until);
-    bool reached = server->nrequest >= n;
+    bool reached = is(server, n);
     pthread_mutex_unlock(&server->lock);
     return reached;
+}
+
+static bool has_read(const struct server *server, int n)
+{
+    return server->nrequest >= n;
+}
+
+bool server_wait_requests(struct server *server, int n)
+{
+    return wait_until(server, has_read, n);
+}
+
+static bool is_quiet(const struct server *server, int n)
+{
+    (void)n;
+    return server->nlive == 0;
+}
+
+bool server_wait_quiet(struct server *server)
+{
+    return wait_until(server, is_quiet, 0);
 }
 
 void server_send_bytes(int fd, const char *bytes, size_t n)

@@ -20,6 +20,8 @@ const char *server_request(struct server *, int i); /* head and body as they cam
 bool server_read(struct server *, int fd);
 /* Waits until so many requests have been read in all, at most ten seconds. */
 bool server_wait_requests(struct server *, int n);
+/* Waits until no connection is open, at most ten seconds. */
+bool server_wait_quiet(struct server *);
 void server_send(int fd, const char *text);
 void server_send_bytes(int fd, const char *bytes, size_t n);
 /* Closes with a reset instead of an end, when the function returns. */

@@ -98,7 +98,8 @@ static void closed_while_idle(void **state)
     kit_open(&kit, NULL);
     for (int i = 0; i < 6; i++) {
         expect(&kit, &dependency, POST, "answered 200");
-        usleep(50000);
+        assert_true(server_wait_quiet(server));
+        usleep(50000); /* until the executor has heard of it */
     }
     assert_int_equal(server_requests(server), 6);
     assert_int_equal(server_connections(server), 6);
@@ -106,12 +107,15 @@ static void closed_while_idle(void **state)
     server_close(server);
 }
 
+static atomic_int strays;
+
 static void serve_stray(struct server *server, int fd, int nth)
 {
     while (server_read(server, fd)) {
         server_send(fd, ANSWER);
         usleep(30000);
         server_send(fd, nth % 2 ? STRAY : "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+        strays++;
         if (nth % 3 == 2) return;
     }
 }
@@ -124,9 +128,11 @@ static void stray_answer(void **state)
     struct server *server = server_open("127.0.0.1", serve_stray);
     struct flow_dependency dependency = kit_dependency("127.0.0.1", server_port(server));
     kit_open(&kit, NULL);
+    strays = 0;
     for (int i = 0; i < 6; i++) {
         expect(&kit, &dependency, POST, "answered 200");
-        usleep(100000);
+        for (int n = 0; n < 10000 && strays <= i; n++) usleep(1000);
+        usleep(70000); /* until the executor has heard of it */
     }
     assert_int_equal(server_connections(server), 6);
     kit_close(&kit);
@@ -186,12 +192,12 @@ static void third_address(void **state)
     snprintf(resolve, sizeof resolve, "three.test:%d:127.0.0.9,127.0.0.8,127.0.0.1", server_port(server));
     kit_open(&kit, &(struct rc_http_options){.resolve_test = resolve});
     kit_start(&kit, &dependency, POST, RC_SECONDS(8), 1);
-    usleep(200000);
+    usleep(600000); /* it has sent its first SYN, and not yet, a second later, its second one */
     full_close(&full);
     struct rc_answer *answer = kit_take(&kit);
     if (answer->result.reach != RC_ANSWERED) fail_msg("%.*s", RC_SV_ARG(answer->result.error));
-    assert_in_range(answer->result.took, RC_MS(500),
-                    RC_MS(1900)); /* the first one was waited for, and no more */
+    assert_in_range(answer->result.took, RC_MS(650),
+                    RC_MS(2900)); /* the first one was waited for, and no more */
     rc_arena_free(answer->arena);
     kit_close(&kit);
     server_close(server);
