@@ -106,18 +106,26 @@ def quick(arguments):
     return report.figures(kept.data)
 
 
+def works(name, ask):
+    """Whether it does: a question that fails keeps no other from being asked."""
+    began = time.monotonic()
+    try:
+        ask()
+    except (SystemExit, OSError, subprocess.SubprocessError) as why:
+        say(f"{name} has failed: {why}")
+        end_all()
+        return False
+    say(f"-- {name}: {time.monotonic() - began:.0f} s")
+    return True
+
+
 def whole(arguments):
-    """The figures, and the questions that were not answered: one that fails keeps no other from being asked."""
-    arguments.bare, kept, failed = BARE, Kept(os.path.join(arguments.disk, "bench-data.json")), []
-    for name in QUESTIONS if arguments.only is None else arguments.only:
-        began = time.monotonic()
-        try:
-            kept.put(name, QUESTIONS[name](arguments, arguments.seconds or SECONDS))
-        except (SystemExit, OSError, subprocess.SubprocessError) as why:
-            say(f"{name} has failed: {why}")
-            failed.append(name)
-            end_all()
-        say(f"-- {name}: {time.monotonic() - began:.0f} s")
+    """The figures, and the questions that were not answered."""
+    arguments.bare, kept = BARE, Kept(os.path.join(arguments.disk, "bench-data.json"))
+    if arguments.only is None:
+        works("stores", lambda: questions.stores(arguments))
+    failed = [name for name in QUESTIONS if (arguments.only is None or name in arguments.only) and
+              not works(name, lambda name=name: kept.put(name, QUESTIONS[name](arguments, arguments.seconds or SECONDS)))]
     result = report.figures(kept.data)
     report.write(arguments, kept.data, result)
     return result, failed

@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-LABEL, BARS, ROW, TOP = 430, 420, 24, 46  # pixels
+LABEL, BARS, ROW, TOP = 500, 420, 24, 46  # pixels
 LEAST, MOST = 0.25, 16  # times what is due: the ends of the scale, which is logarithmic
 
 STYLE = """<style>

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from server import HERE, Background, Server, load, program, recorder, say
 
@@ -58,11 +59,14 @@ def store(arguments, **fates):
 
 
 def stores(arguments):
-    """Makes all that are kept and not there yet."""
-    for size in (SMALL, BIG):
-        completed(arguments, size)
-    for size in (1000, DEFERRED_FEW, DEFERRED):
-        store(arguments, deferred=size)
+    """Makes all that are kept and not there yet: the two that take minutes beside each other."""
+    made_with(arguments)
+    with ThreadPoolExecutor(2) as both:
+        wanted = [both.submit(store, arguments, deferred=size) for size in (DEFERRED, 1000)]
+        wanted += [both.submit(completed, arguments, size) for size in (BIG, SMALL)]
+        wanted.append(both.submit(store, arguments, deferred=DEFERRED_FEW))
+        for one in wanted:
+            one.result()
 
 
 def completed(arguments, commands):

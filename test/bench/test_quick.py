@@ -15,9 +15,9 @@ RATES = ("submit_single_per_s", "submit_batch_per_s", "life1_per_s", "life3_per_
 OTHERS = ("latency_p50_ms", "latency_p99_ms", "floor_sqlite_share", "rss_idle_mib")
 
 
-def run(disk, *arguments):
+def run(disk, *arguments, **variables):
     words = [ROOT / "bench/run.sh", "--json", "--build", BUILD, "--disk", disk, *arguments]
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True, env=os.environ | variables)
 
 
 def quick(*arguments):
@@ -52,6 +52,18 @@ def written(world):
         contains(text, "single submissions/s", "RESULTS.md")
         bars = ElementTree.parse(Path(disk) / "results.svg").findall("{http://www.w3.org/2000/svg}rect")
         equal(len(bars), text.split("## ")[0].count("\n| ") - 1, "a bar for each row of the first table, whose head is none")
+
+
+@case("a question that fails is named, and the others are asked")
+def failing(world):
+    with tempfile.TemporaryDirectory(dir=BUILD) as disk:
+        broken = Path(disk) / "valgrind"
+        broken.write_text("#!/bin/sh\nexit 1\n")
+        broken.chmod(0o755)
+        done = run(disk, "--only", "instructions,size", "--runs", "1", "--results", disk, PATH=f"{disk}:{os.environ['PATH']}")
+        true(done.returncode != 0, "the exit code")
+        contains(done.stderr, "not answered: instructions", "stderr")
+        true(json.loads(done.stdout)["binary_bytes"] > 0, done.stdout)
 
 
 @case("a wrong argument is refused")
