@@ -3,6 +3,7 @@
 
 #include "../api/door.h"
 #include "failing.h"
+#include "folder.h"
 
 #include "api/call.h"
 #include "base/num.h"
@@ -18,6 +19,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -674,36 +676,6 @@ const char *bed_picture(struct bed *bed)
 
 /* ---- the folder --------------------------------------------------------------------------------------------------------- */
 
-static void copy_file(const char *from, const char *to)
-{
-    char bytes[1 << 16];
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    for (ssize_t n; in >= 0 && out >= 0 && (n = read(in, bytes, sizeof bytes)) > 0;)
-        if (write(out, bytes, (size_t)n) != n) abort();
-    if (in >= 0) close(in);
-    if (out >= 0) close(out);
-}
-
-static void each_file(const char *folder, const char *to)
-{
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-        char from[600], target[600];
-        if (entry->d_name[0] == '.') continue;
-        snprintf(from, sizeof from, "%s/%s", folder, entry->d_name);
-        if (!to) {
-            unlink(from);
-            continue;
-        }
-        snprintf(target, sizeof target, "%s/%s", to, entry->d_name);
-        size_t n = strlen(target);
-        if (n > 4 && strcmp(target + n - 4, "-shm") == 0)
-            continue; /* shared memory does not outlive a crash of the machine */
-        copy_file(from, target);
-    }
-    if (dir) closedir(dir);
-}
-
 void bed_keep(struct bed *bed, const char *to)
 {
     bed->kept = bed->outside;
@@ -712,30 +684,51 @@ void bed_keep(struct bed *bed, const char *to)
 
 void bed_copy(const struct bed *bed, const char *to)
 {
-    mkdir(to, 0700);
-    each_file(to, NULL);
-    each_file(bed->folder, to);
+    folder_copy(bed->folder, to);
 }
 
 void bed_lay(struct bed *bed, const char *from)
 {
-    each_file(bed->folder, NULL);
-    if (from) each_file(from, bed->folder);
+    folder_empty(bed->folder);
+    if (from) folder_copy(from, bed->folder);
     bed->broken[0] = 0;
     if (!from) bed->last_id[0] = 0;
     bed->behind = false;
     bed->outside = from ? bed->kept : (struct outside){0};
     for (uint32_t i = 0; i < bed->outside.ndeeds; i++) bed->outside.deed[i].answered = true;
     drawn = 0;
+    sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1,
+                         NULL); /* the salts of logs, too, are the same in every life */
     for (unsigned i = 0; i < BED_EVENTS; i++) bed_forget(bed, i);
+}
+
+struct digest bed_digest(const struct bed *bed)
+{
+    struct digest sum = {drawn, bed->outside.now};
+    folder_digest(bed->folder, &sum);
+    for (uint32_t i = 0; i < bed->outside.ndeeds; i++) {
+        const struct deed *deed = &bed->outside.deed[i];
+        const uint64_t of[] = {deed->of.of.id,   deed->of.node,  deed->of.attempt,
+                               deed->of.purpose, deed->answered, bed->outside.performed[i]};
+        digest_add(&sum, of, sizeof of);
+        digest_add(&sum, deed->path, strlen(deed->path));
+    }
+    for (unsigned i = 0; i < BED_EVENTS - 2; i++) {
+        const struct bed_ask *seen = &bed->ask[i].seen;
+        const uint64_t of[] = {i, seen->answers, (uint64_t)seen->status};
+        if (!seen->answers && !seen->status) continue;
+        digest_add(&sum, of, sizeof of);
+        digest_add(&sum, seen->id, strlen(seen->id));
+        digest_add(&sum, seen->body, seen->n);
+    }
+    return sum;
 }
 
 void bed_crash(struct bed *bed, const char *by_way_of)
 {
     bed_copy(bed, by_way_of);
     bed_stop(bed);
-    each_file(bed->folder, NULL);
-    each_file(by_way_of, bed->folder);
+    folder_copy(by_way_of, bed->folder);
 }
 
 void bed_define(struct bed *bed)
@@ -788,7 +781,7 @@ struct bed *bed_new(const char *folder, struct bed_flaws flaws)
 
 void bed_free(struct bed *bed)
 {
-    each_file(bed->folder, NULL);
+    folder_empty(bed->folder);
     rmdir(bed->folder);
     rc_arena_free(bed->scratch);
     free(bed);

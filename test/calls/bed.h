@@ -11,6 +11,8 @@
  *   "@start", "@stop"                of the server; "@crash": it ends here and now, and what is on the disk stays
  *   "@run ARGS…"                     a command of the command line that works on the file; {f} is the folder
  */
+#include "folder.h"
+
 #include "api/api.h"
 #include "store/store.h"
 
@@ -42,6 +44,8 @@ void bed_copy(const struct bed *, const char *to);
 void bed_keep(struct bed *, const char *to); /* and what the outside knows */
 /* The server dies: the files are what they are at this moment. `by_way_of`: another folder. */
 void bed_crash(struct bed *, const char *by_way_of);
+/* Of all on which it depends what becomes of these files from here on: the files, the outside, and what has been answered. */
+struct digest bed_digest(const struct bed *);
 /* The definitions into a new store, which is closed again. */
 void bed_define(struct bed *);
 
