@@ -16,7 +16,8 @@ enum {
     GROWTH = 6,
     READERS = 8,
     SPILLS = 5,
-    LARGE = 40
+    LARGE = 40,
+    REFUSED = 120 /* commands: many more pages than the next transaction writes */
 };
 
 struct crowd { /* the commands of a work */
@@ -155,7 +156,21 @@ static void end_all(struct stage *stage, struct crowd *crowd)
 }
 
 /* ---- spills: transactions that do not fit into SQLite's cache, so that their pages are in the log before they are committed, some of
- * them more than once ------------------------------------------------------------------------------------------------------------ */
+ * them more than once; or before they are taken back, and the next transaction is smaller ------------------------------------------- */
+
+static void commit_refused_late(struct stage *stage, const struct crowd *crowd)
+{
+    struct made_batch batch = made_begin(stage->arena, stage->now += 1000);
+    char key[32];
+    for (uint32_t i = 1; i <= REFUSED; i++) {
+        snprintf(key, sizeof key, "never %u", i);
+        made_submit(&batch, made_new(stage->arena, crowd->n + i, key, stage->now), RC_RUNNING, false, NULL);
+    }
+    made_submit(&batch, made_new(stage->arena, 1, "taken", stage->now), RC_RUNNING, false, NULL);
+    struct rc_error err = {0};
+    if (rc_store_commit(stage->store, &batch.batch, &err) != RC_BUG)
+        die("a large batch that contradicts", "was taken");
+}
 
 void spills_run(struct stage *stage)
 {
@@ -167,7 +182,8 @@ void spills_run(struct stage *stage)
         commit(stage, crowd, LARGE);
         if (i % 2) commit_refused(stage, crowd);
         end_all(stage, crowd);
-        if (i % 3 == 2) fold(stage);
+        if (i % 3 == 2) fold(stage); /* so that the log begins anew with what is taken back */
+        if (i == 1 || i == 2) commit_refused_late(stage, crowd);
         commit(stage, crowd, 1);
     }
     stage_close(stage);

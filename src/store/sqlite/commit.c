@@ -26,8 +26,19 @@
 
 /* ---- transactions ------------------------------------------------------------------------------------------------- */
 
+/* How often pages that were not committed went into the log, because they had no place in memory. */
+static int spills(const struct sq_store *store)
+{
+    int now = 0, most = 0;
+    (void)sqlite3_db_status(store->self.conn.db, SQLITE_DBSTATUS_CACHE_SPILL, &now, &most, 0);
+    return now;
+}
+
 enum rc_status sq_begin(struct sq_store *store, struct rc_error *err)
 {
+    enum rc_status status = store->rest ? sq_log_forget(store, err) : RC_OK;
+    if (status != RC_OK) return status;
+    store->spills = spills(store);
     struct sq run = sq_start(&store->self.conn, SQ_BEGIN);
     return sq_done(&run, "cannot begin to write", err);
 }
@@ -43,6 +54,7 @@ static enum rc_status roll_back(struct sq_store *store, enum rc_status status, s
 {
     struct sq_conn *conn = &store->self.conn;
     sq_names_forget(conn);
+    store->rest |= spills(store) != store->spills;
     if (sqlite3_get_autocommit(conn->db)) return status;
     struct sq run = sq_start(conn, SQ_ROLLBACK);
     sq_row(&run);
@@ -64,6 +76,7 @@ enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct r
         store->noted = false;
         return RC_OK;
     }
+    store->rest |= (code & 0xff) == SQLITE_FULL; /* some of it may have been written */
     if ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_BUSY) return roll_back(store, ended, err);
     return sq_unknown(store, code, "the commit failed", err);
 }

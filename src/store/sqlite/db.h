@@ -194,6 +194,8 @@ struct sq_store {
     uint32_t folded;       /* of them in the database file already */
     bool all_folded;       /* the last fold reached the log's end, of what another process left behind, too */
     uint32_t tried;        /* log_frames when folding was last tried */
+    bool rest;             /* behind them there may be frames of a transaction that was taken back */
+    int spills;            /* of the page cache into the log, when the transaction began */
     struct rc_error note;  /* what opening found that is no reason not to open; text empty: nothing */
     struct rc_arena *batch; /* what lives as long as one commit */
     struct rc_arena *text;  /* what lives as long as one row */
@@ -359,6 +361,9 @@ enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq
 bool sq_note_put(int fd, const struct sq_note *); /* false: the one before stands, or a part of each */
 /* Notes how far the log reaches after a commit. (log.c) */
 void sq_note_log(struct sq_store *);
+/* Takes out of the log what stands behind the last commit. RC_COMMIT_UNKNOWN: it does not look as it should. */
+RC_MUST
+enum rc_status sq_log_forget(struct sq_store *, struct rc_error *);
 /* Fills the log's file with zeros where the next commits will write: a sync that need not make the file grow takes half the time. */
 void sq_log_ahead(struct sq_store *);
 /* Before the log is cut or removed: nothing in it is needed any more. Durable. */

@@ -5,8 +5,8 @@
  * the log before this one, which it has not written over yet, have other salts and another chain.
  *
  * Frames of a transaction that did not come to its commit have the salts of this log, and the next one is written over the first of them
- * only: torn itself, it would look like one that was whole once. So they are taken out when the log is taken over. (Those that a
- * roll back leaves, where a transaction was larger than the page cache, stay until then.) */
+ * only: torn itself, it would look like one that was whole once. So they are taken out when the log is taken over, and, where a
+ * transaction was taken back that was larger than the page cache or met the disk's end, before the next one is begun. */
 #include "store/sqlite/seal.h"
 
 #include <endian.h>
@@ -199,6 +199,16 @@ enum rc_status sq_log_check(const char *path, bool settle, const struct sq_note 
     return status;
 }
 
+/* The last frame of the last commit stands no longer where it stood: what was taken back had begun the log anew. */
+static bool has_begun_anew(const struct scan *scan, uint32_t frames)
+{
+    unsigned char head[SQ_FRAME_HEAD];
+    off_t at = (off_t)(SQ_LOG_HEAD + (uint64_t)(frames - 1) * SQ_FRAME);
+    if (!frames || scan->committed || pread(scan->fd, head, sizeof head, at) != (ssize_t)sizeof head)
+        return false;
+    return memcmp(head + 8, scan->head + 16, 8) != 0 || sq_be32(head + 4) == 0;
+}
+
 /* The writer's log; NULL: it is not open. */
 static sqlite3_file *open_log(const struct sq_store *store)
 {
@@ -207,12 +217,43 @@ static sqlite3_file *open_log(const struct sq_store *store)
     return code == SQLITE_OK && log && log->pMethods ? log : NULL;
 }
 
+/* The scan has the log's file and name. */
+static enum rc_status forget_in(struct sq_store *store, struct scan *scan, struct rc_error *err)
+{
+    enum rc_status status = scan_log(scan, err);
+    bool known = scan->committed == store->log_frames || has_begun_anew(scan, store->log_frames);
+    if (status == RC_DAMAGED || (status == RC_OK && scan->there && !known))
+        return sq_unknown(store, SQLITE_CORRUPT, "what was committed is not found in the log", err);
+    if (status == RC_OK && scan->committed == 0) store->log_frames = store->folded = store->tried = 0;
+    if (status == RC_OK && scan->there) status = forget_rest(scan, err);
+    if (status == RC_OK && fsync(scan->fd) != 0) status = sq_io_error(scan->name, "cannot be synced", err);
+    return status;
+}
+
+enum rc_status sq_log_forget(struct sq_store *store, struct rc_error *err)
+{
+    sqlite3_file *log = open_log(store);
+    sqlite3_int64 size = 0;
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s-wal", store->path);
+    store->rest = log != NULL;
+    if (!log) return RC_OK;
+    /* what is gathered still goes out first */
+    if (log->pMethods->xFileSize(log, &size) != SQLITE_OK) return sq_io_error(name, "cannot be written", err);
+    struct scan scan = {.fd = open(name, O_RDWR | O_CLOEXEC), .name = name};
+    if (scan.fd < 0) return sq_io_error(name, "cannot be opened", err);
+    enum rc_status status = forget_in(store, &scan, err);
+    close(scan.fd);
+    store->rest = status != RC_OK;
+    return status;
+}
+
 void sq_note_log(struct sq_store *store)
 {
     sqlite3_file *log = open_log(store);
     unsigned char salt[4];
     struct sq_note note = {.frames = store->log_frames};
-    if (!log) return;
+    if (!log || store->rest) return; /* what was taken back may have begun the log anew */
     if (log->pMethods->xRead(log, salt, sizeof salt, 16) != SQLITE_OK) return;
     for (unsigned i = 0; i < sizeof salt; i++) note.salt = note.salt << 8 | salt[i];
     (void)sq_note_put(store->lock, &note); /* behind what is: the log is looked at less closely */

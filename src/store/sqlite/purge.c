@@ -186,6 +186,7 @@ static enum rc_status rewrite(struct sq_store *store, struct rc_error *err)
     if (status != RC_OK) return status;
     int code = sqlite3_exec(conn->db, "VACUUM", NULL, NULL, NULL), kind = code & 0xff;
     if (code != SQLITE_OK) {
+        store->rest = true;
         bool nothing =
             kind == SQLITE_FULL || kind == SQLITE_NOMEM || kind == SQLITE_BUSY || kind == SQLITE_CORRUPT;
         status = nothing ? sq_fail(conn, code, "cannot be compacted", err)
