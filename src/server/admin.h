@@ -8,7 +8,7 @@
 /* recourse audit verify, and list where --store is given */
 int audit_run(const struct cli_args *);
 
-/* A stored definition parsed, in the arena; RC_DAMAGED where it is not one. (definitions.c) */
+/* A stored definition parsed, in the arena; RC_DAMAGED where it is not one. (definition.c) */
 struct rc_new_definition;
 RC_MUST
 enum rc_status definition_parse(const struct rc_definition *, struct rc_arena *,

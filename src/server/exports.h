@@ -3,6 +3,8 @@
 #include "cel/value.h"
 #include "store/store.h"
 
+#include <stdio.h>
+
 enum {
     EXPORT_FORMAT = 1,
     EXPORT_MAX_LINE = 16 << 20 /* bytes of one line: a record's texts as JSON strings */
@@ -28,3 +30,20 @@ uint64_t line_nonce(struct line *, const char *name, bool required);
 struct rc_h128 line_h128(struct line *, const char *name);
 /* The number of a word among the n of a closed list. */
 uint8_t line_word(struct line *, const char *name, struct rc_word (*word)(unsigned), unsigned n);
+
+/* Where what comes goes: a store that is being made. */
+struct import_sink {
+    void *context;
+    enum rc_status (*row)(void *context, const struct rc_import *, struct rc_error *);
+    enum rc_status (*command)(void *context, const struct rc_batch *, struct rc_error *);
+    bool (*is_purged)(void *context, uint64_t seq);
+};
+
+struct import_end {
+    struct rc_high high; /* as the head has it, and the number of entries that came */
+    uint64_t entries, commands;
+};
+
+/* Takes all lines of an export. An error names `from` and the line. RC_INVALID, RC_SYNTAX, RC_NEWER, RC_LIMIT: what came is none. */
+RC_MUST enum rc_status import_lines(FILE *, const char *from, const struct import_sink *,
+                                    struct import_end *ret, struct rc_error *);

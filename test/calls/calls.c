@@ -6,7 +6,8 @@
  *
  *   calls [--only WORD]… [--call KIND]… [--part K/N] [--control leak|write|answer|early] [SCENARIO CALL N [on]]
  *
- * RC_TIER=campaign tries every n; ci every n of all but memory, and of memory every so many, from a random place; quick fewer of all.
+ * RC_TIER=campaign tries every n; ci every n of all but SQLite's own memory, and of that every so many, from a random place; quick fewer of
+ * all. RC_CALLS_COUNT: says how many of each kind failed in each scenario, of which whole.py makes a table.
  * RC_CALLS_EVERY: every so many of memory, and every n of the others. RC_CALLS_FIRST: a slice; of each call so many first ones. */
 #include "bed.h"
 #include "failing.h"
@@ -370,12 +371,12 @@ static void scenario_run(struct run *run, const struct scenario *scenario)
 
 /* ---- the program ------------------------------------------------------------------------------------------------------------ */
 
-/* Of what is allocated there is so much that a step is taken; it begins somewhere else every time. */
+/* Of what SQLite allocates there is so much that a step is taken; it begins somewhere else every time. */
 static void set_every(struct run *run)
 {
     const char *every = getenv("RC_CALLS_EVERY"), *tier = getenv("RC_TIER");
     bool ci = tier && strcmp(tier, "ci") == 0, campaign = tier && strcmp(tier, "campaign") == 0;
-    unsigned memory = every ? (unsigned)atoi(every) : campaign ? 1 : ci ? 5 : 97;
+    unsigned memory = every ? (unsigned)atoi(every) : campaign || ci ? 1 : 97;
     unsigned sql = every ? (unsigned)atoi(every) : campaign ? 1 : ci ? 23 : 307;
     for (int k = 0; k < FAILING_KINDS; k++) {
         bool others = k != FAILING_MEMORY && k != FAILING_SQL;
@@ -500,7 +501,7 @@ int main(int argc, char **argv)
     for (int k = 0; k < FAILING_KINDS; k++) fired += run.by_kind[k] > 0;
     if (run.control)
         fprintf(run.out, "# figure fault_controls 1\n# figure fault_controls_caught %d\n", caught);
-    if (!run.control && !nonly) {
+    if (!run.control && !nonly && !run.nchosen) {
         fprintf(run.out, "# figure fault_points %lu\n# figure fault_scenarios %u\n", run.points,
                 run.scenarios);
         fprintf(run.out, "# figure fault_calls %u\n", fired);
