@@ -13,6 +13,7 @@ static struct {
     enum faulty_file file;
     uint32_t skip, fired;
     int code;
+    uint32_t page, times; /* of reads; times 0: none fails */
 } faulty;
 
 static int fails(sqlite3_file *file, enum faulty_call call)
@@ -26,6 +27,19 @@ static int fails(sqlite3_file *file, enum faulty_call call)
     }
     faulty.fired++;
     return faulty.code;
+}
+
+static int f_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
+{
+    enum { PAGE = 4096 };
+    sqlite3_file *real = through_real(file);
+    bool hit = !faulty.page ||
+               (at < (sqlite3_int64)faulty.page * PAGE && at + n > (faulty.page - 1) * (sqlite3_int64)PAGE);
+    if (!faulty.times || through_of(file)->kind != FAULTY_MAIN || !hit)
+        return real->pMethods->xRead(real, to, n, at);
+    faulty.times--;
+    faulty.fired++;
+    return SQLITE_IOERR_CORRUPTFS; /* as unix says where errno is EIO */
 }
 
 static int f_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
@@ -66,6 +80,7 @@ void faulty_install(void)
 {
     memset(&faulty, 0, sizeof faulty);
     through_make(&faulty.through, "faulty", kind_of);
+    faulty.through.methods.xRead = f_read;
     faulty.through.methods.xWrite = f_write;
     faulty.through.methods.xTruncate = f_truncate;
     faulty.through.methods.xSync = f_sync;
@@ -88,8 +103,16 @@ void faulty_fail(enum faulty_call call, enum faulty_file file, uint32_t skip, in
     faulty.fired = 0;
 }
 
+void faulty_page(uint32_t page, uint32_t times)
+{
+    faulty.page = page;
+    faulty.times = times;
+    faulty.fired = 0;
+}
+
 uint32_t faulty_stop(void)
 {
+    faulty.times = 0;
     faulty.armed = false;
     return faulty.fired;
 }

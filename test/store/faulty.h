@@ -12,6 +12,8 @@ void faulty_remove(void);
 /* The call after `skip` more of these on this kind of file fails with `code`, and so do all after it until faulty_stop.
  * A write that fails has written its first half. */
 void faulty_fail(enum faulty_call, enum faulty_file, uint32_t skip, int code);
+/* The next `times` reads of this page of the database file (0: of all its pages) fail as on a disk that cannot read it. */
+void faulty_page(uint32_t page, uint32_t times);
 /* Stops failing. Returns how often it failed: a test of a fault fails if the fault never fired. */
 uint32_t faulty_stop(void);
 /* Calls of this kind since faulty_install, for finding every place where one could fail. */

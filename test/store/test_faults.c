@@ -423,6 +423,97 @@ static void a_limit_stops_new_work_only(void **state)
     kit_submit(kit, seq, "more", RC_RUNNING, false);
 }
 
+/* ---- pages that the disk does not give -------------------------------------------------------------------------------- */
+
+enum { PAGE = 4096, FOREVER = 1 << 30 };
+
+/* Three commands in a closed store; *ret_page: a page on which only the history of the second stands. */
+static void three_commands(struct kit *kit, uint32_t *ret_page)
+{
+    static char page[PAGE];
+    struct made *made;
+    struct rc_definition def = {
+        .kind = RC_DEF_FLOW, .name = RC_SV("github.create_pr"), .text = RC_SV("flow")};
+    assert_ok(kit, rc_store_define(kit->store, &def, 1, NULL, 0, NULL, kit->now, &kit->err));
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct made_batch batch = seq == 2 ? one_large_submission(kit, seq) : one_submission(kit, seq, &made);
+        kit_commit(kit, &batch, RC_OK);
+    }
+    kit_close(kit);
+    FILE *file = fopen(kit->path, "r");
+    assert_non_null(file);
+    for (uint32_t n = 1; fread(page, PAGE, 1, file) == 1; n++)
+        if (strspn(page + 8, "x") == PAGE - 16)
+            *ret_page = n; /* but for the next page's number, and the seal */
+    (void)fclose(file);
+    assert_true(*ret_page > 0);
+}
+
+static enum rc_status history_of(struct kit *kit, uint64_t seq)
+{
+    struct kit_history got;
+    kit->err = (struct rc_error){0};
+    return kit_history(kit, rc_store_self(kit->store), seq, 0, 100, &got);
+}
+
+/* The command that stands there is damaged, and says why; the others are served, and all can be written, also after another start. */
+static void a_page_that_always_fails_is_damaged(void **state)
+{
+    struct kit *kit = *state;
+    uint32_t page = 0;
+    char words[64];
+    struct rc_holdings kept;
+    three_commands(kit, &page);
+    snprintf(words, sizeof words, "page %u cannot be read, though others can", page);
+    for (uint64_t start = 0; start < 2; start++) {
+        faulty_page(page, FOREVER);
+        kit_open(kit);
+        assert_int_equal(history_of(kit, 1), RC_OK);
+        assert_int_equal(history_of(kit, 3), RC_OK);
+        assert_int_equal(history_of(kit, 2), RC_DAMAGED);
+        assert_non_null(strstr(kit->err.text, words));
+        struct made *made;
+        struct made_batch batch = one_submission(kit, 4 + start, &made);
+        kit_commit(kit, &batch, RC_OK);
+        assert_int_equal(history_of(kit, 4 + start), RC_OK);
+        kit_close(kit);
+        assert_int_equal(rc_sqlite_check(kit->path, &kept, &kit->err), RC_DAMAGED);
+        assert_non_null(strstr(kit->err.text, "histories that cannot be read: of 00000002"));
+        assert_true(faulty_stop() > 0);
+    }
+    kit_open(kit); /* the disk gives it again */
+    assert_int_equal(history_of(kit, 2), RC_OK);
+    assert_ok(kit, rc_sqlite_check(kit->path, &kept, &kit->err));
+}
+
+static void a_page_that_fails_for_a_moment_is_read_again(void **state)
+{
+    struct kit *kit = *state;
+    uint32_t page = 0;
+    three_commands(kit, &page);
+    for (uint32_t times = 1; times < 4; times++) {
+        kit_open(kit);
+        faulty_page(page, times);
+        assert_int_equal(history_of(kit, 2), RC_OK);
+        assert_int_equal(faulty_stop(), times);
+        kit_close(kit);
+    }
+    kit_open(kit);
+}
+
+/* Nothing is said of any page: it is the disk. */
+static void a_disk_that_gives_nothing_is_no_damage(void **state)
+{
+    struct kit *kit = *state;
+    uint32_t page = 0;
+    three_commands(kit, &page);
+    kit_open(kit);
+    faulty_page(0, FOREVER);
+    assert_int_equal(history_of(kit, 2), RC_IO);
+    assert_true(faulty_stop() > 0);
+    assert_int_equal(history_of(kit, 2), RC_OK);
+}
+
 #define MEMORY(name)                                                                                         \
     {                                                                                                        \
 #name, name, kit_setup, kit_teardown, &memory                                                        \
@@ -449,6 +540,9 @@ int main(void)
         FAULTY(a_failed_commit_is_written_over),
         FAULTY(a_failed_checkpoint_loses_nothing),
         FAULTY(a_full_disk_at_a_checkpoint_stops_new_work),
+        FAULTY(a_page_that_always_fails_is_damaged),
+        FAULTY(a_page_that_fails_for_a_moment_is_read_again),
+        FAULTY(a_disk_that_gives_nothing_is_no_damage),
         DISK(a_full_disk_leaves_room_for_results),
         DISK(an_empty_reserve_refuses_cleanly),
         DISK(a_limit_stops_new_work_only),

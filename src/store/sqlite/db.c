@@ -255,9 +255,10 @@ enum rc_status sq_fail(struct sq_conn *conn, int code, const char *doing, struct
     if (status == RC_OK) return RC_OK;
     if (code == SQLITE_IOERR_DATA) {
         struct sq_broken broken = sq_broken();
-        return rc_fail(err, status, "%s%s: %s: is damaged: %s %llu is not what was written there", conn->path,
-                       broken.log ? "-wal" : "", doing, broken.log ? "frame" : "page",
-                       (unsigned long long)broken.number);
+        return rc_fail(err, status, "%s%s: %s: is damaged: %s %llu %s", conn->path, broken.log ? "-wal" : "",
+                       doing, broken.log ? "frame" : "page", (unsigned long long)broken.number,
+                       broken.refused ? "cannot be read, though others can"
+                                      : "is not what was written there");
     }
     const char *why = conn->db && sqlite3_extended_errcode(conn->db) == code ? sqlite3_errmsg(conn->db)
                                                                              : sqlite3_errstr(code);

@@ -230,8 +230,8 @@ enum rc_status sq_exec(struct sq_conn *, const char *sql, struct rc_error *);
 int sq_open(const char *path, int flags, sqlite3 **ret);
 /* The page, or the frame of the log, for which this thread got SQLITE_IOERR_DATA last. */
 struct sq_broken {
-    bool log;
-    uint64_t number; /* from 1 */
+    bool log, refused; /* refused: the disk does not give it */
+    uint64_t number;   /* from 1 */
 };
 struct sq_broken sq_broken(void);
 /* The error of an SQLite result code: which status, and the file, what was being done, and SQLite's words. */

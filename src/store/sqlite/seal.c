@@ -13,6 +13,8 @@
  *
  * What does not fit is SQLITE_IOERR_DATA, which db.c makes RC_DAMAGED of; sq_broken says which page it was.
  *
+ * So is a page that the disk does not give: read_again.
+ *
  * A whole page that is missing, or was never written, is broken, too: in a log's database every page has been in the log before. */
 #include "store/sqlite/seal.h"
 
@@ -46,6 +48,11 @@ static int is_broken(bool log, uint64_t number)
 {
     broken = (struct sq_broken){.log = log, .number = number};
     return sq_unsafe_no_seals ? SQLITE_OK : SQLITE_IOERR_DATA;
+}
+
+static sqlite3_vfs *below(void)
+{
+    return sqlite3_vfs_find(NULL); /* asked each time: a test may have put one of its own there */
 }
 
 static sqlite3_file *real_of(sqlite3_file *base)
@@ -93,10 +100,28 @@ uint64_t sq_seal(const unsigned char *page, uint64_t number)
     return h;
 }
 
+/* A page that the disk refuses again and again, while it gives another one, is lost like one that has changed: damage, of what stands in
+ * it. Where it gives no other one either, the disk is away, and nothing is said of the page. */
+static int read_again(sqlite3_file *real, void *to, sqlite3_int64 at)
+{
+    static const int pauses_us[] = {0, 10000, 40000, 200000};
+    unsigned char other[SQ_PAGE];
+    for (size_t i = 0; i < sizeof pauses_us / sizeof *pauses_us; i++) {
+        int code = read_real(real, other, SQ_PAGE, at ? 0 : SQ_PAGE);
+        if (code != SQLITE_OK) return SQLITE_IOERR_READ;
+        if (pauses_us[i]) below()->xSleep(below(), pauses_us[i]);
+        code = read_real(real, to, SQ_PAGE, at);
+        if (code != SQLITE_IOERR_READ) return code;
+    }
+    broken = (struct sq_broken){.number = (uint64_t)at / SQ_PAGE + 1, .refused = true};
+    return SQLITE_IOERR_DATA;
+}
+
 static int read_page(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
 {
     sqlite3_file *real = real_of(base);
     int code = read_real(real, to, n, at);
+    if (code == SQLITE_IOERR_READ && n == SQ_PAGE) code = read_again(real, to, at);
     /* less than a page: the file's header, which SQLite looks at before it reads the first page */
     if (n < LEAST_PAGE || (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)) return code;
     uint64_t number = (uint64_t)at / SQ_PAGE + 1;
@@ -390,11 +415,6 @@ static const sqlite3_io_methods methods[] = {
     [LOG] = METHODS(read_frame, write_log),
     [OTHER] = METHODS(read_file, write_file),
 };
-
-static sqlite3_vfs *below(void)
-{
-    return sqlite3_vfs_find(NULL); /* asked each time: a test may have put one of its own there */
-}
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *ret_flags)
 {
