@@ -8,6 +8,7 @@
  *   lost STEP WHY                            sent, no answer: timeout, connection_lost …; not_sent and address_refused: never sent
  *   late STEP ATTEMPT STATUS                 an answer to an older attempt
  *   crash                                    the process dies and starts again
+ *   aside STEP                               it does so while the step is at work, again and again
  *   restored SPAN                            the store is an older state, of so long ago
  *   occupy N                                 N places of the gate are taken by others
  *   retry | check [STEP] | cancel | rollback | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
@@ -146,6 +147,18 @@ static enum rc_status do_crash(struct world *world, struct rc_error *err)
     return status;
 }
 
+/* The step was at work each time the server died: the engine sees to it that it waits for a person (engine/turn.c). */
+static enum rc_status do_aside(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint32_t at = step_at(world, word(&args));
+    if (at == UINT32_MAX) return bad_event(err);
+    struct rc_ask ask = world_ask(world, RC_MSG_LOST, at);
+    ask.attempt = world->command.node[at].attempt;
+    ask.set_aside = true;
+    world->gate.in_use = 0;
+    return world_deliver(world, ask, err);
+}
+
 static enum rc_status do_restored(struct world *world, struct rc_sv args, struct rc_error *err)
 {
     rc_us span;
@@ -221,6 +234,7 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "lost")) return do_lost(world, line, err);
     if (rc_sv_is(event, "wait")) return do_wait(world, line, err);
     if (rc_sv_is(event, "crash")) return do_crash(world, err);
+    if (rc_sv_is(event, "aside")) return do_aside(world, line, err);
     if (rc_sv_is(event, "restored")) return do_restored(world, line, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);
