@@ -98,9 +98,17 @@ void http_end_exchange(struct http_exchange *conn)
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
 
+/* Where the kernel has no place for another descriptor that is waited for, nothing would ever be heard: it ends (http_run_exchange). */
+static bool wait_for(struct http_exchange *conn, struct event *event, const struct timeval *time)
+{
+    bool heard = event_add(event, time) == 0;
+    conn->deaf |= !heard;
+    return heard;
+}
+
 static void wait_writable(struct http_exchange *conn)
 {
-    if (!conn->writing && event_add(&conn->writable_event, NULL) == 0) conn->writing = true;
+    if (!conn->writing) conn->writing = wait_for(conn, &conn->writable_event, NULL);
 }
 
 /* Reads at most n bytes. Returns how many; 0: nothing now (or the connection has ended). */
@@ -386,7 +394,7 @@ static void listen_again(struct http_exchange *conn)
         (void)event_del(&conn->readable_event);
         conn->listening = false;
     } else if (!conn->listening && !conn->readable && !gone) {
-        conn->listening = event_add(&conn->readable_event, NULL) == 0;
+        conn->listening = wait_for(conn, &conn->readable_event, NULL);
     }
 }
 
@@ -395,7 +403,7 @@ static void go_on_later(struct http_exchange *conn)
 {
     static const struct timeval at_once = {0};
     if (conn->listening) (void)event_del(&conn->readable_event);
-    conn->listening = conn->later = event_add(&conn->readable_event, &at_once) == 0;
+    conn->listening = conn->later = wait_for(conn, &conn->readable_event, &at_once);
 }
 
 void http_run_exchange(struct http_exchange *conn)
@@ -405,17 +413,22 @@ void http_run_exchange(struct http_exchange *conn)
     unsigned steps = 0;
     bool more = true;
     conn->running = true;
+    conn->deaf = false;
     while (more && steps < STEPS && stats->requests - first < REQUESTS) {
         more = step(conn);
         steps++;
     }
+    if (conn->phase != HTTP_ENDED) {
+        if (more && conn->phase != HTTP_HANDLING)
+            go_on_later(conn);
+        else
+            listen_again(conn);
+        /* one that is at work is answered, and then tries again; a stream is ended by its owner */
+        if (conn->deaf && conn->stream) conn->stream->gone = true;
+        if (conn->deaf && !conn->stream && conn->phase != HTTP_HANDLING) http_end_exchange(conn);
+    }
     conn->running = false; /* NOLINT(clang-analyzer-unix.Malloc): nobody frees it while this is set */
-    if (conn->phase == HTTP_ENDED)
-        free(conn);
-    else if (more && conn->phase != HTTP_HANDLING)
-        go_on_later(conn);
-    else
-        listen_again(conn);
+    if (conn->phase == HTTP_ENDED) free(conn);
 }
 
 void http_answered(struct http_exchange *conn)

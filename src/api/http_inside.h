@@ -59,6 +59,7 @@ struct http_exchange {
     int fd;
     uint8_t phase;
     bool readable;  /* there may be more to read; the event is on while this is false */
+    bool deaf;      /* what it waits for cannot be waited for */
     bool listening; /* the event is on */
     bool later;     /* it was put behind others: the event is on with no time */
     bool writing;   /* the event for writing is on */

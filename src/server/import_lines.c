@@ -21,6 +21,8 @@ struct importing {
     const struct import_sink *sink;
     struct rc_arena *line, *one, *definitions; /* of a line; of a command; as long as the import */
     uint64_t lines, last_seq;
+    char *text; /* of a line; `cap` bytes */
+    size_t cap;
     struct import_end end;
     bool audit;
     unsigned char hash[RC_AUDIT_HASH]; /* of the last entry */
@@ -353,29 +355,45 @@ static enum rc_status take_line(struct importing *in, struct rc_sv text, bool *r
     return rc_fail(&in->err, RC_INVALID, "a kind of line that this version does not know");
 }
 
-/* The next line without its end into the buffer; -1 at the end of the file, -2 where it is too long. */
-static ssize_t read_line(FILE *file, char *buffer)
+enum { NO_LINE = -1, TOO_LONG = -2, NO_MEMORY = -3 };
+
+static bool grow(struct importing *in)
 {
-    size_t n = 0;
-    for (int c; (c = getc_unlocked(file)) != EOF; buffer[n++] = (char)c) {
-        if (c == '\n') return (ssize_t)n;
-        if (n == EXPORT_MAX_LINE) return -2;
-    }
-    return n ? (ssize_t)n : -1;
+    size_t cap = in->cap ? 2 * in->cap : FIRST;
+    if (cap > EXPORT_MAX_LINE) cap = EXPORT_MAX_LINE;
+    char *grown = realloc(in->text, cap);
+    if (!grown) return false;
+    in->text = grown;
+    in->cap = cap;
+    return true;
 }
 
-static enum rc_status take_lines(struct importing *in, char *buffer)
+/* The next line without its end, into the text; how long it is, or why there is none. */
+static ssize_t read_line(struct importing *in)
+{
+    size_t n = 0;
+    for (int c; (c = getc_unlocked(in->in)) != EOF; in->text[n++] = (char)c) {
+        if (c == '\n') return (ssize_t)n;
+        if (n == EXPORT_MAX_LINE) return TOO_LONG;
+        if (n == in->cap && !grow(in)) return NO_MEMORY;
+    }
+    return n ? (ssize_t)n : NO_LINE;
+}
+
+static enum rc_status take_lines(struct importing *in)
 {
     enum rc_status status = RC_OK;
     bool end = false;
-    for (ssize_t n; status == RC_OK && (n = read_line(in->in, buffer)) != -1;) {
+    for (ssize_t n; status == RC_OK && (n = read_line(in)) != NO_LINE;) {
         in->lines++;
-        if (n == -2)
+        if (n == TOO_LONG)
             status = rc_fail(&in->err, RC_LIMIT, "it is longer than %d bytes", EXPORT_MAX_LINE);
+        else if (n == NO_MEMORY)
+            status = rc_fail(&in->err, RC_NOMEM, "out of memory");
         else if (end)
             status = rc_fail(&in->err, RC_INVALID, "something stands behind the end");
         else
-            status = take_line(in, (struct rc_sv){buffer, (uint32_t)n}, &end);
+            status = take_line(in, (struct rc_sv){in->text, (uint32_t)n}, &end);
     }
     if (status == RC_OK && ferror(in->in))
         status = rc_fail(&in->err, RC_IO, "cannot be read: %s", strerror(errno));
@@ -391,18 +409,16 @@ enum rc_status import_lines(FILE *file, const char *from, const struct import_si
                             struct import_end *ret, struct rc_error *err)
 {
     struct importing in = {.in = file, .from = from, .sink = sink};
-    char *buffer = malloc(EXPORT_MAX_LINE + 1);
     in.line = rc_arena_new(FIRST, LINE_MEMORY);
     in.one = rc_arena_new(FIRST, MEMORY);
     in.definitions = rc_arena_new(FIRST, MEMORY);
-    enum rc_status status = buffer && in.line && in.one && in.definitions
-                                ? take_lines(&in, buffer)
-                                : rc_fail(&in.err, RC_NOMEM, "out of memory");
+    enum rc_status status =
+        in.line && in.one && in.definitions ? take_lines(&in) : rc_fail(&in.err, RC_NOMEM, "out of memory");
     rc_arena_free(in.line);
     rc_arena_free(in.one);
     rc_arena_free(in.definitions);
     free(in.parsed);
-    free(buffer);
+    free(in.text);
     in.end.high.audit = in.end.entries;
     if (status == RC_OK) *ret = in.end;
     if (status != RC_OK && err) *err = in.err;

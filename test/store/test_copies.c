@@ -38,8 +38,8 @@ static void end(struct pair *pair)
 static void do_all(struct doing *doing, bool writes)
 {
     struct kit *kit = doing->kit;
-    for (unsigned i = 0; i < deed_count; i++) {
-        const struct deed *deed = &deeds[i];
+    const struct deed *deed;
+    for (unsigned i = 0; (deed = deed_at(i)); i++) {
         if (deed->flags & DEED_FILES || !(deed->flags & DEED_WRITES) == writes) continue;
         if (deed->prepare) deed->prepare(doing);
         doing->arena = rc_arena_new(0, ROOM);
