@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""scripts/reliability.py [FIGURES]…: writes docs/reliability.json and, from it, docs/RELIABILITY.md.
+"""scripts/reliability.py [FIGURES]… | --again: writes docs/reliability.json and, from it, docs/RELIABILITY.md.
 
 FIGURES is build-logs/figures.json of a run of `scripts/test.sh --ci`, or of a campaign; where there are several, the oldest comes first, and each
-figure is that of the newest run which has it. To what the tests said it adds what can be
-counted in the tree: lines of code and of tests, and docs/found.md. The document is made of docs/reliability.json alone; a structure
+figure is that of the newest run which has it; --again keeps the figures that are there. To what the tests said it adds what can be
+counted in the tree: lines of code and of tests, docs/found.md, and docs/whole.json (test/calls/whole.py): which calls failed in turn without an exception. The document is made of docs/reliability.json alone; a structure
 test holds the one against the other.
 """
 import json
@@ -59,6 +59,18 @@ def table(values, floors):
         yield f"| {text} | {value_text(value)} | {floor} |"
 
 
+def whole_text(whole):
+    """One sentence: what was run whole and when, and what of it is missing."""
+    kinds = whole["kinds"]
+    all_of = [name for name, row in kinds.items() if not row["missing"]]
+    parts = [f"all {whole['scenarios']} things for {', '.join(sorted(all_of))}"]
+    parts += [f"all but {', '.join(row['missing'])} for {name}" for name, row in sorted(kinds.items()) if row["missing"]]
+    each = ", ".join(f"{name} {value_text(row['calls'])}" for name, row in sorted(kinds.items(), key=lambda kind: -kind[1]["calls"]))
+    return (f"Without leaving any n out it was run last on {whole['date']} (commit {whole['commit']}): {'; '.join(parts)}; "
+            f"{value_text(sum(row['calls'] for row in kinds.values()))} calls failed in turn, once and from then on, and nothing was broken ({each}; "
+            "\"sql memory\" is what SQLite allocates).")
+
+
 def runs_text(runs):
     return "one run" if runs == 1 else f"{runs} runs (each figure is that of the newest which has it)"
 
@@ -79,6 +91,7 @@ def render(facts):
         group = {name: left.pop(name) for name in list(left) if name.startswith(prefix)}
         if group:
             out += [f"## {title}", "", text, "", *table(group, floors), ""]
+            out += [whole_text(facts["whole"]), ""] if prefix == "fault_" and "whole" in facts else []
     if left:
         out += ["## Also counted", "", *table(left, floors), ""]
     out += ["## Negative controls", "",
@@ -93,13 +106,21 @@ def render(facts):
     return "\n".join(out).rstrip() + "\n"
 
 
-def main(*paths):
+def of_runs(paths):
     runs = [json.loads(Path(path).read_text()) for path in paths or (ROOT / "build-logs" / "figures.json",)]
     facts = {name: runs[-1][name] for name in ("tier", "date", "commit", "machine")}
     facts |= {"runs": len(runs), "minutes": sum(run["minutes"] for run in runs)}
     facts["figures"] = {name: value for run in runs for name, value in run["figures"].items()}
+    return facts
+
+
+def main(*paths):
+    facts = json.loads((ROOT / "docs" / "reliability.json").read_text()) if paths == ("--again",) else of_runs(paths)
     facts["floors"] = {row.name: row.floor for row in figures.ROWS if row.floor is not None}
     facts |= of_tree(ROOT)
+    whole = ROOT / "docs" / "whole.json"
+    if whole.exists():
+        facts["whole"] = json.loads(whole.read_text())
     (ROOT / "docs" / "reliability.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     (ROOT / "docs" / "RELIABILITY.md").write_text(render(facts))
 

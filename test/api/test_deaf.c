@@ -3,9 +3,11 @@
 #include "kit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,11 +42,17 @@ static void expect_service(const struct kit *kit)
     assert_int_equal(answer.n, 1);
 }
 
+/* Reads what still comes, up to the end. */
 static void expect_end(int fd, unsigned before)
 {
-    struct kit_answer answer;
-    kit_read(fd, 0, SOON_MS, &answer);
-    assert_true(answer.closed);
+    static char bytes[1 << 16];
+    struct pollfd more = {.fd = fd, .events = POLLIN};
+    int ready = 1;
+    for (ssize_t got = 1; ready == 1 && got > 0;) {
+        ready = poll(&more, 1, SOON_MS);
+        if (ready == 1) got = recv(fd, bytes, sizeof bytes, 0);
+    }
+    assert_int_equal(ready, 1);
     assert_true(refused > before);
     no_place = false;
     close(fd);
@@ -59,24 +67,22 @@ static void a_connection_that_has_said_nothing(void **state)
     expect_service(kit);
 }
 
-static void a_request_that_is_not_whole(void **state)
+/* A connection that is heard already asks the kernel for nothing. */
+static void whoever_is_heard_already(void **state)
 {
-    const struct kit *kit = *state;
     static const char request[] = "GET / HTTP/1.1\r\n" HOST "\r\n";
+    const struct kit *kit = *state;
     struct kit_answer answer;
-    int other = kit_connect(kit), fd = kit_connect(kit);
-    kit_write(other, request, sizeof request - 1);
-    kit_read(other, 1, SOON_MS, &answer);
-    assert_int_equal(answer.n, 1);
-    unsigned before = refused;
+    int fd = kit_connect(kit);
+    kit_write(fd, request, sizeof request - 1);
+    kit_read(fd, 1, SOON_MS, &answer);
+    expect_service(kit); /* by then the server waits for the next request of the first one */
     no_place = true;
-    kit_write(fd, "GET / HT", 8);
-    expect_end(fd, before);
-    kit_write(other, request, sizeof request - 1);
-    kit_read(other, 1, SOON_MS, &answer);
-    assert_int_equal(answer.n, 1); /* it was heard before, and is now */
-    close(other);
-    expect_service(kit);
+    kit_write(fd, request, sizeof request - 1);
+    kit_read(fd, 1, SOON_MS, &answer);
+    no_place = false;
+    assert_int_equal(answer.n, 1);
+    close(fd);
 }
 
 static void an_answer_that_does_not_fit(void **state)
@@ -97,7 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_connection_that_has_said_nothing),
-        CASE(a_request_that_is_not_whole),
+        CASE(whoever_is_heard_already),
         CASE(an_answer_that_does_not_fit),
     };
     return cmocka_run_group_tests_name("api deaf", tests, NULL, NULL);
