@@ -4,6 +4,7 @@
 
 #include "store/sqlite/gather.h"
 #include "store/sqlite/rows.h"
+#include "store/sqlite/seal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -228,12 +228,6 @@ RC_MUST
 enum rc_status sq_exec(struct sq_conn *, const char *sql, struct rc_error *);
 /* Opens a file by the VFS that seals pages (seal.c): an SQLite result code. */
 int sq_open(const char *path, int flags, sqlite3 **ret);
-/* The page, or the frame of the log, for which this thread got SQLITE_IOERR_DATA last. */
-struct sq_broken {
-    bool log, refused; /* refused: the disk does not give it */
-    uint64_t number;   /* from 1 */
-};
-struct sq_broken sq_broken(void);
 /* The error of an SQLite result code: which status, and the file, what was being done, and SQLite's words. */
 enum rc_status sq_fail(struct sq_conn *, int code, const char *doing, struct rc_error *);
 
@@ -361,9 +355,6 @@ enum rc_status sq_lock(const char *path, int *ret_fd, bool *ret_clean, struct sq
 bool sq_note_put(int fd, const struct sq_note *); /* false: the one before stands, or a part of each */
 /* Notes how far the log reaches after a commit. (log.c) */
 void sq_note_log(struct sq_store *);
-/* Takes out of the log what stands behind the last commit. RC_COMMIT_UNKNOWN: it does not look as it should. */
-RC_MUST
-enum rc_status sq_log_forget(struct sq_store *, struct rc_error *);
 /* Fills the log's file with zeros where the next commits will write: a sync that need not make the file grow takes half the time. */
 void sq_log_ahead(struct sq_store *);
 /* Before the log is cut or removed: nothing in it is needed any more. Durable. */

@@ -13,7 +13,7 @@
  *
  * What does not fit is SQLITE_IOERR_DATA, which db.c makes RC_DAMAGED of; sq_broken says which page it was.
  *
- * So is a page that the disk does not give: read_again.
+ * So is a page that the disk does not give, again and again: again.c.
  *
  * A whole page that is missing, or was never written, is broken, too: in a log's database every page has been in the log before. */
 #include "store/sqlite/seal.h"
@@ -60,14 +60,6 @@ static sqlite3_file *real_of(sqlite3_file *base)
     return ((struct sealed *)(void *)base)->real;
 }
 
-/* Of the VFS below. A read that the disk refused is no damage: unix says SQLITE_IOERR_CORRUPTFS where errno is EIO, and SQLite makes
- * SQLITE_CORRUPT of that, as if the bytes had come and did not fit. */
-static int read_real(sqlite3_file *real, void *to, int n, sqlite3_int64 at)
-{
-    int code = real->pMethods->xRead(real, to, n, at);
-    return code == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : code;
-}
-
 /* ---- pages -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t le64(const unsigned char *p)
@@ -100,28 +92,13 @@ uint64_t sq_seal(const unsigned char *page, uint64_t number)
     return h;
 }
 
-/* A page that the disk refuses again and again, while it gives another one, is lost like one that has changed: damage, of what stands in
- * it. Where it gives no other one either, the disk is away, and nothing is said of the page. */
-static int read_again(sqlite3_file *real, void *to, sqlite3_int64 at)
-{
-    static const int pauses_us[] = {0, 10000, 40000, 200000};
-    unsigned char other[SQ_PAGE];
-    for (size_t i = 0; i < sizeof pauses_us / sizeof *pauses_us; i++) {
-        int code = read_real(real, other, SQ_PAGE, at ? 0 : SQ_PAGE);
-        if (code != SQLITE_OK) return SQLITE_IOERR_READ;
-        if (pauses_us[i]) below()->xSleep(below(), pauses_us[i]);
-        code = read_real(real, to, SQ_PAGE, at);
-        if (code != SQLITE_IOERR_READ) return code;
-    }
-    broken = (struct sq_broken){.number = (uint64_t)at / SQ_PAGE + 1, .refused = true};
-    return SQLITE_IOERR_DATA;
-}
-
 static int read_page(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
 {
     sqlite3_file *real = real_of(base);
-    int code = read_real(real, to, n, at);
-    if (code == SQLITE_IOERR_READ && n == SQ_PAGE) code = read_again(real, to, at);
+    int code = sq_read(real, to, n, at);
+    if (code == SQLITE_IOERR_READ && n == SQ_PAGE) code = sq_read_again(real, to, at);
+    if (code == SQLITE_IOERR_DATA)
+        broken = (struct sq_broken){.number = (uint64_t)at / SQ_PAGE + 1, .refused = true};
     /* less than a page: the file's header, which SQLite looks at before it reads the first page */
     if (n < LEAST_PAGE || (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)) return code;
     uint64_t number = (uint64_t)at / SQ_PAGE + 1;
@@ -168,7 +145,7 @@ static sqlite3_int64 begin_of(sqlite3_int64 frame)
 static int learn_order(struct sealed *file)
 {
     unsigned char magic[4];
-    int code = read_real(file->real, magic, sizeof magic, 0);
+    int code = sq_read(file->real, magic, sizeof magic, 0);
     file->known = code == SQLITE_OK;
     file->big = file->known && (magic[3] & 1);
     return code;
@@ -181,8 +158,7 @@ static int link_frame(struct sealed *file, sqlite3_int64 frame, unsigned char he
     uint32_t sum[2];
     int code = file->known ? SQLITE_OK : learn_order(file);
     if (code == SQLITE_OK && (frame == 0 || file->last != frame - 1))
-        code =
-            read_real(file->real, file->sum, sizeof file->sum, begin_of(frame) - (frame ? SQ_PAGE + 8 : 8));
+        code = sq_read(file->real, file->sum, sizeof file->sum, begin_of(frame) - (frame ? SQ_PAGE + 8 : 8));
     if (code != SQLITE_OK) return code;
     for (unsigned i = 0; i < 2; i++) sum[i] = sq_be32(file->sum + 4 * (size_t)i);
     sq_log_add(sum, head, 8, file->big);
@@ -200,7 +176,7 @@ static int settle_head(struct sealed *file)
     sqlite3_int64 frame = file->waiting;
     if (frame == NONE) return SQLITE_OK;
     file->waiting = NONE;
-    int code = read_real(file->real, page, sizeof page, begin_of(frame) + SQ_FRAME_HEAD);
+    int code = sq_read(file->real, page, sizeof page, begin_of(frame) + SQ_FRAME_HEAD);
     if (code == SQLITE_OK) code = link_frame(file, frame, file->head, page);
     if (code == SQLITE_OK)
         code = file->real->pMethods->xWrite(file->real, file->head, SQ_FRAME_HEAD, begin_of(frame));
@@ -213,10 +189,10 @@ static int read_frame(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
     struct sealed *file = (struct sealed *)(void *)base;
     unsigned char number[4];
     int code = settle_head(file);
-    if (code == SQLITE_OK) code = read_real(file->real, to, n, at);
+    if (code == SQLITE_OK) code = sq_read(file->real, to, n, at);
     /* other lengths: SQLite reads heads, and whole frames whose sums it takes itself */
     if (code != SQLITE_OK || n != SQ_PAGE) return code;
-    code = read_real(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
+    code = sq_read(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
     if (code != SQLITE_OK) return code;
     const unsigned char *page = to;
     return le64(page + SQ_PAGE - SQ_SEAL) == sq_seal(page, sq_be32(number))
@@ -228,7 +204,7 @@ static int read_frame(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
 static int write_again(struct sealed *file, unsigned char *page, sqlite3_int64 at)
 {
     unsigned char number[4];
-    int code = read_real(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
+    int code = sq_read(file->real, number, sizeof number, at - SQ_FRAME_HEAD);
     if (code != SQLITE_OK) return code;
     put_seal(page, sq_be32(number));
     file->last = NONE;
@@ -319,7 +295,7 @@ static int close_file(sqlite3_file *base)
 
 static int read_file(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
 {
-    return read_real(real_of(file), to, n, at);
+    return sq_read(real_of(file), to, n, at);
 }
 
 static int write_file(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)

@@ -36,3 +36,20 @@ bool sq_log_fits(const unsigned char before[8], const unsigned char *head, const
 RC_MUST
 enum rc_status sq_log_check(const char *path, bool settle, const struct sq_note *, uint64_t *ret_lost,
                             struct rc_error *);
+
+/* Takes out of the log what stands behind the last commit. RC_COMMIT_UNKNOWN: it does not look as it should. */
+RC_MUST
+enum rc_status sq_log_forget(struct sq_store *, struct rc_error *);
+
+/* The page, or the frame of the log, for which this thread got SQLITE_IOERR_DATA last. */
+struct sq_broken {
+    bool log, refused; /* refused: the disk does not give it */
+    uint64_t number;   /* from 1 */
+};
+struct sq_broken sq_broken(void);
+
+/* Of the VFS below. A read that the disk refused is SQLITE_IOERR_READ: unix says SQLITE_IOERR_CORRUPTFS where errno is EIO, and SQLite makes
+ * SQLITE_CORRUPT of that, as if the bytes had come and did not fit. (again.c) */
+int sq_read(sqlite3_file *real, void *to, int n, sqlite3_int64 at);
+/* A page of the database file whose read has failed, up to 250 ms long. SQLITE_IOERR_DATA: the disk does not give it, but gives others. */
+int sq_read_again(sqlite3_file *real, void *to, sqlite3_int64 at);
