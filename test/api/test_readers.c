@@ -422,10 +422,11 @@ static void little_reads_are_bounded(void **state)
 /* In line, too. */
 static void a_read_has_its_time(void **state)
 {
-    const struct timespec pause = {.tv_nsec = 20000000};
+    const struct timespec pause = {.tv_nsec = 400000000};
     char text[ANSWER];
     (void)state;
-    struct house *house = open_house(1, 5);
+    struct house *house =
+        open_house(1, 200); /* on a slow machine, too, the first one has some of it left when it is held up */
     set_shut(house, true);
     int first = get(house, "/v1/commands");
     until(&house->held, 1);
@@ -514,6 +515,8 @@ static void a_wait_looks_beside_the_engine(void **state)
     set_shut(house, false);
     assert_int_equal(finish(wait, text), 201);
     assert_non_null(strstr(text, "\"state\":\"running\""));
+    const struct timespec pause = {.tv_nsec = 1000000}; /* it is answered first, and let go then */
+    for (unsigned i = 0; i < PATIENCE_MS && rc_api_parked(house->api); i++) nanosleep(&pause, NULL);
     assert_false(rc_api_parked(house->api));
     close_house(house);
 }
