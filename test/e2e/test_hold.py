@@ -71,7 +71,7 @@ def work_on(server, n, first=1):
 
 def backup_in_the_middle(world, hub, server, n):
     """A copy while much waits; then everything that waits is done. The ids of the commands that the copy knows."""
-    hub.faults({"match": "", "fault": "slow:30", "times": 100000})
+    hub.faults({"match": "", "fault": "slow:500", "times": 100000})
     ids = work_on(server, n)
     copy = world.dir / "copy.db"
     server.cli("backup", copy, "--store", server.store, "--quiet")
