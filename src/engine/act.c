@@ -82,6 +82,15 @@ static bool is_its_id(struct rc_engine *engine, const struct rc_request *request
            (uint32_t)left.nonce == request->u.act.check;
 }
 
+/* What may have been done behind the state that was restored is found first: a decision on what the command was would pass it over. */
+static bool is_to_be_looked_through(const struct rc_engine *engine, const struct rc_hot *hot, unsigned action)
+{
+    bool writes =
+        action == RC_ACTION_NOTE || action == RC_ACTION_ASSIGN || action == RC_ACTION_DUE; /* beside it */
+    return rc_engine_held(engine) && hot->command.id.seq < engine->hold.left && !writes &&
+           !rc_state_ended(hot->command.state);
+}
+
 void rc_request_act(struct rc_engine *engine, struct rc_request *request)
 {
     const struct rc_act *act = &request->u.act.act;
@@ -106,6 +115,9 @@ void rc_request_act(struct rc_engine *engine, struct rc_request *request)
     if (request->replayed && done.action != act->action)
         request->status = rc_fail(err, RC_KEY_CONFLICT, "the key '%.*s' belongs to the action '%s'",
                                   RC_SV_ARG(act->key), rc_action_word(done.action).slug);
+    if (request->status == RC_OK && !request->replayed && is_to_be_looked_through(engine, hot, act->action))
+        request->status =
+            rc_fail(err, RC_BUSY, "the commands of the old state are still being looked through");
     if (request->status == RC_OK && !request->replayed) run(engine, request);
     hot = rc_cache_find(&engine->cache, request->u.act.seq); /* it may have been read anew */
     if (!hot) return;
