@@ -87,9 +87,10 @@ static void *loop(void *context)
     while (!atomic_load(&server->stop_engine)) {
         rc_us sleep = turn(server, &server->seen);
         int running = RUNNING;
-        if (sleep && atomic_compare_exchange_strong(&server->engine_state, &running, SLEEPING))
-            nap(server, sleep);
-        else if (server->seen.status != RC_OK)
+        if (sleep && atomic_compare_exchange_strong(&server->engine_state, &running, SLEEPING)) {
+            /* the call of who stops it may have come between the look above and the turn, which takes calls for heard */
+            if (!atomic_load(&server->stop_engine)) nap(server, sleep);
+        } else if (server->seen.status != RC_OK)
             usleep(FAULT_SLEEP_US); /* called all the time: do not spin on a broken store */
     }
     /* what the executors have answered while they were closed: that something did not leave is not to be forgotten */

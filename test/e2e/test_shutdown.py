@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from kit import PR, Process, case, equal, eventually, in_threads, main, note, pull, true
+from kit import PR, SANITIZED, Process, case, equal, eventually, in_threads, main, note, pull, true
 
 
 def no_trouble(server, allowed=()):
@@ -191,6 +191,15 @@ def idle(world):
     equal(server.stop(), 0, "exit code")
     true(time.monotonic() - start < 20, "an idle server must not wait for the drain")
     no_trouble(server)
+
+
+@case("a server that has nothing to do ends, however often it is stopped")
+def again_and_again(world):
+    """Its threads are told to end in the middle of whatever they do: one that misses it is waited for in vain."""
+    server = world.server()
+    for _ in range(10 if SANITIZED else 50):
+        server.start()
+        equal(server.stop(), 0, "exit code")
 
 
 @case("SIGTERM while it starts")
