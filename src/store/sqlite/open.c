@@ -318,8 +318,8 @@ static bool close_writer(struct sq_store *store)
     bool folded = sound && store->folded == store->log_frames;
     if (sound && holds_something(store->path, "-wal"))
         folded = sq_fold(store, NULL) == RC_OK && store->all_folded;
-    /* a note that cannot be taken back keeps the log: it would be missed */
-    if (folded && sq_note_no_log(store, NULL) != RC_OK) {
+    /* a note that is not, or cannot be, taken back keeps the log: it would be missed */
+    if (!folded || sq_note_no_log(store, NULL) != RC_OK) {
         folded = false;
         (void)sqlite3_db_config(store->self.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
