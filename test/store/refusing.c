@@ -93,7 +93,8 @@ int __wrap_open64(const char *path, int flags, ...)
 {
     va_list more;
     va_start(more, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    mode_t mode =
+        flags & O_CREAT ? va_arg(more, mode_t) : 0; /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(more);
     return fails(REFUSE_SYSTEM) ? -1 : __real_open64(path, flags, mode);
 }

@@ -507,6 +507,11 @@ static void much_work_comes_in_order(void **state)
     assert_int_equal(n, 0);
 }
 
+static unsigned long long number_of(uint64_t first, uint32_t i)
+{
+    return first + i;
+}
+
 /* Of every command of a batch, however many there are, key, ref and work are found. */
 static void batches_of_every_size_are_whole(void **state)
 {
@@ -517,7 +522,7 @@ static void batches_of_every_size_are_whole(void **state)
         struct made_batch batch = kit_begin(kit);
         for (uint32_t i = 0; i < size; i++) {
             char key[24];
-            snprintf(key, sizeof key, "%llu", (unsigned long long)(seq + i));
+            snprintf(key, sizeof key, "%llu", number_of(seq, i));
             struct rc_work row = ready(size, i);
             made_submit(&batch, kit_new(kit, seq + i, key), RC_RUNNING, false, &row);
         }
@@ -534,7 +539,7 @@ static void batches_of_every_size_are_whole(void **state)
         assert_int_equal(n, size);
         for (uint32_t i = 0; i < size; i++) {
             char key[24];
-            snprintf(key, sizeof key, "%llu", (unsigned long long)(seq + i));
+            snprintf(key, sizeof key, "%llu", number_of(seq, i));
             assert_int_equal(kit_key(kit, self, key), seq + i);
             assert_true(rows[i].seq == seq + i && found[size - 1 - i].seq == seq + i);
         }
