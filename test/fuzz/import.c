@@ -89,7 +89,7 @@ void fuzz_input(struct rc_sv input, struct rc_arena *arena)
                  first.high.audit == first.entries);
     } else {
         FUZZ_LAW(status == RC_INVALID || status == RC_SYNTAX || status == RC_NEWER || status == RC_LIMIT ||
-                 status == RC_NOMEM);
+                 status == RC_UNSUPPORTED || status == RC_NOMEM);
         FUZZ_LAW(err.status == status && memcmp(err.text, place, sizeof place - 1) == 0);
         FUZZ_LAW(memchr(err.text, 0, sizeof err.text));
     }

@@ -430,7 +430,7 @@ enum { PAGE = 4096, FOREVER = 1 << 30 };
 /* Three commands in a closed store; *ret_page: a page on which only the history of the second stands. */
 static void three_commands(struct kit *kit, uint32_t *ret_page)
 {
-    static char page[PAGE];
+    static char page[PAGE + 1]; /* ends */
     struct made *made;
     struct rc_definition def = {
         .kind = RC_DEF_FLOW, .name = RC_SV("github.create_pr"), .text = RC_SV("flow")};
