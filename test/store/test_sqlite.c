@@ -557,6 +557,29 @@ static void a_log_that_is_cut_right_behind_a_commit_is_missed(void **state)
     assert_non_null(strstr(kit->err.text, "was cut"));
 }
 
+/* Closing the store must not take its note of the log back because there is none: it is missed by the next one who opens it. */
+static void a_log_that_was_removed_is_missed_after_the_close(void **state)
+{
+    struct kit *kit = *state;
+    for (int noticed = 0; noticed < 2; noticed++) {
+        kit_submit(kit, (uint64_t)noticed + 1, noticed ? "second" : "first", RC_COMPLETED, false);
+        rc_store_follow_up(kit->store);
+        char aside[128];
+        snprintf(aside, sizeof aside, "%s-aside", kit->path);
+        assert_int_equal(rename(beside(kit, "-wal"), aside), 0);
+        if (noticed) {
+            struct made_batch batch = kit_begin(kit);
+            made_submit(&batch, kit_new(kit, 3, "third"), RC_COMPLETED, false, NULL);
+            kit_commit(kit, &batch, RC_IO);
+        }
+        kit_close(kit);
+        refused(kit, RC_DAMAGED, "is missing or empty");
+        assert_int_equal(rename(aside, beside(kit, "-wal")), 0);
+        kit_open(kit);
+        assert_int_equal(kit_key(kit, rc_store_self(kit->store), noticed ? "second" : "first"), noticed + 1);
+    }
+}
+
 static void the_log_is_folded_when_idle_and_when_large(void **state)
 {
     struct kit *kit = *state;
@@ -584,7 +607,6 @@ static void the_log_is_folded_when_idle_and_when_large(void **state)
     assert_int_equal(kit_key(kit, rc_store_self(kit->store), "key 17"), 17);
 }
 
-/* Such a fold ends early, at the state that the reader looks at; what it wrote by then is in the file all the same. */
 /* Whether a step of a plan reads a whole table that grows with the commands. */
 static bool reads_all(const char *step)
 {
@@ -748,6 +770,7 @@ int main(void)
         RUN(a_purge_leaves_no_refs),
         RUN(a_fold_beside_a_reader_loses_nothing),
         RUN(a_log_that_is_cut_right_behind_a_commit_is_missed),
+        RUN(a_log_that_was_removed_is_missed_after_the_close),
         RUN(the_log_is_folded_when_idle_and_when_large),
         RUN(a_shell_can_read_everything),
         RUN(words_are_kept_up_to_date),

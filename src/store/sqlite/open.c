@@ -310,24 +310,21 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
 }
 
 /* SQLite folds the log when its last connection is closed, and removes it: then there is none to be missed. The folding, and the note
- * of it, come first and are synced, so that a power cut does not leave a note of a log that is gone. False: the log is still needed. */
+ * of it, come first and are synced, so that a power cut does not leave a note of a log that is gone. A log that is still needed keeps its
+ * note, also where it is not there any more: somebody else has removed it then, and the next one who opens the store must say so.
+ * Returns whether nothing is needed but the database. */
 static bool close_writer(struct sq_store *store)
 {
-    const struct sq_note none = {0};
     bool sound = store->believed && !atomic_load(&store->base.poisoned);
     bool folded = sound && store->folded == store->log_frames;
     if (sound && holds_something(store->path, "-wal"))
         folded = sq_fold(store, NULL) == RC_OK && store->all_folded;
-    /* a note that is not, or cannot be, taken back keeps the log: it would be missed */
-    if (!folded || sq_note_no_log(store, NULL) != RC_OK) {
-        folded = false;
-        (void)sqlite3_db_config(store->self.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    }
+    /* a note that cannot be taken back keeps the log: it would be missed */
+    if (folded) folded = sq_note_no_log(store, NULL) == RC_OK;
+    if (!folded) (void)sqlite3_db_config(store->self.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (sound && !store->noted) sq_life_note(store);
     sq_conn_close(&store->self.conn);
-    bool gone = !exists(store->path, "-wal");
-    bool noted = !gone || sq_note_put(store->lock, &none);
-    return noted && (folded || gone);
+    return folded;
 }
 
 /* `clean`: everything is in order, and the next opening need not look closely. */
