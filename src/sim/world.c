@@ -96,7 +96,7 @@ static struct rc_memory_fate on_write(void *context)
 static enum rc_status open_store(struct world *world, bool can_die, struct rc_store **ret,
                                  struct rc_error *err)
 {
-    const struct rc_sqlite_options options = {.path = world->path, .reserve = 4096};
+    const struct rc_sqlite_options options = {.path = world->path, .reserve = 4096, .index_after = 3};
     if (world->path) return rc_sqlite_open(&options, ret, err);
     enum rc_status status = rc_memory_open(world->disk, ret, err);
     if (status == RC_OK && can_die) rc_memory_on_write(*ret, on_write, world);

@@ -257,7 +257,7 @@ static struct rc_tick tick(const struct bed *bed)
 
 static enum rc_status open_store(const struct bed *bed, struct rc_store **ret, struct rc_error *err)
 {
-    const struct rc_sqlite_options options = {.path = bed->store_path, .reserve = 1};
+    const struct rc_sqlite_options options = {.path = bed->store_path, .reserve = 1, .index_after = 3};
     return rc_sqlite_open(&options, ret, err);
 }
 

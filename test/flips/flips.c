@@ -192,7 +192,7 @@ static void by_start(const struct run *run, const struct files *files, struct rc
     struct rc_error err = {0};
     char why[WHY] = "";
     struct rc_h128 now;
-    const struct rc_sqlite_options options = {.path = run->path, .reserve = 4096};
+    const struct rc_sqlite_options options = {.path = run->path, .reserve = 4096, .index_after = 3};
     files_put(files, run->path);
     enum rc_status status = rc_sqlite_open(&options, &store, &err);
     if (status != RC_OK || rc_sqlite_note(store)[0]) {

@@ -76,7 +76,7 @@ void files_free(struct files *files)
 struct rc_store *flips_open(const char *path)
 {
     struct rc_store *store = NULL;
-    const struct rc_sqlite_options options = {.path = path, .reserve = 4096};
+    const struct rc_sqlite_options options = {.path = path, .reserve = 4096, .index_after = 3};
     sure(rc_sqlite_open(&options, &store, &err));
     return store;
 }

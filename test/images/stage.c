@@ -106,7 +106,7 @@ enum rc_status stage_open_at(const struct stage *stage, const char *path, struct
                              struct rc_error *err)
 {
     const struct rc_sqlite_options options = {
-        .path = path, .reserve = RESERVE, .unsafe_no_sync = stage->control == NO_SYNC};
+        .path = path, .reserve = RESERVE, .index_after = 3, .unsafe_no_sync = stage->control == NO_SYNC};
     enum rc_status status = rc_sqlite_open(&options, ret, err);
     if (status != RC_OK || stage->control != NORMAL_SYNC) return status;
     struct sq_conn *conn = &sq_store_of(*ret)->self.conn;

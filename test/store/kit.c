@@ -22,7 +22,7 @@ int kit_setup(void **state)
         snprintf(kit->dir, sizeof kit->dir, "/tmp/recourse-store-XXXXXX");
         if (!mkdtemp(kit->dir)) return -1;
         snprintf(kit->path, sizeof kit->path, "%s/store.db", kit->dir);
-        kit->options = (struct rc_sqlite_options){.path = kit->path, .reserve = 1 << 20};
+        kit->options = (struct rc_sqlite_options){.path = kit->path, .reserve = 1 << 20, .index_after = 3};
     }
     *state = kit;
     kit_open(kit);

@@ -18,6 +18,7 @@
  * batch is gone; where even this fails, open.c finds the log and rewrites it before it believes it.
  * (sqlite.org: lang_transaction "Response To Errors Within A Transaction", c3ref/get_autocommit, fileformat2 "The
  * Write-Ahead Log"; walFrames() in SQLite's wal.c.) */
+#include "store/sqlite/fresh.h"
 #include "store/sqlite/keys.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/seal.h"
@@ -55,6 +56,7 @@ static enum rc_status roll_back(struct sq_store *store, enum rc_status status, s
 {
     struct sq_conn *conn = &store->self.conn;
     sq_names_forget(conn);
+    sq_fresh_settle(store->fresh, false);
     store->rest |= spills(store) != store->spills;
     if (sqlite3_get_autocommit(conn->db)) return status;
     struct sq run = sq_start(conn, SQ_ROLLBACK);
@@ -74,6 +76,7 @@ enum rc_status sq_settle(struct sq_store *store, enum rc_status status, struct r
     int code = run.code;
     enum rc_status ended = sq_end(&run, "cannot commit", err);
     if (ended == RC_OK) {
+        sq_fresh_settle(store->fresh, true);
         store->noted = false;
         return RC_OK;
     }
@@ -107,7 +110,7 @@ struct writing {
     struct tally *tallies;
     uint32_t ntallies;
     struct sq_share *shares; /* beside batch->touched */
-    struct sq_rows keys, refs, work;
+    struct sq_rows work;
     struct rc_high high;
 };
 
@@ -257,29 +260,16 @@ static enum rc_status update_command(struct writing *writing, const struct rc_to
     return sq_done(&run, "cannot write a command", err);
 }
 
-/* A row that may be of the same key and is not in the table yet is written, so that it is found there. */
-static enum rc_status find_gathered(struct writing *writing, uint64_t hash, struct rc_error *err)
-{
-    struct sq_rows *keys = &writing->keys;
-    for (uint32_t i = 0; i < keys->n; i++)
-        if (keys->cell[2 * (size_t)i + 1] == SQ_MORE(hash)) return sq_rows_end(keys, err);
-    return RC_OK;
-}
-
 static enum rc_status write_key(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
 {
     uint64_t hash = sq_key_hash(id->ns, id->type, id->key);
     struct rc_key_match match;
     bool first = id->generation <= 1; /* a later use of the key: the one before is there, surely */
-    enum rc_status status = find_gathered(writing, hash, err);
-    if (status != RC_OK) return status;
-    status = first ? sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL) : RC_NOT_FOUND;
+    enum rc_status status =
+        first ? sq_key_find(writing->conn, hash, id->ns, id->type, id->key, &match, NULL) : RC_NOT_FOUND;
     if (status == RC_OK) return contradicts(writing, id->seq, "its key is taken", err);
     if (status != RC_NOT_FOUND) return rc_fail(err, status, "%s: cannot look up a key", writing->conn->path);
-    if (sq_keys_add(writing->conn->keys, hash, id->seq) != RC_OK)
-        return rc_fail(err, RC_NOMEM, "out of memory");
-    const uint64_t row[] = {sq_place(hash, id->seq, SQ_KEY_BUCKET), SQ_MORE(hash)};
-    return sq_rows_add(&writing->keys, row, err);
+    return sq_fresh_add(writing->store->fresh, id, hash, err);
 }
 
 static enum rc_status drop_work(struct writing *writing, const struct rc_work *row, struct rc_error *err)
@@ -362,18 +352,14 @@ static enum rc_status write_touched(struct writing *writing, struct rc_error *er
         enum rc_status status = touched->created ? write_command(writing, touched, slot, err)
                                                  : update_command(writing, touched, slot, err);
         if (status == RC_OK && touched->created) status = write_key(writing, &touched->command->id, err);
-        if (status == RC_OK && touched->created)
-            status = sq_refs_add(&writing->refs, &touched->command->id, err);
         if (status == RC_OK) status = sq_attention_move(writing->conn, touched, err);
         if (status == RC_OK) status = move_work(writing, touched, err);
         if (status == RC_OK) status = sq_share(writing->conn, touched, slot->bytes, &writing->shares[i], err);
         if (status != RC_OK) return status;
         count(writing, touched);
     }
-    enum rc_status status = sq_rows_end(&writing->keys, err);
-    if (status == RC_OK) status = sq_rows_end(&writing->refs, err);
-    if (status == RC_OK) status = sq_rows_end(&writing->work, err);
-    return status;
+    enum rc_status status = sq_rows_end(&writing->work, err);
+    return status == RC_OK ? sq_fresh_write(writing->store, false, err) : status;
 }
 
 static enum rc_status write_high(struct writing *writing, struct rc_error *err)
@@ -439,7 +425,7 @@ static enum rc_status write_all(void *context, struct rc_error *err)
     struct writing *writing = context;
     writing->high = writing->store->high; /* it may run again */
     writing->ntallies = 0;
-    writing->keys.n = writing->refs.n = writing->work.n = 0;
+    writing->work.n = 0;
     return write_batch(writing, err);
 }
 
@@ -448,8 +434,6 @@ enum rc_status sq_commit(struct rc_store *base, const struct rc_batch *batch, st
     struct sq_store *store = sq_store_of(base);
     struct sq_conn *conn = &store->self.conn;
     struct writing writing = {.store = store, .conn = conn, .batch = batch};
-    writing.keys = (struct sq_rows){conn, SQ_KEY_ADD, SQ_KEYS_ADD, 2, 0, "cannot write a key", {0}};
-    writing.refs = (struct sq_rows){conn, SQ_REF_ADD, SQ_REFS_ADD, 1, 0, "cannot write a ref", {0}};
     writing.work = (struct sq_rows){conn, SQ_WORK_ADD, SQ_WORKS_ADD, 5, 0, waiting, {0}};
     enum rc_status status = sq_transact(store, batch->essential, write_all, &writing, err);
     if (status != RC_OK) return status;

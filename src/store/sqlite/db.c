@@ -66,6 +66,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         " commands = commands + excluded.commands, open = open + excluded.open, bytes = bytes + "
         "excluded.bytes",
     [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
+    [SQ_INDEXED_SET] = "UPDATE high SET indexed = ?",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 
     [SQ_PURGE_ROW] =
@@ -183,6 +184,11 @@ static const char *const sql[SQ_STATEMENTS] = {
         "       WHERE place BETWEEN ? AND ? AND more = ?) AS k"
         " LEFT JOIN command ON command.seq = k.seq LEFT JOIN purged ON purged.seq = k.seq ORDER BY place "
         "DESC",
+    [SQ_FRESH] = "SELECT seq, n.text, t.text, key, refs FROM command LEFT JOIN name AS n ON n.id = ns"
+                 " LEFT JOIN name AS t ON t.id = type WHERE seq > ?",
+    [SQ_FRESH_KEY] = "SELECT seq, ns, type, key, nonce, payload_hash, NULL, 0 FROM command"
+                     " WHERE seq BETWEEN ? AND ? AND key = ? ORDER BY seq DESC",
+    [SQ_INDEXED] = "SELECT indexed FROM high",
     [SQ_COMMAND_AT] = "SELECT " COMMAND_COLUMNS " FROM command WHERE seq = ?",
     [SQ_RECORD_AT] =
         "SELECT rev, prev, at, cause, node, attempt, purpose, body, changes FROM history WHERE change = ?",

@@ -9,6 +9,7 @@
  *   changes.c  what those read who follow
  *   keys.c     which command has a key                        hash.c     the numbers behind keys and refs
  *   refs.c     refs, and those of what people look for          rows.c     many new rows at once
+ *   fresh.c    what is not in the indexes yet
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   import.c   rows of an export
  *   life.c     the file beside the store that says how far it had come
@@ -50,6 +51,7 @@ enum sq_statement {
     SQ_TALLY_ADD,
     SQ_USAGE_ADD,
     SQ_HIGH_SET,
+    SQ_INDEXED_SET,
     SQ_NAME_ADD,
     /* purge */
     SQ_PURGE_ROW,
@@ -125,6 +127,9 @@ enum sq_statement {
     SQ_NAME_TEXT,
     SQ_KEYS,
     SQ_KEY_RANGE,
+    SQ_FRESH,
+    SQ_FRESH_KEY,
+    SQ_INDEXED,
     SQ_COMMAND_AT,
     SQ_RECORD_AT,
     SQ_RECORD_LINK,
@@ -155,9 +160,10 @@ struct sq_conn {
     sqlite3 *db;
     sqlite3_stmt *stmt[SQ_STATEMENTS]; /* prepared at their first use, for the life of the connection */
     struct sq_names names;
-    const char *path;         /* of the store, for messages */
-    struct sq_keys *keys;     /* the writer's filter; NULL: a reader's */
-    struct sq_gather *gather; /* what the writer's log is written through, or NULL */
+    const char *path;             /* of the store, for messages */
+    struct sq_keys *keys;         /* the writer's filter; NULL: a reader's */
+    const struct sq_fresh *fresh; /* the writer's; NULL: a reader's */
+    struct sq_gather *gather;     /* what the writer's log is written through, or NULL */
 };
 
 struct sq_reader {
@@ -186,6 +192,7 @@ struct sq_store {
     bool noted;             /* the files beside the store say what it says (sq_follow_up) */
     struct sq_room room;
     struct sq_keys *keys;
+    struct sq_fresh *fresh;
     int life;              /* the file beside it (life.c); -1: none is kept */
     uint64_t life_id;      /* 0: none is kept */
     struct rc_origin mark; /* what opening it has found */
@@ -276,6 +283,9 @@ void sq_names_forget(struct sq_conn *);
 
 /* ---- refs.c --------------------------------------------------------------------------------------------------------- */
 
+/* How many refs there are, and the hash of one of them. */
+uint32_t sq_refs_count(struct cel_value refs);
+uint64_t sq_refs_hash(struct cel_value refs, uint32_t i);
 /* What a touched command's change of state does to `attention`: within a transaction of the writer. */
 RC_MUST
 enum rc_status sq_attention_move(struct sq_conn *, const struct rc_touched *, struct rc_error *);

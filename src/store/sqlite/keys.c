@@ -6,7 +6,7 @@
  * The filter is one Bloom filter per bucket (Bloom, 1970), turned on its side: a slab is SLOTS words of 64 bits, one bit
  * for each of 64 buckets, so that the slots of one key, and-ed, answer for 64 buckets at once. With 16 bits a key and five
  * slots a bucket is named in vain once in 700 times, so that a new key costs no look even among millions. A slab is 8 MiB
- * and serves 4 million commands; beyond SLABS_MAX of them every bucket is asked, which is slow and right. Bits are never
+ * and serves 4 million commands of the index; beyond SLABS_MAX of them every bucket is asked, which is slow and right. Bits are never
  * taken back: a key that was rolled back costs one look. The slots of a key are in the block of 32 KiB that the first bits of its hash name:
  * the index is in the order of the hash within a bucket, so that it is read into one block after the other, in the processor's cache (Putze,
  * Sanders and Singler, Cache-, Hash- and Space-Efficient Bloom Filters, 2007). Readers have no filter and ask every bucket.
@@ -15,7 +15,9 @@
  * for a first answer. It is read a piece at a time, behind each commit and while there is nothing to do, and a bucket that has not been read is asked. */
 #include "store/sqlite/keys.h"
 
+#include "base/id.h"
 #include "base/random.h"
+#include "store/sqlite/fresh.h"
 
 #include <stdlib.h>
 
@@ -118,7 +120,49 @@ struct wanted {
     struct rc_key_match match;
 };
 
-/* Holds the rows that share the hash within one bucket against the whole key. */
+/* Holds the rows of a statement against the whole key. */
+static enum rc_status ask(struct sq *run, struct wanted *wanted, struct rc_error *err)
+{
+    while (!wanted->found && sq_row(run)) {
+        wanted->found = sq_get_u64(run, 1) == wanted->ns && sq_get_u64(run, 2) == wanted->type &&
+                        rc_sv_eq(sq_get_sv(run, 3), wanted->key);
+        bool purged =
+            sq_get_sv(run, 6).n && rc_h128_eq(sq_h128(sq_get_sv(run, 6)),
+                                              rc_purged_key(wanted->ns_text, wanted->type_text, wanted->key));
+        if (wanted->found)
+            wanted->match = (struct rc_key_match){.seq = sq_get_u64(run, 0),
+                                                  .nonce = sq_get_u64(run, 4),
+                                                  .payload_hash = sq_h128(sq_get_sv(run, 5))};
+        else if (purged)
+            wanted->match =
+                (struct rc_key_match){.seq = sq_get_u64(run, 0), .nonce = sq_get_u64(run, 7), .purged = true};
+        wanted->found |= purged;
+    }
+    return sq_end(run, "cannot look up a key", err);
+}
+
+static enum rc_status ask_fresh(struct sq_conn *conn, uint64_t first, uint64_t last, struct wanted *wanted,
+                                struct rc_error *err)
+{
+    struct sq run = sq_start(conn, SQ_FRESH_KEY);
+    sq_u64(&run, first);
+    sq_u64(&run, last);
+    sq_sv(&run, wanted->key);
+    return ask(&run, wanted, err);
+}
+
+/* Those that are not in the index yet: the writer knows which of them may have the key. */
+static enum rc_status ask_all_fresh(struct sq_conn *conn, struct wanted *wanted, struct rc_error *err)
+{
+    uint64_t indexed = 0, seq = RC_SEQ_MAX + 1;
+    enum rc_status status = conn->fresh ? RC_OK : sq_indexed(conn, &indexed, err);
+    if (!conn->fresh && status == RC_OK) return ask_fresh(conn, indexed + 1, RC_SEQ_MAX, wanted, err);
+    while (status == RC_OK && !wanted->found && (seq = sq_fresh_before(conn->fresh, wanted->hash, seq)) > 0)
+        status = ask_fresh(conn, seq, seq, wanted, err);
+    return status;
+}
+
+/* Those that share the hash within one bucket. */
 static enum rc_status ask_bucket(struct sq_conn *conn, uint64_t bucket, struct wanted *wanted,
                                  struct rc_error *err)
 {
@@ -127,22 +171,7 @@ static enum rc_status ask_bucket(struct sq_conn *conn, uint64_t bucket, struct w
     sq_u64(&run, sq_place(wanted->hash, first, SQ_KEY_BUCKET));
     sq_u64(&run, sq_place(wanted->hash, last, SQ_KEY_BUCKET));
     sq_u64(&run, SQ_MORE(wanted->hash));
-    while (!wanted->found && sq_row(&run)) {
-        wanted->found = sq_get_u64(&run, 1) == wanted->ns && sq_get_u64(&run, 2) == wanted->type &&
-                        rc_sv_eq(sq_get_sv(&run, 3), wanted->key);
-        bool purged = sq_get_sv(&run, 6).n &&
-                      rc_h128_eq(sq_h128(sq_get_sv(&run, 6)),
-                                 rc_purged_key(wanted->ns_text, wanted->type_text, wanted->key));
-        if (wanted->found)
-            wanted->match = (struct rc_key_match){.seq = sq_get_u64(&run, 0),
-                                                  .nonce = sq_get_u64(&run, 4),
-                                                  .payload_hash = sq_h128(sq_get_sv(&run, 5))};
-        else if (purged)
-            wanted->match = (struct rc_key_match){
-                .seq = sq_get_u64(&run, 0), .nonce = sq_get_u64(&run, 7), .purged = true};
-        wanted->found |= purged;
-    }
-    return sq_end(&run, "cannot look up a key", err);
+    return ask(&run, wanted, err);
 }
 
 static enum rc_status count_buckets(struct sq_conn *conn, uint64_t *ret, struct rc_error *err)
@@ -176,7 +205,8 @@ enum rc_status sq_key_find(struct sq_conn *conn, uint64_t hash, struct rc_sv ns,
     struct wanted wanted = {.hash = hash, .key = key, .ns_text = ns, .type_text = type};
     enum rc_status status = sq_name_find(conn, ns, &wanted.ns, err);
     if (status == RC_OK) status = sq_name_find(conn, type, &wanted.type, err);
-    if (status == RC_OK) status = ask_buckets(conn, &wanted, err);
+    if (status == RC_OK) status = ask_all_fresh(conn, &wanted, err);
+    if (status == RC_OK && !wanted.found) status = ask_buckets(conn, &wanted, err);
     if (status != RC_OK) return status;
     if (!wanted.found) return rc_fail(err, RC_NOT_FOUND, "no command has this key");
     *ret = wanted.match;

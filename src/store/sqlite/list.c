@@ -1,9 +1,9 @@
 /* Lists for people: newest first, a bounded number of rows looked at.
  *
- * Five ways to the candidates, the narrowest that the filter allows: by ref and state (`attention`), by ref (bucket by bucket), by
+ * Five ways to the candidates, the narrowest that the filter allows: by ref and state (`attention`), by ref (the newest, and then bucket by bucket), by
  * owner, by state (the index of what is open), or back through all commands. A span of time is a range of numbers, found by halving. Every candidate's row is then held against the whole filter, so a way
  * may well offer too much (hashes collide, names differ). */
-#include "store/sqlite/db.h"
+#include "store/sqlite/fresh.h"
 
 #include <stdlib.h>
 
@@ -223,14 +223,25 @@ static enum rc_status walk_bucket(struct listing *list, uint64_t hash, uint64_t 
     return status != RC_OK ? status : ended;
 }
 
+/* Back through those that are not in the index yet. *ret_last: the highest that may come then. */
+static enum rc_status walk_fresh(struct listing *list, uint64_t *ret_last, struct rc_error *err)
+{
+    const uint64_t floor = list->floor;
+    uint64_t indexed = 0;
+    enum rc_status status = sq_indexed(list->conn, &indexed, err);
+    *ret_last = list->before - 1;
+    if (status != RC_OK || *ret_last <= indexed) return status;
+    if (indexed > floor) list->floor = indexed;
+    status = walk_all(list, err);
+    *ret_last = list->next ? list->next - 1 : list->floor;
+    list->floor = floor;
+    return status;
+}
+
 static enum rc_status walk_refs(struct listing *list, struct rc_error *err)
 {
-    uint64_t hash = sq_ref_hash(list->filter->ref, list->filter->value);
-    struct rc_high high = {0};
-    enum rc_status status = sq_high(list->conn, &high, err);
-    if (status != RC_OK) return status;
-    uint64_t last = list->before - 1; /* the highest that may come */
-    if (last > high.seq) last = high.seq;
+    uint64_t hash = sq_ref_hash(list->filter->ref, list->filter->value), last = 0;
+    enum rc_status status = walk_fresh(list, &last, err);
     list->next = last + 1;
     while (status == RC_OK && going_on(list) && list->next > list->floor + 1) {
         uint64_t top = list->next - 1, low = top >> SQ_REF_BUCKET << SQ_REF_BUCKET;

@@ -14,6 +14,7 @@
  * believe the cache, and the next power failure would take back what somebody was told. */
 #include "store/sqlite/gather.h"
 #include "base/place.h"
+#include "store/sqlite/fresh.h"
 #include "store/sqlite/keys.h"
 #include "store/sqlite/seal.h"
 
@@ -267,7 +268,9 @@ static enum rc_status open_writer(struct sq_store *store, const struct rc_sqlite
     if (status == RC_OK) sq_keys_begin(store->keys, store->high.seq);
     store->base.more = store->keys->unread != 0;
     if (status == RC_OK) status = sq_life_open(store, options->unsafe_no_sync, err);
+    if (status == RC_OK) status = sq_fresh_load(store, options->index_after, err);
     conn->keys = store->keys;
+    conn->fresh = store->fresh;
     if (status == RC_OK && !options->unsafe_no_sync) conn->gather = sq_gather_begin(conn->db, SQ_GATHER_LOG);
     return status;
 }
@@ -302,7 +305,9 @@ static enum rc_status open_store(struct sq_store *store, const struct rc_sqlite_
     store->batch = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
     store->text = rc_arena_new(FIRST_BATCH, BATCH_LIMIT);
     store->keys = calloc(1, sizeof *store->keys);
-    if (!store->batch || !store->text || !store->keys) return rc_fail(err, RC_NOMEM, "out of memory");
+    store->fresh = calloc(1, sizeof *store->fresh);
+    if (!store->batch || !store->text || !store->keys || !store->fresh)
+        return rc_fail(err, RC_NOMEM, "out of memory");
     status = sq_guard(store->path, &store->guard, err);
     if (status == RC_OK) status = open_writer(store, options, clean, &note, err);
     if (status == RC_OK) sq_room_open(&store->room, store->path, options);
@@ -340,6 +345,8 @@ static void free_store(struct sq_store *store, bool clean)
     rc_map_free(&store->by_seq);
     if (store->keys) sq_keys_free(store->keys);
     free(store->keys);
+    if (store->fresh) sq_fresh_free(store->fresh);
+    free(store->fresh);
     free(store->path);
     free(store);
 }

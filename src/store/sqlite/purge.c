@@ -2,7 +2,7 @@
  *
  * A purged command's place in the index of keys stays (23 bits of a hash), so that a repeat of the key finds the row in
  * `purged`. Everything else of it is deleted; the definitions that only purged commands were made with stay, too. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/fresh.h"
 
 enum { TRIES_MAX = RC_MAX_LOOK };
 
@@ -155,8 +155,9 @@ static enum rc_status purge_one(struct purging *in, const struct rc_purge_one *o
 static enum rc_status purge_all(void *context, struct rc_error *err)
 {
     struct purging *in = context;
-    enum rc_status status = RC_OK;
     in->n = 0;
+    enum rc_status status =
+        sq_fresh_write(in->store, true, err); /* what is left of a key stands in its index */
     for (uint32_t i = 0; i < in->purge->n && status == RC_OK; i++)
         status = purge_one(in, &in->purge->commands[i], err);
     if (status != RC_OK || in->n == 0) return status;
@@ -322,16 +323,12 @@ static enum rc_status walk_all(struct search *in, struct rc_error *err)
 
 static enum rc_status walk_refs(struct search *in, struct rc_error *err)
 {
-    struct rc_high high = {0};
-    uint64_t hash = sq_ref_hash(in->filter->ref, in->filter->value);
-    enum rc_status status = sq_high(in->conn, &high, err);
-    while (status == RC_OK && going_on(in)) {
+    uint64_t hash = sq_ref_hash(in->filter->ref, in->filter->value), indexed = 0;
+    enum rc_status status = sq_indexed(in->conn, &indexed, err);
+    while (status == RC_OK && going_on(in) && in->seen < indexed) {
         uint64_t low = in->seen + 1, top = low | ((UINT64_C(1) << SQ_REF_BUCKET) - 1);
         bool all = false;
-        if (low > high.seq) {
-            in->end = true;
-            break;
-        }
+        if (top > indexed) top = indexed;
         in->looks--; /* a bucket costs as much as a row */
         struct sq run = sq_start(in->conn, SQ_PURGE_REFS);
         sq_u64(&run, sq_place(hash, low, SQ_REF_BUCKET));
@@ -339,7 +336,8 @@ static enum rc_status walk_refs(struct search *in, struct rc_error *err)
         status = take_rows(in, &run, &all, err);
         if (all) in->seen = top;
     }
-    return status;
+    return status == RC_OK && going_on(in) ? walk_all(in, err)
+                                           : status; /* those that are not in the index yet */
 }
 
 enum rc_status sq_read_purgeable(struct rc_reader *reader, const struct rc_purge_filter *filter,

@@ -1,7 +1,7 @@
-/* Refs: where the commands with one are found. Those of every command stand in `ref`, in buckets (hash.h); to find few among millions there,
+/* Refs: where the commands with one are found. Those of every command stand in `ref`, in buckets (hash.h), but for the newest (fresh.c); to find few among millions there,
  * every bucket has to be asked. What people look for most are commands that did not come to their end as they should, and of these there
  * are few: their refs stand in `attention`, too, by state, as long as the command is in it. */
-#include "store/sqlite/rows.h"
+#include "store/sqlite/db.h"
 
 static enum rc_status take_out(struct sq_conn *conn, uint64_t place, struct rc_error *err)
 {
@@ -20,25 +20,15 @@ static enum rc_status pay_attention(struct sq_conn *conn, enum sq_statement whic
     return sq_done(&run, "cannot write a ref", err);
 }
 
-static uint32_t count(struct cel_value refs)
+uint32_t sq_refs_count(struct cel_value refs)
 {
     return refs.kind == CEL_MAP ? refs.n : 0;
 }
 
-static uint64_t hash_of(struct cel_value refs, uint32_t i)
+uint64_t sq_refs_hash(struct cel_value refs, uint32_t i)
 {
     const struct cel_value *pair = &refs.v.items[2 * (size_t)i];
     return sq_ref_hash(cel_text(pair[0]), cel_text(pair[1]));
-}
-
-enum rc_status sq_refs_add(struct sq_rows *rows, const struct rc_identity *id, struct rc_error *err)
-{
-    enum rc_status status = RC_OK;
-    for (uint32_t i = 0; status == RC_OK && i < count(id->refs); i++) {
-        uint64_t place = sq_place(hash_of(id->refs, i), id->seq, SQ_REF_BUCKET);
-        status = sq_rows_add(rows, &place, err);
-    }
-    return status;
 }
 
 enum rc_status sq_attention_move(struct sq_conn *conn, const struct rc_touched *touched, struct rc_error *err)
@@ -48,8 +38,8 @@ enum rc_status sq_attention_move(struct sq_conn *conn, const struct rc_touched *
     bool leaves = !touched->created && sq_attention(before), enters = sq_attention(after);
     enum rc_status status = RC_OK;
     if ((!leaves && !enters) || (leaves && before == after)) return RC_OK; /* nearly always */
-    for (uint32_t i = 0; status == RC_OK && i < count(id->refs); i++) {
-        uint64_t hash = hash_of(id->refs, i);
+    for (uint32_t i = 0; status == RC_OK && i < sq_refs_count(id->refs); i++) {
+        uint64_t hash = sq_refs_hash(id->refs, i);
         if (leaves) status = pay_attention(conn, SQ_ATTENTION_DROP, hash, before, id->seq, err);
         if (status == RC_OK && enters)
             status = pay_attention(conn, SQ_ATTENTION_ADD, hash, after, id->seq, err);
@@ -61,8 +51,8 @@ enum rc_status sq_refs_drop(struct sq_conn *conn, struct cel_value refs, uint64_
                             struct rc_error *err)
 {
     enum rc_status status = RC_OK;
-    for (uint32_t i = 0; status == RC_OK && i < count(refs); i++) {
-        uint64_t hash = hash_of(refs, i);
+    for (uint32_t i = 0; status == RC_OK && i < sq_refs_count(refs); i++) {
+        uint64_t hash = sq_refs_hash(refs, i);
         status = take_out(conn, sq_place(hash, seq, SQ_REF_BUCKET), err);
         if (status == RC_OK && sq_attention(state))
             status = pay_attention(conn, SQ_ATTENTION_DROP, hash, state, seq, err);

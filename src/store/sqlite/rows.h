@@ -22,7 +22,3 @@ enum rc_status sq_rows_add(struct sq_rows *, const uint64_t *cells, struct rc_er
 /* Writes what is left. */
 RC_MUST
 enum rc_status sq_rows_end(struct sq_rows *, struct rc_error *);
-
-/* The refs of a new command, for the table of refs. (refs.c) */
-RC_MUST
-enum rc_status sq_refs_add(struct sq_rows *, const struct rc_identity *, struct rc_error *);

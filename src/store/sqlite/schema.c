@@ -152,8 +152,10 @@ static const char tables[] =
     /* one row: numbers that never go back, whatever is deleted */
     "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "
     "NULL,"
-    " at INTEGER NOT NULL, audit INTEGER NOT NULL) STRICT;"
-    "INSERT INTO high VALUES (1, 0, 0, 0, 0);"
+    " at INTEGER NOT NULL, audit INTEGER NOT NULL,"
+    " indexed INTEGER NOT NULL" /* up to this command command_key and ref have all (fresh.c) */
+    ") STRICT;"
+    "INSERT INTO high VALUES (1, 0, 0, 0, 0, 0);"
 
     "CREATE TABLE audit ("         /* store/audit.h; only salt and data ever change, to NULL */
     " number INTEGER PRIMARY KEY," /* from 1, without gaps */
