@@ -5,7 +5,7 @@
  *
  * Layout: what a commit costs is the number of pages that it dirties, so rows go where the last ones went. `history`
  * is append-only and has no index: the rows of a command are a chain, each names its predecessor and the command's
- * row names the last. Keys and refs are indexed by buckets of commands (db.h). */
+ * row names the last. Keys and refs are indexed by buckets of commands (hash.h), many commands at once (fresh.c). */
 #include "store/sqlite/db.h"
 
 #include <stdio.h>
