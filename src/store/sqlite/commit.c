@@ -20,6 +20,7 @@
  * Write-Ahead Log"; walFrames() in SQLite's wal.c.) */
 #include "store/sqlite/fresh.h"
 #include "store/sqlite/keys.h"
+#include "store/sqlite/refs.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/seal.h"
 

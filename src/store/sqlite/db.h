@@ -281,19 +281,6 @@ enum rc_status sq_name_text(struct sq_conn *, uint64_t id, struct rc_sv *ret, st
 /* After a rollback: what was made in it is not there. */
 void sq_names_forget(struct sq_conn *);
 
-/* ---- refs.c --------------------------------------------------------------------------------------------------------- */
-
-/* How many refs there are, and the hash of one of them. */
-uint32_t sq_refs_count(struct cel_value refs);
-uint64_t sq_refs_hash(struct cel_value refs, uint32_t i);
-/* What a touched command's change of state does to `attention`: within a transaction of the writer. */
-RC_MUST
-enum rc_status sq_attention_move(struct sq_conn *, const struct rc_touched *, struct rc_error *);
-/* Takes a command's refs out of both. */
-RC_MUST
-enum rc_status sq_refs_drop(struct sq_conn *, struct cel_value refs, uint64_t seq, uint32_t state,
-                            struct rc_error *);
-
 /* ---- schema.c ------------------------------------------------------------------------------------------------------- */
 
 enum { SQ_APPLICATION_ID = 0x52635374 /* "RcSt" */ };

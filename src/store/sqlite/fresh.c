@@ -9,6 +9,7 @@
 #include "store/sqlite/fresh.h"
 
 #include "store/sqlite/keys.h"
+#include "store/sqlite/refs.h"
 #include "store/sqlite/rows.h"
 
 #include <assert.h>

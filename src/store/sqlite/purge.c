@@ -3,6 +3,7 @@
  * A purged command's place in the index of keys stays (23 bits of a hash), so that a repeat of the key finds the row in
  * `purged`. Everything else of it is deleted; the definitions that only purged commands were made with stay, too. */
 #include "store/sqlite/fresh.h"
+#include "store/sqlite/refs.h"
 
 enum { TRIES_MAX = RC_MAX_LOOK };
 

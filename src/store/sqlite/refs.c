@@ -1,7 +1,7 @@
 /* Refs: where the commands with one are found. Those of every command stand in `ref`, in buckets (hash.h), but for the newest (fresh.c); to find few among millions there,
  * every bucket has to be asked. What people look for most are commands that did not come to their end as they should, and of these there
  * are few: their refs stand in `attention`, too, by state, as long as the command is in it. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/refs.h"
 
 static enum rc_status take_out(struct sq_conn *conn, uint64_t place, struct rc_error *err)
 {
