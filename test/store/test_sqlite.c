@@ -598,7 +598,7 @@ static void the_log_is_folded_when_idle_and_when_large(void **state)
         assert_int_equal(stat(beside(kit, "-wal"), &log), 0);
         if (log.st_size > largest) largest = log.st_size;
     }
-    assert_true(largest > 22 << 20 && largest < 40 << 20); /* folded within a commit, and then written over */
+    assert_true(largest > 11 << 20 && largest < 24 << 20); /* folded within a commit, and then written over */
     assert_ok(kit, rc_store_idle(kit->store, &kit->err));
     struct stat file;
     assert_int_equal(stat(kit->path, &file), 0);

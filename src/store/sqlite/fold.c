@@ -11,7 +11,7 @@
 #include <assert.h>
 
 enum {
-    LOG_MAX = 6000, /* frames (24 MiB) at which the log is folded within a commit, which takes some 8 ms */
+    LOG_MAX = 3000, /* frames (12 MiB) at which the log is folded within a commit, which takes some 10 ms */
     LOG_IDLE = 256, /* frames (1 MiB) below which it is not worth two syncs */
     LOG_STUCK = 4,  /* times LOG_MAX, from where readers are waited for, */
     STUCK_MS = 100, /* so long: our own readers are short, and a copy of the store takes minutes */
