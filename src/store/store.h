@@ -311,11 +311,10 @@ void rc_store_close(struct rc_store *);
 struct rc_sqlite_options {
     const char *path;
     uint64_t reserve; /* bytes of the reserve; 0: 16 MiB */
-    uint64_t
-        disk_limit; /* bytes of the store's files, without the reserve, from which on new work is refused while
-                            essential batches go on; 0: the disk's own limit */
-    uint32_t index_after; /* new commands that may wait for their place in the indexes of keys and refs; 0: 512 */
-    bool unsafe_no_sync; /* negative control of the proofs: never in production */
+    /* bytes of the store's files, without the reserve, from which on new work is refused while essential batches go on; 0: the disk's own limit */
+    uint64_t disk_limit;
+    uint32_t index_after; /* new commands that may wait for their places in the indexes; 0: 512 */
+    bool unsafe_no_sync;  /* negative control of the proofs: never in production */
 };
 RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret,
                                       struct rc_error *);
