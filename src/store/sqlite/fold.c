@@ -13,7 +13,7 @@
 enum {
     LOG_MAX = 3000, /* frames (12 MiB) at which the log is folded within a commit, which takes some 10 ms */
     LOG_IDLE = 256, /* frames (1 MiB) below which it is not worth two syncs */
-    LOG_STUCK = 4,  /* times LOG_MAX, from where readers are waited for, */
+    LOG_STUCK = 8,  /* times LOG_MAX, from where readers are waited for, */
     STUCK_MS = 100, /* so long: our own readers are short, and a copy of the store takes minutes */
     KEYS_MS = 8,    /* for reading keys at a time, at least: the next commit waits so long */
     KEYS_MS_MOST = 100,

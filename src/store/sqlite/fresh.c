@@ -63,7 +63,7 @@ static enum rc_status add(struct sq_fresh *fresh, uint64_t hash, struct cel_valu
 enum rc_status sq_fresh_add(struct sq_fresh *fresh, const struct rc_identity *id, uint64_t hash,
                             struct rc_error *err)
 {
-    assert(!fresh->written);
+    assert(!fresh->indexing);
     fresh->late |= id->seq <= fresh->indexed;
     return add(fresh, hash, id->refs, id->seq, err);
 }
@@ -112,6 +112,7 @@ static enum rc_status write_rows(struct sq_rows *rows, uint64_t *cells, uint32_t
     return status == RC_OK ? sq_rows_end(rows, err) : status;
 }
 
+/* *ret_last: the highest number that the index has then. */
 static enum rc_status write_keys(struct sq_store *store, uint64_t *ret_last, struct rc_error *err)
 {
     const struct sq_fresh *fresh = store->fresh;
@@ -151,22 +152,25 @@ enum rc_status sq_fresh_write(struct sq_store *store, bool all, struct rc_error 
     if (status != RC_OK) return status;
     struct sq run = sq_start(&store->self.conn, SQ_INDEXED_SET);
     sq_u64(&run, last);
-    fresh->written = true;
+    fresh->indexing = last;
     return sq_done(&run, "cannot write how far the indexes are", err);
 }
 
 void sq_fresh_settle(struct sq_fresh *fresh, bool committed)
 {
-    for (uint32_t i = 0; committed && fresh->written && i < fresh->nkeys; i++)
-        if (fresh->keys[i].seq > fresh->indexed) fresh->indexed = fresh->keys[i].seq;
-    if (committed && fresh->written) memset(fresh->hint, 0, sizeof fresh->hint);
+    if (committed && fresh->indexing) {
+        fresh->indexed = fresh->indexing;
+        fresh->nkeys = fresh->nrefs = 0;
+        memset(fresh->hint, 0, sizeof fresh->hint);
+    }
     if (committed) {
-        fresh->keys_kept = fresh->written ? 0 : fresh->nkeys;
-        fresh->refs_kept = fresh->written ? 0 : fresh->nrefs;
+        fresh->keys_kept = fresh->nkeys;
+        fresh->refs_kept = fresh->nrefs;
     }
     fresh->nkeys = fresh->keys_kept;
     fresh->nrefs = fresh->refs_kept;
-    fresh->late = fresh->written = false;
+    fresh->indexing = 0;
+    fresh->late = false;
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------ */

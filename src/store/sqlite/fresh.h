@@ -17,7 +17,7 @@ struct sq_fresh {
     uint32_t nkeys, nrefs, keys_cap, refs_cap, keys_kept, refs_kept;
     uint64_t hint[SQ_FRESH_HINTS]; /* bits: what none of them has by the low bits of its hash needs no look */
     bool late;                     /* one of them has a number that the indexes are beyond: it cannot wait */
-    bool written;                  /* they are in the indexes when the transaction is committed */
+    uint64_t indexing;             /* what `indexed` becomes with the commit; 0: they wait on */
 };
 
 /* At the opening of the store, outside of transactions. `enough` 0: as many as is best. */

@@ -110,13 +110,13 @@ static bool going_on(const struct listing *list)
 
 /* ---- back through all commands ------------------------------------------------------------------------------------ */
 
-static enum rc_status walk_all(struct listing *list, struct rc_error *err)
+static enum rc_status walk_all(struct listing *list, uint64_t floor, struct rc_error *err)
 {
     enum rc_status status = RC_OK;
     bool more = true;
     struct sq run = sq_start(list->conn, SQ_ROWS_BEFORE);
     sq_u64(&run, list->before);
-    sq_u64(&run, list->floor);
+    sq_u64(&run, floor);
     sq_u64(&run, list->looks);
     list->next = list->before;
     while (status == RC_OK && going_on(list) && (more = sq_row(&run))) {
@@ -226,15 +226,13 @@ static enum rc_status walk_bucket(struct listing *list, uint64_t hash, uint64_t 
 /* Back through those that are not in the index yet. *ret_last: the highest that may come then. */
 static enum rc_status walk_fresh(struct listing *list, uint64_t *ret_last, struct rc_error *err)
 {
-    const uint64_t floor = list->floor;
     uint64_t indexed = 0;
     enum rc_status status = sq_indexed(list->conn, &indexed, err);
+    uint64_t floor = indexed > list->floor ? indexed : list->floor;
     *ret_last = list->before - 1;
     if (status != RC_OK || *ret_last <= indexed) return status;
-    if (indexed > floor) list->floor = indexed;
-    status = walk_all(list, err);
-    *ret_last = list->next ? list->next - 1 : list->floor;
-    list->floor = floor;
+    status = walk_all(list, floor, err);
+    *ret_last = list->next ? list->next - 1 : floor;
     return status;
 }
 
@@ -322,7 +320,7 @@ static enum rc_status walk(struct listing *list, struct rc_error *err)
     /* what is completed hangs on nothing */
     if (filter->dependency.n || (filter->whys && !(filter->whys >> RC_WHY_NONE & 1)))
         list->states &= ~(1u << RC_COMPLETED);
-    return list->states >> RC_COMPLETED & 1 ? walk_all(list, err) : walk_states(list, err);
+    return list->states >> RC_COMPLETED & 1 ? walk_all(list, list->floor, err) : walk_states(list, err);
 }
 
 enum rc_status sq_read_list(struct rc_reader *reader, const struct rc_filter *filter, struct rc_arena *arena,
