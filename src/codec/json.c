@@ -2,7 +2,8 @@
  * behind the value); its tree is then copied into cells and freed.
  *
  * jansson says of some texts that they are malformed where it got no memory. So its allocator is ours, over whatever it was before,
- * and notes for the thread that reads whether it was refused.
+ * and notes for the thread that reads whether it was refused. Worse, where the text of a token cannot grow it goes on without a character, and may
+ * stop the process over what is missing (2.14, load.c: lex_save, lex_scan_string). What that asks for, a power of two, is set aside before.
  *
  * jansson refuses whole numbers over 64 bits, where json.h promises a double. Such texts are rare: they are
  * read a second time with ".0" put behind each of these numbers. */
@@ -13,22 +14,58 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 static json_malloc_t allocate; /* jansson's, before ours; written once */
+static json_free_t release;    /* the same */
 static _Thread_local bool refused_memory;
+static _Thread_local struct {
+    char *begin;
+    size_t size, used;
+} reserve;
+
+static void *from_reserve(size_t n)
+{
+    bool grows = n >= 32 && (n & (n - 1)) == 0;
+    if (!grows || n > reserve.size - reserve.used) return NULL;
+    reserve.used += n;
+    return reserve.begin + reserve.used - n;
+}
 
 static void *allocate_noting(size_t n)
 {
     void *p = allocate(n);
-    if (!p) refused_memory = true;
-    return p;
+    if (p) return p;
+    refused_memory = true;
+    return from_reserve(n);
+}
+
+static void release_other(void *p)
+{
+    if ((uintptr_t)p - (uintptr_t)reserve.begin >= reserve.size) release(p);
 }
 
 static void stand_between(void)
 {
-    json_free_t release;
     json_get_alloc_funcs(&allocate, &release);
-    json_set_alloc_funcs(allocate_noting, release);
+    json_set_alloc_funcs(allocate_noting, release_other);
+}
+
+/* For a text of n bytes, or the same with its numbers widened: a token doubles as it grows. */
+static bool set_aside(size_t n)
+{
+    size_t size = 8 * (n + 1) + 64;
+    reserve.begin = malloc(size);
+    reserve.size = reserve.begin ? size : 0;
+    reserve.used = 0;
+    return reserve.begin;
+}
+
+static void give_back(void)
+{
+    free(reserve.begin);
+    reserve.begin = NULL;
+    reserve.size = 0;
 }
 
 struct reader {
@@ -220,16 +257,12 @@ enum rc_status rc_json_parse(struct rc_sv text, struct rc_arena *arena, struct c
     return rc_json_parse_within(text, RC_MAX_JSON_DEPTH, arena, ret_value, err);
 }
 
-enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc_arena *arena,
-                                    struct cel_value *ret_value, struct rc_error *err)
+static enum rc_status parse(struct rc_sv text, unsigned depth, struct rc_arena *arena,
+                            struct cel_value *ret_value, struct rc_error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t wrong;
-    (void)pthread_once(&once, stand_between);
-    refused_memory = false;
-    if (text.n > 0 && memchr(text.p, 0, text.n)) return fail_nul(text, err);
     json_t *json = load(text, &wrong);
-    if (!json && json_error_code(&wrong) == json_error_numeric_overflow) {
+    if (!json && !refused_memory && json_error_code(&wrong) == json_error_numeric_overflow) {
         struct rc_sv wide = widen_numbers(text, arena);
         if (!wide.p) return rc_fail_arena(err, arena);
         json = load(wide, &wrong);
@@ -247,4 +280,17 @@ enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc
     if (status != RC_OK) return fail_limit(&reader, depth, status, err);
     *ret_value = value;
     return RC_OK;
+}
+
+enum rc_status rc_json_parse_within(struct rc_sv text, unsigned depth, struct rc_arena *arena,
+                                    struct cel_value *ret_value, struct rc_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, stand_between);
+    refused_memory = false;
+    if (text.n > 0 && memchr(text.p, 0, text.n)) return fail_nul(text, err);
+    if (!set_aside(text.n)) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status = parse(text, depth, arena, ret_value, err);
+    give_back();
+    return status;
 }
