@@ -82,6 +82,7 @@ enum {
     RC_MAX_WATCH_DAYS = 90,  /* days for which repeats are pointed out after a hold */
     RC_MAX_HOLDS = 16,       /* windows of holds that a store remembers */
     RC_MAX_LOST = 3,         /* crashes in a row before a command is set aside */
+    RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
