@@ -5,9 +5,16 @@
  * order) has no time, id, text or order of arrival: it can be hashed. Data hangs beside it and is looked at
  * only to compute a time, build a request or fill an expression. The command's state is derived from both,
  * never set. Nothing but rc_command_apply (apply.h) writes to any of this. */
+#include "base/limits.h"
 #include "core/words.h"
 #include "flow/set.h"
 
+/* One instance of a node of the flow. What a field means for a step; a block uses a few of them in its own way:
+ * cleared 1: its join was reached, so it has succeeded, whatever is still settled;
+ * lost 1: a branch of such a block that was under way then, and is only settled;
+ * tries 1: its parts were taken back, so it stays as it ended until a person retries it;
+ * asks 1: it is left out, and only asked what another life of the store may have done in it;
+ * undo_round: while it is undoing: the state in which it ends. */
 struct rc_node {
     flow_node node;   /* which node of the flow */
     uint16_t parent;  /* index of the enclosing block's instance; the root's is its own */
@@ -90,6 +97,14 @@ static inline const struct flow_step *rc_node_step(const struct rc_command *comm
 {
     return &command->flow->steps[command->node[at].node];
 }
+
+/* What people call an instance: the ids of the loops around it with the numbers of their items or passes, and its own:
+ * "orders[3].pay"; where it has no id, its kind. Cut at RC_MAX_PATH bytes; the text lives in the buffer. */
+struct rc_path {
+    char text[RC_MAX_PATH];
+    uint32_t n;
+};
+struct rc_sv rc_node_path(const struct rc_command *, uint32_t at, struct rc_path *);
 
 /* State from nodes and mode (core/derive.c holds the table). Pure function of control. */
 enum rc_state rc_command_derive(const struct rc_command *);

@@ -137,9 +137,10 @@ RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
 
 static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
 {
-    return rc_node_step(command, at)->kind != FLOW_LINEAR;
+    return !flow_is_block(rc_node_step(command, at)->kind);
 }
-/* Nobody but a person can go on with it: unknown and nothing under way, or an undo that did not work. */
+/* Nobody but a person can go on with it: unknown and nothing under way, or an undo that did not work. A block too, where nobody
+ * knows whether it had begun. */
 static inline bool rc_is_stuck(const struct rc_node *node)
 {
     return node->phase == RC_PHASE_NONE &&

@@ -2,6 +2,29 @@
 #include "core/explain.h"
 
 #include "core/draft.h"
+#include "core/tree.h"
+
+static int rank_of_leaf(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+    if (rc_is_stuck(node)) return 5;
+    if (failed && !rc_is_closed(c, at)) return rc_node_step(c, at)->critical ? 4 : 2;
+    return node->phase != RC_PHASE_NONE;
+}
+
+/* Where a block cannot go on by itself, and no step in it is the reason. */
+static int rank_of_block(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool waits_for_a_person =
+        node->state == RC_STEP_UNKNOWN || (node->state == RC_STEP_ACTIVE && node->why == RC_WHY_EXPRESSION);
+    if (waits_for_a_person) return 5;
+    if (at && (node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED) && !rc_is_closed(c, at) &&
+        (node->tries || rc_has_not_begun(c, at)))
+        return rc_node_step(c, at)->critical ? 3 : 2;
+    return node->phase != RC_PHASE_NONE;
+}
 
 /* The step that the state hangs on: one that is stuck, else one that failed, else one that is under way. */
 static uint32_t deciding_node(const struct rc_command *c)
@@ -9,12 +32,7 @@ static uint32_t deciding_node(const struct rc_command *c)
     uint32_t best = UINT32_MAX;
     int best_rank = 0;
     for (uint32_t i = 0; i < c->nnodes; i++) {
-        const struct rc_node *node = &c->node[i];
-        if (!rc_is_leaf(c, i)) continue;
-        bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-        int rank = rc_is_stuck(node) ? 3
-                   : failed          ? 1 + rc_node_step(c, i)->critical
-                                     : node->phase != RC_PHASE_NONE;
+        int rank = rc_is_leaf(c, i) ? rank_of_leaf(c, i) : rank_of_block(c, i);
         if (rank > best_rank) {
             best = i;
             best_rank = rank;

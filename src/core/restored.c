@@ -9,7 +9,7 @@
  *
  * What is unknown is settled by what settles every unknown: a check, a repetition with the same key where the flow allows it, or a
  * person. Commands that had ended or rested are left as they are: what people did to them meanwhile cannot be known from here. */
-#include "core/draft.h"
+#include "core/advance.h"
 
 static const char text[] = "an older state of the store was restored: it may have been done after that state";
 
@@ -46,8 +46,21 @@ static void under_way(struct rc_draft *draft, uint32_t at)
 static bool is_under_way(const struct rc_command *c)
 {
     for (uint32_t i = 0; i < c->nnodes; i++)
-        if (rc_is_leaf(c, i) && c->node[i].phase != RC_PHASE_NONE) return true;
+        if (c->node[i].phase != RC_PHASE_NONE) return true;
     return false;
+}
+
+/* A step that has not begun cannot begin any more where a block around it is over, or has fewer items. */
+static bool can_begin(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent;
+        const struct rc_node *node = &c->node[block];
+        if (node->state == RC_STEP_SUCCEEDED || node->state == RC_STEP_SKIPPED || node->lost) return false;
+        bool each = rc_step_at(c, block)->kind == FLOW_EACH && c->data[block].outputs.kind == CEL_LIST;
+        if (each && c->node[child].item >= rc_branches(c, block)) return false;
+    }
+    return true;
 }
 
 void rc_command_restored(struct rc_draft *draft)
@@ -59,7 +72,7 @@ void rc_command_restored(struct rc_draft *draft)
         if (!rc_is_leaf(c, i)) continue;
         const struct flow_call *call = &rc_node_step(c, i)->call;
         bool begins = node->state == RC_STEP_IDLE || node->state == RC_STEP_ACTIVE; /* again */
-        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only;
+        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only && can_begin(c, i);
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
         if (node->phase != RC_PHASE_NONE) {
             under_way(draft, i);
@@ -85,19 +98,59 @@ void rc_step_start_in_doubt(struct rc_draft *draft, uint32_t at)
 static bool may_have_been_left_out(const struct rc_command *c, uint32_t at)
 {
     bool passes = false;
+    if (rc_step_at(c, at)->cond) return true;
     for (uint32_t i = 0; i < at; i++)
         passes |= rc_is_leaf(c, i) && (!rc_node_step(c, i)->critical || c->node[i].state == RC_STEP_SKIPPED);
-    return passes && rc_node_step(c, at)->nneeds;
+    return passes && rc_step_at(c, at)->nneeds;
+}
+
+/* Whether the branch `later` of a parallel block needs the branch `at`, in however many steps. */
+static bool needs_it(const struct rc_command *c, uint32_t at, uint32_t later)
+{
+    const struct flow_step *step = rc_step_at(c, later);
+    for (uint16_t i = 0; i < step->nneeds && !step->cond; i++) {
+        uint32_t need = rc_need(c, later, i);
+        if (need == at || needs_it(c, at, need)) return true;
+    }
+    return false;
+}
+
+/* Whether a step that did not happen has kept another one from beginning. */
+static bool kept_from_beginning(const struct rc_command *c, uint32_t at, uint32_t other)
+{
+    uint32_t child = at;
+    for (;;) { /* up to the block that both stand in */
+        uint32_t block = c->node[child].parent;
+        const struct flow_step *step = rc_step_at(c, block);
+        if (!rc_step_at(c, child)->critical || may_have_been_left_out(c, child)) return false;
+        if (step->block.on_error != FLOW_FAIL_FAST || step->block.join != FLOW_JOIN_ALL) return false;
+        if (rc_is_within(c, other, block)) break;
+        if (step->kind == FLOW_CHOOSE || step->kind == FLOW_FALLBACK) return false;
+        child = block;
+    }
+    uint32_t block = c->node[child].parent, later = other;
+    while (c->node[later].parent != block) later = c->node[later].parent;
+    switch (rc_step_at(c, block)->kind) {
+    case FLOW_LINEAR:
+    case FLOW_REPEAT: return later > child;
+    case FLOW_PARALLEL: return needs_it(c, child, later);
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_FALLBACK:
+    case FLOW_CALL:
+    case FLOW_SLEEP:
+    case FLOW_SET:
+    case FLOW_KINDS: break;
+    }
+    return false;
 }
 
 void rc_step_nothing_followed(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
-    if (rc_node_side(&c->node[at])->undo || !rc_node_step(c, at)->critical) return;
-    if (may_have_been_left_out(c, at)) return;
+    if (rc_node_side(&c->node[at])->undo) return;
     for (uint32_t i = at + 1; i < c->nnodes; i++) {
         if (!rc_is_leaf(c, i) || c->node[i].state != RC_STEP_IDLE || !c->node[i].doubt) continue;
-        c->node[i].doubt = 0;
-        c->data[i].times.keyed = 0;
+        if (kept_from_beginning(c, at, i)) rc_forget_doubt(draft, i, i + 1);
     }
 }

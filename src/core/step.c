@@ -1,15 +1,16 @@
 /* One message to one command: the entry. Requests may be refused, facts may not (rule 2). */
-#include "core/draft.h"
+#include "core/advance.h"
 
 /* A fact about an attempt that is not the open one came too late: somebody settled it otherwise. */
 static bool is_current(const struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
-    if (ask->node >= draft->c.nnodes || !rc_is_leaf(&draft->c, ask->node)) return false;
+    if (ask->node >= draft->c.nnodes) return false;
     const struct rc_node *node = &draft->c.node[ask->node];
-    if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
     if (ask->kind == RC_MSG_DUE)
         return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
+    if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
+    if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
     return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
 }
@@ -23,6 +24,23 @@ static void give_place_back(struct rc_draft *draft)
                                             .node = draft->ask->node});
 }
 
+/* What waited for a time goes on. */
+static void time_has_come(struct rc_draft *draft, uint32_t at)
+{
+    switch (rc_node_step(&draft->c, at)->kind) {
+    case FLOW_CALL: rc_step_want(draft, at); break;
+    case FLOW_SLEEP: rc_sleep_over(draft, at); break;
+    case FLOW_REPEAT: rc_repeat_due(draft, at); break;
+    case FLOW_LINEAR:
+    case FLOW_PARALLEL:
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_SET:
+    case FLOW_FALLBACK:
+    case FLOW_KINDS: break;
+    }
+}
+
 static void fact(struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
@@ -33,7 +51,7 @@ static void fact(struct rc_draft *draft)
     } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
         rc_step_lost(draft, ask->node, ask->set_aside);
     } else if (ask->kind == RC_MSG_DUE) {
-        rc_step_want(draft, ask->node);
+        time_has_come(draft, ask->node);
     } else {
         rc_step_admit(draft, ask->node);
     }
