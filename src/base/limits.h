@@ -49,7 +49,7 @@ enum {
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */
     RC_MAX_DEF_FILES = 4096,       /* files in one directory of definitions */
-    RC_MAX_DEF_DEPTH = 32,         /* nesting of YAML */
+    RC_MAX_DEF_DEPTH = 64,         /* nesting of YAML */
     RC_MAX_DEF_CELLS = 64 << 10,   /* values in one definition file */
     RC_MAX_DEF_MEMORY = 128 << 20, /* bytes used while one definition file is read */
     RC_MAX_DEF_ERRORS = 32,        /* errors of definitions that are told at a time */
