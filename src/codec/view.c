@@ -158,15 +158,6 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
         rc_put_text(buf, rc_state_word(command->state).text);
 }
 
-static const char *kind_name(enum flow_kind kind)
-{
-    switch (kind) {
-    case FLOW_LINEAR: return "linear";
-    case FLOW_CALL: return "call";
-    }
-    return "?";
-}
-
 static void put_step(struct rc_json *json, const struct rc_command *command, uint32_t at)
 {
     const struct rc_node *node = &command->node[at];
@@ -174,7 +165,7 @@ static void put_step(struct rc_json *json, const struct rc_command *command, uin
     const struct flow_step *step = rc_node_step(command, at);
     rc_json_object(json, NULL);
     rc_json_sv(json, "id", step->id);
-    rc_json_text(json, "kind", kind_name(step->kind));
+    rc_json_text(json, "kind", flow_kind_word(step->kind));
     rc_json_text(json, "state", rc_step_word(node->state).slug);
     rc_json_text(json, "display", rc_step_word(node->state).text);
     rc_view_step_tone(json, node->state);

@@ -10,8 +10,13 @@ static void put_from_now(struct rc_buf *out, const char *word, rc_us at, rc_us n
 
 static const char *name_of(const struct rc_command *c, uint32_t at)
 {
-    struct rc_sv id = c->flow->steps[at].id;
-    return id.n ? id.p : "flow"; /* ids of definitions are terminated */
+    static char name[RC_MAX_PATH + 1];
+    struct rc_path path;
+    if (!at) return "flow";
+    struct rc_sv text = rc_node_path(c, at, &path);
+    memcpy(name, text.p, text.n);
+    name[text.n] = '\0';
+    return name;
 }
 
 static void put_edge(struct rc_buf *out, const char *from, const char *to)
