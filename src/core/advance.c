@@ -156,6 +156,8 @@ static void advance_forward(struct rc_draft *draft)
 
 void rc_advance(struct rc_draft *draft)
 {
+    if (draft->c.mode == RC_MODE_FORWARD && rc_command_waits_to_begin(&draft->c)) return;
+    if (draft->c.mode == RC_MODE_HALT) rc_clock_lift(draft, settle_leaves(draft));
     if (draft->c.mode == RC_MODE_FORWARD) advance_forward(draft);
     if (draft->c.mode == RC_MODE_CANCEL || draft->c.mode == RC_MODE_ROLL_BACK) {
         bool settled = settle_leaves(draft);

@@ -38,11 +38,13 @@ enum rc_state rc_command_derive(const struct rc_command *command)
 {
     struct tally t = count(command);
     bool live = t.open || t.ready || t.delayed;
+    if (command->mode == RC_MODE_FORWARD && rc_command_waits_to_begin(command)) return RC_PENDING;
     switch ((enum rc_mode)command->mode) {
     case RC_MODE_FORWARD: return derive_forward(command, &t);
     case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;
     case RC_MODE_ROLL_BACK: return live ? RC_ROLLING_BACK : t.stuck ? RC_REVIEW : RC_ROLLED_BACK;
     case RC_MODE_ACCEPTED: return RC_RESOLVED;
+    case RC_MODE_HALT: return t.open || t.ready ? RC_RUNNING : t.delayed ? RC_WAITING : RC_REVIEW;
     case RC_MODES: break;
     }
     return RC_REVIEW;

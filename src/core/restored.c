@@ -53,7 +53,8 @@ static bool is_under_way(const struct rc_command *c)
 void rc_command_restored(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
-    if (!is_under_way(c)) return;
+    bool begun = rc_clock_restored(draft);
+    if (!is_under_way(c) && !begun) return;
     for (uint32_t i = 0; i < c->nnodes; i++) {
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;

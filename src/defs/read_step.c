@@ -416,13 +416,17 @@ static bool check_roll_back(struct defs_reader *r, const struct defs_node *list,
     uint32_t at = 1;
     for (const struct defs_node *node = list->first; node && node->next; node = node->next, at++) {
         const struct flow_call *call = &flow->steps[at].call;
-        if (flow->on_failure != FLOW_ROLL_BACK || flow_nothing_to_undo(call) || call->undo.present) continue;
+        bool late = flow->on_failure != FLOW_ROLL_BACK; /* then it is the deadline that may roll back */
+        if (late && flow->on_deadline != FLOW_LATE_ROLL_BACK) continue;
+        if (flow_nothing_to_undo(call) || call->undo.present) continue;
         struct defs_place place = {.up = r->place, .item = true, .index = at - 1};
         r->place = &place;
-        ok = defs_fail(r, node, RC_INVALID,
-                       call->irreversible
-                           ? "on_failure: roll_back cannot take back a step that is irreversible: put it last"
-                           : "on_failure: roll_back needs an 'undo' here: a later step may fail");
+        const char *field = late ? "on_deadline" : "on_failure";
+        ok = call->irreversible
+                 ? defs_fail(r, node, RC_INVALID,
+                             "%s: roll_back cannot take back a step that is irreversible: put it last", field)
+                 : defs_fail(r, node, RC_INVALID, "%s: roll_back needs an 'undo' here: a later step may %s",
+                             field, late ? "be late" : "fail");
         r->place = place.up;
     }
     return ok;
