@@ -6,6 +6,12 @@
 
 /* ---- which steps an action is about ---------------------------------------------------------------------------------- */
 
+/* Forward, or where it was halted: a person who goes on lifts that. */
+static bool is_forward(const struct rc_command *c)
+{
+    return c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_HALT;
+}
+
 static bool can_be_retried(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
@@ -14,12 +20,11 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
         return rc_node_step(c, at)->kind == FLOW_CALL; /* do not wait; a sleep can be skipped */
     if (node->state == RC_STEP_REJECTED && node->round == UINT8_MAX)
         return false; /* the next key would be the first one again */
-    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return c->mode == RC_MODE_FORWARD;
+    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return is_forward(c);
     if (node->state == RC_STEP_UNDO_FAILED)
         return rc_node_step(c, at)->call.undo.present && node->undo_round < UINT8_MAX;
     bool again = rc_is_stuck(node) && rc_side_action(c, at)->repeatable && node->why != RC_WHY_KEY_EXPIRED;
-    return again &&
-           (rc_node_side(node)->undo || (c->mode == RC_MODE_FORWARD && rc_step_needs_are_met(c, at)));
+    return again && (rc_node_side(node)->undo || (is_forward(c) && rc_step_needs_are_met(c, at)));
 }
 
 static bool can_be_checked(const struct rc_command *c, uint32_t at)
@@ -62,7 +67,7 @@ static bool can_be_skipped(const struct rc_command *c, uint32_t at)
     if (rc_is_closed(c, at)) return false;
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
-    return c->mode == RC_MODE_FORWARD && !node->doubt && (over || waits);
+    return is_forward(c) && !node->doubt && (over || waits);
 }
 
 /* What stands outside, and would be done a second time if the whole were done again. */
@@ -108,7 +113,7 @@ static bool can_begin_anew(const struct rc_command *c, uint32_t block)
 static bool block_can_be_retried(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
-    if (c->mode != RC_MODE_FORWARD || rc_is_closed(c, at)) return false;
+    if (!is_forward(c) || rc_is_closed(c, at)) return false;
     if (is_undecided(c, at)) return true;
     bool unbegun = (node->state == RC_STEP_FAILED && node->why == RC_WHY_EXPRESSION && !node->tries);
     return (node->tries && can_begin_anew(c, at)) || (unbegun && rc_has_not_begun(c, at));
@@ -117,7 +122,7 @@ static bool block_can_be_retried(const struct rc_command *c, uint32_t at)
 static bool block_can_be_skipped(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
-    if (c->mode != RC_MODE_FORWARD || rc_is_closed(c, at) || at == 0) return false;
+    if (!is_forward(c) || rc_is_closed(c, at) || at == 0) return false;
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     return is_undecided(c, at) || (over && (node->tries || rc_has_not_begun(c, at)));
 }
@@ -206,7 +211,7 @@ static const char *why_not_replace(const struct rc_command *c)
 static const char *why_not_retry(const struct rc_command *c)
 {
     if (c->state == RC_ROLLED_BACK) return why_not_replace(c); /* the whole, as a new generation */
-    if (any(c, RETRYABLE)) return why_not_go_on(c);
+    if (any(c, RETRYABLE) || rc_command_waits_to_begin(c)) return why_not_go_on(c);
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
@@ -215,6 +220,7 @@ static const char *why_not_retry(const struct rc_command *c)
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
     if (any(c, RESOLVABLE))
         return "it may have happened and cannot be repeated safely: find out, then use resolve";
+    if (c->mode == RC_MODE_HALT) return why_not_go_on(c); /* what has not begun */
     return "no step has failed in a way that another try could mend";
 }
 
@@ -332,6 +338,14 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
 static enum rc_status retry(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
+    if (rc_command_waits_to_begin(c)) {
+        rc_clock_begin(draft);
+        return RC_OK;
+    }
+    if (c->mode == RC_MODE_HALT) {
+        c->mode = RC_MODE_FORWARD;
+        c->why = RC_WHY_NONE;
+    }
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
             retry_step(draft, i);

@@ -18,7 +18,7 @@ void rc_block_fail(struct rc_draft *draft, uint32_t at, unsigned state, unsigned
     struct rc_command *c = &draft->c;
     struct rc_node *node = &c->node[at];
     const struct flow_block *block = &rc_step_at(c, at)->block;
-    node->phase = RC_PHASE_NONE;
+    if (at) node->phase = RC_PHASE_NONE; /* what the root waits for is its clock */
     if (block->undo == FLOW_UNDO_NONE || !rc_has_to_take_back(c, at)) {
         rc_block_set(draft, at, state, why);
     } else if (!rc_can_take_back(c, at)) { /* nothing of it, then */
@@ -172,8 +172,7 @@ void rc_advance_line(struct rc_draft *draft, uint32_t block)
     struct rc_command *c = &draft->c;
     bool goes_on = rc_step_at(c, block)->block.on_error == FLOW_CONTINUE;
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
-    RC_EACH_CHILD(c, block, 0, child)
-    {
+    RC_EACH_CHILD (c, block, 0, child) {
         enum rc_progress progress = rc_advance_child(draft, child, true);
         if (progress == RC_MOVING || progress == RC_NOT_BEGUN) return;
         if (progress == RC_ENDED && !goes_on) {
@@ -211,9 +210,11 @@ static void finish_taking_back(struct rc_draft *draft)
 
 void rc_advance(struct rc_draft *draft)
 {
+    if (draft->c.mode == RC_MODE_FORWARD && rc_command_waits_to_begin(&draft->c)) return;
+    if (draft->c.mode == RC_MODE_HALT) rc_clock_lift(draft, rc_settle_leaves(draft, 1, draft->c.nnodes));
     if (draft->c.mode == RC_MODE_FORWARD) advance_forward(draft);
     if (draft->c.mode == RC_MODE_CANCEL || draft->c.mode == RC_MODE_ROLL_BACK) {
-        bool settled = rc_settle_leaves(draft, 0, draft->c.nnodes);
+        bool settled = rc_settle_leaves(draft, 1, draft->c.nnodes);
         finish_taking_back(draft);
         if (settled && draft->c.mode == RC_MODE_ROLL_BACK) (void)rc_undo_subtree(draft, 0);
     }

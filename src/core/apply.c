@@ -68,6 +68,7 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
     case RC_CHANGE_OWNER:
     case RC_CHANGE_DUE:
     case RC_CHANGE_NOTES:
+    case RC_CHANGE_CLOCK:
     case RC_CHANGE_FAULT: return RC_OK;
     case RC_CHANGE_SUCCESSOR:
         return command->successor.seq == 0 ? RC_OK
@@ -130,6 +131,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_DUE: command->due = change->u.due; break;
     case RC_CHANGE_NOTES: command->notes = change->u.notes; break;
     case RC_CHANGE_SUCCESSOR: command->successor = change->u.successor; break;
+    case RC_CHANGE_CLOCK: command->clock = change->u.clock; break;
     }
 }
 
@@ -182,6 +184,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_DUE: inverse.u.due = command->due; break;
     case RC_CHANGE_NOTES: inverse.u.notes = command->notes; break;
     case RC_CHANGE_SUCCESSOR: inverse.u.successor = command->successor; break;
+    case RC_CHANGE_CLOCK: inverse.u.clock = command->clock; break;
     }
     return inverse;
 }

@@ -71,6 +71,19 @@ struct rc_identity {
     struct cel_value payload, refs; /* refs: a map from name to text */
     uint32_t generation;            /* which use of its key this is, from 1 */
     struct rc_link original;        /* the command whose place it takes, as a person asked */
+    /* asked for with the submission; kept in struct rc_clock, not here: 0 in what was read from a store */
+    rc_us run_at;   /* not before the wall clock says so; 0: at once */
+    rc_us run_in;   /* a span: not before it has passed; 0: at once */
+    rc_us deadline; /* a span; 0: what the flow says */
+};
+
+/* When the command begins, and until when it has to be through (core/deadline.c). While one of both is waited for, the root is
+ * delayed, and its due is that time. */
+struct rc_clock {
+    rc_us start;    /* when it was to begin; 0: at once */
+    rc_us deadline; /* span from its begin; 0: none */
+    rc_us over;     /* when that is over; 0: it has none, or has not begun */
+    uint8_t wall;   /* 1: `start` is a time of the wall clock, else of the engine's */
 };
 
 struct rc_command {
@@ -83,7 +96,8 @@ struct rc_command {
     rc_us changed;
     struct rc_link successor; /* the command that a person has put in its place */
     struct rc_sv owner;       /* who looks after it; empty: nobody */
-    rc_us due;      /* until when it should be settled; 0: not said. The engine does not act on it */
+    rc_us due; /* until when it should be settled; 0: not said. The engine does not act on it */
+    struct rc_clock clock;
     uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
     struct rc_node *node; /* [0] is the root */
@@ -105,6 +119,18 @@ struct rc_path {
     uint32_t n;
 };
 struct rc_sv rc_node_path(const struct rc_command *, uint32_t at, struct rc_path *);
+
+/* Its time to begin has not come: nothing of it has been looked at yet. */
+static inline bool rc_command_waits_to_begin(const struct rc_command *command)
+{
+    return command->nnodes && command->node[0].state == RC_STEP_IDLE &&
+           command->node[0].phase == RC_PHASE_DELAYED;
+}
+/* Whether the time that the root waits for is one of the wall clock. */
+static inline bool rc_clock_is_wall(const struct rc_clock *clock, rc_us due)
+{
+    return clock->wall && due == clock->start;
+}
 
 /* State from nodes and mode (core/derive.c holds the table). Pure function of control. */
 enum rc_state rc_command_derive(const struct rc_command *);

@@ -7,8 +7,7 @@
 static uint32_t decide(struct rc_draft *draft, uint32_t block)
 {
     const struct rc_command *c = &draft->c;
-    RC_EACH_CHILD(c, block, 0, child)
-    {
+    RC_EACH_CHILD (c, block, 0, child) {
         flow_site condition = rc_step_at(c, child)->cond;
         struct rc_error error;
         bool holds = true;
@@ -26,8 +25,7 @@ static uint32_t decide(struct rc_draft *draft, uint32_t block)
 static bool may_differ(const struct rc_command *c, uint32_t block)
 {
     bool reads = false;
-    RC_EACH_CHILD(c, block, 0, child)
-    {
+    RC_EACH_CHILD (c, block, 0, child) {
         flow_site condition = rc_step_at(c, child)->cond;
         reads |= condition && cel_prog_reads(c->flow->sites[condition].prog, FLOW_ROOT_STEPS);
     }
@@ -48,8 +46,7 @@ static uint32_t take(struct rc_draft *draft, uint32_t block)
         return taken;
     }
     bool differs = may_differ(c, block);
-    RC_EACH_CHILD(c, block, 0, child)
-    {
+    RC_EACH_CHILD (c, block, 0, child) {
         if (child == taken) continue;
         if (!differs) rc_forget_doubt(draft, child, rc_behind(c, child));
         rc_leave_out(draft, child, RC_WHY_NOT_TAKEN);
@@ -67,8 +64,8 @@ void rc_advance_choose(struct rc_draft *draft, uint32_t block)
     if (taken == UINT32_MAX) return;
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
     bool asked = true;
-    RC_EACH_CHILD(c, block, 0, child)
-    if (child != taken) asked &= rc_advance_child(draft, child, false) != RC_MOVING;
+    RC_EACH_CHILD (c, block, 0, child)
+        if (child != taken) asked &= rc_advance_child(draft, child, false) != RC_MOVING;
     enum rc_progress progress = rc_advance_child(draft, taken, true);
     if (!asked || progress == RC_MOVING || progress == RC_NOT_BEGUN) return;
     if (progress == RC_ENDED)

@@ -9,7 +9,7 @@ struct tally {
 static struct tally count(const struct rc_command *command)
 {
     struct tally t = {0};
-    for (uint32_t i = 0; i < command->nnodes; i++) {
+    for (uint32_t i = 1; i < command->nnodes; i++) { /* what the root waits for is its clock */
         const struct rc_node *node = &command->node[i];
         t.open |= node->phase == RC_PHASE_OPEN;
         t.ready |= node->phase == RC_PHASE_READY;
@@ -51,8 +51,9 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
         for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);
         return any;
     }
-    for (uint32_t copy = 0; copy < step->copies; copy++) RC_EACH_CHILD(c, block, copy, child)
-    any |= missed(c, child) && (step->kind != FLOW_EACH || copy < rc_branches(c, block));
+    for (uint32_t copy = 0; copy < step->copies; copy++)
+        RC_EACH_CHILD (c, block, copy, child)
+            any |= missed(c, child) && (step->kind != FLOW_EACH || copy < rc_branches(c, block));
     return any;
 }
 
@@ -83,11 +84,13 @@ enum rc_state rc_command_derive(const struct rc_command *command)
 {
     struct tally t = count(command);
     bool live = t.open || t.ready || t.delayed;
+    if (command->mode == RC_MODE_FORWARD && rc_command_waits_to_begin(command)) return RC_PENDING;
     switch ((enum rc_mode)command->mode) {
     case RC_MODE_FORWARD: return derive_forward(command, &t);
     case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;
     case RC_MODE_ROLL_BACK: return live ? RC_ROLLING_BACK : t.stuck ? RC_REVIEW : RC_ROLLED_BACK;
     case RC_MODE_ACCEPTED: return RC_RESOLVED;
+    case RC_MODE_HALT: return t.open || t.ready ? RC_RUNNING : t.delayed ? RC_WAITING : RC_REVIEW;
     case RC_MODES: break;
     }
     return RC_REVIEW;

@@ -151,6 +151,8 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
         add(list, (struct rc_change){.kind = RC_CHANGE_NOTES, .u.notes = new->notes});
     if (old->successor.seq != new->successor.seq)
         add(list, (struct rc_change){.kind = RC_CHANGE_SUCCESSOR, .u.successor = new->successor});
+    if (!rc_clock_eq(&old->clock, &new->clock))
+        add(list, (struct rc_change){.kind = RC_CHANGE_CLOCK, .u.clock = new->clock});
     new->state = (uint8_t)rc_command_derive(new);
     if (old->state != new->state)
         add(list, (struct rc_change){.kind = RC_CHANGE_STATE, .u.state = new->state});
@@ -170,7 +172,7 @@ static uint32_t count_changed(const struct rc_command *old, const struct rc_comm
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 4, PER_COMMAND = 7 };
+    enum { PER_NODE = 4, PER_COMMAND = 8 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->before;
     if (draft->status == RC_OK &&

@@ -131,8 +131,9 @@ static void reached(struct rc_draft *draft, uint32_t block, const struct tally *
 
 static bool has_succeeded(const struct rc_command *c, uint32_t branch)
 {
-    RC_EACH_CHILD(c, branch, 0, child)
-    if (c->node[child].state != RC_STEP_SUCCEEDED && c->node[child].state != RC_STEP_SKIPPED) return false;
+    RC_EACH_CHILD (c, branch, 0, child)
+        if (c->node[child].state != RC_STEP_SUCCEEDED && c->node[child].state != RC_STEP_SKIPPED)
+            return false;
     return true;
 }
 

@@ -45,34 +45,22 @@ static void under_way(struct rc_draft *draft, uint32_t at)
 
 static bool is_under_way(const struct rc_command *c)
 {
-    for (uint32_t i = 0; i < c->nnodes; i++)
+    for (uint32_t i = 1; i < c->nnodes; i++) /* what the root waits for is its clock */
         if (c->node[i].phase != RC_PHASE_NONE) return true;
     return false;
-}
-
-/* A step that has not begun cannot begin any more where a block around it is over, or has fewer items. */
-static bool can_begin(const struct rc_command *c, uint32_t at)
-{
-    for (uint32_t child = at; child; child = c->node[child].parent) {
-        uint32_t block = c->node[child].parent;
-        const struct rc_node *node = &c->node[block];
-        if (node->state == RC_STEP_SUCCEEDED || node->state == RC_STEP_SKIPPED || node->lost) return false;
-        bool each = rc_step_at(c, block)->kind == FLOW_EACH && c->data[block].outputs.kind == CEL_LIST;
-        if (each && c->node[child].item >= rc_branches(c, block)) return false;
-    }
-    return true;
 }
 
 void rc_command_restored(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
-    if (!is_under_way(c)) return;
+    bool begun = rc_clock_restored(draft);
+    if (!is_under_way(c) && !begun) return;
     for (uint32_t i = 0; i < c->nnodes; i++) {
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         const struct flow_call *call = &rc_node_step(c, i)->call;
         bool begins = node->state == RC_STEP_IDLE || node->state == RC_STEP_ACTIVE; /* again */
-        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only && can_begin(c, i);
+        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only && rc_can_begin(c, i);
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
         if (node->phase != RC_PHASE_NONE) {
             under_way(draft, i);

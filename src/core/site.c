@@ -114,8 +114,8 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
 /* The steps of one copy of a block's body; those in `but` are seen from within. */
 static void see_copy(struct rc_draft *draft, struct seen *seen, uint32_t block, uint32_t copy, uint32_t but)
 {
-    RC_EACH_CHILD(&draft->c, block, copy, child)
-    if (child != but) see_node(draft, seen, child);
+    RC_EACH_CHILD (&draft->c, block, copy, child)
+        if (child != but) see_node(draft, seen, child);
 }
 
 /* From a place all blocks around it are seen, each in the copy that the place stands in. */

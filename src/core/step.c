@@ -5,6 +5,9 @@
 static bool is_current(const struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
+    if (ask->node == 0 && ask->kind == RC_MSG_DUE) return rc_clock_is_due(draft);
+    if (ask->node == 0 && ask->kind == RC_MSG_LOST)
+        return ask->set_aside && draft->c.node[0].phase == RC_PHASE_DELAYED;
     if (ask->node >= draft->c.nnodes) return false;
     const struct rc_node *node = &draft->c.node[ask->node];
     if (ask->kind == RC_MSG_DUE)
@@ -48,6 +51,10 @@ static void fact(struct rc_draft *draft)
     if (ask->kind == RC_MSG_RESULT) {
         give_place_back(draft);
         rc_step_result(draft, ask->node, ask->u.result);
+    } else if (ask->node == 0 && ask->kind == RC_MSG_DUE) {
+        rc_clock_due(draft);
+    } else if (ask->node == 0 && ask->kind == RC_MSG_LOST) {
+        rc_command_halt(draft, RC_WHY_CRASH_LOOP);
     } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
         rc_step_lost(draft, ask->node, ask->set_aside);
     } else if (ask->kind == RC_MSG_DUE) {
@@ -60,7 +67,7 @@ static void fact(struct rc_draft *draft)
 static enum rc_status take(struct rc_draft *draft)
 {
     switch ((enum rc_message_kind)draft->ask->kind) {
-    case RC_MSG_SUBMIT: return RC_OK; /* the tree starts by itself */
+    case RC_MSG_SUBMIT: rc_clock_submit(draft); return RC_OK; /* the tree starts by itself */
     case RC_MSG_ACTION: return rc_command_act(draft, draft->ask->u.act);
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
@@ -86,6 +93,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
     rc_advance(&draft);
+    rc_clock_settle(&draft);
     status = rc_draft_finish(&draft);
     if (status == RC_OK) *ret_out = out;
     return status;

@@ -6,15 +6,14 @@
 uint32_t rc_last_child(const struct rc_command *c, uint32_t block, uint32_t copy)
 {
     uint32_t last = UINT32_MAX;
-    RC_EACH_CHILD(c, block, copy, child) last = child;
+    RC_EACH_CHILD (c, block, copy, child) last = child;
     return last;
 }
 
 uint32_t rc_child_before(const struct rc_command *c, uint32_t block, uint32_t copy, uint32_t child)
 {
     uint32_t before = UINT32_MAX;
-    RC_EACH_CHILD(c, block, copy, other)
-    {
+    RC_EACH_CHILD (c, block, copy, other) {
         if (other == child) break;
         before = other;
     }
@@ -26,15 +25,15 @@ uint32_t rc_branches(const struct rc_command *c, uint32_t block)
     if (rc_step_at(c, block)->kind == FLOW_EACH)
         return c->data[block].outputs.kind == CEL_LIST ? c->data[block].outputs.n : 0;
     uint32_t n = 0;
-    RC_EACH_CHILD(c, block, 0, child) n++;
+    RC_EACH_CHILD (c, block, 0, child) n++;
     return n;
 }
 
 uint32_t rc_branch(const struct rc_command *c, uint32_t block, uint32_t number)
 {
     if (rc_step_at(c, block)->kind == FLOW_EACH) return rc_first_child(c, block, number);
-    RC_EACH_CHILD(c, block, 0, child)
-    if (number-- == 0) return child;
+    RC_EACH_CHILD (c, block, 0, child)
+        if (number-- == 0) return child;
     return UINT32_MAX;
 }
 
@@ -54,8 +53,7 @@ uint32_t rc_passes(const struct rc_command *c, uint32_t block)
 
 uint32_t rc_taken(const struct rc_command *c, uint32_t block)
 {
-    RC_EACH_CHILD(c, block, 0, child)
-    {
+    RC_EACH_CHILD (c, block, 0, child) {
         const struct rc_node *node = &c->node[child];
         if (node->state != RC_STEP_IDLE && node->state != RC_STEP_SKIPPED && !node->asks) return child;
     }
@@ -107,6 +105,18 @@ bool rc_has_not_begun(const struct rc_command *c, uint32_t block)
 {
     for (uint32_t i = block + 1; i < rc_behind(c, block); i++)
         if (c->node[i].state != RC_STEP_IDLE || c->node[i].attempt) return false;
+    return true;
+}
+
+bool rc_can_begin(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent;
+        const struct rc_node *node = &c->node[block];
+        if (node->state == RC_STEP_SUCCEEDED || node->state == RC_STEP_SKIPPED || node->lost) return false;
+        bool each = rc_step_at(c, block)->kind == FLOW_EACH && c->data[block].outputs.kind == CEL_LIST;
+        if (each && c->node[child].item >= rc_branches(c, block)) return false;
+    }
     return true;
 }
 

@@ -44,6 +44,8 @@ uint32_t rc_passes(const struct rc_command *, uint32_t block);
 /* The child that a choose has taken; UINT32_MAX: none yet. */
 uint32_t rc_taken(const struct rc_command *, uint32_t block);
 
+/* Whether a step that has not begun can begin still: not where a block around it is over, or has fewer items. */
+bool rc_can_begin(const struct rc_command *, uint32_t at);
 /* Whether nothing in a block has begun. */
 bool rc_has_not_begun(const struct rc_command *, uint32_t block);
 /* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). */

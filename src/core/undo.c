@@ -53,8 +53,8 @@ static bool undo_leaf(struct rc_draft *draft, uint32_t at)
 static bool undo_in_turn(struct rc_draft *draft, uint32_t block)
 {
     for (uint32_t copy = rc_step_at(&draft->c, block)->copies; copy-- > 0;)
-        RC_EACH_CHILD_BACK(&draft->c, block, copy, child)
-    if (!rc_undo_subtree(draft, child)) return false;
+        RC_EACH_CHILD_BACK (&draft->c, block, copy, child)
+            if (!rc_undo_subtree(draft, child)) return false;
     return true;
 }
 
@@ -62,8 +62,7 @@ static bool undo_in_turn(struct rc_draft *draft, uint32_t block)
 static bool is_needed(const struct rc_command *c, uint32_t block, uint32_t branch, const bool *dirty)
 {
     uint32_t number = 0;
-    RC_EACH_CHILD(c, block, 0, other)
-    {
+    RC_EACH_CHILD (c, block, 0, other) {
         const struct flow_step *step = rc_step_at(c, other);
         for (uint16_t i = 0; i < step->nneeds && dirty[number]; i++)
             if (rc_need(c, other, i) == branch) return true;
@@ -130,13 +129,12 @@ static bool is_meant(const struct rc_command *c, uint32_t block, uint32_t child)
 
 #define RC_EACH_MEANT(c, block, child)                                                                       \
     for (uint32_t copy = 0; copy < rc_step_at(c, block)->copies; copy++)                                     \
-        RC_EACH_CHILD(c, block, copy, child)                                                                 \
-    if (is_meant(c, block, child))
+        RC_EACH_CHILD (c, block, copy, child)                                                                \
+            if (is_meant(c, block, child))
 
 bool rc_has_to_take_back(const struct rc_command *c, uint32_t block)
 {
-    RC_EACH_MEANT(c, block, child)
-    {
+    RC_EACH_MEANT (c, block, child) {
         if (rc_has_happened(c, child)) return true;
         for (uint32_t i = child; i < rc_behind(c, child); i++) /* or may have, in another life of the store */
             if (rc_is_leaf(c, i) && c->node[i].state == RC_STEP_IDLE && c->node[i].doubt) return true;
@@ -154,8 +152,8 @@ static bool all_have_undo(const struct rc_command *c, uint32_t from, uint32_t en
 
 bool rc_can_take_back(const struct rc_command *c, uint32_t block)
 {
-    RC_EACH_MEANT(c, block, child)
-    if (!all_have_undo(c, child, rc_behind(c, child))) return false;
+    RC_EACH_MEANT (c, block, child)
+        if (!all_have_undo(c, child, rc_behind(c, child))) return false;
     return true;
 }
 
@@ -170,8 +168,9 @@ static bool take_back(struct rc_draft *draft, uint32_t block)
     const struct rc_command *c = &draft->c;
     bool clean = true;
     if (rc_step_at(c, block)->block.undo == FLOW_UNDO_BLOCK) return rc_undo_subtree(draft, block);
-    for (uint32_t copy = rc_step_at(c, block)->copies; copy-- > 0;) RC_EACH_CHILD_BACK(c, block, copy, child)
-    if (clean && fails(c, child)) clean = rc_undo_subtree(draft, child);
+    for (uint32_t copy = rc_step_at(c, block)->copies; copy-- > 0;)
+        RC_EACH_CHILD_BACK (c, block, copy, child)
+            if (clean && fails(c, child)) clean = rc_undo_subtree(draft, child);
     return clean;
 }
 
@@ -180,8 +179,7 @@ void rc_block_take_back(struct rc_draft *draft, uint32_t block)
     struct rc_command *c = &draft->c;
     struct rc_node *node = &c->node[block];
     bool settled = true;
-    RC_EACH_MEANT(c, block, child)
-    settled &= rc_settle_leaves(draft, child, rc_behind(c, child));
+    RC_EACH_MEANT (c, block, child) settled &= rc_settle_leaves(draft, child, rc_behind(c, child));
     if (!settled || !take_back(draft, block)) return;
     rc_block_set(draft, block, node->undo_round, node->why);
     node->undo_round = 0;
@@ -229,8 +227,7 @@ void rc_block_reset(struct rc_draft *draft, uint32_t block)
 {
     struct rc_command *c = &draft->c;
     bool branches = rc_step_at(c, block)->block.undo == FLOW_UNDO_FAILED_BRANCH;
-    RC_EACH_CHILD(c, block, 0, first)
-    {
+    RC_EACH_CHILD (c, block, 0, first) {
         for (uint32_t copy = 0; copy < rc_step_at(c, block)->copies; copy++) {
             uint32_t child = first + copy * rc_step_at(c, block)->body;
             if (!branches || fails(c, child)) reset_subtree(draft, child);

@@ -5,8 +5,11 @@
 
 struct rc_ask rc_engine_ask(struct rc_engine *engine, enum rc_message_kind kind, struct rc_addr to)
 {
-    return (struct rc_ask){
-        .kind = (uint8_t)kind, .to = to, .now = engine->turn.now, .seed = rc_mix(&engine->seed)};
+    return (struct rc_ask){.kind = (uint8_t)kind,
+                           .to = to,
+                           .now = engine->turn.now,
+                           .wall = engine->turn.wall,
+                           .seed = rc_mix(&engine->seed)};
 }
 
 static enum rc_status load(struct rc_engine *engine, uint64_t seq, struct rc_hot **ret, struct rc_error *err)

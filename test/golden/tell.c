@@ -58,6 +58,15 @@ static void tell_node(struct rc_buf *out, const struct world_record *record, con
     rc_put_char(out, '\n');
 }
 
+static void tell_clock(struct rc_buf *out, const struct world_record *record, const struct rc_clock *clock)
+{
+    rc_put_text(out, "    clock");
+    if (clock->start)
+        put_from_now(out, clock->wall ? "begins by the wall clock" : "begins", clock->start, record->at);
+    if (clock->over) put_from_now(out, "has to be through by", clock->over, record->at);
+    rc_put_char(out, '\n');
+}
+
 static void tell_change(struct rc_buf *out, const struct world_record *record, const struct rc_command *c,
                         const struct rc_change *change)
 {
@@ -98,6 +107,7 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
         break;
     case RC_CHANGE_NOTES: rc_put_format(out, "    notes: %u\n", change->u.notes); break;
     case RC_CHANGE_SUCCESSOR: rc_put_text(out, "    a successor takes its place\n"); break;
+    case RC_CHANGE_CLOCK: tell_clock(out, record, &change->u.clock); break;
     case RC_CHANGE_GATE: break;
     }
 }

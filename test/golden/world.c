@@ -19,6 +19,7 @@ struct rc_ask world_ask(struct world *world, enum rc_message_kind kind, uint32_t
                            .from = {.agg = RC_AGG_COMMAND, .id = world->identity.seq},
                            .node = node,
                            .now = world->now,
+                           .wall = world->now + (rc_us)world->ahead,
                            .seed = rc_mix(&world->seed)};
 }
 
