@@ -39,8 +39,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_CHOOSE:
     case FLOW_EACH:
     case FLOW_SET:
-    case FLOW_FALLBACK:
-    case FLOW_KINDS: break;
+    case FLOW_FALLBACK: break;
     }
 }
 

@@ -23,14 +23,14 @@ enum flow_kind {
     FLOW_PARALLEL = 2, /* children as their needs are met */
     FLOW_CHOOSE =
         3, /* the first child whose condition holds; each child is a line; the last has no condition: else */
-    FLOW_EACH = 4,      /* its only child, a line, once for each item of a list */
-    FLOW_REPEAT = 5,    /* its only child, a line, again and again until a condition holds */
-    FLOW_CALL = 6,      /* a request to a dependency */
-    FLOW_SLEEP = 9,     /* lets time pass */
-    FLOW_SET = 11,      /* works something out */
-    FLOW_FALLBACK = 14, /* its first child; where that one fails, its second one, a line */
-    FLOW_KINDS
+    FLOW_EACH = 4,     /* its only child, a line, once for each item of a list */
+    FLOW_REPEAT = 5,   /* its only child, a line, again and again until a condition holds */
+    FLOW_CALL = 6,     /* a request to a dependency */
+    FLOW_SLEEP = 9,    /* lets time pass */
+    FLOW_SET = 11,     /* works something out */
+    FLOW_FALLBACK = 14 /* its first child; where that one fails, its second one, a line */
 };
+enum { FLOW_KINDS = FLOW_FALLBACK + 1 };
 /* Whether a node has children. */
 static inline bool flow_is_block(enum flow_kind kind)
 {
