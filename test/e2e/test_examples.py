@@ -41,7 +41,7 @@ def control(world):
         except stage.Trouble:
             continue
         raise Failure("it did not fail")
-    equal(outside.times_done("POST /never"), 0)
+    equal(outside.times_done("POST /never"), 0, "what was never asked was done")
     true(outside.port, "a port")
     outside.server.shutdown()
 
