@@ -72,6 +72,9 @@ static const struct cli_option submit_options[] = {
     {"key", 'k', "KEY", "idempotency key (else the flow's own)"},
     {"payload", 'p', "JSON", "the payload; @FILE reads a file, - reads standard input"},
     {"ref", 'r', "NAME=VALUE", "a label to search by (may be repeated)"},
+    {"run-at", 0, "TIME", "begin no sooner than this: 2026-01-31T12:00:00Z, by the server's wall clock"},
+    {"run-in", 0, "SPAN", "begin when this has passed: 90s, 30m, 7d"},
+    {"deadline", 0, "SPAN", "how long it may take from its begin on, instead of what the flow says"},
     WAIT_OPTION,
     END,
 };

@@ -138,6 +138,23 @@ static uint32_t first_in(const struct rc_command *command, const uint8_t *states
     return 0;
 }
 
+/* What the clock says of a command is sharper than its state alone. */
+static bool put_clock(struct rc_buf *buf, const struct rc_command *command, uint32_t step)
+{
+    char time[RC_TIME_TEXT];
+    if (command->state == RC_PENDING && rc_command_waits_to_begin(command)) {
+        rc_format_time(command->data[0].times.due, time);
+        rc_put_format(buf, "starts at %s", time);
+        return true;
+    }
+    bool late =
+        command->why == RC_WHY_DEADLINE &&
+        (command->state == RC_REVIEW || command->state == RC_CANCELLED || command->state == RC_ROLLED_BACK);
+    if (!late || step) return false;
+    rc_put_format(buf, "%s: %s", rc_state_word(command->state).text, rc_why_word(RC_WHY_DEADLINE).text);
+    return true;
+}
+
 void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
 {
     static const uint8_t open_ends[] = {RC_STEP_UNKNOWN, RC_STEP_UNDO_UNKNOWN, RC_STEP_UNDO_FAILED};
@@ -146,6 +163,7 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
     if (command->state == RC_REVIEW) step = first_in(command, open_ends, sizeof open_ends);
     if (command->state == RC_PARTIAL) step = first_in(command, not_done, sizeof not_done);
     struct rc_sv name = rc_view_step_name(command, step);
+    if (put_clock(buf, command, step)) return;
     if (step && command->state == RC_PARTIAL)
         rc_put_format(buf, "completed, but %.*s: %s", RC_SV_ARG(name),
                       rc_step_word(command->node[step].state).text);
@@ -158,15 +176,6 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
         rc_put_text(buf, rc_state_word(command->state).text);
 }
 
-static const char *kind_name(enum flow_kind kind)
-{
-    switch (kind) {
-    case FLOW_LINEAR: return "linear";
-    case FLOW_CALL: return "call";
-    }
-    return "?";
-}
-
 static void put_step(struct rc_json *json, const struct rc_command *command, uint32_t at)
 {
     const struct rc_node *node = &command->node[at];
@@ -174,7 +183,7 @@ static void put_step(struct rc_json *json, const struct rc_command *command, uin
     const struct flow_step *step = rc_node_step(command, at);
     rc_json_object(json, NULL);
     rc_json_sv(json, "id", step->id);
-    rc_json_text(json, "kind", kind_name(step->kind));
+    rc_json_text(json, "kind", flow_kind_word(step->kind));
     rc_json_text(json, "state", rc_step_word(node->state).slug);
     rc_json_text(json, "display", rc_step_word(node->state).text);
     rc_view_step_tone(json, node->state);
@@ -197,6 +206,12 @@ static void put_step(struct rc_json *json, const struct rc_command *command, uin
     rc_json_end_object(json);
 }
 
+void rc_view_clock(struct rc_json *json, const struct rc_clock *clock)
+{
+    if (clock->start) rc_json_time(json, "run_at", clock->start);
+    if (clock->over) rc_json_time(json, "deadline", clock->over);
+}
+
 void rc_view_head(struct rc_json *json, const struct rc_command *command)
 {
     const struct rc_identity *id = &command->id;
@@ -216,6 +231,7 @@ void rc_view_head(struct rc_json *json, const struct rc_command *command)
     rc_json_time(json, "changed", command->changed);
     rc_json_maybe(json, "owner", command->owner);
     if (command->due) rc_json_time(json, "due", command->due);
+    rc_view_clock(json, &command->clock);
     if (command->notes) rc_json_u64(json, "notes", command->notes);
     rc_json_u64(json, "generation", id->generation);
     if (id->original.seq) rc_json_id(json, "original", id->original.seq, id->original.nonce);

@@ -97,10 +97,11 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",   [RC_CHANGE_OUTPUTS] = "outputs",
         [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error", [RC_CHANGE_MODE] = "mode",
         [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
-        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor"};
+        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor",
+        [RC_CHANGE_CLOCK] = "clock"};
     rc_json_object(json, NULL);
-    rc_json_text(json, "kind",
-                 change->kind && change->kind <= RC_CHANGE_SUCCESSOR ? name[change->kind] : "?");
+    bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
+    rc_json_text(json, "kind", known ? name[change->kind] : "?");
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
     case RC_CHANGE_GATE: break;
@@ -133,6 +134,7 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     case RC_CHANGE_SUCCESSOR:
         rc_json_id(json, "successor", change->u.successor.seq, change->u.successor.nonce);
         break;
+    case RC_CHANGE_CLOCK: rc_view_clock(json, &change->u.clock); break;
     }
     rc_json_end_object(json);
 }

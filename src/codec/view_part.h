@@ -8,6 +8,8 @@ void rc_view_next(struct rc_json *, unsigned next, rc_us at);                  /
 void rc_view_why(struct rc_json *, unsigned why);         /* nothing where there is no reason */
 void rc_view_tone(struct rc_json *, unsigned state);      /* of a command: "good", "warn", "bad", "plain" */
 void rc_view_step_tone(struct rc_json *, unsigned state); /* of a step */
+/* When it was to begin, and until when it has to be through; nothing where neither is said. */
+void rc_view_clock(struct rc_json *, const struct rc_clock *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);
 void rc_view_result(struct rc_json *, const struct rc_result *);
 void rc_view_attempt_members(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);

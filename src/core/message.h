@@ -79,6 +79,7 @@ struct rc_ask {
     bool
         set_aside; /* lost: this step was at work in several crashes: it waits for a person, whatever its phase */
     rc_us now;
+    rc_us wall;    /* what the wall clock says; may go back. For calendars only */
     rc_us order;   /* want, offer: place in the queue; restored: of when the state is */
     uint64_t seed; /* random numbers come from here */
     union {

@@ -107,6 +107,7 @@ void rc_engine_forget(struct rc_engine *engine)
     for (size_t i = 0; i < engine->doors.cap; i++) free(engine->doors.slot[i].value);
     rc_map_free(&engine->doors);
     rc_window_forget(&engine->due);
+    rc_window_forget(&engine->calendar);
     rc_map_free(&engine->damaged);
     engine->booted = false;
 }

@@ -99,9 +99,11 @@ static void start(struct rc_engine *engine, struct starting *starting)
 /* What is ready went into its gate's window when it was told to queue. */
 static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
 {
-    for (uint32_t i = 0; i < touched->nmoves; i++)
-        if (touched->moves[i].after.phase == RC_PHASE_DELAYED)
-            rc_window_add(&engine->due, &touched->moves[i].after);
+    for (uint32_t i = 0; i < touched->nmoves; i++) {
+        const struct rc_work *after = &touched->moves[i].after;
+        if (after->phase == RC_PHASE_DELAYED)
+            rc_window_add(after->gate == RC_CALENDAR ? &engine->calendar : &engine->due, after);
+    }
 }
 
 static void release_touched(struct rc_engine *engine)
@@ -155,6 +157,7 @@ static void forget_windows(struct rc_engine *engine)
         if (engine->doors.slot[i].value)
             rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
     rc_window_forget(&engine->due);
+    rc_window_forget(&engine->calendar);
 }
 
 /* Nothing of the turn has happened. */

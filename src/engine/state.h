@@ -119,6 +119,7 @@ struct rc_list { /* growing array in the turn's arena */
 struct rc_turn {
     struct rc_arena *arena;
     rc_us now;
+    rc_us wall;                               /* for calendars alone; may be less than in the turn before */
     uint64_t number;                          /* from 1 */
     struct rc_list undo;                      /* struct rc_undo */
     struct rc_list records;                   /* struct rc_record */
@@ -166,6 +167,7 @@ struct rc_engine {
                                * answer comes from outside, else the fact that stands for it */
     struct rc_map damaged; /* by seq: commands that were wanted and cannot be read */
     struct rc_window due;
+    struct rc_window calendar;               /* commands that begin when the wall clock says so */
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */
     struct rc_turn turn;

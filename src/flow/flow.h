@@ -63,6 +63,8 @@ enum flow_undecided { FLOW_UNDECIDED_ESCALATE, FLOW_UNDECIDED_ELSE, FLOW_UNDECID
 enum flow_backoff { FLOW_CONSTANT, FLOW_LINEARLY, FLOW_EXPONENTIAL };
 enum flow_jitter { FLOW_NO_JITTER, FLOW_FULL_JITTER, FLOW_EQUAL_JITTER };
 enum flow_on_failure { FLOW_KEEP, FLOW_ROLL_BACK, FLOW_REVIEW };
+/* What follows when the deadline of a command is over and what was out is settled. */
+enum flow_on_deadline { FLOW_LATE_REVIEW, FLOW_LATE_CANCEL, FLOW_LATE_ROLL_BACK };
 /* When a key may be used again, as a new generation: never; when its last command has ended in one of some states; some
  * time after it has ended. */
 enum flow_key_reuse { FLOW_KEY_NEVER, FLOW_KEY_AFTER_END, FLOW_KEY_AFTER };
@@ -219,6 +221,8 @@ struct flow {
     uint16_t nsites;
     const struct rc_sv *dependencies; /* names, bound when an attempt is made */
     uint16_t ndependencies;
+    rc_us deadline;      /* how long a command may take from its begin on; 0: for ever */
+    uint8_t on_deadline; /* enum flow_on_deadline */
 };
 
 /* The node with this id, or FLOW_NONE. */

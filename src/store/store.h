@@ -65,10 +65,13 @@ struct rc_record {
     uint32_t nchanges;
 };
 
+/* The queue of what is delayed until a time of the wall clock. */
+enum { RC_CALENDAR = 1 };
+
 /* Where a step waits: rows of work. Every step in phase ready or delayed has exactly one. */
 struct rc_work {
     uint8_t phase; /* RC_PHASE_READY: order is its place in the gate's queue. RC_PHASE_DELAYED: order is when;
-                      gate is 0 */
+                      gate is 0, or RC_CALENDAR */
     uint64_t gate;
     rc_us order;
     uint64_t seq;
