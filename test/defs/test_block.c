@@ -274,6 +274,95 @@ static void test_wrong(void **state)
         kit_expect_steps(*state, wrong[i].name, wrong[i].steps, wrong[i].errors);
 }
 
+/* ---- every field, right */
+
+static flow_node at(const struct flow *flow, const char *id)
+{
+    flow_node node = flow_find(flow, rc_sv_of(id));
+    assert_int_not_equal(node, FLOW_NONE);
+    return node;
+}
+
+static void assert_silent(const struct flow_step *step, uint32_t outputs)
+{
+    assert_true(step->call.act.reads_only && step->call.act.repeatable && !step->call.act.present);
+    assert_true(flow_nothing_to_undo(&step->call));
+    assert_int_equal(step->call.outputs ? step->call.outputs->nfields : 0, outputs);
+}
+
+static void test_every_field(void **state)
+{
+    struct kit *kit = *state;
+    const struct flow *flow = kit_flow(
+        kit, "flow: f\nsteps:\n- id: n\n  description: words\n  sleep: 1h30m\n"
+             "- { id: t, sleep: { until: \"${timestamp(payload.at)}\" } }\n"
+             "- { id: x, sleep: { until: \"${payload.span}\" } }\n"
+             "- { id: s, set: { sum: \"${payload.a + payload.b}\", fixed: [1, { b: true }], text: "
+             "'a${payload.a}' } }\n"
+             "- { id: none, set: {} }\n"
+             "- { id: e, each: \"${payload.items}\", max: 4, if: payload.a == 1, steps: [ { id: i, set: { "
+             "v: \"${item.n + index}\" } } ] }\n"
+             "- { id: r, repeat: { max: 4, every: 2s, within: 5m, until: index == 1 && steps.l.outputs.v }, "
+             "steps: [ { id: l, set: { v: true } } ] }\n"
+             "- { id: p, choose: [ { if: payload.a == 2, steps: [] }, { else: [] } ] }\n");
+    const struct flow_step *step = &flow->steps[at(flow, "n")];
+    assert_int_equal(step->sleep.span, RC_SECONDS(5400));
+    assert_int_equal(step->sleep.until, 0);
+    assert_silent(step, 0);
+    step = &flow->steps[at(flow, "t")];
+    assert_int_equal(step->sleep.span, 0);
+    assert_true(rc_sv_is(flow->sites[step->sleep.until].place, "steps.t.sleep.until"));
+    step = &flow->steps[at(flow, "s")];
+    assert_silent(step, 3);
+    assert_true(rc_sv_is(flow->sites[step->values].place, "steps.s.set"));
+    assert_silent(&flow->steps[at(flow, "none")], 0);
+    step = &flow->steps[at(flow, "e")];
+    assert_true(rc_sv_is(flow->sites[step->loop.list].place, "steps.e.each"));
+    assert_true(rc_sv_is(flow->sites[step->cond].place, "steps.e.if"));
+    assert_int_equal(step->copies, 4);
+    step = &flow->steps[at(flow, "r")];
+    assert_int_equal(step->copies, 4);
+    assert_int_equal(step->loop.every, RC_SECONDS(2));
+    assert_int_equal(step->loop.within, RC_SECONDS(300));
+    assert_true(rc_sv_is(flow->sites[step->loop.until].place, "steps.r.repeat.until"));
+    step = &flow->steps[at(flow, "p") + 1];
+    assert_true(rc_sv_is(flow->sites[step->cond].place, "steps.p.choose.0.if"));
+
+    const char *const roots[FLOW_ROOTS] = {
+        [FLOW_ROOT_PAYLOAD] = "{'a': 1, 'b': 2, 'at': '2030-01-01T00:00:00Z', 'items': [1, 2]}",
+        [FLOW_ROOT_ITEM] = "{'n': 5}",
+        [FLOW_ROOT_INDEX] = "1",
+        [FLOW_ROOT_STEPS] = "{'l': {'outputs': {'v': true}}}"};
+    assert_string_equal(kit_eval(kit, flow, "steps.s.set", roots),
+                        "{\"fixed\":[1,{\"b\":true}],\"sum\":3,\"text\":\"a1\"}");
+    assert_string_equal(kit_eval(kit, flow, "steps.e.each", roots), "[1,2]");
+    assert_string_equal(kit_eval(kit, flow, "steps.e.steps.i.set", roots), "{\"v\":6}");
+    assert_string_equal(kit_eval(kit, flow, "steps.e.if", roots), "true");
+    assert_string_equal(kit_eval(kit, flow, "steps.r.repeat.until", roots), "true");
+    assert_string_equal(kit_eval(kit, flow, "steps.p.choose.0.if", roots), "false");
+}
+
+/* What calls in blocks ask for is looked at like that of others. */
+static void test_asked(void **state)
+{
+    struct kit *kit = *state;
+    struct defs_file file = {
+        .source = RC_SV("f.yaml"),
+        .text =
+            RC_SV("dependency: d\nkind: http\nbase: http://h\n---\n"
+                  "dependency: host\nkind: program\nprograms: [/bin/true]\n---\n"
+                  "flow: f\nsteps:\n- id: p\n  parallel:\n"
+                  "  - { id: a, call: dd, with: { method: GET, path: / } }\n"
+                  "  - { id: b, linear: [ { id: c, call: d, with: { program: /bin/true } } ] }\n"
+                  "- { id: e, call: host, with: { program: /bin/true }, undo: none,\n"
+                  "    fallback: [ { id: g, call: host, with: { program: /bin/false }, undo: none } ] }\n")};
+    assert_int_equal(defs_load(&file, 1, kit->arena, &kit->one, &kit->n, &kit->errors), RC_INVALID);
+    assert_string_equal(kit_errors(kit),
+                        "f.yaml:13:20: the dependency 'dd' is not defined; did you mean 'd'?\n"
+                        "f.yaml:14:48: the dependency 'd' is of kind http: it is called with 'method'\n"
+                        "f.yaml:16:44: the dependency 'host' does not list the program /bin/false");
+}
+
 /* ---- limits */
 
 static void put_levels(struct rc_buf *buf, const char *begin, const char *end, int n)
@@ -373,8 +462,8 @@ static void test_instances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        KIT_TEST(test_shapes), KIT_TEST(test_wrong),     KIT_TEST(test_depth),
-        KIT_TEST(test_nodes),  KIT_TEST(test_instances),
+        KIT_TEST(test_shapes), KIT_TEST(test_wrong), KIT_TEST(test_every_field), KIT_TEST(test_asked),
+        KIT_TEST(test_depth),  KIT_TEST(test_nodes), KIT_TEST(test_instances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
