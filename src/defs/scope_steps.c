@@ -58,8 +58,7 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     case FLOW_LINEAR:
     case FLOW_REPEAT: break;
     }
-    if (step->block.on_error == FLOW_CONTINUE)
-        doubt(r, from, r->ngiven, "its block goes on where something fails");
+    if (step->block.on_error == FLOW_CONTINUE) doubt(r, from, r->ngiven, DEFS_GOES_ON);
     return true;
 }
 
@@ -67,10 +66,10 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
 static const char *doubt_of(const struct defs_reader *r, flow_node head, bool goes_on)
 {
     const struct flow_step *step = &r->node[head];
-    bool block = flow_is_block(step->kind);
+    bool block = flow_is_block(step->kind) && step->kind != FLOW_EACH; /* an each is read by its id */
     if (step->cond) return block ? "its block has an `if`" : "it has an `if`";
     if (!step->critical) return block ? "its block is not critical" : "it is not critical";
-    return goes_on ? "its block goes on where something fails" : NULL;
+    return goes_on ? DEFS_GOES_ON : NULL;
 }
 
 /* ---- views */
