@@ -85,6 +85,7 @@ enum {
         1000000,     /* microseconds: how often the wall clock is looked at while something waits for it */
     RC_MAX_LOST = 3, /* crashes in a row before a command is set aside */
     RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
+    RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
     RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
     /* outside */
