@@ -1,13 +1,12 @@
 """Whatever arrives can at worst be refused: sizes, depths, encodings, framing, slow and broken senders."""
 import http.client
 import json
-import os
 import random
 import re
 import socket
 import time
 
-from kit import PR, SANITIZED, case, contains, equal, eventually, in_threads, main, note, pull, true
+from kit import PR, SANITIZED, case, contains, equal, eventually, in_threads, main, noise, note, pull, true
 
 MIB = 1 << 20
 HOST = b"Host: 127.0.0.1\r\n"
@@ -154,11 +153,11 @@ def framing(world):
         "two Hosts": b"GET /healthz HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
         "a bad chunk": post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body + b"\r\n0\r\n\r\n",
         "no request line": b"\r\n\r\nnonsense\r\n\r\n",
-        "only noise": b"\0" + os.urandom(4095),
+        "only noise": b"\0" + noise(4095),
         "a NUL in a header": b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: a\0b\r\n\r\n",
         "an unknown version": b"GET /healthz HTTP/9.9\r\n" + HOST + b"\r\n",
         "a bare LF": b"GET /healthz HTTP/1.1\n" + HOST + b"\r\n",
-        "TLS": bytes.fromhex("160301020001000000") + os.urandom(300),
+        "TLS": bytes.fromhex("160301020001000000") + noise(300),
     }
     for what, request in refused.items():
         said = talk(server, request, shut=True)

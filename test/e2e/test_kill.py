@@ -6,9 +6,8 @@ import threading
 import time
 from collections import Counter
 
-from kit import PR, RESTING, case, equal, eventually, in_threads, main, note, pull, true
+from kit import PR, RESTING, SEED, case, equal, eventually, in_threads, main, note, pull, true
 
-SEED = int(os.environ.get("RC_E2E_SEED", random.SystemRandom().randrange(1 << 32)))
 MANY_KILLS = int(os.environ.get("RC_E2E_KILLS", "60"))  # of the long case; more in a campaign
 MARKERS = ["slow:150", "slow:900", "500-before", "500-after", "close-before", "close-after", "429:1", "truncated-json", "wrong-json",
            "hang", "hang-after"]

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import time
 
-from kit import PR, RESTING, Skip, case, changed, contains, equal, eventually, example_dependency, example_flow, in_threads, main, note, pull, true
+from kit import PR, RESTING, Skip, case, changed, contains, equal, eventually, example_dependency, example_flow, in_threads, main, noise, note, pull, true
 
 
 def filled(world, n=300):
@@ -104,7 +104,7 @@ def torn(world):
     server.kill()
     log = server.store.with_name(server.store.name + "-wal")
     with open(log, "ab") as f:
-        f.write(os.urandom(6000))
+        f.write(noise(6000))
     server.start()
     equal({r["state"] for r in server.api.list()}, {"completed"}, "states")
     equal(len(server.api.list()), 39, "commands")
