@@ -4,7 +4,8 @@ families.py [--ci | --campaign HOURS] [--only WORD]…   started by scripts/test
 
 The table at the end says what runs. A family is a build, a lint or one suite of Meson tests of one build. A build that fails,
 a family that runs out of its time, and a family in which no test ran or all were skipped are failures. What the tests say that
-they did (figures.py) is kept in build-logs/figures.json; with --ci it is held against its floors.
+they did (figures.py) is kept in build-logs/figures.json; with --ci it is held against its floors. What the tests draw at random comes from the tree
+that is tested (seed.py), so that the same commit says the same everywhere; a campaign draws anew.
 """
 import argparse
 import hashlib
@@ -22,6 +23,7 @@ from pathlib import Path
 import campaign
 import coverage
 import figures
+import seed
 from counting import Count, count_log, count_tap
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +34,7 @@ MAY_SKIP = ("conformance",)  # a suite that may be skipped as a whole: its cases
 JOBS = os.cpu_count() or 1
 TAIL = 60
 TIER = "quick"  # how much the proofs do: quick, ci or campaign
+SEED = seed.of_tree(ROOT)  # of a campaign's tests it is not
 SAID = []  # figures.Said of this run
 
 
@@ -55,6 +58,9 @@ class Build:
 
     def environment(self):
         env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", RC_TIER=TIER if self in (GCC, FUZZ) else "quick")
+        env.pop("RC_SEED", None)
+        if TIER != "campaign":
+            env["RC_SEED"] = env["PYTHONHASHSEED"] = str(SEED)
         if TIER == "ci" and self is GCC:  # with the cases that take long
             env["RC_E2E_LONG"] = "1"
         if self is COVERAGE:
@@ -438,6 +444,8 @@ def main():
     start = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     LOGS.mkdir(exist_ok=True)
+    if not options.campaign:
+        say(f"the seed of this tree is {SEED}: RC_SEED={SEED} repeats this run anywhere")
     wanted = lambda family: not options.only or any(word in family.name.split() for word in options.only)
     if options.campaign:
         TIER = "campaign"
