@@ -83,6 +83,7 @@ FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-lin
                                "-Dc_link_args=-fprofile-instr-generate"), "address", 1, ("fuzz",))
 # what the tests of core and store reach: coverage.py says how it is judged
 COVERAGE = Build("coverage", "clang", ("--buildtype=release", f"-Dc_args={coverage.FLAGS}", f"-Dc_link_args={coverage.FLAGS}"))
+COVERING_LIVES = 3000
 COVERING = ("unit", "golden", "contract", "conformance")
 COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following"))
 
@@ -199,6 +200,18 @@ def suite(which, name, box, only=(), label=""):
     return count
 
 
+def lived(which, box):
+    """Lives of the simulation, the same ones in every tree: in one process, which ends as others do and leaves its profile."""
+    log = LOGS / "coverage-lives.log"
+    words = [str(which.folder / "recourse_sim"), "run", "--jobs", "0", "--no-controls", "--from", "1", "--seeds", str(COVERING_LIVES)]
+    code = run(words, box, log, which.environment())
+    count = count_tap(log.read_text().splitlines()) or Count()
+    if code or not count.passed:
+        count.fail("lives of the simulation")
+        say(f"FAIL lives of the simulation, see {log}")
+    return count
+
+
 def covered(which, box):
     """Runs tests and holds the branches that they take against the floors."""
     start, log = time.monotonic(), LOGS / "coverage.log"
@@ -207,6 +220,7 @@ def covered(which, box):
     count = Count()
     for name, only in [(name, ()) for name in COVERING] + [("e2e", COVERING_E2E)]:
         count.add(suite(which, name, max(1, box - (time.monotonic() - start)), only))
+    count.add(lived(which, max(1, box - (time.monotonic() - start))))
     code = run([sys.executable, "-B", "test/coverage.py", str(which.folder)], MINUTE, log)
     lines = log.read_text().splitlines()
     SAID.extend(figures.Said(which.name, *figure) for figure in figures.of_output("\n".join(lines)))
