@@ -465,6 +465,22 @@ class Counting(Planted):
         self.assertEqual(self.families(("a", lambda box: counting.Count())).failed, 1)
         self.assertEqual(self.families(("a", broken), ("b", lambda box: counting.Count(passed=2))).failed, 1)
 
+    def test_boxes(self):
+        """A slower machine has more time; all families together have no more than there is, and who comes too late has failed."""
+        given = []
+
+        def work(box):
+            given.append(box)
+            return counting.Count(passed=1)
+        self.assertEqual(self.families(("a", work)).failed, 0)
+        self.assertEqual(given, [9 * families.SLOWER])
+        self.addCleanup(setattr, families, "ENDS", families.ENDS)
+        families.ENDS = time.monotonic() + 5
+        self.assertEqual(self.families(("a", work)).failed, 0)
+        self.assertTrue(1 <= given[1] <= 5, given)
+        families.ENDS = time.monotonic()
+        self.assertEqual((self.families(("a", work)).failed, len(given)), (1, 2))
+
     def test_interrupted(self):
         def interrupted(box):
             raise KeyboardInterrupt
