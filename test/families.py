@@ -96,19 +96,21 @@ def say(text):
 
 
 def run(command, box, log, env=None, patience=10):
-    """Runs a command in a process group of its own for at most `box` seconds: its exit code, or None where time ran out. Then it
-    has `patience` seconds to end by itself."""
+    """Runs a command in a process group of its own for at most `box` seconds: its exit code, or None where time ran out. Then, and
+    where this program is interrupted, it has `patience` seconds to end by itself: Meson's tests have groups of their own."""
     with open(log, "w") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                    env=env, start_new_session=True)
         try:
             return process.wait(box)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
             os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(patience)
             except subprocess.TimeoutExpired:
                 pass
+            if isinstance(why, KeyboardInterrupt):
+                raise
             return None
         finally:
             try:

@@ -7,9 +7,11 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -497,6 +499,20 @@ class Counting(Planted):
     def test_time_box(self):
         self.assertIsNone(families.run(["sleep", "30"], 0.2, "/dev/null"))
         self.assertEqual(families.run(["sh", "-c", "exit 3"], 10, "/dev/null"), 3)
+
+    def test_interrupted_command_may_tidy_up(self):
+        """Meson ends its tests, which have process groups of their own, when it is told to end."""
+        ready, ended = self.folder / "ready", self.folder / "ended"
+
+        def interrupt():
+            while not ready.exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, signal.default_int_handler))
+        threading.Thread(target=interrupt, daemon=True).start()
+        with self.assertRaises(KeyboardInterrupt):
+            families.run(["sh", "-c", f"trap 'touch {ended}; exit' TERM; touch {ready}; while :; do sleep 0.1; done"], 60, "/dev/null", patience=30)
+        self.assertTrue(ended.exists())
 
     def test_family_that_ignores_the_signal(self):
         start = time.monotonic()
