@@ -21,6 +21,16 @@ flow_node flow_next_sibling(const struct flow *flow, flow_node node)
     return step->end;
 }
 
+uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id)
+{
+    struct rc_sha256 hash;
+    rc_sha256_init(&hash);
+    rc_sha256_add_sv(&hash, RC_SV("schedule"));
+    rc_sha256_add_sv(&hash, flow);
+    rc_sha256_add_sv(&hash, id);
+    return rc_sha256_h128(&hash).hi >> 1;
+}
+
 uint64_t flow_gate_id(struct rc_sv name)
 {
     struct rc_sha256 hash;
