@@ -441,6 +441,8 @@ api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;
 /* The address of the bulk that has the key already, as a member of a problem. */
 void api_put_bulk_path(const struct api_call *, struct rc_json *);
 api_handler api_bulk_list, api_bulk_get, api_bulk_items;
+api_handler api_lease, api_leased, api_report, api_reported, api_queues, api_queues_read, api_queue_order;
+extern const struct api_shape api_lease_shape, api_report_shape, api_heartbeat_shape, api_queue_shape;
 extern const struct api_shape api_bulk_shape, api_order_shape;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 

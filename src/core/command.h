@@ -91,6 +91,9 @@ static inline const struct flow_step *rc_node_step(const struct rc_command *comm
     return &command->flow->steps[command->node[at].node];
 }
 
+/* Where the step waits for its turn: the gate of its dependency, or a line of its own where workers do it. */
+uint64_t rc_node_gate(const struct rc_command *, uint32_t at);
+
 /* State from nodes and mode (core/derive.c holds the table). Pure function of control. */
 enum rc_state rc_command_derive(const struct rc_command *);
 /* Whether the key may be used again, for a new generation, as this flow (the one in force) says. */

@@ -2,6 +2,7 @@
 #include "defs/parts.h"
 #include "defs/request.h"
 #include "defs/scope.h"
+#include "defs/worker.h"
 
 #include "base/near.h"
 
@@ -328,6 +329,7 @@ static const struct defs_field step_field[] = {
     {"id", DEFS_REQUIRED, defs_read_id, IN(id), NULL},
     {"description", DEFS_OPTIONAL, defs_read_ignored, 0, NULL},
     {"call", DEFS_REQUIRED, read_call, IN(call.dependency), NULL},
+    {"capability", DEFS_OPTIONAL, defs_read_capability, IN(call.capability), NULL},
     {"needs", DEFS_OPTIONAL, read_needs, 0, NULL},
     {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},
     {"irreversible", DEFS_OPTIONAL, defs_read_bool, IN(call.irreversible), NULL},
@@ -401,7 +403,12 @@ static bool read_step(struct defs_reader *r, const struct defs_node *node, struc
     step->call.act = action_default;
     r->outputs = NULL;
     r->roots = DEFS_ROOT(PAYLOAD) | DEFS_ROOT(COMMAND) | DEFS_ROOT(STEPS);
+    uint32_t asked = r->asks.n;
+    step->call.worker = defs_asks_worker(node);
+    if (step->call.worker)
+        step->call.act.timeout = RC_SECONDS(RC_MAX_TIMEOUT_S); /* the lease is what bounds it */
     bool ok = defs_read_object(r, node, &step_table, step);
+    ok &= defs_check_worker(r, node, step, asked);
     if (r->outputs && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
     ok &= check_unique(r, node, step->id);
     return ok && check_step(r, node, step);
