@@ -84,7 +84,7 @@ struct api_field {
     enum api_type type;
     uint32_t max; /* bytes of a text, items of a list, the highest number */
     bool required;
-    size_t offset;  /* of a struct rc_sv, bool, uint32_t (number), uint64_t (count) or struct cel_value */
+    size_t offset;  /* of a struct rc_sv, bool, uint64_t (count) or struct cel_value (also a number) */
     uint32_t least; /* the lowest number */
 };
 struct api_shape {

@@ -42,7 +42,7 @@ static void put_line(struct rc_json *json, const struct rc_queue_line *line)
     rc_json_sv(json, "dependency", line->dependency);
     rc_json_sv(json, "namespace", line->ns);
     rc_json_sv(json, "capability", line->capability);
-    rc_json_u64(json, "waiting", line->waiting);
+    rc_json_u64(json, "steps", line->waiting);
     rc_json_bool(json, "more", line->more);
     rc_json_time(json, "oldest", line->oldest);
     rc_json_time(json, "last_asked", line->last_asked);

@@ -16,12 +16,17 @@ static struct rc_sv scope_of(const struct api_call *call)
     return named || call->who.bound.n ? call->who.ns : (struct rc_sv){0};
 }
 
+/* A number that was decoded, within its bounds. */
+static uint32_t number_of(struct cel_value value, uint32_t otherwise)
+{
+    return value.kind == CEL_INT ? (uint32_t)value.v.i : otherwise;
+}
+
 /* ---- leasing ------------------------------------------------------------------------------------------- */
 
 struct lease_body {
-    struct cel_value queues, capabilities;
+    struct cel_value queues, capabilities, max;
     struct rc_sv worker;
-    uint32_t max;
 };
 static const struct api_field lease_fields[] = {
     {"queues", API_LIST, RC_MAX_LEASE_QUEUES, true, offsetof(struct lease_body, queues)},
@@ -72,7 +77,7 @@ enum rc_status api_lease(struct api_call *call, struct rc_error *err)
     if (!ask->nqueues) api_complain(call, "/queues", "must name a queue");
     status = api_complaints(call, err);
     if (status != RC_OK) return status;
-    ask->max = body->max ? body->max : 1;
+    ask->max = number_of(body->max, 1);
     ask->wait = RC_MS(call->wait.ms);
     ask->worker = body->worker;
     ask->ns = rc_copy_sv(call->arena, scope_of(call));
@@ -174,8 +179,7 @@ const struct api_shape api_heartbeat_shape = {beats_fields, 1, sizeof(struct cel
 
 struct item_body {
     struct rc_sv lease, outcome, error, progress;
-    struct cel_value output;
-    uint32_t retry_after, extend;
+    struct cel_value output, retry_after, extend;
 };
 enum { RETRY_AFTER_MOST = 86400 };
 static const struct api_field result_fields[] = {
@@ -197,18 +201,19 @@ static const struct api_shape beat_shape = {beat_fields, sizeof beat_fields / si
 
 /* What a worker may say, and what it is as a result. */
 static const struct said {
-    const char *word;
-    uint16_t report; /* enum rc_report; 0: it has not begun */
-} says[] = {{"done", RC_REPORT_DONE},
-            {"rejected", RC_REPORT_REJECTED},
-            {"failed", RC_REPORT_FAILED},
-            {"unknown", RC_REPORT_UNKNOWN},
-            {"released", 0}};
+    uint8_t outcome; /* enum rc_outcome; none: it was not begun */
+    uint16_t report; /* enum rc_report; 0: the same */
+} says[] = {{RC_OUT_SUCCEEDED, RC_REPORT_DONE},
+            {RC_OUT_REJECTED, RC_REPORT_REJECTED},
+            {RC_OUT_FAILED, RC_REPORT_FAILED},
+            {RC_OUT_UNKNOWN, RC_REPORT_UNKNOWN},
+            {RC_OUT_NONE, 0}};
 
 static const struct said *find_said(struct rc_sv word)
 {
     for (size_t i = 0; i < sizeof says / sizeof *says; i++)
-        if (rc_sv_is(word, says[i].word)) return &says[i];
+        if (rc_sv_is(word, says[i].outcome ? rc_outcome_word(says[i].outcome).slug : "released"))
+            return &says[i];
     return NULL;
 }
 
@@ -222,14 +227,14 @@ static enum rc_status read_result(struct api_call *call, const struct item_body 
     item->result = result;
     if (!said) {
         snprintf(pointer, sizeof pointer, "%s/outcome", prefix);
-        api_complain(call, pointer, "must be done, rejected, failed, unknown or released");
+        api_complain(call, pointer, "must be succeeded, rejected, failed, unknown or released");
         return RC_OK;
     }
     *result = (struct rc_result){.reach = said->report ? RC_ANSWERED : RC_NOT_SENT,
                                  .why = said->report ? RC_WHY_NONE : RC_WHY_RELEASED,
                                  .usable = said->report != 0,
                                  .status = said->report,
-                                 .retry_after = RC_SECONDS(body->retry_after),
+                                 .retry_after = RC_SECONDS(number_of(body->retry_after, 0)),
                                  .headers = {.kind = CEL_MAP},
                                  .body = body->output};
     *(said->report ? &result->excerpt : &result->error) = body->error;
@@ -252,7 +257,7 @@ static enum rc_status read_item(struct api_call *call, struct cel_value value, c
         api_complain(call, pointer, "is no lease: give back what the lease call has given");
     }
     item->progress = body.progress;
-    item->span = RC_SECONDS(body.extend);
+    item->span = RC_SECONDS(number_of(body.extend, 0));
     return reports ? read_result(call, &body, prefix, item, err) : RC_OK;
 }
 

@@ -7,7 +7,7 @@
 const char *rc_queue_word(unsigned state)
 {
     static const char *const word[] = {
-        [RC_QUEUE_OPEN] = "open", [RC_QUEUE_PAUSED] = "paused", [RC_QUEUE_DRAINING] = "draining"};
+        [RC_QUEUE_OPEN] = "flowing", [RC_QUEUE_PAUSED] = "paused", [RC_QUEUE_DRAINING] = "draining"};
     return state < RC_QUEUE_STATES ? word[state] : "?";
 }
 

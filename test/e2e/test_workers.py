@@ -51,7 +51,7 @@ class Worker:
         return self.api.post("/v1/work/report", {"results": list(results)}, self.headers)
 
     def done(self, task, url="http://i/1"):
-        return self.report({"lease": task["lease"], "outcome": "done", "output": {"url": url, "there": True}})
+        return self.report({"lease": task["lease"], "outcome": "succeeded", "output": {"url": url, "there": True}})
 
     def beat(self, *beats):
         return self.api.post("/v1/work/heartbeat", {"heartbeats": list(beats)}, self.headers)
@@ -81,7 +81,7 @@ def life(world):
     # a second result is refused, and on record, once
     worker.done(task, "http://i/2").problem(409, "lease-lost")
     worker.done(task, "http://i/2").problem(409, "lease-lost")
-    equal([r["cause"] for r in api.history(id)].count("late"), 1, "late reports on record")
+    equal([r["cause"]["kind"] for r in api.history(id)].count("late"), 1, "late reports on record")
     equal(api.command(id)["steps"][0]["outputs"], {"url": "http://i/1"}, "outputs")
 
 
@@ -141,7 +141,7 @@ def expiry(world):
     contains(json.dumps(api.explain(id)), "lease_expired")
     worker.done(task).problem(409, "lease-lost")
     worker.beat({"lease": task["lease"]}).problem(409, "lease-lost")
-    equal([r["cause"] for r in api.history(id)][-1], "late", "the last record")
+    equal([r["cause"]["kind"] for r in api.history(id)][-1], "late", "the last record")
     equal(api.command(id)["state"], "review", "state")
     true(api.metric("late_reports_total") >= 1, "the metric counts it")
     # with a check it is found out by the next worker
@@ -150,7 +150,7 @@ def expiry(world):
     check = worker.task()
     equal((check["command"], check["purpose"]), (id, "check"), "the check")
     worker.done(task).problem(409, "lease-lost")
-    worker.report({"lease": check["lease"], "outcome": "done", "output": {"there": False}}).must(200)
+    worker.report({"lease": check["lease"], "outcome": "succeeded", "output": {"there": False}}).must(200)
     again = worker.task()
     equal((again["purpose"], again["idempotency_key"]), ("act", task["idempotency_key"]), "the same key again")
     worker.done(again).must(200)
@@ -220,7 +220,7 @@ def batches(world):
     equal(sorted(t["command"] for t in tasks), sorted(ids), "each once")
     beats = worker.beat(*({"lease": t["lease"]} for t in tasks)).must(200).json["results"]
     equal({b["status"] for b in beats}, {200}, "heartbeats")
-    results = [{"lease": t["lease"], "outcome": "done", "output": {"url": t["command"]}} for t in tasks]
+    results = [{"lease": t["lease"], "outcome": "succeeded", "output": {"url": t["command"]}} for t in tasks]
     said = worker.report(*results, results[7], results[8]).must(200).json["results"]
     equal([r["status"] for r in said], [200] * 300 + [409] * 2, "statuses")
     equal(said[300]["problem"]["type"].rpartition("/")[2], "lease-lost", "the problem")
@@ -247,7 +247,7 @@ def capabilities(world):
           "worker", "what comes next")
     lines = api.get("/v1/queues/images").must(200).json["lines"]
     waits = [l for l in lines if l["capability"] == "2"][0]
-    equal((waits["waiting"], waits["last_asked"], waits["why"]),
+    equal((waits["steps"], waits["last_asked"], waits["why"]),
           (1, None, "no worker has asked that declares this capability"), "the line")
     equal([t["command"] for t in new.lease(max=10)["tasks"]], [second], "what the new worker gets")
 
