@@ -1,0 +1,402 @@
+/* recourse worker: does tasks with listed programs on this host, under the user and the unit that it was started in. Each of its hands is a
+ * thread: it leases one task, runs the program, tells in between that it lives, and reports. What a flow sends reaches a program on its stdin
+ * only; which programs there are, and their arguments, stands in a file of the host. */
+#include "tool/worker.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "client/client.h"
+#include "codec/write.h"
+#include "core/words.h"
+#include "exec/exec.h"
+#include "tool/tool.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HANDS_MOST = 64, ARENA_FIRST = 16 << 10, ARENA_MOST = 64 << 20, POLL_S = 10, TEMPORARY_FAILURE = 75 };
+
+struct worker;
+struct hand {
+    struct worker *worker;
+    pthread_t thread;
+    uint64_t number;
+    struct rc_client *client;
+    struct rc_answer answer; /* with the lock held */
+    bool answered;
+};
+struct worker {
+    const struct cli_args *args;
+    struct worker_programs programs;
+    struct rc_exec *exec;
+    struct rc_arena *arena;
+    struct hand *hand;
+    uint32_t nhands;
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    struct rc_sv lease_body;
+};
+static _Atomic bool stopping;
+
+static void on_signal(int number)
+{
+    (void)number;
+    atomic_store(&stopping, true);
+}
+
+/* ---- the server -------------------------------------------------------------------------------------------- */
+
+static struct rc_sv text_of(const struct cel_value *object, const char *name)
+{
+    const struct cel_value *value = cel_map_get(object, name);
+    return value && value->kind == CEL_STRING ? cel_text(*value) : (struct rc_sv){0};
+}
+
+static uint64_t number_of(const struct cel_value *object, const char *name)
+{
+    const struct cel_value *value = cel_map_get(object, name);
+    return value && value->kind == CEL_INT && value->v.i > 0 ? (uint64_t)value->v.i : 0;
+}
+
+static void pause_for(unsigned ms)
+{
+    for (unsigned done = 0; done < ms && !atomic_load(&stopping); done += 100)
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+}
+
+static enum rc_status post(struct hand *hand, const char *path, struct rc_sv body, struct rc_arena *arena,
+                           struct rc_client_answer *ret, struct rc_error *err)
+{
+    const struct rc_client_call call = {.method = "POST", .path = path, .body = body};
+    return rc_client_do(hand->client, &call, arena, ret, err);
+}
+
+/* Tells what came of a task until it is known that the server has heard it, or does not want to. */
+static void report(struct hand *hand, struct rc_sv body, struct rc_sv command, struct rc_arena *arena)
+{
+    for (unsigned ms = 200;; ms = ms < 10000 ? 2 * ms : ms) {
+        struct rc_client_answer answer = {0};
+        struct rc_error err;
+        enum rc_status status = post(hand, "/v1/work/report", body, arena, &answer, &err);
+        bool again = status == RC_UNREACHABLE || status == RC_COMMIT_UNKNOWN || rc_status_retryable(status);
+        if (status == RC_OK) return;
+        rc_log(RC_LOG_WARN, "report", "command %.*s: %s", RC_SV_ARG(command), err.text);
+        if (!again || atomic_load(&stopping)) return;
+        pause_for(ms);
+    }
+}
+
+static void beat(struct hand *hand, struct rc_sv lease, struct rc_sv command)
+{
+    struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
+    struct rc_buf buf = rc_buf_in(arena, ARENA_FIRST);
+    struct rc_json json = {.buf = &buf};
+    struct rc_client_answer answer = {0};
+    struct rc_error err;
+    if (!arena) return;
+    rc_json_object(&json, NULL);
+    rc_json_array(&json, "heartbeats");
+    rc_json_object(&json, NULL);
+    rc_json_sv(&json, "lease", lease);
+    rc_json_end_object(&json);
+    rc_json_end_array(&json);
+    rc_json_end_object(&json);
+    if (buf.status == RC_OK &&
+        post(hand, "/v1/work/heartbeat", rc_buf_sv(&buf), arena, &answer, &err) != RC_OK)
+        rc_log(RC_LOG_WARN, "heartbeat", "command %.*s: %s", RC_SV_ARG(command), err.text);
+    rc_arena_free(arena);
+}
+
+/* ---- one task ---------------------------------------------------------------------------------------------- */
+
+struct said { /* what is reported */
+    const char *outcome;
+    struct rc_sv error;
+    struct cel_value output;
+};
+
+/* The same as for a step that a program does (core/outcome.c). */
+static struct said said_of(const struct rc_result *result)
+{
+    struct said said = {.error = result->error, .output = cel_null()};
+    if (result->reach == RC_NOT_SENT) {
+        said.outcome = rc_outcome_word(RC_OUT_FAILED).slug;
+    } else if (result->reach == RC_SENT || (result->status == 0 && !result->usable)) {
+        said.outcome = rc_outcome_word(RC_OUT_UNKNOWN).slug;
+    } else if (result->status == 0) {
+        said.outcome = rc_outcome_word(RC_OUT_SUCCEEDED).slug;
+        said.output = result->body;
+    } else {
+        said.outcome = rc_outcome_word(result->status == TEMPORARY_FAILURE ? RC_OUT_FAILED : RC_OUT_REJECTED).slug;
+        said.error = result->excerpt;
+    }
+    return said;
+}
+
+static struct rc_sv put_report(struct rc_arena *arena, struct rc_sv lease, const struct said *said)
+{
+    enum { MOST = 8 << 20 };
+    struct rc_buf buf = rc_buf_in(arena, MOST);
+    struct rc_json json = {.buf = &buf};
+    rc_json_object(&json, NULL);
+    rc_json_array(&json, "results");
+    rc_json_object(&json, NULL);
+    rc_json_sv(&json, "lease", lease);
+    rc_json_text(&json, "outcome", said->outcome);
+    if (said->output.kind != CEL_NULL) rc_json_value(&json, "output", said->output);
+    if (said->error.n) rc_json_sv(&json, "error", said->error);
+    rc_json_end_object(&json);
+    rc_json_end_array(&json);
+    rc_json_end_object(&json);
+    return buf.status == RC_OK ? rc_buf_sv(&buf) : (struct rc_sv){0};
+}
+
+/* On the executor's thread. */
+static void on_answer(void *context, struct rc_answer *answer)
+{
+    struct worker *worker = context;
+    struct hand *hand = &worker->hand[answer->of.id];
+    pthread_mutex_lock(&worker->lock);
+    hand->answer = *answer;
+    hand->answered = true;
+    pthread_cond_broadcast(&worker->answered);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* Until the program has ended; tells the server in between. */
+static void await(struct hand *hand, struct rc_sv lease, struct rc_sv command, uint64_t every_ms)
+{
+    struct worker *worker = hand->worker;
+    struct timespec next;
+    pthread_mutex_lock(&worker->lock);
+    while (!hand->answered) {
+        clock_gettime(CLOCK_MONOTONIC, &next);
+        next.tv_sec += (time_t)(every_ms / 1000);
+        next.tv_nsec += (long)(every_ms % 1000) * 1000000;
+        if (next.tv_nsec >= 1000000000) {
+            next.tv_sec++;
+            next.tv_nsec -= 1000000000;
+        }
+        int ended = 0;
+        while (!hand->answered && ended != ETIMEDOUT)
+            ended = pthread_cond_timedwait(&worker->answered, &worker->lock, &next);
+        if (hand->answered) break;
+        pthread_mutex_unlock(&worker->lock);
+        beat(hand, lease, command);
+        pthread_mutex_lock(&worker->lock);
+    }
+    hand->answered = false;
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static uint8_t purpose_of(struct rc_sv word)
+{
+    for (uint8_t i = 0; i < RC_PURPOSES; i++)
+        if (rc_sv_is(word, rc_purpose_word(i).slug)) return i;
+    return RC_ACT;
+}
+
+/* RC_OK: it runs, and the answer comes. */
+static enum rc_status start(struct hand *hand, const struct cel_value *task, struct rc_error *err)
+{
+    const struct worker *worker = hand->worker;
+    struct rc_sv name = text_of(task, "task");
+    const struct worker_program *program = worker_program_of(&worker->programs, name);
+    const struct cel_value *input = cel_map_get(task, "input");
+    if (!program)
+        return rc_fail(err, RC_NOT_FOUND, "this worker does not list the task \"%.*s\"", RC_SV_ARG(name));
+    struct rc_start start = {.arena = rc_arena_new(ARENA_FIRST, ARENA_MOST),
+                             .effect = {.of = {.agg = RC_AGG_COMMAND, .id = hand->number},
+                                        .attempt = (uint16_t)number_of(task, "attempt"),
+                                        .purpose = purpose_of(text_of(task, "purpose")),
+                                        .dependency = &program->dependency,
+                                        .timeout = program->timeout}};
+    if (!start.arena) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status = worker_program_request(program, input ? *input : cel_null(), start.arena,
+                                                   &start.effect.request, err);
+    if (status == RC_OK && !rc_h128_parse(text_of(task, "idempotency_key"), &start.effect.idempotency_key))
+        status = rc_fail(err, RC_INVALID, "the task has no idempotency key");
+    if (status == RC_OK) {
+        status = rc_exec_start(worker->exec, &start);
+        if (status != RC_OK) (void)rc_fail(err, status, "the program could not be started now");
+    }
+    if (status != RC_OK) rc_arena_free(start.arena);
+    return status;
+}
+
+static void work(struct hand *hand, const struct cel_value *task, struct rc_arena *arena)
+{
+    struct rc_sv lease = text_of(task, "lease"), command = text_of(task, "command");
+    uint64_t every = number_of(task, "lease_ms") / 3;
+    struct rc_error err = {0};
+    struct said said = {.outcome = rc_outcome_word(RC_OUT_FAILED).slug, .output = cel_null()};
+    bool runs = start(hand, task, &err) == RC_OK;
+    if (runs) {
+        await(hand, lease, command, every ? every : 1000);
+        said = said_of(&hand->answer.result);
+    } else {
+        said.error = rc_sv_of(err.text);
+    }
+    struct rc_sv body = put_report(arena, lease, &said);
+    rc_log(RC_LOG_INFO, "task", "command %.*s, task %.*s: %s %.*s", RC_SV_ARG(command),
+           RC_SV_ARG(text_of(task, "task")), said.outcome, RC_SV_ARG(said.error));
+    if (body.n) report(hand, body, command, arena);
+    if (runs) rc_arena_free(hand->answer.arena);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------ */
+
+/* What was leased while the worker was told to stop has not begun. */
+static void give_back(struct hand *hand, const struct cel_value *task, struct rc_arena *arena)
+{
+    const struct said said = {.outcome = "released", .output = cel_null()};
+    struct rc_sv body = put_report(arena, text_of(task, "lease"), &said);
+    if (body.n) report(hand, body, text_of(task, "command"), arena);
+}
+
+static void ask(struct hand *hand, struct rc_arena *arena)
+{
+    char path[64];
+    struct rc_client_answer answer = {0};
+    struct rc_error err;
+    snprintf(path, sizeof path, "/v1/work/lease?wait=%ds", POLL_S);
+    enum rc_status status = post(hand, path, hand->worker->lease_body, arena, &answer, &err);
+    if (status != RC_OK) {
+        rc_log(RC_LOG_WARN, "lease", "%s", err.text);
+        pause_for(2000);
+        return;
+    }
+    const struct cel_value *tasks = cel_map_get(&answer.body, "tasks"),
+                           *draining = cel_map_get(&answer.body, "draining");
+    for (uint32_t i = 0; tasks && tasks->kind == CEL_LIST && i < tasks->n; i++) {
+        if (atomic_load(&stopping))
+            give_back(hand, &tasks->v.items[i], arena);
+        else
+            work(hand, &tasks->v.items[i], arena);
+    }
+    if (draining && draining->kind == CEL_BOOL && draining->v.b) pause_for(2000);
+}
+
+static void *run_hand(void *context)
+{
+    struct hand *hand = context;
+    while (!atomic_load(&stopping)) {
+        struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
+        if (arena)
+            ask(hand, arena);
+        else
+            pause_for(1000);
+        rc_arena_free(arena);
+    }
+    return NULL;
+}
+
+/* ---- start and end ----------------------------------------------------------------------------------------- */
+
+static void put_all(struct rc_json *json, const char *member, const struct cli_args *args, const char *option)
+{
+    unsigned at = 0;
+    rc_json_array(json, member);
+    for (const char *value; (value = cli_each(args, option, &at));) rc_json_text(json, NULL, value);
+    rc_json_end_array(json);
+}
+
+static enum rc_status prepare(struct worker *worker, struct rc_error *err)
+{
+    char host[RC_MAX_NAME] = "";
+    const char *name = cli_value(worker->args, "name");
+    struct rc_buf buf = rc_buf_in(worker->arena, ARENA_FIRST);
+    struct rc_json json = {.buf = &buf};
+    if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;
+    rc_json_object(&json, NULL);
+    put_all(&json, "queues", worker->args, "queue");
+    put_all(&json, "capabilities", worker->args, "capability");
+    rc_json_text(&json, "worker", name ? name : host);
+    rc_json_end_object(&json);
+    worker->lease_body = rc_buf_sv(&buf);
+    if (buf.status != RC_OK) return rc_fail(err, buf.status, "the names are too long");
+    const struct rc_program_options options = {.answer = on_answer,
+                                               .answer_context = worker,
+                                               .allowed = worker->programs.paths,
+                                               .nallowed = worker->programs.n,
+                                               .max_running = worker->nhands};
+    return rc_program_open(&options, &worker->exec, err);
+}
+
+static enum rc_status read_hands(struct worker *worker, struct rc_error *err)
+{
+    const char *parallel = cli_value(worker->args, "parallel");
+    uint64_t n = 1;
+    if (parallel && (!rc_parse_u64(rc_sv_of(parallel), &n) || n < 1 || n > HANDS_MOST))
+        return rc_fail(err, RC_INVALID, "--parallel must be a number from 1 to %d", HANDS_MOST);
+    worker->nhands = (uint32_t)n;
+    worker->hand = RC_NEW_ARRAY(worker->arena, struct hand, n);
+    if (!worker->hand) return rc_fail_arena(err, worker->arena);
+    enum rc_status status = RC_OK;
+    for (uint32_t i = 0; status == RC_OK && i < n; i++) {
+        worker->hand[i].worker = worker;
+        worker->hand[i].number = i;
+        status = cli_open_client(worker->args, worker->arena, &worker->hand[i].client, err);
+    }
+    return status;
+}
+
+static enum rc_status run_all(struct worker *worker, struct rc_error *err)
+{
+    uint32_t n = 0;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    rc_log(RC_LOG_INFO, "started", "%u tasks are listed; %u at a time", worker->programs.n, worker->nhands);
+    while (n < worker->nhands &&
+           pthread_create(&worker->hand[n].thread, NULL, run_hand, &worker->hand[n]) == 0)
+        n++;
+    if (n < worker->nhands) atomic_store(&stopping, true);
+    for (uint32_t i = 0; i < n; i++) pthread_join(worker->hand[i].thread, NULL);
+    rc_log(RC_LOG_INFO, "stopped", "nothing is under way");
+    return n == worker->nhands ? RC_OK : rc_fail(err, RC_NOMEM, "no thread could be started");
+}
+
+static enum rc_status run(struct worker *worker, struct rc_error *err)
+{
+    const char *path = cli_value(worker->args, "programs");
+    struct rc_sv text;
+    pthread_condattr_t monotonic;
+    if (!cli_value(worker->args, "queue")) return rc_fail(err, RC_INVALID, "--queue is needed");
+    if (!path) return rc_fail(err, RC_INVALID, "--programs is needed: the list of what may run");
+    if (cli_read_file(worker->arena, path, &text) != CLI_OK)
+        return rc_fail(err, RC_INVALID, "the list of programs cannot be read");
+    enum rc_status status = worker_programs_read(text, worker->arena, &worker->programs, err);
+    if (status != RC_OK) return rc_fail_prefix(err, status, "%s", path);
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->answered, &monotonic);
+    status = read_hands(worker, err);
+    if (status == RC_OK) status = prepare(worker, err);
+    if (status == RC_OK) status = run_all(worker, err);
+    rc_exec_close(worker->exec);
+    for (uint32_t i = 0; i < worker->nhands; i++) rc_client_close(worker->hand[i].client);
+    return status;
+}
+
+int tool_worker(const struct cli_args *args)
+{
+    struct worker worker = {.args = args, .arena = rc_arena_new(ARENA_FIRST, ARENA_MOST)};
+    struct rc_error err = {0};
+    enum rc_status status =
+        worker.arena ? run(&worker, &err) : rc_fail(&err, RC_NOMEM, "out of memory");
+    if (status != RC_OK && cli_has(args, "json"))
+        cli_put_json_error(&err);
+    else if (status != RC_OK)
+        fprintf(stderr, "recourse worker: %s\n", err.text);
+    rc_arena_free(worker.arena);
+    return cli_exit_of(status);
+}
