@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HANDS_MOST = 64, ARENA_FIRST = 16 << 10, ARENA_MOST = 64 << 20, POLL_S = 10, TEMPORARY_FAILURE = 75 };
+enum { HANDS_MOST = 64, ARENA_FIRST = 16 << 10, ARENA_MOST = 64 << 20, POLL_S = 5, TEMPORARY_FAILURE = 75 };
 
 struct worker;
 struct hand {

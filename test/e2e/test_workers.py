@@ -1,10 +1,12 @@
 """Steps that remote workers do: leasing, heartbeats, reports, what becomes of a lease that is lost, and who gets what."""
 import http.client
 import json
+import signal
 import threading
 import time
 
-from kit import case, contains, equal, eventually, main, true
+from access import As, guarded
+from kit import RECOURSE, Process, case, contains, equal, eventually, main, true
 
 DEPENDENCY = "dependency: images\nkind: worker\nqueue: images\nlease: {lease}\n"
 
@@ -292,6 +294,124 @@ def gone(world):
     eventually(lambda: server.api.get("/v1/queues/images").json["asking"] == 0, "it is seen that it has gone", most=20)
     id = submit(server.api, "1")
     equal(Worker(server.api).task()["command"], id, "the next one gets it")
+
+
+def guarded_worker(world, *namespaces):
+    """A server with tokens, its admin, and a submitter of each namespace."""
+    server, root = guarded(world, defs=world.write(images=DEPENDENCY.format(lease="30s"), resize=flow()))[:2]
+    for ns in namespaces:
+        root.post("/v1/namespaces", {"name": ns}).must(201)
+    return server, root
+
+
+def token_of(root, server, role, **more):
+    return As(server.api, root.make(f"{role}-{len(more)}-{time.monotonic_ns()}", role, **more)["secret"])
+
+
+@case("a token of one namespace works for it alone, and one of all for each in turn")
+def namespaces(world):
+    server, root = guarded_worker(world, "shop", "bank")
+    mine = {}
+    for ns, n in (("shop", 40), ("bank", 4), ("default", 4)):
+        submitter = token_of(root, server, "submitter", namespace=ns)
+        mine[ns] = [submitter.submit("image.resize", {"n": str(i)}, key=f"{ns}{i}").must(201).json["id"] for i in range(n)]
+    bank = token_of(root, server, "worker", namespace="bank")
+    everybody = token_of(root, server, "worker")
+    lease = lambda who, **body: who.post("/v1/work/lease", {"queues": ["images"], **body}).must(200).json["tasks"]
+    got = lease(everybody, max=9)
+    equal(sorted(t["namespace"] for t in got), ["bank"] * 3 + ["default"] * 3 + ["shop"] * 3, "each in turn")
+    got = lease(bank, max=10)
+    equal([t["namespace"] for t in got], ["bank"], "what the bank's worker gets")
+    # nobody reports on what is another namespace's, or without the permission
+    theirs = lease(everybody, max=1)[0]
+    while theirs["namespace"] != "shop":
+        theirs = lease(everybody, max=1)[0]
+    result = {"results": [{"lease": theirs["lease"], "outcome": "succeeded", "output": {"url": "x"}}]}
+    bank.post("/v1/work/report", result).problem(404, "not-found")
+    bank.post("/v1/work/heartbeat", {"heartbeats": [{"lease": theirs["lease"]}]}).problem(404, "not-found")
+    token_of(root, server, "submitter").post("/v1/work/report", result).problem(403, "forbidden")
+    token_of(root, server, "operator").post("/v1/work/lease", {"queues": ["images"]}).problem(403, "forbidden")
+    bank.post("/v1/queues/images/pause", {}).problem(403, "forbidden")
+    bank.get("/v1/commands").problem(403, "forbidden")
+    everybody.post("/v1/work/report", result).must(200)
+
+
+@case("hostile input is refused, and costs nothing")
+def hostile(world):
+    server = serve(world)
+    api, worker = server.api, Worker(server.api)
+    id = submit(api, "1")
+    task = worker.task()
+    name, node, attempt, secret = task["lease"].split(".")
+    equal(name, id, "the lease's command")
+    wrong = "0" * 32 if secret != "0" * 32 else "1" * 32
+    for lease, status, code in ((f"{name}.{node}.{attempt}.{wrong}", 404, "not-found"),
+                                (f"{name}.{node}.2.{secret}", 404, "not-found"), (f"{name}.0.{attempt}.{secret}", 404, "not-found"),
+                                (f"{name}.999999.1.{secret}", 422, "invalid"), (f"{name}.{node}.65536.{secret}", 422, "invalid"),
+                                (f"{name}.{node}.{attempt}.{secret}0", 422, "invalid"), ("", 422, "invalid"), ("....", 422, "invalid")):
+        worker.report({"lease": lease, "outcome": "succeeded"}).problem(status, code)
+    worker.beat({"lease": f"{name}.{node}.{attempt}.{wrong}"}).problem(409, "lease-lost")
+    good = {"lease": task["lease"], "outcome": "succeeded", "output": {"url": "u"}}
+    worker.report(*[good] * 1001).problem(422, "invalid")
+    worker.report().problem(422, "invalid")
+    worker.report({**good, "outcome": "fine"}).problem(422, "invalid")
+    worker.report({**good, "extra": 1}).problem(422, "invalid")
+    worker.report({**good, "error": "x" * 5000}).problem(422, "invalid")
+    worker.beat(*[{"lease": task["lease"]}] * 1001).problem(422, "invalid")
+    worker.beat({"lease": task["lease"], "extend": 3601}).problem(422, "invalid")
+    for body in ({"queues": []}, {"queues": ["q"] * 17}, {"queues": ["q" * 65]}, {"queues": [7]}, {"queues": ["q"], "max": 0},
+                 {"queues": ["q"], "max": 1001}, {"queues": ["q"], "capabilities": ["c"] * 17}, {"queues": ["q"], "worker": "w" * 65}):
+        api.post("/v1/work/lease", body).problem(422, "invalid")
+    api.post("/v1/work/lease?wait=61s", {"queues": ["q"]}).problem(400, "malformed")
+    # a name that no definition has costs no memory and is shown to nobody
+    for n in range(50):
+        equal(api.post("/v1/work/lease", {"queues": [f"made-up-{n}"]}).must(200).json["tasks"], [], "tasks")
+    equal([q["queue"] for q in api.get("/v1/queues").json["queues"]], ["images"], "queues")
+    # an output that the step does not understand is an unknown, not a crash
+    worker.report({**good, "output": "just text"}).must(200)
+    equal(api.until_resting(id)["state"], "review", "state")
+    # a thousand at the bound
+    answers = api.batch([{"type": "image.resize", "payload": {"n": str(n)}, "key": f"b{n}"} for n in range(1000)])
+    equal({a["status"] for a in answers}, {201}, "submissions")
+    tasks = []
+    while len(tasks) < 1000:
+        tasks += worker.lease(max=1000)["tasks"]
+    said = worker.report(*({"lease": t["lease"], "outcome": "succeeded", "output": {"url": "u"}} for t in tasks)).must(200).json["results"]
+    equal({r["status"] for r in said}, {200}, "reports")
+
+
+@case("recourse worker runs what its list has, and nothing else")
+def programs(world):
+    tool = world.dir / "tool"
+    tool.write_text("#!/bin/sh\nread -r line || :\ncase $line in\n*slow*) sleep 3;;\n*bad*) echo no >&2; exit 3;;\nesac\n"
+                    'printf \'{"url": "%s|%s|%s", "in": %s}\' "$1" "$RECOURSE_IDEMPOTENCY_KEY" "${LANG-none}${HOME-}" "$line"\n')
+    tool.chmod(0o755)
+    listed = world.dir / "programs.json"
+    listed.write_text(json.dumps({"resize": {"program": str(tool), "args": ["-q"], "output": "json", "environment": {"LANG": "C"}}}))
+    other = flow("image.other").replace("task: resize", "task: erase")
+    server = serve(world, "1s", one=flow(), other=other)
+    argv = [RECOURSE, "worker", "--server", f"http://127.0.0.1:{server.port}", "--queue", "images", "--programs", listed, "--parallel", "2"]
+    worker = Process(world, "worker", argv)
+    ids = {n: submit(server.api, n) for n in ("one", "bad", "slow")}
+    found = server.api.until_state(ids["one"], "completed")
+    key = server.api.explain(ids["one"])["attempts"][0]["idempotency_key"]
+    equal(found["steps"][0]["outputs"], {"url": f"-q|{key}|C"}, "outputs")
+    contains(json.dumps(server.api.until_state(ids["bad"], "rejected")), "no")
+    server.api.until_state(ids["slow"], "completed")  # thrice its lease: heartbeats keep it
+    equal(len(server.api.explain(ids["slow"])["attempts"]), 1, "attempts of the slow one")
+    id = submit(server.api, "x", "image.other")
+    contains(json.dumps(server.api.until_state(id, "failed")), "does not list the task")
+    # the server goes and comes: the worker goes on
+    server.kill()
+    server.start()
+    server.api.until_state(submit(server.api, "again"), "completed")
+    slow = submit(server.api, "slow2")
+    eventually(lambda: server.api.get("/v1/queues/images").json["leased"] == 1, "it is leased")
+    equal(worker.end(signal.SIGTERM), 0, "exit code")
+    server.api.until_state(slow, "completed")
+    listed.write_text('{"resize": {"program": "tool"}}')
+    contains(server.cli("worker", "--queue", "q", "--programs", listed, code=3), '"program" must be an absolute path')
+    contains(server.cli("worker", "--queue", "q", code=3), "--programs is needed")
 
 
 if __name__ == "__main__":
