@@ -5,13 +5,11 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "client/client.h"
-#include "codec/write.h"
+#include "base/num.h"
+#include "client/work.h"
 #include "core/words.h"
 #include "exec/exec.h"
 #include "tool/tool.h"
-
-#include "base/num.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -41,7 +39,8 @@ struct worker {
     uint32_t nhands;
     pthread_mutex_t lock;
     pthread_cond_t answered;
-    struct rc_sv lease_body;
+    struct rc_client_ask ask;
+    char host[RC_MAX_NAME];
 };
 static _Atomic bool stopping;
 
@@ -53,109 +52,53 @@ static void on_signal(int number)
 
 /* ---- the server -------------------------------------------------------------------------------------------- */
 
-static struct rc_sv text_of(const struct cel_value *object, const char *name)
-{
-    const struct cel_value *value = cel_map_get(object, name);
-    return value && value->kind == CEL_STRING ? cel_text(*value) : (struct rc_sv){0};
-}
-
-static uint64_t number_of(const struct cel_value *object, const char *name)
-{
-    const struct cel_value *value = cel_map_get(object, name);
-    return value && value->kind == CEL_INT && value->v.i > 0 ? (uint64_t)value->v.i : 0;
-}
-
 static void pause_for(unsigned ms)
 {
     for (unsigned done = 0; done < ms && !atomic_load(&stopping); done += 100)
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
 }
 
-static enum rc_status post(struct hand *hand, const char *path, struct rc_sv body, struct rc_arena *arena,
-                           struct rc_client_answer *ret, struct rc_error *err)
-{
-    const struct rc_client_call call = {.method = "POST", .path = path, .body = body};
-    return rc_client_do(hand->client, &call, arena, ret, err);
-}
-
 /* Tells what came of a task until it is known that the server has heard it, or does not want to. */
-static void report(struct hand *hand, struct rc_sv body, struct rc_sv command, struct rc_arena *arena)
+static void report(struct hand *hand, struct rc_client_report *said, struct rc_sv command)
 {
     for (unsigned ms = 200;; ms = ms < 10000 ? 2 * ms : ms) {
-        struct rc_client_answer answer = {0};
+        struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
         struct rc_error err;
-        enum rc_status status = post(hand, "/v1/work/report", body, arena, &answer, &err);
-        bool again = status == RC_UNREACHABLE || status == RC_COMMIT_UNKNOWN || rc_status_retryable(status);
+        enum rc_status status = arena ? rc_client_report(hand->client, said, 1, arena, &err)
+                                      : rc_fail(&err, RC_NOMEM, "out of memory");
+        rc_arena_free(arena);
         if (status == RC_OK) return;
         rc_log(RC_LOG_WARN, "report", "command %.*s: %s", RC_SV_ARG(command), err.text);
+        bool again = status == RC_UNREACHABLE || status == RC_COMMIT_UNKNOWN || rc_status_retryable(status);
         if (!again || atomic_load(&stopping)) return;
         pause_for(ms);
     }
 }
 
-static void beat(struct hand *hand, struct rc_sv lease, struct rc_sv command)
+static void beat(struct hand *hand, const struct rc_client_task *task)
 {
     struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
-    struct rc_buf buf = rc_buf_in(arena, ARENA_FIRST);
-    struct rc_json json = {.buf = &buf};
-    struct rc_client_answer answer = {0};
     struct rc_error err;
-    if (!arena) return;
-    rc_json_object(&json, NULL);
-    rc_json_array(&json, "heartbeats");
-    rc_json_object(&json, NULL);
-    rc_json_sv(&json, "lease", lease);
-    rc_json_end_object(&json);
-    rc_json_end_array(&json);
-    rc_json_end_object(&json);
-    if (buf.status == RC_OK &&
-        post(hand, "/v1/work/heartbeat", rc_buf_sv(&buf), arena, &answer, &err) != RC_OK)
-        rc_log(RC_LOG_WARN, "heartbeat", "command %.*s: %s", RC_SV_ARG(command), err.text);
+    if (arena && rc_client_heartbeat(hand->client, &task->lease, 1, arena, &err) != RC_OK)
+        rc_log(RC_LOG_WARN, "heartbeat", "command %.*s: %s", RC_SV_ARG(task->command), err.text);
     rc_arena_free(arena);
 }
 
 /* ---- one task ---------------------------------------------------------------------------------------------- */
 
-struct said { /* what is reported */
-    const char *outcome;
-    struct rc_sv error;
-    struct cel_value output;
-};
-
 /* The same as for a step that a program does (core/outcome.c). */
-static struct said said_of(const struct rc_result *result)
+static void say(const struct rc_result *result, struct rc_client_report *ret)
 {
-    struct said said = {.error = result->error, .output = cel_null()};
-    if (result->reach == RC_NOT_SENT) {
-        said.outcome = rc_outcome_word(RC_OUT_FAILED).slug;
-    } else if (result->reach == RC_SENT || (result->status == 0 && !result->usable)) {
-        said.outcome = rc_outcome_word(RC_OUT_UNKNOWN).slug;
-    } else if (result->status == 0) {
-        said.outcome = rc_outcome_word(RC_OUT_SUCCEEDED).slug;
-        said.output = result->body;
-    } else {
-        said.outcome = rc_outcome_word(result->status == TEMPORARY_FAILURE ? RC_OUT_FAILED : RC_OUT_REJECTED).slug;
-        said.error = result->excerpt;
-    }
-    return said;
-}
-
-static struct rc_sv put_report(struct rc_arena *arena, struct rc_sv lease, const struct said *said)
-{
-    enum { MOST = 8 << 20 };
-    struct rc_buf buf = rc_buf_in(arena, MOST);
-    struct rc_json json = {.buf = &buf};
-    rc_json_object(&json, NULL);
-    rc_json_array(&json, "results");
-    rc_json_object(&json, NULL);
-    rc_json_sv(&json, "lease", lease);
-    rc_json_text(&json, "outcome", said->outcome);
-    if (said->output.kind != CEL_NULL) rc_json_value(&json, "output", said->output);
-    if (said->error.n) rc_json_sv(&json, "error", said->error);
-    rc_json_end_object(&json);
-    rc_json_end_array(&json);
-    rc_json_end_object(&json);
-    return buf.status == RC_OK ? rc_buf_sv(&buf) : (struct rc_sv){0};
+    enum rc_outcome outcome = RC_OUT_REJECTED;
+    if (result->reach == RC_NOT_SENT || (result->reach == RC_ANSWERED && result->status == TEMPORARY_FAILURE))
+        outcome = RC_OUT_FAILED;
+    else if (result->reach == RC_SENT || (result->status == 0 && !result->usable))
+        outcome = RC_OUT_UNKNOWN;
+    else if (result->status == 0)
+        outcome = RC_OUT_SUCCEEDED;
+    ret->outcome = rc_outcome_word(outcome).slug;
+    ret->error = result->excerpt.n ? result->excerpt : result->error;
+    if (outcome == RC_OUT_SUCCEEDED) ret->output = result->body;
 }
 
 /* On the executor's thread. */
@@ -171,14 +114,15 @@ static void on_answer(void *context, struct rc_answer *answer)
 }
 
 /* Until the program has ended; tells the server in between. */
-static void await(struct hand *hand, struct rc_sv lease, struct rc_sv command, uint64_t every_ms)
+static void await(struct hand *hand, const struct rc_client_task *task)
 {
     struct worker *worker = hand->worker;
     struct timespec next;
+    uint32_t every_ms = task->lease_ms >= 3 ? task->lease_ms / 3 : 1;
     pthread_mutex_lock(&worker->lock);
     while (!hand->answered) {
         clock_gettime(CLOCK_MONOTONIC, &next);
-        next.tv_sec += (time_t)(every_ms / 1000);
+        next.tv_sec += every_ms / 1000;
         next.tv_nsec += (long)(every_ms % 1000) * 1000000;
         if (next.tv_nsec >= 1000000000) {
             next.tv_sec++;
@@ -189,7 +133,7 @@ static void await(struct hand *hand, struct rc_sv lease, struct rc_sv command, u
             ended = pthread_cond_timedwait(&worker->answered, &worker->lock, &next);
         if (hand->answered) break;
         pthread_mutex_unlock(&worker->lock);
-        beat(hand, lease, command);
+        beat(hand, task);
         pthread_mutex_lock(&worker->lock);
     }
     hand->answered = false;
@@ -204,24 +148,23 @@ static uint8_t purpose_of(struct rc_sv word)
 }
 
 /* RC_OK: it runs, and the answer comes. */
-static enum rc_status start(struct hand *hand, const struct cel_value *task, struct rc_error *err)
+static enum rc_status start(struct hand *hand, const struct rc_client_task *task, struct rc_error *err)
 {
     const struct worker *worker = hand->worker;
-    struct rc_sv name = text_of(task, "task");
-    const struct worker_program *program = worker_program_of(&worker->programs, name);
-    const struct cel_value *input = cel_map_get(task, "input");
+    const struct worker_program *program = worker_program_of(&worker->programs, task->task);
     if (!program)
-        return rc_fail(err, RC_NOT_FOUND, "this worker does not list the task \"%.*s\"", RC_SV_ARG(name));
+        return rc_fail(err, RC_NOT_FOUND, "this worker does not list the task \"%.*s\"",
+                       RC_SV_ARG(task->task));
     struct rc_start start = {.arena = rc_arena_new(ARENA_FIRST, ARENA_MOST),
                              .effect = {.of = {.agg = RC_AGG_COMMAND, .id = hand->number},
-                                        .attempt = (uint16_t)number_of(task, "attempt"),
-                                        .purpose = purpose_of(text_of(task, "purpose")),
+                                        .attempt = (uint16_t)task->attempt,
+                                        .purpose = purpose_of(task->purpose),
                                         .dependency = &program->dependency,
                                         .timeout = program->timeout}};
     if (!start.arena) return rc_fail(err, RC_NOMEM, "out of memory");
-    enum rc_status status = worker_program_request(program, input ? *input : cel_null(), start.arena,
-                                                   &start.effect.request, err);
-    if (status == RC_OK && !rc_h128_parse(text_of(task, "idempotency_key"), &start.effect.idempotency_key))
+    enum rc_status status =
+        worker_program_request(program, task->input, start.arena, &start.effect.request, err);
+    if (status == RC_OK && !rc_h128_parse(task->idempotency_key, &start.effect.idempotency_key))
         status = rc_fail(err, RC_INVALID, "the task has no idempotency key");
     if (status == RC_OK) {
         status = rc_exec_start(worker->exec, &start);
@@ -231,57 +174,49 @@ static enum rc_status start(struct hand *hand, const struct cel_value *task, str
     return status;
 }
 
-static void work(struct hand *hand, const struct cel_value *task, struct rc_arena *arena)
+static void work(struct hand *hand, const struct rc_client_task *task)
 {
-    struct rc_sv lease = text_of(task, "lease"), command = text_of(task, "command");
-    uint64_t every = number_of(task, "lease_ms") / 3;
     struct rc_error err = {0};
-    struct said said = {.outcome = rc_outcome_word(RC_OUT_FAILED).slug, .output = cel_null()};
+    struct rc_client_report said = {
+        .lease = task->lease, .outcome = rc_outcome_word(RC_OUT_FAILED).slug, .output = cel_null()};
     bool runs = start(hand, task, &err) == RC_OK;
     if (runs) {
-        await(hand, lease, command, every ? every : 1000);
-        said = said_of(&hand->answer.result);
+        await(hand, task);
+        say(&hand->answer.result, &said);
     } else {
         said.error = rc_sv_of(err.text);
     }
-    struct rc_sv body = put_report(arena, lease, &said);
-    rc_log(RC_LOG_INFO, "task", "command %.*s, task %.*s: %s %.*s", RC_SV_ARG(command),
-           RC_SV_ARG(text_of(task, "task")), said.outcome, RC_SV_ARG(said.error));
-    if (body.n) report(hand, body, command, arena);
+    rc_log(RC_LOG_INFO, "task", "command %.*s, task %.*s: %s %.*s", RC_SV_ARG(task->command),
+           RC_SV_ARG(task->task), said.outcome, RC_SV_ARG(said.error));
+    report(hand, &said, task->command);
     if (runs) rc_arena_free(hand->answer.arena);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------ */
 
 /* What was leased while the worker was told to stop has not begun. */
-static void give_back(struct hand *hand, const struct cel_value *task, struct rc_arena *arena)
+static void give_back(struct hand *hand, const struct rc_client_task *task)
 {
-    const struct said said = {.outcome = "released", .output = cel_null()};
-    struct rc_sv body = put_report(arena, text_of(task, "lease"), &said);
-    if (body.n) report(hand, body, text_of(task, "command"), arena);
+    struct rc_client_report said = {.lease = task->lease, .outcome = "released", .output = cel_null()};
+    report(hand, &said, task->command);
 }
 
 static void ask(struct hand *hand, struct rc_arena *arena)
 {
-    char path[64];
-    struct rc_client_answer answer = {0};
+    struct rc_client_tasks tasks;
     struct rc_error err;
-    snprintf(path, sizeof path, "/v1/work/lease?wait=%ds", POLL_S);
-    enum rc_status status = post(hand, path, hand->worker->lease_body, arena, &answer, &err);
-    if (status != RC_OK) {
+    if (rc_client_lease(hand->client, &hand->worker->ask, arena, &tasks, &err) != RC_OK) {
         rc_log(RC_LOG_WARN, "lease", "%s", err.text);
         pause_for(2000);
         return;
     }
-    const struct cel_value *tasks = cel_map_get(&answer.body, "tasks"),
-                           *draining = cel_map_get(&answer.body, "draining");
-    for (uint32_t i = 0; tasks && tasks->kind == CEL_LIST && i < tasks->n; i++) {
+    for (uint32_t i = 0; i < tasks.n; i++) {
         if (atomic_load(&stopping))
-            give_back(hand, &tasks->v.items[i], arena);
+            give_back(hand, &tasks.item[i]);
         else
-            work(hand, &tasks->v.items[i], arena);
+            work(hand, &tasks.item[i]);
     }
-    if (draining && draining->kind == CEL_BOOL && draining->v.b) pause_for(2000);
+    if (tasks.draining) pause_for(2000);
 }
 
 static void *run_hand(void *context)
@@ -300,28 +235,28 @@ static void *run_hand(void *context)
 
 /* ---- start and end ----------------------------------------------------------------------------------------- */
 
-static void put_all(struct rc_json *json, const char *member, const struct cli_args *args, const char *option)
+/* The values of an option that may be repeated. */
+static enum rc_status read_all(const struct worker *worker, const char *option, const char *const **ret,
+                               uint32_t *ret_n, struct rc_error *err)
 {
+    const char **values = RC_NEW_ARRAY(worker->arena, const char *, CLI_MAX_GIVEN), *value;
     unsigned at = 0;
-    rc_json_array(json, member);
-    for (const char *value; (value = cli_each(args, option, &at));) rc_json_text(json, NULL, value);
-    rc_json_end_array(json);
+    if (!values) return rc_fail_arena(err, worker->arena);
+    for (*ret_n = 0; (value = cli_each(worker->args, option, &at)) != NULL;) values[(*ret_n)++] = value;
+    *ret = values;
+    return RC_OK;
 }
 
 static enum rc_status prepare(struct worker *worker, struct rc_error *err)
 {
-    char host[RC_MAX_NAME] = "";
     const char *name = cli_value(worker->args, "name");
-    struct rc_buf buf = rc_buf_in(worker->arena, ARENA_FIRST);
-    struct rc_json json = {.buf = &buf};
-    if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;
-    rc_json_object(&json, NULL);
-    put_all(&json, "queues", worker->args, "queue");
-    put_all(&json, "capabilities", worker->args, "capability");
-    rc_json_text(&json, "worker", name ? name : host);
-    rc_json_end_object(&json);
-    worker->lease_body = rc_buf_sv(&buf);
-    if (buf.status != RC_OK) return rc_fail(err, buf.status, "the names are too long");
+    struct rc_client_ask *ask = &worker->ask;
+    if (gethostname(worker->host, sizeof worker->host - 1) != 0) worker->host[0] = 0;
+    *ask = (struct rc_client_ask){.worker = name ? name : worker->host, .max = 1, .wait_s = POLL_S};
+    enum rc_status status = read_all(worker, "queue", &ask->queues, &ask->nqueues, err);
+    if (status == RC_OK)
+        status = read_all(worker, "capability", &ask->capabilities, &ask->ncapabilities, err);
+    if (status != RC_OK) return status;
     const struct rc_program_options options = {.answer = on_answer,
                                                .answer_context = worker,
                                                .allowed = worker->programs.paths,
@@ -391,8 +326,7 @@ int tool_worker(const struct cli_args *args)
 {
     struct worker worker = {.args = args, .arena = rc_arena_new(ARENA_FIRST, ARENA_MOST)};
     struct rc_error err = {0};
-    enum rc_status status =
-        worker.arena ? run(&worker, &err) : rc_fail(&err, RC_NOMEM, "out of memory");
+    enum rc_status status = worker.arena ? run(&worker, &err) : rc_fail(&err, RC_NOMEM, "out of memory");
     if (status != RC_OK && cli_has(args, "json"))
         cli_put_json_error(&err);
     else if (status != RC_OK)

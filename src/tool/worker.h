@@ -28,5 +28,5 @@ enum rc_status worker_programs_read(struct rc_sv text, struct rc_arena *, struct
 const struct worker_program *worker_program_of(const struct worker_programs *, struct rc_sv task);
 /* The request for the executor: the listed arguments, the task's input on stdin. */
 RC_MUST
-enum rc_status worker_program_request(const struct worker_program *, struct cel_value input, struct rc_arena *,
-                                      struct cel_value *ret, struct rc_error *);
+enum rc_status worker_program_request(const struct worker_program *, struct cel_value input,
+                                      struct rc_arena *, struct cel_value *ret, struct rc_error *);

@@ -87,8 +87,7 @@ static enum rc_status read_one(struct rc_sv task, struct cel_value value, struct
     for (uint32_t i = 0; status == RC_OK && i < value.n; i++)
         status = read_field(ret, cel_text(value.v.items[2 * (size_t)i]), value.v.items[2 * (size_t)i + 1],
                             arena, err);
-    if (status == RC_OK && !ret->dependency.program.npaths)
-        status = wrong(ret, "program", "is missing", err);
+    if (status == RC_OK && !ret->dependency.program.npaths) status = wrong(ret, "program", "is missing", err);
     return status;
 }
 
@@ -106,8 +105,8 @@ enum rc_status worker_programs_read(struct rc_sv text, struct rc_arena *arena, s
     if (!ret->item || !ret->paths) return rc_fail_arena(err, arena);
     for (uint32_t i = 0; status == RC_OK && i < list.n; i++) {
         struct worker_program *program = &ret->item[ret->n++];
-        status = read_one(cel_text(list.v.items[2 * (size_t)i]), list.v.items[2 * (size_t)i + 1], arena, program,
-                          err);
+        status = read_one(cel_text(list.v.items[2 * (size_t)i]), list.v.items[2 * (size_t)i + 1], arena,
+                          program, err);
         if (status != RC_OK) break;
         struct rc_sv path = rc_text(arena, "%.*s", RC_SV_ARG(program->dependency.program.paths[0]));
         if (!path.p) return rc_fail_arena(err, arena);
