@@ -210,6 +210,9 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_DUE:
     case RC_MSG_ACTION:
     case RC_MSG_RESTORED:
+    case RC_MSG_LATE:
+    case RC_MSG_QUEUE:
+    case RC_MSG_PULL:
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:

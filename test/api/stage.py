@@ -52,6 +52,8 @@ class Stage:
         listener = socket.create_server(("127.0.0.1", 0))  # the kernel takes connections; nobody ever answers
         world.closers.append(listener.close)
         self.defs = world.write(create_pr=example_flow(attempts=2, check_attempts=2), github=example_dependency(self.hub.port),
+                                pictures="dependency: pictures\nkind: worker\n",
+                                picture='flow: picture\nsteps:\n- id: do\n  call: pictures\n  with: { task: resize, input: { n: "${payload.n}" } }\n',
                                 open=simple_flow("open", "mute", "timeout: 1h"),
                                 mute=dependency("mute", f"http://127.0.0.1:{listener.getsockname()[1]}", concurrent=2))
         self.server = self.other(more=["--hold"])  # held, and released at once: so there is a window to ask for
