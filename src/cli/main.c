@@ -23,7 +23,8 @@ const char *cli_server(const struct cli_args *args)
 /* With a token it is the token that says who it is, unless somebody is named. */
 const char *cli_actor(struct cli *cli)
 {
-    if (cli->actor || cli_first_of(cli_value(cli->args, "token-file"), "RECOURSE_TOKEN", NULL)) return cli->actor;
+    if (cli->actor || cli_first_of(cli_value(cli->args, "token-file"), "RECOURSE_TOKEN", NULL))
+        return cli->actor;
     const struct passwd *entry = getpwuid(getuid());
     return cli->actor = entry ? entry->pw_name : NULL;
 }

@@ -280,6 +280,13 @@ def pausing(world):
     equal(api.get("/v1/queues/images").json["leased"], 0, "leased")
     api.post("/v1/queues/images/resume", {}).must(200)
     equal(worker.task()["key"], "k2", "it goes on")
+    contains(server.cli("queue", "pause", "images"), "paused")
+    submit(api, "3")
+    contains(server.cli("queue", "show", "images"), "the queue is paused")
+    contains(server.cli("queue", "list"), "images")
+    equal(server.cli("queue", "resume", "images", json_out=True)["state"], "flowing", "the queue")
+    server.cli("queue", "show", "nothing", code=4)
+    server.cli("queue", "stop", "images", code=2)
     api.post("/v1/queues/nothing/pause", {}).problem(404, "not-found")
     api.post("/v1/queues/images/stop", {}).problem(404, "not-found")
 
