@@ -259,6 +259,18 @@ def orders(world):
     audit = [(e["action"], e["data"].get("schedule"), e["data"].get("actor")) for e in api.get("/v1/audit").must(200).json["entries"]
              if e["kind"] == "schedule"]
     equal(audit[::-1], [("paused", "each", "tester"), ("run", "each", "tester"), ("resumed", "each", "tester")], "audit")
+    known = server.cli("schedule", "show", "send", "each", json_out=True)
+    equal(server.stop(), 0, "exit code")
+    out = world.dir / "export.ndjson"
+    server.cli("export", "--store", server.store, "--out", out)
+    server.cli("import", out, "--store", world.dir / "imported.db")
+    server.store = world.dir / "imported.db"
+    server.start()
+    server.release()
+    eventually(lambda: server.cli("schedule", "show", "send", "each", json_out=True)["runs"] == known["runs"], "the numbers of the schedule came along")
+    time.sleep(1.2)
+    equal(len(runs(server)), 2, "what another life of the store may have run is not run again")
+    api = server.api
     api.get("/v1/schedules/send/none").problem(404, "not-found")
     api.get("/v1/schedules/other/each").problem(404, "not-found")
 
