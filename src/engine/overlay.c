@@ -224,7 +224,8 @@ static struct rc_schedule_write *last_of_each(struct rc_turn *turn, uint32_t *re
     for (uint32_t i = 0; i < turn->schedules.n; i++) {
         bool again = false;
         for (uint32_t k = i + 1; k < turn->schedules.n && !again && !all[i].by; k++)
-            again = strcmp(all[k].row->flow, all[i].row->flow) == 0 && strcmp(all[k].row->id, all[i].row->id) == 0;
+            again = strcmp(all[k].row->flow, all[i].row->flow) == 0 &&
+                    strcmp(all[k].row->id, all[i].row->id) == 0;
         if (!again) all[n++] = all[i];
     }
     *ret_n = n;

@@ -145,9 +145,9 @@ struct rc_facts {
 
 /* ---- the turn (overlay.c) --------------------------------------------------------------------------------------------- */
 
-struct rc_undo {        /* one applied change, backwards */
-    struct rc_hot *hot; /* or */
-    struct rc_door *door;          /* or */
+struct rc_undo {          /* one applied change, backwards */
+    struct rc_hot *hot;   /* or */
+    struct rc_door *door; /* or */
     struct rc_planner *planner;
     const struct rc_schedule *row; /* of the planner, as it was */
     bool fresh;                    /* the same */
