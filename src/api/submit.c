@@ -1,5 +1,6 @@
 /* POST /v1/commands. */
 #include "api/submit.h"
+#include "cel/time.h"
 #include "engine/prepare.h"
 
 #include <stddef.h>
@@ -10,6 +11,9 @@ static const struct api_field submit_fields[] = {
     {"payload", API_ANY, 0, true, offsetof(struct api_submission, payload)},
     {"refs", API_OBJECT, 0, false, offsetof(struct api_submission, refs)},
     {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct api_submission, actor)},
+    {"run_at", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct api_submission, run_at)},
+    {"run_in", API_TEXT, RC_SPAN_TEXT, false, offsetof(struct api_submission, run_in)},
+    {"deadline", API_TEXT, RC_SPAN_TEXT, false, offsetof(struct api_submission, deadline)},
 };
 const struct api_shape api_submit_shape = {submit_fields, sizeof submit_fields / sizeof *submit_fields,
                                            sizeof(struct api_submission)};
@@ -62,6 +66,24 @@ enum rc_status api_prepare_failed(struct api_call *call, enum rc_status status, 
     return status;
 }
 
+static void read_span(struct api_call *call, const char *pointer, struct rc_sv text, rc_us *ret)
+{
+    if (text.p && (!rc_parse_span(text, ret) || !*ret))
+        api_complain(call, pointer, "must be a span above 0, like 90s, 30m, 2h30m or 7d");
+}
+
+/* When it is to begin, and until when it has to be through. */
+static enum rc_status read_times(struct api_call *call, const struct api_submission *in,
+                                 struct rc_submission *ret, struct rc_error *err)
+{
+    uint32_t before = call->desk->nerrors;
+    read_span(call, "/run_in", in->run_in, &ret->run_in);
+    read_span(call, "/deadline", in->deadline, &ret->deadline);
+    if (in->run_at.p && (!rc_parse_time(in->run_at, &ret->run_at) || !ret->run_at))
+        api_complain(call, "/run_at", "must be a time since 1970, like 2026-01-31T12:00:00Z");
+    return call->desk->nerrors == before ? RC_OK : api_complaints(call, err);
+}
+
 enum rc_status api_prepare(struct api_call *call, const struct api_submission *in, uint32_t nbytes,
                            struct rc_arena *arena, struct rc_request *ret, struct rc_error *err)
 {
@@ -79,6 +101,8 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
                                        .payload = in->payload,
                                        .refs = in->refs};
     if (!submission.ns.p || !submission.subject.p || !submission.actor.p) return rc_fail_arena(err, arena);
+    status = read_times(call, in, &submission, err);
+    if (status != RC_OK) return status;
     *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena, .bytes = nbytes};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,
                                call->desk->errors, API_ERRORS, &call->desk->nerrors);

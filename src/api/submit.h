@@ -5,6 +5,7 @@
 struct api_submission {
     struct rc_sv type, key, actor;
     struct cel_value payload, refs;
+    struct rc_sv run_at, run_in, deadline; /* a time, and spans, as text; empty: not said */
 };
 
 /* The payload as it would be stored, in a text of nbytes: RC_LIMIT where it is larger than RC_MAX_PAYLOAD. */

@@ -49,7 +49,7 @@ enum {
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */
     RC_MAX_DEF_FILES = 4096,       /* files in one directory of definitions */
-    RC_MAX_DEF_DEPTH = 32,         /* nesting of YAML */
+    RC_MAX_DEF_DEPTH = 64,         /* nesting of YAML */
     RC_MAX_DEF_CELLS = 64 << 10,   /* values in one definition file */
     RC_MAX_DEF_MEMORY = 128 << 20, /* bytes used while one definition file is read */
     RC_MAX_DEF_ERRORS = 32,        /* errors of definitions that are told at a time */
@@ -63,6 +63,14 @@ enum {
     RC_MAX_SITES = 8192,           /* expressions of one flow */
     RC_MAX_FLOW_DEPTH = 16,        /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
+    /* schedules */
+    RC_MAX_SCHEDULES = 1024,     /* of all flows in force */
+    RC_MAX_FLOW_SCHEDULES = 64,  /* of one flow */
+    RC_MAX_CATCH_UP = 100,       /* runs that were missed and are caught up, of one schedule at a time */
+    RC_MAX_SCHEDULE_QUEUE = 100, /* times of one schedule that wait for the run before */
+    RC_SCHEDULE_ON_TIME_S = 60,  /* a run that begins so much later than planned was missed */
+    RC_MAX_ZONE = 64 << 10,      /* bytes of a time zone's file */
+    RC_MAX_ZONE_TIMES = 2000,    /* transitions in it */
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
     RC_MAX_CONTEXT = 1024,        /* names that the context of `recourse eval` may give */
@@ -73,7 +81,7 @@ enum {
     /* engine */
     RC_MAX_INBOX = 16384,    /* events that wait for the engine; more are answered 503 */
     RC_MAX_UNITS = 2048,     /* units in one commit */
-    RC_MAX_MESSAGES = 256,   /* messages in one unit */
+    RC_MAX_MESSAGES = 4 * 4096, /* messages in one unit: an instance has a few at most */
     RC_MAX_HISTORY = 10000,  /* records of one command */
     RC_MAX_RECORD = 1 << 20, /* bytes of the cause or of the changes of one stored record */
     RC_MAX_LOOK = 5000,      /* rows that one page of a list may look at */
@@ -81,8 +89,13 @@ enum {
     RC_WINDOW = 1024,        /* ready or due rows held in memory per gate */
     RC_MAX_WATCH_DAYS = 90,  /* days for which repeats are pointed out after a hold */
     RC_MAX_HOLDS = 16,       /* windows of holds that a store remembers */
-    RC_MAX_LOST = 3,         /* crashes in a row before a command is set aside */
-    RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
+    RC_CALENDAR_LOOK =
+        1000000,     /* microseconds: how often the wall clock is looked at while something waits for it */
+    RC_MAX_LOST = 3, /* crashes in a row before a command is set aside */
+    RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
+    RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
+    RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
+    RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,           /* bytes kept of an answer that could not be used */

@@ -72,6 +72,9 @@ static const struct cli_option submit_options[] = {
     {"key", 'k', "KEY", "idempotency key (else the flow's own)"},
     {"payload", 'p', "JSON", "the payload; @FILE reads a file, - reads standard input"},
     {"ref", 'r', "NAME=VALUE", "a label to search by (may be repeated)"},
+    {"run-at", 0, "TIME", "begin no sooner than this: 2026-01-31T12:00:00Z, by the server's wall clock"},
+    {"run-in", 0, "SPAN", "begin when this has passed: 90s, 30m, 7d"},
+    {"deadline", 0, "SPAN", "how long it may take from its begin on, instead of what the flow says"},
     WAIT_OPTION,
     END,
 };
@@ -247,6 +250,12 @@ static const struct cli_option namespace_options[] = {
 static const struct cli_option hold_options[] = {
     {"reason", 'm', "TEXT", "what was looked at, for the record (release; required)"},
     {"watch", 0, "SPAN", "how long repeats are pointed out, up to 90d (release; else 7d)"},
+    END,
+};
+
+static const struct cli_option schedule_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record (pause, resume, run)"},
+    {"key", 'k', "KEY", "run: the same key is the same run, however often it is asked for"},
     END,
 };
 
@@ -460,6 +469,12 @@ const struct cli_command cli_commands[] = {
      "left to a "
      "person.",
      hold_options, 1, 2, cli_run_hold},
+    {"schedule", "list|show|pause|resume|run [FLOW SCHEDULE]",
+     "see what starts by itself, pause it, or run it now",
+     "Schedules stand in the definitions of flows. `show` has the next times; `pause` keeps what comes until "
+     "`resume` from "
+     "starting; `run` starts one now, outside of its times.",
+     schedule_options, 1, 3, cli_run_schedule},
     {"man", "[COMMAND]", "print the manual's page of the program or of one command",
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},

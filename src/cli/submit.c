@@ -55,6 +55,15 @@ static void put_submitted(struct cli *cli, const struct cli_reply *reply)
     fputc('\n', screen->out);
 }
 
+/* The server reads them, and says what is wrong with them. */
+static void put_times(const struct cli_args *args, struct rc_json *json)
+{
+    static const char *const names[][2] = {
+        {"run-at", "run_at"}, {"run-in", "run_in"}, {"deadline", "deadline"}};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (cli_value(args, names[i][0])) rc_json_text(json, names[i][1], cli_value(args, names[i][0]));
+}
+
 int cli_run_submit(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
@@ -65,6 +74,7 @@ int cli_run_submit(struct cli *cli, const struct cli_args *args)
     rc_json_text(&json, "type", args->operand[0]);
     if (key) rc_json_text(&json, "key", key);
     if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
+    put_times(args, &json);
     int fault = cli_read_wait(cli, &wait);
     if (fault != CLI_OK) return fault;
     if (cli_has(args, "payload")) {

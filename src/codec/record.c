@@ -144,7 +144,15 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  (int64_t)change->u.successor.nonce},
                      4);
         break;
-    case RC_CHANGE_GATE: break; /* not durable */
+    case RC_CHANGE_CLOCK:
+        put_integers(buf,
+                     (int64_t[]){RC_CHANGE_CLOCK, 0, relative(change->u.clock.start, at),
+                                 (int64_t)change->u.clock.deadline, relative(change->u.clock.over, at),
+                                 change->u.clock.wall},
+                     6);
+        break;
+    case RC_CHANGE_SCHEDULE:
+    case RC_CHANGE_GATE: break; /* not of a history */
     }
 }
 
@@ -326,6 +334,8 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_DUE:
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
+    case RC_CHANGE_CLOCK: return 6;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
     return 0;
@@ -335,7 +345,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
-    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_SUCCESSOR)};
+    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_CLOCK)};
     if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
@@ -363,6 +373,13 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
         change.u.successor.seq = number(&in, item(&in, 2), INT64_MAX);
         change.u.successor.nonce = bits(&in, item(&in, 3));
         break;
+    case RC_CHANGE_CLOCK:
+        change.u.clock = (struct rc_clock){.start = absolute(&in, item(&in, 2)),
+                                           .deadline = number(&in, item(&in, 3), INT64_MAX),
+                                           .over = absolute(&in, item(&in, 4)),
+                                           .wall = byte(&in, 5, 2)};
+        break;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)

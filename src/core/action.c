@@ -1,6 +1,6 @@
 /* What operators do. An action goes through the same functions as the engine's own decisions; what may be done when stands
  * in the guards, one per action, which both the step and `explain` use. */
-#include "core/draft.h"
+#include "core/advance.h"
 
 #include "base/limits.h"
 
@@ -9,15 +9,16 @@
 static bool can_be_retried(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
-    if (node->phase == RC_PHASE_DELAYED) return true; /* do not wait */
+    if (rc_is_closed(c, at) && !rc_node_side(node)->undo) return false;
+    if (node->phase == RC_PHASE_DELAYED)
+        return rc_node_step(c, at)->kind == FLOW_CALL; /* do not wait; a sleep can be skipped */
     if (node->state == RC_STEP_REJECTED && node->round == UINT8_MAX)
         return false; /* the next key would be the first one again */
-    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return c->mode == RC_MODE_FORWARD;
+    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return rc_command_is_forward(c);
     if (node->state == RC_STEP_UNDO_FAILED)
         return rc_node_step(c, at)->call.undo.present && node->undo_round < UINT8_MAX;
     bool again = rc_is_stuck(node) && rc_side_action(c, at)->repeatable && node->why != RC_WHY_KEY_EXPIRED;
-    return again &&
-           (rc_node_side(node)->undo || (c->mode == RC_MODE_FORWARD && rc_step_needs_are_met(c, at)));
+    return again && (rc_node_side(node)->undo || (rc_command_is_forward(c) && rc_step_needs_are_met(c, at)));
 }
 
 static bool can_be_checked(const struct rc_command *c, uint32_t at)
@@ -57,9 +58,10 @@ static bool may_have_happened(const struct rc_command *c, uint32_t at)
 static bool can_be_skipped(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
+    if (rc_is_closed(c, at)) return false;
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
-    return c->mode == RC_MODE_FORWARD && !node->doubt && (over || waits);
+    return rc_command_is_forward(c) && !node->doubt && (over || waits);
 }
 
 /* What stands outside, and would be done a second time if the whole were done again. */
@@ -92,9 +94,25 @@ enum target {
     MAYBE_STANDING
 };
 
+static bool block_is(const struct rc_command *c, uint32_t at, enum target target)
+{
+    switch (target) {
+    case RETRYABLE: return rc_block_can_be_retried(c, at);
+    case SKIPPABLE: return rc_block_can_be_skipped(c, at);
+    case RESOLVABLE:
+    case MAYBE_HAPPENED:
+    case MAYBE_STANDING: return c->node[at].state == RC_STEP_UNKNOWN;
+    case CHECKABLE:
+    case UNDOABLE:
+    case NOT_UNDOABLE:
+    case STANDING: break;
+    }
+    return false;
+}
+
 static bool is(const struct rc_command *c, uint32_t at, enum target target)
 {
-    if (!rc_is_leaf(c, at)) return false;
+    if (!rc_is_leaf(c, at)) return block_is(c, at, target);
     switch (target) {
     case RETRYABLE: return can_be_retried(c, at);
     case CHECKABLE: return can_be_checked(c, at);
@@ -148,7 +166,7 @@ static const char *why_not_replace(const struct rc_command *c)
 static const char *why_not_retry(const struct rc_command *c)
 {
     if (c->state == RC_ROLLED_BACK) return why_not_replace(c); /* the whole, as a new generation */
-    if (any(c, RETRYABLE)) return why_not_go_on(c);
+    if (any(c, RETRYABLE) || rc_command_waits_to_begin(c)) return why_not_go_on(c);
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
@@ -157,6 +175,7 @@ static const char *why_not_retry(const struct rc_command *c)
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
     if (any(c, RESOLVABLE))
         return "it may have happened and cannot be repeated safely: find out, then use resolve";
+    if (c->mode == RC_MODE_HALT) return why_not_go_on(c); /* what has not begun */
     return "no step has failed in a way that another try could mend";
 }
 
@@ -247,6 +266,18 @@ static void new_round(struct rc_draft *draft, uint32_t at)
 static void retry_step(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
+    if (!rc_is_leaf(&draft->c, at)) {
+        if (rc_block_is_undecided(&draft->c, at))
+            node->why = RC_WHY_NONE;
+        else
+            rc_block_reset(draft, at);
+        return;
+    }
+    if (node->state == RC_STEP_FAILED && node->attempt == 0 && rc_node_step(&draft->c, at)->cond &&
+        node->why == RC_WHY_EXPRESSION) {
+        rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE); /* its condition is looked at again */
+        return;
+    }
     if (node->phase == RC_PHASE_DELAYED) {
         rc_step_want(draft, at);
         return;
@@ -262,6 +293,14 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
 static enum rc_status retry(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
+    if (rc_command_waits_to_begin(c)) {
+        rc_clock_begin(draft);
+        return RC_OK;
+    }
+    if (c->mode == RC_MODE_HALT) {
+        c->mode = RC_MODE_FORWARD;
+        c->why = RC_WHY_NONE;
+    }
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
             retry_step(draft, i);
@@ -278,7 +317,7 @@ static enum rc_status pick(struct rc_draft *draft, struct rc_sv step, enum targe
     const struct rc_command *c = &draft->c;
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->nnodes; i++) {
-        if (!is(c, i, target) || (step.n && !rc_sv_eq(step, rc_node_step(c, i)->id))) continue;
+        if (!is(c, i, target) || (step.n && !rc_is_named(c, i, step))) continue;
         *ret = i;
         n++;
     }
@@ -328,8 +367,10 @@ static enum rc_status skip(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
     enum rc_status status = pick(draft, act->step, SKIPPABLE, &at);
-    if (status == RC_OK) rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_PERSON);
-    return status;
+    if (status != RC_OK) return status;
+    if (!rc_is_leaf(&draft->c, at)) draft->c.node[at].tries = 0;
+    rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_PERSON);
+    return RC_OK;
 }
 
 /* The successor is made and this command is settled in the same commit, so that never both run. */
@@ -379,6 +420,17 @@ static struct cel_value outputs_told(struct rc_draft *draft, uint32_t at, const 
     return (struct cel_value){.kind = CEL_MAP, .n = 1, .v.items = pair};
 }
 
+/* A loop that may have begun in another life of the store. */
+static enum rc_status resolve_block(struct rc_draft *draft, uint32_t at, const struct rc_act *act)
+{
+    if (act->verdict != RC_HAPPENED && act->verdict != RC_DID_NOT_HAPPEN)
+        return rc_fail(draft->err, RC_INVALID,
+                       "resolve needs a verdict: happened, did_not_happen or accepted_as_is");
+    bool happened = act->verdict == RC_HAPPENED;
+    rc_step_end(draft, at, happened ? RC_STEP_SKIPPED : RC_STEP_IDLE, RC_WHY_PERSON);
+    return RC_OK;
+}
+
 static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
@@ -388,6 +440,7 @@ static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
     if (status != RC_OK) return status;
     if (act->verdict == RC_DID_NOT_HAPPEN && draft->c.node[at].state == RC_STEP_UNDO_FAILED)
         return rc_fail(draft->err, RC_REFUSED, "it is known already that the undo did not happen: retry it");
+    if (!rc_is_leaf(&draft->c, at)) return resolve_block(draft, at, act);
     draft->c.node[at].lost = 0;
     if (act->verdict == RC_DID_NOT_HAPPEN) {
         rc_step_did_not_happen(draft, at, RC_WHY_PERSON);

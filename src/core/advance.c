@@ -1,145 +1,185 @@
 /* Where the tree goes after something changed: what may start, which block has ended, what is undone next.
  *
- * Forward, a line does one child after the other; a critical child that fails ends it, another one does not, and neither does one that
- * is left unknown and is not critical. Backward, a roll back first waits until nothing is open or unknown any more, then undoes in
- * reverse structural order (rule 9). A cancelled command only settles what has left. */
-#include "core/draft.h"
+ * Forward, the state of a block is worked out anew from its children, from the root down: each block looks at those that have
+ * begun, and starts those whose turn has come. What was decided once stays (which case is taken, which items there are, that a
+ * join was reached). Backward, a roll back first waits until nothing is open or unknown any more, then undoes in reverse
+ * structural order (rule 9, undo.c). A cancelled command only settles what has left, and brings the undo of a block that it had
+ * begun to its end. */
+#include "core/advance.h"
 
-void rc_step_start(struct rc_draft *draft, uint32_t at)
+void rc_block_set(struct rc_draft *draft, uint32_t at, unsigned state, unsigned why)
 {
-    struct rc_node *node = &draft->c.node[at];
-    node->tries = node->asks = 0;
-    node->cleared = 0;
-    node->why = RC_WHY_NONE;
-    draft->c.data[at].times = (struct rc_times){.keyed = draft->c.data[at].times.keyed};
-    rc_step_want(draft, at);
+    draft->c.node[at].state = (uint8_t)state;
+    draft->c.node[at].why = (uint8_t)why;
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------------------- */
-
-bool rc_step_needs_are_met(const struct rc_command *c, uint32_t at)
-{
-    const struct flow_step *step = rc_node_step(c, at);
-    for (uint16_t i = 0; i < step->nneeds; i++)
-        if (c->node[step->needs[i]].state != RC_STEP_SUCCEEDED) return false;
-    return true;
-}
-
-enum progress { MOVING, PASSED, ENDED };
-
-/* What a child means for the line it stands in; starts it when its turn has come. */
-static enum progress line_child(struct rc_draft *draft, uint32_t at)
+void rc_block_fail(struct rc_draft *draft, uint32_t at, unsigned state, unsigned why)
 {
     struct rc_command *c = &draft->c;
     struct rc_node *node = &c->node[at];
-    bool critical = rc_node_step(c, at)->critical;
+    const struct flow_block *block = &rc_step_at(c, at)->block;
+    if (at) node->phase = RC_PHASE_NONE; /* what the root waits for is its clock */
+    if (block->undo == FLOW_UNDO_NONE || !rc_has_to_take_back(c, at)) {
+        rc_block_set(draft, at, state, why);
+    } else if (!rc_can_take_back(c, at)) { /* nothing of it, then */
+        rc_block_set(draft, at, RC_STEP_ACTIVE, RC_WHY_IRREVERSIBLE);
+    } else {
+        rc_block_set(draft, at, RC_STEP_UNDOING, why);
+        node->undo_round = (uint8_t)state;
+        rc_block_take_back(draft, at);
+    }
+}
+
+/* ---- needs ---------------------------------------------------------------------------------------------------------- */
+
+enum needs { MET, MISSING, OPEN };
+
+/* A need that may still be met, or settled by a person, is open; what is not critical and left unknown counts as missing. */
+static enum needs need(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
     switch ((enum rc_step_state)node->state) {
+    case RC_STEP_SUCCEEDED: return MET;
     case RC_STEP_IDLE:
-        if (!rc_step_needs_are_met(c, at) && !node->doubt) {
-            rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_NEEDS);
-            return PASSED;
-        }
-        node->state = RC_STEP_ACTIVE;
-        if (!node->doubt) {
-            rc_step_start(draft, at);
-            return MOVING;
-        }
-        rc_step_start_in_doubt(draft, at);
-        return critical || !rc_is_stuck(node) ? MOVING : PASSED;
-    case RC_STEP_SUCCEEDED:
-    case RC_STEP_SKIPPED: return PASSED;
-    case RC_STEP_REJECTED:
-    case RC_STEP_FAILED: return critical ? ENDED : PASSED;
-    case RC_STEP_UNKNOWN: return critical || !rc_is_stuck(node) ? MOVING : PASSED;
     case RC_STEP_ACTIVE:
-        if (node->phase == RC_PHASE_NONE)
-            rc_step_start(draft, at); /* to be done again, and its turn has come */
-        return MOVING;
+    case RC_STEP_UNDOING: return OPEN;
+    case RC_STEP_UNKNOWN: return rc_is_stuck(node) && !rc_step_at(c, at)->critical ? MISSING : OPEN;
+    case RC_STEP_REJECTED:
+    case RC_STEP_FAILED:
+    case RC_STEP_SKIPPED:
+    case RC_STEP_UNDO_UNKNOWN:
+    case RC_STEP_UNDO_FAILED:
+    case RC_STEP_UNDONE:
+    case RC_STEP_STATES: break;
+    }
+    return MISSING;
+}
+
+static enum needs needs_of(const struct rc_command *c, uint32_t at)
+{
+    const struct flow_step *step = rc_step_at(c, at);
+    enum needs worst = MET;
+    for (uint16_t i = 0; i < step->nneeds; i++) {
+        enum needs one = need(c, rc_need(c, at, i));
+        if (one == OPEN) return OPEN;
+        if (one == MISSING && !step->cond) worst = MISSING; /* a condition of its own replaces this one */
+    }
+    return worst;
+}
+
+bool rc_step_needs_are_met(const struct rc_command *c, uint32_t at)
+{
+    return needs_of(c, at) == MET;
+}
+
+/* ---- a node's turn -------------------------------------------------------------------------------------------------- */
+
+/* Its condition cannot be worked out: it has failed, before anything of it began. */
+static void cannot_tell(struct rc_draft *draft, uint32_t at, const struct rc_error *error)
+{
+    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0, rc_sv_of(error->text));
+    rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+}
+
+/* An idle node whose turn may have come: it begins, or is left out, or goes on waiting. */
+static void begin(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_command *c = &draft->c;
+    const struct flow_step *step = rc_step_at(c, at);
+    enum needs needs = needs_of(c, at);
+    bool holds = true;
+    struct rc_error error;
+    if (needs == OPEN) return;
+    if (needs == MISSING) {
+        rc_leave_out(draft, at, RC_WHY_NEEDS);
+    } else if (step->cond && rc_step_at(c, c->node[at].parent)->kind != FLOW_CHOOSE &&
+               rc_site_holds(draft, at, step->cond, NULL, &holds, &error) != RC_OK) {
+        cannot_tell(draft, at, &error);
+    } else if (!holds) {
+        rc_leave_out(draft, at, RC_WHY_CONDITION);
+    } else if (rc_is_leaf(c, at)) {
+        rc_leaf_start(draft, at);
+    } else {
+        rc_block_set(draft, at, RC_STEP_ACTIVE, RC_WHY_NONE);
+    }
+}
+
+/* What a child that has begun means to its block. */
+static enum rc_progress meaning(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool critical = rc_step_at(c, at)->critical;
+    switch ((enum rc_step_state)node->state) {
+    case RC_STEP_IDLE: return RC_NOT_BEGUN;
+    case RC_STEP_SUCCEEDED:
+    case RC_STEP_SKIPPED: return RC_PASSED;
+    case RC_STEP_REJECTED:
+    case RC_STEP_FAILED: return critical ? RC_ENDED : RC_PASSED;
+    case RC_STEP_UNKNOWN: return critical || !rc_is_stuck(node) ? RC_MOVING : RC_PASSED;
+    case RC_STEP_ACTIVE:
     case RC_STEP_UNDOING:
     case RC_STEP_UNDO_UNKNOWN:
     case RC_STEP_UNDO_FAILED:
     case RC_STEP_UNDONE:
     case RC_STEP_STATES: break;
     }
-    return MOVING;
+    return RC_MOVING;
 }
 
-static void set_block(struct rc_draft *draft, uint32_t at, unsigned state, unsigned why)
+static void advance_block(struct rc_draft *draft, uint32_t at)
 {
-    draft->c.node[at].state = (uint8_t)state;
-    draft->c.node[at].why = (uint8_t)why;
-}
-
-static void advance_line(struct rc_draft *draft, uint32_t block)
-{
-    struct rc_command *c = &draft->c;
-    set_block(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
-    flow_node child = flow_first_child(c->flow, c->node[block].node);
-    for (; child != FLOW_NONE; child = flow_next_sibling(c->flow, child)) {
-        enum progress progress = line_child(draft, child);
-        if (progress == MOVING) return;
-        if (progress == ENDED) {
-            set_block(draft, block, c->node[child].state, c->node[child].why);
-            return;
-        }
-    }
-    set_block(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
-}
-
-/* ---- backward ------------------------------------------------------------------------------------------------------- */
-
-/* Takes back what waits and has not left; true when every leaf is settled: neither under way nor unknown. What may have been done after
- * the state that was restored is asked for in the order of the line, as far as it can have come. */
-static bool settle_leaves(struct rc_draft *draft)
-{
-    struct rc_command *c = &draft->c;
-    bool settled = true;
-    for (uint32_t i = 0; i < c->nnodes; i++) {
-        struct rc_node *node = &c->node[i];
-        if (!rc_is_leaf(c, i)) continue;
-        if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN) rc_step_give_up(draft, i);
-        if (node->state == RC_STEP_IDLE && node->doubt && settled) {
-            node->state = RC_STEP_ACTIVE;
-            rc_step_start_in_doubt(draft, i);
-        }
-        settled &= node->state != RC_STEP_ACTIVE && node->state != RC_STEP_UNKNOWN;
-    }
-    return settled;
-}
-
-static void start_undo(struct rc_draft *draft, uint32_t at)
-{
-    const struct flow_call *call = &rc_node_step(&draft->c, at)->call;
-    if (!call->undo.present) { /* it happened after the roll back was decided, and cannot be taken back */
-        rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
+    const struct rc_node *node = &draft->c.node[at];
+    if (node->state == RC_STEP_SKIPPED || node->state == RC_STEP_UNKNOWN || node->tries) return;
+    if (node->state == RC_STEP_UNDOING) {
+        rc_block_take_back(draft, at);
         return;
     }
-    draft->c.node[at].state = RC_STEP_UNDOING;
-    draft->c.data[at].request = (struct rc_h128){0};
-    if (draft->c.node[at].doubt) {
-        rc_step_start_in_doubt(draft, at);
+    if (node->asks) {
+        rc_left_out_settle(draft, at);
         return;
     }
-    draft->c.data[at].times.keyed = 0;
-    rc_step_start(draft, at);
+    switch (rc_step_at(&draft->c, at)->kind) {
+    case FLOW_LINEAR: rc_advance_line(draft, at); break;
+    case FLOW_PARALLEL:
+    case FLOW_EACH: rc_advance_joined(draft, at); break;
+    case FLOW_CHOOSE: rc_advance_choose(draft, at); break;
+    case FLOW_REPEAT: rc_advance_repeat(draft, at); break;
+    case FLOW_FALLBACK: rc_advance_fallback(draft, at); break;
+    case FLOW_CALL:
+    case FLOW_SLEEP:
+    case FLOW_SET: break;
+    }
 }
 
-/* Reverse order of a line: the last one that happened first, and the next when it is undone. */
-static void undo_line(struct rc_draft *draft, uint32_t block)
+enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_start)
 {
-    const struct rc_command *c = &draft->c;
-    flow_node end = rc_node_step(c, block)->end;
-    for (uint32_t i = end; i-- > block + 1u;) {
-        const struct rc_node *node = &c->node[i];
-        if (!rc_is_leaf(c, i)) continue;
-        if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, i)->call)) {
-            start_undo(draft, i);
+    struct rc_command *c = &draft->c;
+    struct rc_node *node = &c->node[at];
+    if (node->state == RC_STEP_IDLE && may_start) begin(draft, at);
+    if (!rc_is_leaf(c, at)) {
+        if (node->state != RC_STEP_IDLE) advance_block(draft, at);
+    } else if (node->state == RC_STEP_ACTIVE && node->phase == RC_PHASE_NONE) {
+        if (!may_start) return RC_NOT_BEGUN;
+        rc_leaf_start(draft, at); /* to be done again, and its turn has come */
+    }
+    return meaning(c, at);
+}
+
+/* One child after the other; a critical one that fails ends the line, unless it is to continue. */
+void rc_advance_line(struct rc_draft *draft, uint32_t block)
+{
+    struct rc_command *c = &draft->c;
+    bool goes_on = rc_step_at(c, block)->block.on_error == FLOW_CONTINUE;
+    rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
+    RC_EACH_CHILD (c, block, 0, child) {
+        enum rc_progress progress = rc_advance_child(draft, child, true);
+        if (progress == RC_MOVING || progress == RC_NOT_BEGUN) return;
+        if (progress == RC_ENDED && !goes_on) {
+            rc_block_fail(draft, block, c->node[child].state, c->node[child].why);
             return;
         }
-        if (node->state == RC_STEP_UNDOING || node->state == RC_STEP_UNDO_UNKNOWN ||
-            node->state == RC_STEP_UNDO_FAILED)
-            return;
     }
+    rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
 }
 
 /* ---- entry ---------------------------------------------------------------------------------------------------------- */
@@ -147,18 +187,34 @@ static void undo_line(struct rc_draft *draft, uint32_t block)
 static void advance_forward(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
-    advance_line(draft, 0);
-    bool failed = c->node[0].state == RC_STEP_FAILED || c->node[0].state == RC_STEP_REJECTED;
+    struct rc_node *root = &c->node[0];
+    advance_block(draft, 0);
+    bool failed = root->state == RC_STEP_FAILED || root->state == RC_STEP_REJECTED;
     if (!failed || c->flow->on_failure != FLOW_ROLL_BACK) return;
+    if (!rc_can_be_rolled_back(c)) {
+        root->why = RC_WHY_IRREVERSIBLE;
+        return;
+    }
     c->mode = RC_MODE_ROLL_BACK;
-    c->why = c->node[0].why;
+    c->why = root->why;
+}
+
+/* Blocks whose undo had begun when the command was turned round. */
+static void finish_taking_back(struct rc_draft *draft)
+{
+    for (uint32_t i = 0; i < draft->c.nnodes; i++)
+        if (draft->c.node[i].state == RC_STEP_UNDOING && !rc_is_leaf(&draft->c, i))
+            rc_block_take_back(draft, i);
 }
 
 void rc_advance(struct rc_draft *draft)
 {
+    if (draft->c.mode == RC_MODE_FORWARD && rc_command_waits_to_begin(&draft->c)) return;
+    if (draft->c.mode == RC_MODE_HALT) rc_clock_lift(draft, rc_settle_leaves(draft, 1, draft->c.nnodes));
     if (draft->c.mode == RC_MODE_FORWARD) advance_forward(draft);
     if (draft->c.mode == RC_MODE_CANCEL || draft->c.mode == RC_MODE_ROLL_BACK) {
-        bool settled = settle_leaves(draft);
-        if (settled && draft->c.mode == RC_MODE_ROLL_BACK) undo_line(draft, 0);
+        bool settled = rc_settle_leaves(draft, 1, draft->c.nnodes);
+        finish_taking_back(draft);
+        if (settled && draft->c.mode == RC_MODE_ROLL_BACK) (void)rc_undo_subtree(draft, 0);
     }
 }

@@ -1,25 +1,33 @@
 /* The only thing that changes a command. Each change replaces one part; an edge that spec/states.def does not have is refused. */
 #include "core/draft.h"
 
+/* All copies of a block's children, in the numbers that flow.h gives them. */
+static void unroll(const struct flow *flow, struct rc_node *node, uint32_t at)
+{
+    const struct flow_step *block = &flow->steps[node[at].node];
+    for (uint16_t copy = 0; copy < block->copies && block->body; copy++) {
+        uint32_t first = at + 1 + copy * block->body;
+        for (flow_node i = (flow_node)(node[at].node + 1); i < block->end; i = flow->steps[i].end) {
+            uint32_t child = first + flow->steps[i].place;
+            node[child] = (struct rc_node){.node = i, .parent = (uint16_t)at, .item = copy};
+            if (flow->steps[i].body) unroll(flow, node, child);
+        }
+    }
+}
+
 static enum rc_status create(struct rc_command *command, const struct rc_identity *identity,
                              struct rc_arena *arena, struct rc_error *err)
 {
     const struct flow *flow = command->flow;
     if (command->nnodes || !flow) return rc_fail(err, RC_BUG, "a command is created once, with a flow");
-    struct rc_node *node = RC_NEW_ARRAY(arena, struct rc_node, flow->nsteps);
-    struct rc_data *data = RC_NEW_ARRAY(arena, struct rc_data, flow->nsteps);
+    uint32_t n = flow->ninstances;
+    struct rc_node *node = RC_NEW_ARRAY(arena, struct rc_node, n);
+    struct rc_data *data = RC_NEW_ARRAY(arena, struct rc_data, n);
     if (!node || !data) return rc_fail_arena(err, arena);
-    /* blocks of this version have each child once, so an instance's place is its node */
-    for (flow_node i = 0; i < flow->nsteps; i++) {
-        node[i] = (struct rc_node){.node = i, .parent = flow->steps[i].parent};
-        data[i].outputs = cel_null();
-    }
-    *command = (struct rc_command){.id = *identity,
-                                   .flow = flow,
-                                   .changed = identity->created,
-                                   .nnodes = flow->nsteps,
-                                   .node = node,
-                                   .data = data};
+    unroll(flow, node, 0);
+    for (uint32_t i = 0; i < n; i++) data[i].outputs = cel_null();
+    *command = (struct rc_command){
+        .id = *identity, .flow = flow, .changed = identity->created, .nnodes = n, .node = node, .data = data};
     return RC_OK;
 }
 
@@ -60,11 +68,13 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
     case RC_CHANGE_OWNER:
     case RC_CHANGE_DUE:
     case RC_CHANGE_NOTES:
+    case RC_CHANGE_CLOCK:
     case RC_CHANGE_FAULT: return RC_OK;
     case RC_CHANGE_SUCCESSOR:
         return command->successor.seq == 0 ? RC_OK
                                            : rc_fail(err, RC_BUG, "a command has one successor at most");
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
     return rc_fail(err, RC_BUG, "change %u is none of a command that exists", change->kind);
@@ -97,6 +107,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     struct rc_data *data = &command->data[change->at];
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     case RC_CHANGE_NODE:
         command->node[change->at] = change->u.node.node;
@@ -122,6 +133,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_DUE: command->due = change->u.due; break;
     case RC_CHANGE_NOTES: command->notes = change->u.notes; break;
     case RC_CHANGE_SUCCESSOR: command->successor = change->u.successor; break;
+    case RC_CHANGE_CLOCK: command->clock = change->u.clock; break;
     }
 }
 
@@ -149,6 +161,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     const struct rc_data *data = &command->data[change->at];
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     case RC_CHANGE_NODE:
         inverse.u.node.node = command->node[change->at];
@@ -174,6 +187,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_DUE: inverse.u.due = command->due; break;
     case RC_CHANGE_NOTES: inverse.u.notes = command->notes; break;
     case RC_CHANGE_SUCCESSOR: inverse.u.successor = command->successor; break;
+    case RC_CHANGE_CLOCK: inverse.u.clock = command->clock; break;
     }
     return inverse;
 }

@@ -5,19 +5,23 @@
 #include "core/message.h"
 
 enum rc_change_kind {
-    RC_CHANGE_CREATE = 1,    /* the command and its nodes, all idle */
-    RC_CHANGE_NODE = 2,      /* control and times of one node */
-    RC_CHANGE_OUTPUTS = 3,   /* outputs and external id of one node */
-    RC_CHANGE_REQUEST = 4,   /* hash of the round's request */
-    RC_CHANGE_FAULT = 5,     /* last error of one node */
-    RC_CHANGE_MODE = 6,      /* mode of the command and why */
-    RC_CHANGE_STATE = 7,     /* the derived state, when it changed: always the last one of a record */
-    RC_CHANGE_GATE = 8,      /* places in use; not durable */
-    RC_CHANGE_OWNER = 9,     /* who looks after the command */
-    RC_CHANGE_DUE = 10,      /* until when it should be settled */
-    RC_CHANGE_NOTES = 11,    /* how many notes people have left */
-    RC_CHANGE_SUCCESSOR = 12 /* the command that takes its place */
+    RC_CHANGE_CREATE = 1,     /* the command and its nodes, all idle */
+    RC_CHANGE_NODE = 2,       /* control and times of one node */
+    RC_CHANGE_OUTPUTS = 3,    /* outputs and external id of one node */
+    RC_CHANGE_REQUEST = 4,    /* hash of the round's request */
+    RC_CHANGE_FAULT = 5,      /* last error of one node */
+    RC_CHANGE_MODE = 6,       /* mode of the command and why */
+    RC_CHANGE_STATE = 7,      /* the derived state, when it changed: always the last one of a record */
+    RC_CHANGE_GATE = 8,       /* places in use; not durable */
+    RC_CHANGE_OWNER = 9,      /* who looks after the command */
+    RC_CHANGE_DUE = 10,       /* until when it should be settled */
+    RC_CHANGE_NOTES = 11,     /* how many notes people have left */
+    RC_CHANGE_SUCCESSOR = 12, /* the command that takes its place */
+    RC_CHANGE_CLOCK = 40,   /* time: when it begins, and until when it has to be through */
+    RC_CHANGE_SCHEDULE = 41 /* time: the row of a schedule; never in a history */
 };
+
+struct rc_schedule; /* schedule.h */
 
 struct rc_change {
     uint8_t kind;
@@ -46,6 +50,8 @@ struct rc_change {
         rc_us due;
         uint32_t notes;
         struct rc_link successor;
+        struct rc_clock clock;
+        const struct rc_schedule *schedule;
         struct {
             uint32_t in_use;
             bool backlog, closed;

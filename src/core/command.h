@@ -5,9 +5,16 @@
  * order) has no time, id, text or order of arrival: it can be hashed. Data hangs beside it and is looked at
  * only to compute a time, build a request or fill an expression. The command's state is derived from both,
  * never set. Nothing but rc_command_apply (apply.h) writes to any of this. */
+#include "base/limits.h"
 #include "core/words.h"
 #include "flow/set.h"
 
+/* One instance of a node of the flow. What a field means for a step; a block uses a few of them in its own way:
+ * cleared 1: its join was reached, so it has succeeded, whatever is still settled;
+ * lost 1: a branch of such a block that was under way then, and is only settled;
+ * tries 1: its parts were taken back, so it stays as it ended until a person retries it;
+ * asks 1: it is left out, and only asked what another life of the store may have done in it;
+ * undo_round: while it is undoing: the state in which it ends. */
 struct rc_node {
     flow_node node;   /* which node of the flow */
     uint16_t parent;  /* index of the enclosing block's instance; the root's is its own */
@@ -64,6 +71,19 @@ struct rc_identity {
     struct cel_value payload, refs; /* refs: a map from name to text */
     uint32_t generation;            /* which use of its key this is, from 1 */
     struct rc_link original;        /* the command whose place it takes, as a person asked */
+    /* asked for with the submission; kept in struct rc_clock, not here: 0 in what was read from a store */
+    rc_us run_at;   /* not before the wall clock says so; 0: at once */
+    rc_us run_in;   /* a span: not before it has passed; 0: at once */
+    rc_us deadline; /* a span; 0: what the flow says */
+};
+
+/* When the command begins, and until when it has to be through (core/deadline.c). While one of both is waited for, the root is
+ * delayed, and its due is that time. */
+struct rc_clock {
+    rc_us start;    /* when it was to begin; 0: at once */
+    rc_us deadline; /* span from its begin; 0: none */
+    rc_us over;     /* when that is over; 0: it has none, or has not begun */
+    uint8_t wall;   /* 1: `start` is a time of the wall clock, else of the engine's */
 };
 
 struct rc_command {
@@ -76,7 +96,8 @@ struct rc_command {
     rc_us changed;
     struct rc_link successor; /* the command that a person has put in its place */
     struct rc_sv owner;       /* who looks after it; empty: nobody */
-    rc_us due;      /* until when it should be settled; 0: not said. The engine does not act on it */
+    rc_us due; /* until when it should be settled; 0: not said. The engine does not act on it */
+    struct rc_clock clock;
     uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
     struct rc_node *node; /* [0] is the root */
@@ -89,6 +110,26 @@ enum rc_purpose rc_node_purpose(const struct rc_command *, uint32_t at);
 static inline const struct flow_step *rc_node_step(const struct rc_command *command, uint32_t at)
 {
     return &command->flow->steps[command->node[at].node];
+}
+
+/* What people call an instance: the ids of the loops around it with the numbers of their items or passes, and its own:
+ * "orders[3].pay"; where it has no id, its kind. Cut at RC_MAX_PATH bytes; the text lives in the buffer. */
+struct rc_path {
+    char text[RC_MAX_PATH];
+    uint32_t n;
+};
+struct rc_sv rc_node_path(const struct rc_command *, uint32_t at, struct rc_path *);
+
+/* Its time to begin has not come: nothing of it has been looked at yet. */
+static inline bool rc_command_waits_to_begin(const struct rc_command *command)
+{
+    return command->nnodes && command->node[0].state == RC_STEP_IDLE &&
+           command->node[0].phase == RC_PHASE_DELAYED;
+}
+/* Whether the time that the root waits for is one of the wall clock. */
+static inline bool rc_clock_is_wall(const struct rc_clock *clock, rc_us due)
+{
+    return clock->wall && due == clock->start;
 }
 
 /* State from nodes and mode (core/derive.c holds the table). Pure function of control. */

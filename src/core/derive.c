@@ -1,24 +1,75 @@
 /* The command's state, derived from its nodes and its mode. Control only: no time, no data. */
 #include "core/draft.h"
+#include "core/tree.h"
 
 struct tally {
-    bool open, ready, delayed, stuck, attempted, missed;
+    bool open, ready, delayed, stuck, attempted;
 };
 
 static struct tally count(const struct rc_command *command)
 {
     struct tally t = {0};
-    for (uint32_t i = 0; i < command->nnodes; i++) {
+    for (uint32_t i = 1; i < command->nnodes; i++) { /* what the root waits for is its clock */
         const struct rc_node *node = &command->node[i];
-        if (!rc_is_leaf(command, i)) continue;
         t.open |= node->phase == RC_PHASE_OPEN;
         t.ready |= node->phase == RC_PHASE_READY;
         t.delayed |= node->phase == RC_PHASE_DELAYED;
-        t.stuck |= rc_is_stuck(node);
-        t.attempted |= node->attempt > 0 || node->doubt;
-        t.missed |= node->state != RC_STEP_SUCCEEDED;
+        if (rc_is_leaf(command, i)) {
+            t.stuck |= rc_is_stuck(node);
+            t.attempted |= node->attempt > 0 || node->doubt || node->state == RC_STEP_SUCCEEDED;
+        } else {
+            t.stuck |= node->state == RC_STEP_UNKNOWN;
+        }
     }
     return t;
+}
+
+static bool missed(const struct rc_command *c, uint32_t at);
+
+/* Of a block that has succeeded. */
+static bool missed_in_block(const struct rc_command *c, uint32_t block)
+{
+    const struct flow_step *step = rc_step_at(c, block);
+    bool any = false;
+    switch (step->kind) {
+    case FLOW_CHOOSE: return missed(c, rc_taken(c, block));
+    case FLOW_REPEAT: return missed(c, rc_first_child(c, block, rc_passes(c, block) - 1));
+    case FLOW_FALLBACK:
+        return c->node[block + 1].state != RC_STEP_SUCCEEDED &&
+                       c->node[rc_behind(c, block + 1)].state != RC_STEP_IDLE
+                   ? missed(c, rc_behind(c, block + 1))
+                   : missed(c, block + 1);
+    case FLOW_LINEAR:
+    case FLOW_PARALLEL:
+    case FLOW_EACH:
+    case FLOW_CALL:
+    case FLOW_SLEEP:
+    case FLOW_SET: break;
+    }
+    if (c->node[block].cleared) { /* enough is all that was wanted; but nothing may be left in the dark */
+        for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);
+        return any;
+    }
+    for (uint32_t copy = 0; copy < step->copies; copy++)
+        RC_EACH_CHILD (c, block, copy, child)
+            any |= missed(c, child) && (step->kind != FLOW_EACH || copy < rc_branches(c, block));
+    return any;
+}
+
+/* Whether something did not happen that the flow wanted. */
+static bool missed(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    const struct flow_step *step = rc_step_at(c, at);
+    if (node->state == RC_STEP_SKIPPED) {
+        bool any = node->why == RC_WHY_PERSON;
+        for (uint16_t i = 0; node->why == RC_WHY_NEEDS && i < step->nneeds; i++)
+            any |= missed(
+                c, rc_need(c, at, i)); /* what needs a step that the flow left out is left out with it */
+        return any;
+    }
+    if (node->state != RC_STEP_SUCCEEDED) return true;
+    return !rc_is_leaf(c, at) && missed_in_block(c, at);
 }
 
 static enum rc_state derive_forward(const struct rc_command *command, const struct tally *t)
@@ -28,7 +79,8 @@ static enum rc_state derive_forward(const struct rc_command *command, const stru
     if (t->ready) return t->attempted ? RC_RUNNING : RC_PENDING;
     if (t->delayed) return t->attempted ? RC_WAITING : RC_PENDING;
     unsigned root = command->node[0].state;
-    if (root == RC_STEP_SUCCEEDED) return t->missed ? RC_PARTIAL : RC_COMPLETED;
+    if (root == RC_STEP_SUCCEEDED) return missed(command, 0) ? RC_PARTIAL : RC_COMPLETED;
+    if (command->node[0].why == RC_WHY_IRREVERSIBLE) return RC_REVIEW;
     if (root == RC_STEP_REJECTED) return review ? RC_REVIEW : RC_REJECTED;
     if (root == RC_STEP_FAILED) return review ? RC_REVIEW : RC_FAILED;
     return RC_REVIEW;
@@ -38,11 +90,13 @@ enum rc_state rc_command_derive(const struct rc_command *command)
 {
     struct tally t = count(command);
     bool live = t.open || t.ready || t.delayed;
+    if (command->mode == RC_MODE_FORWARD && rc_command_waits_to_begin(command)) return RC_PENDING;
     switch ((enum rc_mode)command->mode) {
     case RC_MODE_FORWARD: return derive_forward(command, &t);
     case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;
     case RC_MODE_ROLL_BACK: return live ? RC_ROLLING_BACK : t.stuck ? RC_REVIEW : RC_ROLLED_BACK;
     case RC_MODE_ACCEPTED: return RC_RESOLVED;
+    case RC_MODE_HALT: return t.open || t.ready ? RC_RUNNING : t.delayed ? RC_WAITING : RC_REVIEW;
     case RC_MODES: break;
     }
     return RC_REVIEW;

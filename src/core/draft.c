@@ -107,20 +107,30 @@ static void add(struct differences *list, struct rc_change change)
     list->change[list->n++] = change;
 }
 
+static bool same_control(const struct rc_command *old, const struct rc_command *new, uint32_t i)
+{
+    return memcmp(&old->node[i], &new->node[i], sizeof *old->node) == 0 &&
+           memcmp(&old->data[i].times, &new->data[i].times, sizeof old->data[i].times) == 0;
+}
+
+static bool same_fault(const struct rc_data *a, const struct rc_data *b)
+{
+    return a->status == b->status && a->why == b->why && a->outcome == b->outcome &&
+           rc_sv_eq(a->fault, b->fault);
+}
+
 static void compare_node(struct differences *list, const struct rc_command *old, const struct rc_command *new,
                          uint32_t i)
 {
     const struct rc_data *a = &old->data[i], *b = &new->data[i];
-    if (memcmp(&old->node[i], &new->node[i], sizeof *old->node) != 0 ||
-        memcmp(&a->times, &b->times, sizeof a->times) != 0)
+    if (!same_control(old, new, i))
         add(list, (struct rc_change){.kind = RC_CHANGE_NODE, .at = i, .u.node = {new->node[i], b->times}});
     if (!same_outputs(a, b))
         add(list, (struct rc_change){
                       .kind = RC_CHANGE_OUTPUTS, .at = i, .u.outputs = {b->outputs, b->external_id}});
     if (!rc_h128_eq(a->request, b->request))
         add(list, (struct rc_change){.kind = RC_CHANGE_REQUEST, .at = i, .u.request = b->request});
-    if (a->status != b->status || a->why != b->why || a->outcome != b->outcome ||
-        !rc_sv_eq(a->fault, b->fault))
+    if (!same_fault(a, b))
         add(list, (struct rc_change){.kind = RC_CHANGE_FAULT,
                                      .at = i,
                                      .u.fault = {b->fault, b->status, b->why, b->outcome}});
@@ -141,14 +151,28 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
         add(list, (struct rc_change){.kind = RC_CHANGE_NOTES, .u.notes = new->notes});
     if (old->successor.seq != new->successor.seq)
         add(list, (struct rc_change){.kind = RC_CHANGE_SUCCESSOR, .u.successor = new->successor});
+    if (!rc_clock_eq(&old->clock, &new->clock))
+        add(list, (struct rc_change){.kind = RC_CHANGE_CLOCK, .u.clock = new->clock});
     new->state = (uint8_t)rc_command_derive(new);
     if (old->state != new->state)
         add(list, (struct rc_change){.kind = RC_CHANGE_STATE, .u.state = new->state});
 }
 
+/* Nodes that have changed: few, where there are many. */
+static uint32_t count_changed(const struct rc_command *old, const struct rc_command *new)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < new->nnodes; i++) {
+        const struct rc_data *a = &old->data[i], *b = &new->data[i];
+        n += !same_control(old, new, i) || !same_outputs(a, b) || !rc_h128_eq(a->request, b->request) ||
+             !same_fault(a, b);
+    }
+    return n;
+}
+
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 4, PER_COMMAND = 7 };
+    enum { PER_NODE = 4, PER_COMMAND = 8 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->before;
     if (draft->status == RC_OK &&
@@ -159,7 +183,8 @@ enum rc_status rc_draft_finish(struct rc_draft *draft)
     }
     if (draft->status != RC_OK) return draft->status;
     struct differences list = {
-        RC_NEW_ARRAY(draft->arena, struct rc_change, draft->c.nnodes * PER_NODE + PER_COMMAND), 0};
+        RC_NEW_ARRAY(draft->arena, struct rc_change, count_changed(old, &draft->c) * PER_NODE + PER_COMMAND),
+        0};
     if (!list.change) return rc_fail_arena(draft->err, draft->arena);
     compare(draft, old, &list);
     draft->out->change = list.change;

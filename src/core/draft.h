@@ -132,14 +132,39 @@ static inline bool rc_has_room(const struct rc_command *command, uint32_t record
     return command->rev + records <= RC_MAX_HISTORY;
 }
 
+/* ---- deadline.c: when it begins, and until when it has to be through -------------------------------------------------- */
+
+bool rc_clock_eq(const struct rc_clock *, const struct rc_clock *);
+/* The command was submitted: it begins now, or waits for its time. */
+void rc_clock_submit(struct rc_draft *);
+/* What the root waits for has come, by the clock that counts. */
+bool rc_clock_is_due(const struct rc_draft *);
+void rc_clock_due(struct rc_draft *);
+/* It begins now, whatever its time. */
+void rc_clock_begin(struct rc_draft *);
+/* Nothing new starts; when what has left is settled, a person decides. */
+void rc_command_halt(struct rc_draft *, enum rc_why);
+/* Everything is through though the command was halted: it ends like any other. `settled`: nothing is out or unknown. */
+void rc_clock_lift(struct rc_draft *, bool settled);
+/* A store was restored to an older state; whether the command may have begun in another life. */
+bool rc_clock_restored(struct rc_draft *);
+/* At the end of each step: what need not be waited for any more. */
+void rc_clock_settle(struct rc_draft *);
+
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
 
 static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
 {
-    return rc_node_step(command, at)->kind != FLOW_LINEAR;
+    return !flow_is_block(rc_node_step(command, at)->kind);
 }
-/* Nobody but a person can go on with it: unknown and nothing under way, or an undo that did not work. */
+/* Forward, or where it was halted: a person who goes on lifts that. */
+static inline bool rc_command_is_forward(const struct rc_command *command)
+{
+    return command->mode == RC_MODE_FORWARD || command->mode == RC_MODE_HALT;
+}
+/* Nobody but a person can go on with it: unknown and nothing under way, or an undo that did not work. A block too, where nobody
+ * knows whether it had begun. */
 static inline bool rc_is_stuck(const struct rc_node *node)
 {
     return node->phase == RC_PHASE_NONE &&

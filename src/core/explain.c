@@ -2,6 +2,29 @@
 #include "core/explain.h"
 
 #include "core/draft.h"
+#include "core/tree.h"
+
+static int rank_of_leaf(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+    if (rc_is_stuck(node)) return 5;
+    if (failed && !rc_is_closed(c, at)) return rc_node_step(c, at)->critical ? 4 : 2;
+    return node->phase != RC_PHASE_NONE;
+}
+
+/* Where a block cannot go on by itself, and no step in it is the reason. */
+static int rank_of_block(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool waits_for_a_person =
+        node->state == RC_STEP_UNKNOWN || (node->state == RC_STEP_ACTIVE && node->why == RC_WHY_EXPRESSION);
+    if (waits_for_a_person) return 5;
+    if (at && (node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED) && !rc_is_closed(c, at) &&
+        (node->tries || rc_has_not_begun(c, at)))
+        return rc_node_step(c, at)->critical ? 3 : 2;
+    return at && node->phase != RC_PHASE_NONE;
+}
 
 /* The step that the state hangs on: one that is stuck, else one that failed, else one that is under way. */
 static uint32_t deciding_node(const struct rc_command *c)
@@ -9,12 +32,7 @@ static uint32_t deciding_node(const struct rc_command *c)
     uint32_t best = UINT32_MAX;
     int best_rank = 0;
     for (uint32_t i = 0; i < c->nnodes; i++) {
-        const struct rc_node *node = &c->node[i];
-        if (!rc_is_leaf(c, i)) continue;
-        bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-        int rank = rc_is_stuck(node) ? 3
-                   : failed          ? 1 + rc_node_step(c, i)->critical
-                                     : node->phase != RC_PHASE_NONE;
+        int rank = rc_is_leaf(c, i) ? rank_of_leaf(c, i) : rank_of_block(c, i);
         if (rank > best_rank) {
             best = i;
             best_rank = rank;
@@ -82,7 +100,9 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     switch ((enum rc_phase)node->phase) {
     case RC_PHASE_OPEN: return asks ? RC_NEXT_CHECKED : RC_NEXT_ANSWER;
     case RC_PHASE_READY: return RC_NEXT_PLACE;
-    case RC_PHASE_DELAYED: return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
+    case RC_PHASE_DELAYED:
+        if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
+        return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
@@ -93,7 +113,24 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     return node->state == RC_STEP_REJECTED ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
 }
 
-void rc_command_standing(const struct rc_command *c, struct rc_standing *ret)
+/* What the command's clock has to say, over what its steps say. */
+static void stand_by_clock(const struct rc_command *c, struct rc_standing *ret)
+{
+    if (c->mode == RC_MODE_FORWARD && rc_command_waits_to_begin(c)) {
+        ret->next = RC_NEXT_STARTS;
+        ret->next_at = c->data[0].times.due;
+        return;
+    }
+    bool stuck = ret->node != UINT32_MAX && rc_is_stuck(&c->node[ret->node]);
+    if (stuck || c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_ACCEPTED) return;
+    if (c->why == RC_WHY_DEADLINE) ret->why = RC_WHY_DEADLINE;
+    if (c->mode == RC_MODE_HALT && c->state == RC_REVIEW) {
+        ret->next = c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE : RC_NEXT_RETRY;
+        ret->why = c->why;
+    }
+}
+
+static void stand_by_steps(const struct rc_command *c, struct rc_standing *ret)
 {
     bool ended = rc_state_ended(c->state);
     *ret = (struct rc_standing){.node = UINT32_MAX, .next = ended ? RC_NEXT_NOTHING : RC_NEXT_GOES_ON};
@@ -108,6 +145,12 @@ void rc_command_standing(const struct rc_command *c, struct rc_standing *ret)
     ret->next = (uint8_t)next_of_node(c, ret->node);
     if (node->phase == RC_PHASE_DELAYED || node->phase == RC_PHASE_OPEN)
         ret->next_at = c->data[ret->node].times.due;
+}
+
+void rc_command_standing(const struct rc_command *c, struct rc_standing *ret)
+{
+    stand_by_steps(c, ret);
+    stand_by_clock(c, ret);
 }
 
 void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
@@ -125,6 +168,13 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
         ret->retry_is_safe = true;
         ret->retry_reason =
             "what had happened was undone: the whole is done again, by a new command with the same key";
+    }
+    if (rc_command_waits_to_begin(c)) {
+        ret->retry_is_safe = true;
+        ret->retry_reason = "it has not begun: retry starts it now";
+    } else if (ret->node == UINT32_MAX && ret->allowed[RC_ACTION_RETRY].allowed) {
+        ret->retry_is_safe = true;
+        ret->retry_reason = "nothing is out: it goes on where it was halted, without its deadline";
     }
     if (ret->node == UINT32_MAX) return;
     ret->received = received(c, ret->node);

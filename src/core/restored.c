@@ -9,7 +9,7 @@
  *
  * What is unknown is settled by what settles every unknown: a check, a repetition with the same key where the flow allows it, or a
  * person. Commands that had ended or rested are left as they are: what people did to them meanwhile cannot be known from here. */
-#include "core/draft.h"
+#include "core/advance.h"
 
 static const char text[] = "an older state of the store was restored: it may have been done after that state";
 
@@ -45,21 +45,22 @@ static void under_way(struct rc_draft *draft, uint32_t at)
 
 static bool is_under_way(const struct rc_command *c)
 {
-    for (uint32_t i = 0; i < c->nnodes; i++)
-        if (rc_is_leaf(c, i) && c->node[i].phase != RC_PHASE_NONE) return true;
+    for (uint32_t i = 1; i < c->nnodes; i++) /* what the root waits for is its clock */
+        if (c->node[i].phase != RC_PHASE_NONE) return true;
     return false;
 }
 
 void rc_command_restored(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
-    if (!is_under_way(c)) return;
+    bool begun = rc_clock_restored(draft);
+    if (!is_under_way(c) && !begun) return;
     for (uint32_t i = 0; i < c->nnodes; i++) {
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         const struct flow_call *call = &rc_node_step(c, i)->call;
         bool begins = node->state == RC_STEP_IDLE || node->state == RC_STEP_ACTIVE; /* again */
-        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only;
+        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only && rc_can_begin(c, i);
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
         if (node->phase != RC_PHASE_NONE) {
             under_way(draft, i);
@@ -85,19 +86,67 @@ void rc_step_start_in_doubt(struct rc_draft *draft, uint32_t at)
 static bool may_have_been_left_out(const struct rc_command *c, uint32_t at)
 {
     bool passes = false;
+    if (rc_step_at(c, at)->cond) return true;
     for (uint32_t i = 0; i < at; i++)
         passes |= rc_is_leaf(c, i) && (!rc_node_step(c, i)->critical || c->node[i].state == RC_STEP_SKIPPED);
-    return passes && rc_node_step(c, at)->nneeds;
+    return passes && rc_step_at(c, at)->nneeds;
+}
+
+/* Whether the branch `later` of a parallel block needs the branch `at`, in however many steps. */
+static bool needs_it(struct rc_draft *draft, uint32_t block, uint32_t at, uint32_t later)
+{
+    const struct rc_command *c = &draft->c;
+    uint32_t first = rc_first_child(c, block, 0);
+    bool *needs = RC_NEW_ARRAY(draft->arena, bool, rc_step_at(c, block)->body); /* by place */
+    if (!needs) {
+        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
+        return false;
+    }
+    needs[at - first] = true;
+    RC_EACH_CHILD (c, block, 0, child) {
+        const struct flow_step *step = rc_step_at(c, child);
+        for (uint16_t i = 0; i < step->nneeds && !step->cond; i++)
+            needs[child - first] |= needs[rc_need(c, child, i) - first];
+    }
+    return needs[later - first];
+}
+
+/* Whether a step that did not happen has kept another one from beginning. */
+static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t other)
+{
+    const struct rc_command *c = &draft->c;
+    uint32_t child = at;
+    for (;;) { /* up to the block that both stand in */
+        uint32_t block = c->node[child].parent;
+        const struct flow_step *step = rc_step_at(c, block);
+        if (!rc_step_at(c, child)->critical || may_have_been_left_out(c, child)) return false;
+        if (step->block.on_error != FLOW_FAIL_FAST || step->block.join != FLOW_JOIN_ALL) return false;
+        if (rc_is_within(c, other, block)) break;
+        if (step->kind == FLOW_CHOOSE || step->kind == FLOW_FALLBACK) return false;
+        child = block;
+    }
+    uint32_t block = c->node[child].parent, later = other;
+    while (c->node[later].parent != block) later = c->node[later].parent;
+    switch (rc_step_at(c, block)->kind) {
+    case FLOW_LINEAR:
+    case FLOW_REPEAT: return later > child;
+    case FLOW_PARALLEL: return needs_it(draft, block, child, later);
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_FALLBACK:
+    case FLOW_CALL:
+    case FLOW_SLEEP:
+    case FLOW_SET: break;
+    }
+    return false;
 }
 
 void rc_step_nothing_followed(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
-    if (rc_node_side(&c->node[at])->undo || !rc_node_step(c, at)->critical) return;
-    if (may_have_been_left_out(c, at)) return;
+    if (rc_node_side(&c->node[at])->undo) return;
     for (uint32_t i = at + 1; i < c->nnodes; i++) {
         if (!rc_is_leaf(c, i) || c->node[i].state != RC_STEP_IDLE || !c->node[i].doubt) continue;
-        c->node[i].doubt = 0;
-        c->data[i].times.keyed = 0;
+        if (kept_from_beginning(draft, at, i)) rc_forget_doubt(draft, i, i + 1);
     }
 }

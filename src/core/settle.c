@@ -1,5 +1,6 @@
 /* What an ended attempt means for its step. */
 #include "core/draft.h"
+#include "core/tree.h"
 
 #include "base/limits.h"
 
@@ -68,17 +69,29 @@ static bool needs_a_person(enum rc_why why)
     return why == RC_WHY_CONFIGURATION || why == RC_WHY_ADDRESS;
 }
 
-/* Outside FORWARD only checks and undos may start. */
-static bool may_try(const struct rc_draft *draft, const struct rc_side *side)
+/* A block around it takes back what happened, or gives up what it had begun. */
+static bool is_turned_round(const struct rc_command *c, uint32_t at)
 {
-    return side->undo || draft->c.mode == RC_MODE_FORWARD;
+    for (uint32_t block = c->node[at].parent;; block = c->node[block].parent) {
+        if (c->node[block].state == RC_STEP_UNDOING) return true;
+        if (!block) return false;
+    }
+}
+
+/* Outside FORWARD only checks and undos may start; and so in what is only settled. */
+static bool may_try(const struct rc_draft *draft, uint32_t at)
+{
+    const struct rc_command *c = &draft->c;
+    if (rc_node_side(&c->node[at])->undo) return true;
+    return c->mode == RC_MODE_FORWARD && !rc_only_settled(c, at) && !is_turned_round(c, at);
 }
 
 /* Whether what the step needs is there. Only a step in doubt is settled without: another life of the store may have had it. */
 static bool may_go_on(const struct rc_draft *draft, uint32_t at)
 {
-    return rc_node_side(&draft->c.node[at])->undo || draft->c.mode != RC_MODE_FORWARD ||
-           rc_step_needs_are_met(&draft->c, at);
+    const struct rc_command *c = &draft->c;
+    if (rc_node_side(&c->node[at])->undo || c->mode != RC_MODE_FORWARD) return true;
+    return rc_step_needs_are_met(c, at) && !rc_only_asked(c, at);
 }
 
 void rc_step_end_without(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
@@ -109,7 +122,10 @@ void rc_step_end_unsent(struct rc_draft *draft, uint32_t at, unsigned state, enu
 void rc_step_give_up(struct rc_draft *draft, uint32_t at)
 {
     const struct rc_node *node = &draft->c.node[at];
-    rc_step_end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, RC_WHY_PERSON);
+    enum rc_why why = draft->c.mode == RC_MODE_FORWARD  ? RC_WHY_GIVEN_UP
+                      : draft->c.why == RC_WHY_DEADLINE ? RC_WHY_DEADLINE
+                                                        : RC_WHY_PERSON;
+    rc_step_end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, why);
 }
 
 void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us retry_after)
@@ -120,7 +136,7 @@ void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us r
     struct rc_times *times = &draft->c.data[at].times;
     node->state = side->active;
     node->asks = 0;
-    if (needs_a_person(why) || !may_try(draft, side))
+    if (needs_a_person(why) || !may_try(draft, at))
         rc_step_end_without(draft, at, side->failed, why);
     else if (schedule(draft, at, &action->retry, node->tries, times->first, retry_after))
         node->why = (uint8_t)why;
@@ -136,7 +152,7 @@ void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why
     if (may_go_on(draft, at))
         rc_step_again(draft, at, why, 0);
     else
-        rc_step_end(draft, at, RC_STEP_SKIPPED, RC_WHY_NEEDS);
+        rc_step_end(draft, at, RC_STEP_SKIPPED, rc_why_left_out(&draft->c, at));
 }
 
 /* ---- unknown -------------------------------------------------------------------------------------------------------- */
@@ -156,7 +172,7 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     struct rc_node *node = &draft->c.node[at];
     const struct rc_side *side = rc_node_side(node);
     const struct flow_action *action = rc_side_action(&draft->c, at);
-    if (!action->repeatable || !may_try(draft, side) || !may_go_on(draft, at)) {
+    if (!action->repeatable || !may_try(draft, at) || !may_go_on(draft, at)) {
         rc_step_end(draft, at, side->unknown, why);
     } else if (!rc_step_key_is_fresh(draft, at)) {
         rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);
@@ -344,7 +360,7 @@ static void require_result(struct rc_draft *draft, uint32_t at, const struct rc_
     struct rc_node *node = &draft->c.node[at];
     struct rc_error error;
     bool holds;
-    if (!may_try(draft, rc_node_side(node))) {
+    if (!may_try(draft, at)) {
         rc_step_end_without(draft, at, RC_STEP_FAILED, RC_WHY_PERSON);
     } else if (!rc_result_answers(result, dependency_of(draft, at))) {
         remember_fault(draft, at, finding, result);

@@ -1,5 +1,6 @@
 /* Expressions at their sites: the values of the roots, and what a message has decided already (rule 8). */
 #include "core/draft.h"
+#include "core/tree.h"
 
 #include "base/limits.h"
 
@@ -47,25 +48,103 @@ static struct cel_value response_root(struct rc_draft *draft, const struct rc_re
                   (struct cel_value[]){cel_int(response->status), response->headers, response->body}, 3);
 }
 
-/* What has succeeded: {id: {outputs, external_id}}. Reading another step is an error: no such key. */
-static struct cel_value steps_root(struct rc_draft *draft)
+/* ---- steps: what has succeeded, as it is seen from a place ------------------------------------------------------------ */
+
+/* Pairs that are gathered: {id: {outputs, external_id}}. Reading another step is an error: no such key. */
+struct seen {
+    struct cel_value *pairs;
+    uint32_t n;
+};
+
+static void see(struct seen *seen, struct rc_sv id, struct cel_value value)
+{
+    if (!id.n || !seen->pairs) return;
+    seen->pairs[2 * seen->n] = cel_string(id);
+    seen->pairs[2 * seen->n + 1] = value;
+    seen->n++;
+}
+
+static struct seen room(struct rc_draft *draft, uint32_t n)
+{
+    struct seen seen = {.pairs = RC_NEW_ARRAY(draft->arena, struct cel_value, 2 * (size_t)n)};
+    if (!seen.pairs) rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
+    return seen;
+}
+
+static void see_copy(struct rc_draft *draft, struct seen *seen, uint32_t block, uint32_t copy, uint32_t but);
+
+/* {items: [{id: {outputs, external_id}}]}: what succeeded in each item. */
+static struct cel_value items_of(struct rc_draft *draft, uint32_t block)
 {
     const struct rc_command *c = &draft->c;
-    struct cel_value *pairs = RC_NEW_ARRAY(draft->arena, struct cel_value, 2 * c->nnodes);
-    if (!pairs) {
+    uint32_t n = rc_branches(c, block);
+    struct cel_value *items = RC_NEW_ARRAY(draft->arena, struct cel_value, n);
+    if (!items) {
         rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
         return cel_null();
     }
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < c->nnodes; i++) {
-        if (!rc_is_leaf(c, i) || c->node[i].state != RC_STEP_SUCCEEDED) continue;
-        pairs[2 * n] = cel_string(rc_node_step(c, i)->id);
-        pairs[2 * n + 1] =
-            map_of(draft, (const char *const[]){"outputs", "external_id"},
-                   (struct cel_value[]){c->data[i].outputs, cel_string(c->data[i].external_id)}, 2);
-        n++;
+    for (uint32_t i = 0; i < n; i++) {
+        struct seen seen = room(draft, rc_step_at(c, block)->body);
+        see_copy(draft, &seen, block, i, UINT32_MAX);
+        items[i] = seen.pairs ? make_map(draft, seen.pairs, seen.n) : cel_null();
     }
-    return make_map(draft, pairs, n);
+    return map_of(draft, (const char *const[]){"items"},
+                  (struct cel_value[]){{.kind = CEL_LIST, .n = n, .v.items = items}}, 1);
+}
+
+static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
+{
+    const struct rc_command *c = &draft->c;
+    const struct flow_step *step = rc_step_at(c, at);
+    bool done = c->node[at].state == RC_STEP_SUCCEEDED;
+    if (step->kind == FLOW_EACH) {
+        if (c->data[at].outputs.kind == CEL_LIST) see(seen, step->id, items_of(draft, at));
+    } else if (step->kind == FLOW_REPEAT) {
+        uint32_t passes = rc_passes(c, at);
+        if (passes) see_copy(draft, seen, at, passes - 1, UINT32_MAX);
+    } else if (flow_is_block(step->kind)) {
+        see_copy(draft, seen, at, 0, UINT32_MAX);
+    } else if (done) {
+        see(seen, step->id,
+            map_of(draft, (const char *const[]){"outputs", "external_id"},
+                   (struct cel_value[]){c->data[at].outputs, cel_string(c->data[at].external_id)}, 2));
+    }
+}
+
+/* The steps of one copy of a block's body; those in `but` are seen from within. */
+static void see_copy(struct rc_draft *draft, struct seen *seen, uint32_t block, uint32_t copy, uint32_t but)
+{
+    RC_EACH_CHILD (&draft->c, block, copy, child)
+        if (child != but) see_node(draft, seen, child);
+}
+
+/* From a place all blocks around it are seen, each in the copy that the place stands in. */
+static struct cel_value steps_root(struct rc_draft *draft, uint32_t at)
+{
+    const struct rc_command *c = &draft->c;
+    struct seen seen = room(draft, c->flow->nsteps);
+    if (!seen.pairs) return cel_null();
+    if (!rc_is_leaf(c, at) && rc_step_at(c, at)->kind == FLOW_LINEAR)
+        see_copy(draft, &seen, at, 0, UINT32_MAX); /* a pass looks at what is in it */
+    for (uint32_t child = at; child; child = c->node[child].parent)
+        see_copy(draft, &seen, c->node[child].parent, c->node[child].item, child);
+    return make_map(draft, seen.pairs, seen.n);
+}
+
+/* The innermost loop's item, and its number; the copy in which `at` stands. */
+static void loop_roots(const struct rc_command *c, uint32_t at, struct cel_value *roots)
+{
+    bool item = false, index = false;
+    for (uint32_t child = at; child && !(item && index); child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent, copy = c->node[child].item;
+        enum flow_kind kind = rc_step_at(c, block)->kind;
+        if (kind != FLOW_EACH && kind != FLOW_REPEAT) continue;
+        if (!index) roots[FLOW_ROOT_INDEX] = cel_int(copy);
+        index = true;
+        if (item || kind != FLOW_EACH || copy >= rc_branches(c, block)) continue;
+        roots[FLOW_ROOT_ITEM] = c->data[block].outputs.v.items[copy];
+        item = true;
+    }
 }
 
 enum rc_status rc_site_eval(struct rc_draft *draft, uint32_t at, flow_site site,
@@ -82,9 +161,11 @@ enum rc_status rc_site_eval(struct rc_draft *draft, uint32_t at, flow_site site,
     roots[FLOW_ROOT_PAYLOAD] = draft->c.id.payload;
     roots[FLOW_ROOT_OUTPUTS] = draft->c.data[at].outputs;
     if (cel_prog_reads(prog, FLOW_ROOT_COMMAND)) roots[FLOW_ROOT_COMMAND] = command_root(draft);
-    if (cel_prog_reads(prog, FLOW_ROOT_STEPS)) roots[FLOW_ROOT_STEPS] = steps_root(draft);
+    if (cel_prog_reads(prog, FLOW_ROOT_STEPS)) roots[FLOW_ROOT_STEPS] = steps_root(draft, at);
     if (response && cel_prog_reads(prog, FLOW_ROOT_RESPONSE))
         roots[FLOW_ROOT_RESPONSE] = response_root(draft, response);
+    if (cel_prog_reads(prog, FLOW_ROOT_ITEM) || cel_prog_reads(prog, FLOW_ROOT_INDEX))
+        loop_roots(&draft->c, at, roots);
     if (draft->status != RC_OK) return draft->status;
     struct cel_env env = {.roots = roots, .nroots = FLOW_ROOTS};
     enum rc_status status = cel_eval(prog, &env, draft->arena, ret, err);

@@ -1,15 +1,19 @@
 /* One message to one command: the entry. Requests may be refused, facts may not (rule 2). */
-#include "core/draft.h"
+#include "core/advance.h"
 
 /* A fact about an attempt that is not the open one came too late: somebody settled it otherwise. */
 static bool is_current(const struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
-    if (ask->node >= draft->c.nnodes || !rc_is_leaf(&draft->c, ask->node)) return false;
+    if (ask->node == 0 && ask->kind == RC_MSG_DUE) return rc_clock_is_due(draft);
+    if (ask->node == 0 && ask->kind == RC_MSG_LOST)
+        return ask->set_aside && draft->c.node[0].phase == RC_PHASE_DELAYED;
+    if (ask->node >= draft->c.nnodes) return false;
     const struct rc_node *node = &draft->c.node[ask->node];
-    if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
     if (ask->kind == RC_MSG_DUE)
         return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
+    if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
+    if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
     return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
 }
@@ -23,6 +27,22 @@ static void give_place_back(struct rc_draft *draft)
                                             .node = draft->ask->node});
 }
 
+/* What waited for a time goes on. */
+static void time_has_come(struct rc_draft *draft, uint32_t at)
+{
+    switch (rc_node_step(&draft->c, at)->kind) {
+    case FLOW_CALL: rc_step_want(draft, at); break;
+    case FLOW_SLEEP: rc_sleep_over(draft, at); break;
+    case FLOW_REPEAT: rc_repeat_due(draft, at); break;
+    case FLOW_LINEAR:
+    case FLOW_PARALLEL:
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_SET:
+    case FLOW_FALLBACK: break;
+    }
+}
+
 static void fact(struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
@@ -30,10 +50,14 @@ static void fact(struct rc_draft *draft)
     if (ask->kind == RC_MSG_RESULT) {
         give_place_back(draft);
         rc_step_result(draft, ask->node, ask->u.result);
+    } else if (ask->node == 0 && ask->kind == RC_MSG_DUE) {
+        rc_clock_due(draft);
+    } else if (ask->node == 0 && ask->kind == RC_MSG_LOST) {
+        rc_command_halt(draft, RC_WHY_CRASH_LOOP);
     } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
         rc_step_lost(draft, ask->node, ask->set_aside);
     } else if (ask->kind == RC_MSG_DUE) {
-        rc_step_want(draft, ask->node);
+        time_has_come(draft, ask->node);
     } else {
         rc_step_admit(draft, ask->node);
     }
@@ -42,7 +66,7 @@ static void fact(struct rc_draft *draft)
 static enum rc_status take(struct rc_draft *draft)
 {
     switch ((enum rc_message_kind)draft->ask->kind) {
-    case RC_MSG_SUBMIT: return RC_OK; /* the tree starts by itself */
+    case RC_MSG_SUBMIT: rc_clock_submit(draft); return RC_OK; /* the tree starts by itself */
     case RC_MSG_ACTION: return rc_command_act(draft, draft->ask->u.act);
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
@@ -53,7 +77,12 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED: break;
+    case RC_MSG_CLOSED:
+    case RC_MSG_PLAN:
+    case RC_MSG_OCCUR:
+    case RC_MSG_PAUSE:
+    case RC_MSG_RESUME:
+    case RC_MSG_RUN: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }
@@ -68,6 +97,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
     rc_advance(&draft);
+    rc_clock_settle(&draft);
     status = rc_draft_finish(&draft);
     if (status == RC_OK) *ret_out = out;
     return status;

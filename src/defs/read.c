@@ -128,9 +128,24 @@ static const struct defs_field *field_of(const struct defs_table *table, struct 
     return NULL;
 }
 
+/* The field of something else that might stand here. */
+static bool refuse_of_kin(struct defs_reader *r, const struct defs_node *key, const struct defs_table *table)
+{
+    char list[96];
+    int n = 0;
+    for (size_t i = 0; i < table->nkin; i++)
+        if (field_of(&table->kin[i], key->text) && n >= 0 && (size_t)n < sizeof list)
+            n += snprintf(list + n, sizeof list - (size_t)n, "%s'%s'", n ? ", " : "", table->kin[i].name);
+    if (!n) return false;
+    defs_say(r, key, RC_INVALID, "'%.*s' is no field of a step with '%s', but of one with %s",
+             RC_SV_ARG(key->text), table->name, list);
+    return true;
+}
+
 static bool refuse_unknown(struct defs_reader *r, const struct defs_node *key, const struct defs_table *table)
 {
     struct rc_near near = {.wanted = key->text};
+    if (refuse_of_kin(r, key, table)) return false;
     for (size_t i = 0; i < table->n && !defs_is_full(r); i++)
         if (table->field[i].need != DEFS_LATER) rc_near_try(&near, rc_sv_of(table->field[i].name));
     return defs_fail(r, key, RC_INVALID, "unknown field '%.*s'%s", RC_SV_ARG(key->text),

@@ -8,6 +8,7 @@ struct defs_place {
     const struct defs_place *up;
     struct rc_sv name; /* field; of a list's item what it is called in the name of a site, or empty */
     bool item;         /* of a list */
+    bool kept;         /* this and all above live as long as the reader's scratch */
     uint32_t index;
 };
 
@@ -17,21 +18,33 @@ struct defs_reader {
     struct rc_arena *scratch; /* what is not */
     struct defs_errors *errors;
     const struct defs_place *place;
+    bool stored; /* struct defs_file */
 
     /* what expressions see here; see scope.h */
     unsigned roots; /* bits 1 << enum flow_root, that the object which is being read may use */
-    const struct cel_type *payload, *steps, *outputs;
+    const struct cel_type *payload, *steps, *outputs, *item;
 
     /* the flow's growing lists, in scratch */
     struct flow_site_info *sites;
     uint32_t nsites, cap_sites; /* [0] is unused */
     struct rc_sv *dependencies;
     struct defs_position *called; /* beside dependencies */
-    uint32_t ndependencies;
+    uint32_t ndependencies, cap_dependencies;
     uint16_t calls; /* which of them the step that is read calls */
     struct defs_asks asks;
-    struct flow_step *done; /* nodes read so far; [0] is the root */
-    uint32_t ndone;
+
+    /* the tree of steps, in scratch; see steps.h */
+    struct flow_step *node;     /* in preorder; [0] is the root */
+    struct defs_origin *origin; /* beside node */
+    uint32_t nnodes, cap_nodes;
+    bool too_many; /* nodes: nothing more is read */
+    bool stored;   /* see struct defs_file */
+    uint32_t depth;
+    flow_node reading;              /* the step whose fields are read */
+    struct defs_siblings *siblings; /* what stands before it in its block */
+    bool goes_on;                   /* the block whose children are read next, where something fails */
+    struct cel_field *given;        /* see scope_steps.c */
+    uint32_t ngiven, cap_given;
 };
 
 /* Reads a value to where its field is kept. False: it complained. `arg` is the row's. */
@@ -50,10 +63,14 @@ struct defs_field {
 struct defs_table {
     const struct defs_field *field;
     size_t n;
+    const char *name; /* of what it describes, where that has kin; else NULL */
+    const struct defs_table
+        *kin; /* what else might stand in its place: its fields are no mere mistakes in spelling */
+    size_t nkin;
 };
 #define DEFS_TABLE(fields)                                                                                   \
     {                                                                                                        \
-        fields, sizeof(fields) / sizeof *(fields)                                                            \
+        fields, sizeof(fields) / sizeof *(fields), NULL, NULL, 0                                             \
     }
 
 /* Reads the fields of a map in the table's order (a later row may rely on an earlier one). Complains about

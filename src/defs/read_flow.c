@@ -113,6 +113,11 @@ static const struct defs_word on_failure_word[] = {
     {"keep", FLOW_KEEP}, {"roll_back", FLOW_ROLL_BACK}, {"review", FLOW_REVIEW}};
 static const struct defs_words on_failure_words = {on_failure_word, 3};
 
+static const struct defs_word on_deadline_word[] = {
+    {"review", FLOW_LATE_REVIEW}, {"cancel", FLOW_LATE_CANCEL}, {"roll_back", FLOW_LATE_ROLL_BACK}};
+static const struct defs_words on_deadline_words = {on_deadline_word, 3};
+static const struct defs_span_range deadline_range = {1, RC_SECONDS(RC_MAX_SPAN_DAYS *UINT64_C(86400))};
+
 #define LATER(name)                                                                                          \
     {                                                                                                        \
         name, DEFS_LATER, NULL, 0, NULL                                                                      \
@@ -127,13 +132,15 @@ static const struct defs_field flow_field[] = {
     {"key_reuse", DEFS_OPTIONAL, read_key_reuse, 0, NULL},
     {"refs", DEFS_OPTIONAL, read_refs, 0, NULL},
     {"on_failure", DEFS_OPTIONAL, defs_read_word, offsetof(struct flow, on_failure), &on_failure_words},
+    {"deadline", DEFS_OPTIONAL, defs_read_span, offsetof(struct flow, deadline), &deadline_range},
+    {"on_deadline", DEFS_OPTIONAL, defs_read_word, offsetof(struct flow, on_deadline), &on_deadline_words},
     {"steps", DEFS_REQUIRED, defs_read_steps, 0, NULL},
+    {"schedule", DEFS_OPTIONAL, defs_read_schedules, 0, NULL},
     LATER("object"),
     LATER("labels"),
     LATER("concurrency"),
     LATER("sensitive"),
     LATER("vars"),
-    LATER("schedule"),
     LATER("priority"),
     LATER("diagnose"),
     LATER("confirm"),

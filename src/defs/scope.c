@@ -14,14 +14,16 @@ static const struct cel_type response_type = {.kind = CEL_T_OBJECT, .fields = re
 
 static const char *const root_name[FLOW_ROOTS] = {
     [FLOW_ROOT_PAYLOAD] = "payload", [FLOW_ROOT_COMMAND] = "command",   [FLOW_ROOT_STEPS] = "steps",
-    [FLOW_ROOT_OUTPUTS] = "outputs", [FLOW_ROOT_RESPONSE] = "response",
+    [FLOW_ROOT_OUTPUTS] = "outputs", [FLOW_ROOT_RESPONSE] = "response", [FLOW_ROOT_ITEM] = "item",
+    [FLOW_ROOT_INDEX] = "index",
 };
 
 static struct cel_field field_of(const struct defs_reader *r, unsigned root)
 {
     const struct cel_type *const type[FLOW_ROOTS] = {
         [FLOW_ROOT_PAYLOAD] = r->payload, [FLOW_ROOT_COMMAND] = &command_type,   [FLOW_ROOT_STEPS] = r->steps,
-        [FLOW_ROOT_OUTPUTS] = r->outputs, [FLOW_ROOT_RESPONSE] = &response_type,
+        [FLOW_ROOT_OUTPUTS] = r->outputs, [FLOW_ROOT_RESPONSE] = &response_type, [FLOW_ROOT_ITEM] = r->item,
+        [FLOW_ROOT_INDEX] = &int_type,
     };
     return (struct cel_field){rc_sv_of(root_name[root]), type[root] ? type[root] : &cel_dyn};
 }

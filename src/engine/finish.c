@@ -99,9 +99,11 @@ static void start(struct rc_engine *engine, struct starting *starting)
 /* What is ready went into its gate's window when it was told to queue. */
 static void publish_moves(struct rc_engine *engine, const struct rc_touched *touched)
 {
-    for (uint32_t i = 0; i < touched->nmoves; i++)
-        if (touched->moves[i].after.phase == RC_PHASE_DELAYED)
-            rc_window_add(&engine->due, &touched->moves[i].after);
+    for (uint32_t i = 0; i < touched->nmoves; i++) {
+        const struct rc_work *after = &touched->moves[i].after;
+        if (after->phase == RC_PHASE_DELAYED)
+            rc_window_add(after->gate == RC_CALENDAR ? &engine->calendar : &engine->due, after);
+    }
 }
 
 static void release_touched(struct rc_engine *engine)
@@ -155,6 +157,7 @@ static void forget_windows(struct rc_engine *engine)
         if (engine->doors.slot[i].value)
             rc_window_forget(&((struct rc_door *)engine->doors.slot[i].value)->waiting);
     rc_window_forget(&engine->due);
+    rc_window_forget(&engine->calendar);
 }
 
 /* Nothing of the turn has happened. */
@@ -167,6 +170,7 @@ static void drop_turn(struct rc_engine *engine)
     for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
         if (touched[i].nodes == NULL) rc_submit_take_back(engine, touched[i].hot);
     rc_facts_put_back(&engine->facts, &engine->turn.taken);
+    engine->planners.set = NULL; /* rows that were to go are still there */
 }
 
 /* The handle is poisoned: read again what is true. */
@@ -235,7 +239,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
     struct rc_error error = {0};
     struct starting *starts = NULL;
     enum rc_status status = prepare_starts(engine, &starts, &error);
-    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds)) {
+    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds || engine->turn.schedules.n)) {
         status = rc_overlay_batch(engine, &batch, &error);
         if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
         if (status != RC_OK) free_starts(starts, engine->turn.effects.n);

@@ -53,5 +53,6 @@ struct rc_work rc_work_of(const struct rc_command *c, uint32_t at, uint8_t phase
     struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};
     if (phase == RC_PHASE_READY)
         row.gate = flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    if (phase == RC_PHASE_DELAYED && at == 0 && rc_clock_is_wall(&c->clock, due)) row.gate = RC_CALENDAR;
     return row;
 }

@@ -157,6 +157,19 @@ static void prepare_payload(const struct flow *flow, struct rc_submission *in, s
     id->payload = in->payload;
 }
 
+static void prepare_times(const struct rc_submission *in, struct rc_identity *id, struct errors *errors)
+{
+    const rc_us longest = RC_SECONDS(RC_MAX_SPAN_DAYS * UINT64_C(86400));
+    id->run_at = in->run_at;
+    id->run_in = in->run_in;
+    id->deadline = in->deadline;
+    if (in->run_at && in->run_in)
+        add_error(errors, RC_INVALID, "/run_in",
+                  "say either run_at or run_in: both name the time of the start");
+    if (in->run_in > longest) add_error(errors, RC_INVALID, "/run_in", "a span is at most 3650d long");
+    if (in->deadline > longest) add_error(errors, RC_INVALID, "/deadline", "a span is at most 3650d long");
+}
+
 enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submission *in, struct rc_arena *arena,
                                  struct rc_identity *ret, struct rc_error *list, uint32_t nlist,
                                  uint32_t *ret_nerrors)
@@ -175,6 +188,7 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
         prepare_key(flow, in, arena, &id, &errors);
         prepare_refs(flow, in, arena, &id, &errors);
     }
+    prepare_times(in, &id, &errors);
     if (in->actor.n && !rc_is_label(in->actor, RC_MAX_ACTOR))
         add_error(&errors, RC_INVALID, "/actor",
                   "an actor is at most 128 bytes of text without control characters");
@@ -201,6 +215,9 @@ enum rc_status rc_prepare_successor(const struct flow_set *set, const struct rc_
     in->ns = original->id.ns;
     in->type = original->id.type;
     in->key = original->id.key;
+    in->deadline = original->clock.deadline;
+    if (rc_command_waits_to_begin(original))
+        in->run_at = original->clock.start; /* at the time of the original */
     enum rc_status status = rc_prepare_submit(set, in, arena, ret, list, nlist, ret_nerrors);
     if (status != RC_OK) return status;
     ret->generation = original->id.generation + 1;

@@ -13,6 +13,7 @@ static void begin(struct rc_engine *engine, struct rc_tick tick)
     engine->seed ^= tick.seed;
     *turn = (struct rc_turn){.arena = arena,
                              .now = engine->now,
+                             .wall = tick.wall,
                              .number = turn->number + 1,
                              .draining = atomic_load(&engine->draining)};
     rc_facts_init(&turn->taken);
@@ -155,13 +156,15 @@ static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)
     return RC_OK;
 }
 
-static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
+/* What is delayed in one queue, by the clock that it waits for. */
+static enum rc_status run_due(struct rc_engine *engine, struct rc_window *window, uint64_t queue, rc_us now,
+                              struct rc_error *err)
 {
     struct rc_turn *turn = &engine->turn;
-    enum rc_status status = rc_window_fill(&engine->due, engine->reader, RC_PHASE_DELAYED, 0, err);
+    enum rc_status status = rc_window_fill(window, engine->reader, RC_PHASE_DELAYED, queue, err);
     const struct rc_work *first;
-    while (status == RC_OK && turn->nunits < most_units(engine) && (first = rc_window_first(&engine->due)) &&
-           first->order <= turn->now) {
+    while (status == RC_OK && turn->nunits < most_units(engine) && (first = rc_window_first(window)) &&
+           first->order <= now) {
         struct rc_ask ask =
             rc_engine_ask(engine, RC_MSG_DUE, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq});
         struct rc_error error;
@@ -174,7 +177,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_error *err)
         if (status != RC_OK) rc_engine_fault(engine, &error);
         status = RC_OK;
         turn->nunits++;
-        rc_window_pop(&engine->due);
+        rc_window_pop(window);
     }
     return status;
 }
@@ -258,6 +261,8 @@ static uint64_t request_unit(const struct rc_request *request)
     if (request->kind == RC_REQUEST_SUBMIT) {
         return rc_key_hash_of(&request->u.submit) | 1;
     }
+    if (request->kind == RC_REQUEST_SCHEDULE)
+        return flow_schedule_id(request->u.schedule.flow, request->u.schedule.id) << 1 | 1;
     return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
 }
 
@@ -282,6 +287,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     switch (request->kind) {
     case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
     case RC_REQUEST_ACT: rc_request_act(engine, request); break;
+    case RC_REQUEST_SCHEDULE: rc_request_schedule(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
@@ -311,9 +317,20 @@ static void run_requests(struct rc_engine *engine, struct rc_request **requests)
 
 /* ---- the turn ------------------------------------------------------------------------------------------ */
 
+/* The wall clock may be set at any time, so it is looked at again and again while something waits for it. */
+static rc_us calendar_sleep(const struct rc_engine *engine)
+{
+    const struct rc_work *first = rc_window_first(&engine->calendar);
+    rc_us wall = engine->turn.wall;
+    if (!first) return engine->calendar.more ? 0 : UINT64_MAX;
+    if (first->order <= wall) return 0;
+    return first->order - wall < RC_CALENDAR_LOOK ? first->order - wall : RC_CALENDAR_LOOK;
+}
+
 static rc_us sleep_of(struct rc_engine *engine)
 {
-    rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine);
+    rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
+    rc_us schedules = rc_schedules_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
     if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
     if (rc_engine_held(engine)) return engine->hold.left ? 0 : UINT64_MAX;
@@ -327,6 +344,8 @@ static rc_us sleep_of(struct rc_engine *engine)
             rc_gate_free(&door->gate, rc_engine_set(engine)))
             return 0;
     }
+    if (calendar < sleep) sleep = calendar;
+    if (schedules < sleep) sleep = schedules;
     return sleep < waves ? sleep : waves;
 }
 
@@ -367,11 +386,16 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
-    if (status == RC_OK && engine->room && !rc_engine_held(engine)) status = run_due(engine, err);
+    bool may = engine->room && !rc_engine_held(engine);
+    if (status == RC_OK && may) status = run_due(engine, &engine->due, 0, engine->turn.now, err);
+    if (status == RC_OK && may)
+        status = run_due(engine, &engine->calendar, RC_CALENDAR, engine->turn.wall, err);
+    if (status == RC_OK && may && !engine->turn.draining) status = rc_schedules_run(engine, err);
     if (status == RC_OK) run_requests(engine, requests);
     if (status == RC_OK) status = run_offers(engine, err);
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
+    rc_schedules_end_turn(engine);
     if (engine->booted) rc_waves_record(engine);
     return committed != RC_OK                                      ? committed
            : rc_turn_passes(engine, status) && engine->turn.nunits ? RC_OK

@@ -5,8 +5,11 @@
 
 struct rc_ask rc_engine_ask(struct rc_engine *engine, enum rc_message_kind kind, struct rc_addr to)
 {
-    return (struct rc_ask){
-        .kind = (uint8_t)kind, .to = to, .now = engine->turn.now, .seed = rc_mix(&engine->seed)};
+    return (struct rc_ask){.kind = (uint8_t)kind,
+                           .to = to,
+                           .now = engine->turn.now,
+                           .wall = engine->turn.wall,
+                           .seed = rc_mix(&engine->seed)};
 }
 
 static enum rc_status load(struct rc_engine *engine, uint64_t seq, struct rc_hot **ret, struct rc_error *err)
@@ -103,26 +106,48 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     switch ((enum rc_aggregate)ask->to.agg) {
     case RC_AGG_COMMAND: return step_command(engine, ask, out, err);
     case RC_AGG_GATE: return step_gate(engine, ask, out, err);
+    case RC_AGG_SCHEDULE: return rc_schedule_unit(engine, ask, out, err);
     }
     return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
+}
+
+/* The messages of a unit, first in, first out. */
+struct queue {
+    struct rc_ask *ask;
+    uint32_t at, n, cap;
+};
+
+static enum rc_status append(struct rc_engine *engine, struct queue *queue, const struct rc_ask *asks,
+                             uint32_t n, struct rc_error *err)
+{
+    enum { FIRST = 64 };
+    if (n > RC_MAX_MESSAGES - queue->n)
+        return rc_fail(err, RC_BUG, "one unit makes more than %d messages", RC_MAX_MESSAGES);
+    if (queue->n + n > queue->cap) {
+        uint32_t cap = queue->cap ? queue->cap : FIRST;
+        while (cap < queue->n + n) cap *= 2;
+        struct rc_ask *more = rc_alloc(engine->turn.arena, cap * sizeof *more);
+        if (!more) return rc_fail_arena(err, engine->turn.arena);
+        if (queue->n) memcpy(more, queue->ask, queue->n * sizeof *more);
+        queue->ask = more;
+        queue->cap = cap;
+    }
+    if (n) memcpy(queue->ask + queue->n, asks, n * sizeof *asks);
+    queue->n += n;
+    return RC_OK;
 }
 
 static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
 {
     struct rc_mark mark = rc_overlay_mark(engine);
     engine->turn.unit_records = mark.records;
-    struct rc_ask *queue = rc_alloc(engine->turn.arena, RC_MAX_MESSAGES * sizeof *queue);
-    uint32_t at = 0, n = 1;
-    enum rc_status status = queue ? RC_OK : rc_fail_arena(err, engine->turn.arena);
-    if (queue) queue[0] = *first;
-    while (status == RC_OK && at < n) {
+    struct queue queue = {0};
+    enum rc_status status = append(engine, &queue, first, 1, err);
+    while (status == RC_OK && queue.at < queue.n) {
         struct rc_out out = {0};
-        status = step(engine, &queue[at++], &out, err);
-        if (status == RC_OK && n + out.nmessage > RC_MAX_MESSAGES)
-            status = rc_fail(err, RC_BUG, "one unit makes more than %d messages", RC_MAX_MESSAGES);
-        if (status != RC_OK) break;
-        if (out.nmessage) memcpy(queue + n, out.message, out.nmessage * sizeof *queue);
-        n += out.nmessage;
+        struct rc_ask ask = queue.ask[queue.at++]; /* the list may move */
+        status = step(engine, &ask, &out, err);
+        if (status == RC_OK) status = append(engine, &queue, out.message, out.nmessage, err);
     }
     if (status != RC_OK) rc_overlay_undo(engine, mark);
     return status;

@@ -1,4 +1,5 @@
 /* Walking the tree of a flow. */
+#include "base/limits.h"
 #include "flow/dependency.h"
 
 flow_node flow_find(const struct flow *flow, struct rc_sv id)
@@ -19,6 +20,59 @@ flow_node flow_next_sibling(const struct flow *flow, flow_node node)
     const struct flow_step *step = &flow->steps[node];
     if (node == 0 || step->end >= flow->steps[step->parent].end) return FLOW_NONE;
     return step->end;
+}
+
+bool flow_number(struct flow *flow, struct flow_step *steps)
+{
+    for (flow_node i = flow->nsteps; i-- > 0;) { /* children stand behind their parents */
+        struct flow_step *step = &steps[i];
+        if (!step->copies) step->copies = 1;
+        uint64_t body = 0;
+        for (flow_node child = i + 1u < step->end ? (flow_node)(i + 1) : step->end; child < step->end;
+             child = steps[child].end) {
+            steps[child].place = (uint32_t)body;
+            body += flow_instances(&steps[child]);
+        }
+        if (1 + body * step->copies > RC_MAX_INSTANCES) return false;
+        step->body = (uint32_t)body;
+    }
+    flow->ninstances = flow_instances(&steps[0]);
+    return true;
+}
+
+flow_node flow_node_of(const struct flow *flow, uint32_t instance)
+{
+    if (instance >= flow->ninstances) return FLOW_NONE;
+    flow_node node = 0;
+    while (instance) {
+        uint32_t within = (instance - 1) % flow->steps[node].body;
+        flow_node child = (flow_node)(node + 1);
+        while (within >= flow->steps[child].place + flow_instances(&flow->steps[child]))
+            child = flow->steps[child].end;
+        instance = within - flow->steps[child].place;
+        node = child;
+    }
+    return node;
+}
+
+const char *flow_kind_word(unsigned kind)
+{
+    static const char *const word[FLOW_KINDS] = {
+        [FLOW_LINEAR] = "linear", [FLOW_PARALLEL] = "parallel", [FLOW_CHOOSE] = "choose",
+        [FLOW_EACH] = "each",     [FLOW_REPEAT] = "repeat",     [FLOW_CALL] = "call",
+        [FLOW_SLEEP] = "sleep",   [FLOW_SET] = "set",           [FLOW_FALLBACK] = "fallback",
+    };
+    return kind < FLOW_KINDS && word[kind] ? word[kind] : "?";
+}
+
+uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id)
+{
+    struct rc_sha256 hash;
+    rc_sha256_init(&hash);
+    rc_sha256_add_sv(&hash, RC_SV("schedule"));
+    rc_sha256_add_sv(&hash, flow);
+    rc_sha256_add_sv(&hash, id);
+    return rc_sha256_h128(&hash).hi >> 1;
 }
 
 uint64_t flow_gate_id(struct rc_sv name)

@@ -3,20 +3,69 @@
  *
  * A flow is a tree of nodes in preorder: node 0 is the root block, the subtree of node i is [i, end). The
  * index is the node's identity for the life of this version. Every expression is a numbered site, so that a
- * trace, `prove` and `explain` can name it. */
+ * trace, `prove` and `explain` can name it.
+ *
+ * A command has one instance of each node, and of what stands in a loop as many as the loop may make: the body of an
+ * `each` once for each item that its list may have, that of a `repeat` once for each pass. Instances are numbered in
+ * preorder of the tree that is unrolled so, once and for all when the flow is read: the instance with number `at` of a
+ * command is the same step for ever. Instance 0 is the root. In a flow without loops an instance's number is its node. */
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cel/cel.h"
+#include "cron/cron.h"
 
 typedef uint16_t flow_node; /* index; FLOW_NONE is none */
 typedef uint16_t flow_site; /* number of an expression; 0 is none */
 #define FLOW_NONE ((flow_node)0xffff)
 
 /* Numbers are stored (gaps are kinds of the design that come later): add, never reorder. */
-enum flow_kind { FLOW_LINEAR = 1, FLOW_CALL = 6 };
+enum flow_kind {
+    FLOW_LINEAR = 1,   /* one child after the other */
+    FLOW_PARALLEL = 2, /* children as their needs are met */
+    FLOW_CHOOSE =
+        3, /* the first child whose condition holds; each child is a line; the last has no condition: else */
+    FLOW_EACH = 4,     /* its only child, a line, once for each item of a list */
+    FLOW_REPEAT = 5,   /* its only child, a line, again and again until a condition holds */
+    FLOW_CALL = 6,     /* a request to a dependency */
+    FLOW_SLEEP = 9,    /* lets time pass */
+    FLOW_SET = 11,     /* works something out */
+    FLOW_FALLBACK = 14 /* its first child; where that one fails, its second one, a line */
+};
+enum { FLOW_KINDS = FLOW_FALLBACK + 1 };
+/* Whether a node has children. */
+static inline bool flow_is_block(enum flow_kind kind)
+{
+    return kind <= FLOW_REPEAT || kind == FLOW_FALLBACK;
+}
+/* Whether the children of a block stand beside each other and are joined. */
+static inline bool flow_is_joined(enum flow_kind kind)
+{
+    return kind == FLOW_PARALLEL || kind == FLOW_EACH;
+}
+/* "linear", "parallel"; "?" for what is none. Static. */
+const char *flow_kind_word(unsigned kind);
+
+enum flow_join { FLOW_JOIN_ALL, FLOW_JOIN_ANY, FLOW_JOIN_QUORUM }; /* how many branches a block needs */
+/* A critical part failed. Fail fast: nothing new starts, the block fails when what runs has ended. Continue: the rest is
+ * done, and the block succeeds with what failed on record. */
+enum flow_on_error { FLOW_FAIL_FAST, FLOW_CONTINUE };
+enum flow_running {
+    FLOW_RUNNING_WAIT,
+    FLOW_RUNNING_CANCEL
+}; /* fail fast: what has begun goes on, or is only settled */
+enum flow_undo {
+    FLOW_UNDO_NONE,
+    FLOW_UNDO_FAILED_BRANCH,
+    FLOW_UNDO_BLOCK
+};                                                          /* what a block that fails takes back */
+enum flow_surplus { FLOW_SURPLUS_KEEP, FLOW_SURPLUS_UNDO }; /* what succeeds after the join was reached */
+/* A condition of a choose cannot be worked out: a person decides; the else branch; the choose fails. */
+enum flow_undecided { FLOW_UNDECIDED_ESCALATE, FLOW_UNDECIDED_ELSE, FLOW_UNDECIDED_FAIL };
 enum flow_backoff { FLOW_CONSTANT, FLOW_LINEARLY, FLOW_EXPONENTIAL };
 enum flow_jitter { FLOW_NO_JITTER, FLOW_FULL_JITTER, FLOW_EQUAL_JITTER };
 enum flow_on_failure { FLOW_KEEP, FLOW_ROLL_BACK, FLOW_REVIEW };
+/* What follows when the deadline of a command is over and what was out is settled. */
+enum flow_on_deadline { FLOW_LATE_REVIEW, FLOW_LATE_CANCEL, FLOW_LATE_ROLL_BACK };
 /* When a key may be used again, as a new generation: never; when its last command has ended in one of some states; some
  * time after it has ended. */
 enum flow_key_reuse { FLOW_KEY_NEVER, FLOW_KEY_AFTER_END, FLOW_KEY_AFTER };
@@ -39,6 +88,8 @@ enum flow_root {
     FLOW_ROOT_STEPS,    /* {STEP: {outputs, external_id}} of steps that come before */
     FLOW_ROOT_OUTPUTS,  /* undo and its check: the step's own outputs */
     FLOW_ROOT_RESPONSE, /* conditions and outputs of an answer: {status, headers, body} */
+    FLOW_ROOT_ITEM,     /* inside an each: the innermost one's item */
+    FLOW_ROOT_INDEX,    /* inside a loop: the number of the innermost one's item or pass, from 0 */
     FLOW_ROOTS
 };
 
@@ -89,14 +140,53 @@ static inline bool flow_nothing_to_undo(const struct flow_call *call)
     return call->act.reads_only || call->undo.none;
 }
 
+/* What a block does with its branches; of other nodes all zero. A line has one branch at a time: join, width and surplus say
+ * nothing there. The branches of a parallel block with another join than all are lines. */
+struct flow_block {
+    uint8_t join, on_error, running, undo, surplus; /* enum flow_join … flow_surplus */
+    uint8_t undecided;                              /* enum flow_undecided: kind FLOW_CHOOSE */
+    uint16_t quorum;                                /* FLOW_JOIN_QUORUM */
+    uint16_t width; /* branches under way at a time; 0: all. 1 is one after the other */
+};
+
+/* Kinds FLOW_EACH and FLOW_REPEAT. */
+struct flow_loop {
+    flow_site list;  /* each: the items, a list of at most `copies` */
+    flow_site until; /* repeat: looked at behind each pass, in its scope; true ends it */
+    rc_us every;     /* repeat: pause between two passes */
+    rc_us within;    /* repeat: no pass starts later than this after the first one; 0: no such limit */
+};
+
+/* Kind FLOW_SLEEP: one of both. */
+struct flow_sleep {
+    rc_us span;
+    flow_site until; /* a timestamp, or a duration from when it begins; one in the past is over at once */
+};
+
 struct flow_step {
-    struct rc_sv id; /* unique in the flow; empty for the root */
+    struct rc_sv
+        id; /* unique in the flow; empty for the root, and for lines and fallbacks that nobody named */
     enum flow_kind kind;
     flow_node parent, end; /* the subtree is [self, end) */
     bool critical;
-    const flow_node *needs; /* earlier siblings that must have succeeded */
+    const flow_node
+        *needs; /* earlier siblings that must have succeeded; where `cond` is set: that must have ended */
     uint16_t nneeds;
-    struct flow_call call; /* kind FLOW_CALL */
+    flow_site
+        cond; /* `if`: left out where it does not hold; a case of a choose: whether it is taken. 0: none */
+
+    uint32_t
+        place; /* of its first instance, behind the first one of the copy of the block's body that it stands in */
+    uint32_t body; /* instances of all children in one copy */
+    uint16_t
+        copies; /* each: the most items; repeat: the most passes; else 1. It has 1 + copies * body instances */
+
+    struct flow_block block; /* blocks */
+    struct flow_loop loop;
+    struct flow_sleep sleep;
+    flow_site values; /* kind FLOW_SET: a map */
+    struct flow_call
+        call; /* kind FLOW_CALL. Of sleep and set: reads_only and repeatable, and what `outputs` are */
 };
 
 struct flow_site_info {
@@ -111,6 +201,20 @@ struct flow_ref {
 };
 
 struct flow_schema; /* schema.h */
+
+/* What becomes of times that were missed, and of one that comes while the run before has not ended. Numbers are not stored. */
+enum flow_missed { FLOW_MISSED_LATEST, FLOW_MISSED_SKIP, FLOW_MISSED_ALL };
+enum flow_overlap { FLOW_OVERLAP_SKIP, FLOW_OVERLAP_ALLOW, FLOW_OVERLAP_QUEUE };
+
+/* Starts of a flow that come again and again. */
+struct flow_schedule {
+    struct rc_sv id; /* unique in the flow */
+    struct rc_sv cron, zone_name, ns;
+    struct cron_expr expr;
+    const struct cron_zone *zone; /* NULL: the zone is not known on this machine any more, and nothing runs */
+    struct cel_value payload;     /* fits the flow's schema */
+    uint8_t missed, overlap;      /* enum flow_missed, enum flow_overlap */
+};
 
 struct flow {
     uint64_t id; /* of this version in the store; set when it is stored or loaded */
@@ -127,14 +231,32 @@ struct flow {
     uint8_t on_failure; /* enum flow_on_failure */
     const struct flow_step *steps;
     uint16_t nsteps;
+    uint32_t ninstances;                /* of a command; at most RC_MAX_INSTANCES */
     const struct flow_site_info *sites; /* [0] is unused */
     uint16_t nsites;
     const struct rc_sv *dependencies; /* names, bound when an attempt is made */
     uint16_t ndependencies;
+    rc_us deadline;      /* how long a command may take from its begin on; 0: for ever */
+    uint8_t on_deadline; /* enum flow_on_deadline */
+    const struct flow_schedule *schedules;
+    uint16_t nschedules;
 };
+
+/* The number of a schedule: of the names of its flow and its own. */
+uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id);
 
 /* The node with this id, or FLOW_NONE. */
 flow_node flow_find(const struct flow *, struct rc_sv id);
 /* First child of a block and next sibling of a node; FLOW_NONE where there is none. */
 flow_node flow_first_child(const struct flow *, flow_node);
 flow_node flow_next_sibling(const struct flow *, flow_node);
+/* Instances of the subtree of a node, itself included. */
+static inline uint32_t flow_instances(const struct flow_step *step)
+{
+    return 1 + (uint32_t)step->copies * step->body;
+}
+/* Sets place, body and copies of blocks that are no loops, and ninstances, from the tree and the copies of loops. False
+ * where there would be more than RC_MAX_INSTANCES instances (flow is unusable then). */
+bool flow_number(struct flow *, struct flow_step *steps);
+/* The node that an instance is of, or FLOW_NONE. */
+flow_node flow_node_of(const struct flow *, uint32_t instance);

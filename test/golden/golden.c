@@ -3,7 +3,10 @@
  * Lines before "=== definitions" say what the story is about. After "=== story", a line "> EVENT" is done, and the lines behind it are what
  * must come of it, to the letter. --update writes them anew; read the difference before you commit it.
  *
- *   submit KEY JSON                          wait SPAN (what becomes due is delivered)
+ *   submit KEY [run_at=SPAN] [run_in=SPAN] [deadline=SPAN] JSON; run_at: so long from now by the wall clock
+ *   wait SPAN (what becomes due is delivered)
+ *   asleep SPAN                              time passes while no server runs
+ *   clock +SPAN | -SPAN                      the wall clock jumps
  *   answer STEP STATUS [after=SPAN] [JSON]   a complete answer; text that is no JSON makes it an unusable one
  *   lost STEP WHY                            sent, no answer: timeout, connection_lost …; not_sent and address_refused: never sent
  *   late STEP ATTEMPT STATUS                 an answer to an older attempt
@@ -15,6 +18,7 @@
  *   explain                                  what a person would be told */
 #include "base/num.h"
 #include "codec/json.h"
+#include "core/tree.h"
 #include "defs/defs.h"
 #include "engine/prepare.h"
 #include "tell.h"
@@ -46,8 +50,11 @@ static struct rc_sv next_line(struct rc_sv *text)
 
 static uint32_t step_at(const struct world *world, struct rc_sv id)
 {
-    flow_node node = world->command.flow ? flow_find(world->command.flow, id) : FLOW_NONE;
-    return node == FLOW_NONE ? UINT32_MAX : node;
+    if (rc_sv_is(id, "flow")) return 0; /* as a whole */
+    const struct rc_command *c = &world->command;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_is_named(c, i, id)) return i;
+    return UINT32_MAX;
 }
 
 static int why_of(struct rc_sv slug)
@@ -59,11 +66,52 @@ static int why_of(struct rc_sv slug)
 
 /* ---- events --------------------------------------------------------------------------------------------------------- */
 
+static enum rc_status bad_event(struct rc_error *err)
+{
+    return rc_fail(err, RC_SYNTAX, "this is no event of a story");
+}
+
+/* run_at=SPAN and its like in front of a payload. */
+static bool read_times(const struct world *world, struct rc_sv *io_args, struct rc_submission *in)
+{
+    static const char *const names[] = {"run_at=", "run_in=", "deadline="};
+    rc_us *const target[] = {&in->run_at, &in->run_in, &in->deadline};
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t n = (uint32_t)strlen(names[i]);
+        if (!rc_sv_starts(*io_args, rc_sv_of(names[i]))) continue;
+        struct rc_sv text = word(io_args);
+        if (!rc_parse_span((struct rc_sv){text.p + n, text.n - n}, target[i])) return false;
+    }
+    if (in->run_at) in->run_at += world->now + (rc_us)world->ahead;
+    return true;
+}
+
+/* The wall clock jumps; what has become due by it is delivered. */
+static enum rc_status do_wait(struct world *world, struct rc_sv args, struct rc_error *err);
+static enum rc_status do_clock(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    rc_us span;
+    struct rc_sv text = word(&args);
+    if (text.n < 2 || !rc_parse_span((struct rc_sv){text.p + 1, text.n - 1}, &span)) return bad_event(err);
+    world->ahead += text.p[0] == '-' ? -(int64_t)span : (int64_t)span;
+    return do_wait(world, RC_SV("0s"), err);
+}
+
+/* Time passes while no server runs. */
+static enum rc_status do_asleep(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    rc_us span;
+    if (!rc_parse_span(word(&args), &span)) return bad_event(err);
+    world->now += span;
+    return RC_OK;
+}
+
 static enum rc_status do_submit(struct world *world, struct rc_sv args, struct rc_error *err)
 {
     struct rc_submission in = {.ns = RC_SV("default"), .actor = RC_SV("anna"), .key = word(&args)};
     uint32_t n;
     in.type = world->set->active[0]->name;
+    if (!read_times(world, &args, &in)) return bad_event(err);
     enum rc_status status = rc_json_parse(args, world->arena, &in.payload, err);
     if (status == RC_OK)
         status = rc_prepare_submit(world->set, &in, world->arena, &world->identity, err, 1, &n);
@@ -84,11 +132,6 @@ static enum rc_status do_result(struct world *world, uint32_t at, uint16_t attem
     ask.attempt = attempt;
     ask.u.result = result;
     return world_deliver(world, ask, err);
-}
-
-static enum rc_status bad_event(struct rc_error *err)
-{
-    return rc_fail(err, RC_SYNTAX, "this is no event of a story");
 }
 
 static enum rc_status do_answer(struct world *world, struct rc_sv args, bool late, struct rc_error *err)
@@ -233,6 +276,8 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "late")) return do_answer(world, line, true, err);
     if (rc_sv_is(event, "lost")) return do_lost(world, line, err);
     if (rc_sv_is(event, "wait")) return do_wait(world, line, err);
+    if (rc_sv_is(event, "asleep")) return do_asleep(world, line, err);
+    if (rc_sv_is(event, "clock")) return do_clock(world, line, err);
     if (rc_sv_is(event, "crash")) return do_crash(world, err);
     if (rc_sv_is(event, "aside")) return do_aside(world, line, err);
     if (rc_sv_is(event, "restored")) return do_restored(world, line, err);

@@ -21,6 +21,7 @@ struct world {
     struct rc_command command;
     struct rc_gate gate;
     rc_us now;
+    int64_t ahead; /* of the wall clock */
     uint64_t seed;
     struct world_record *history;
     uint32_t nhistory, first;  /* first: where the present command's own history begins */

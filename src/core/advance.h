@@ -1,0 +1,70 @@
+#pragma once
+/* What the rooms of the forward and backward walk share (private to core/). */
+#include "core/draft.h"
+#include "core/tree.h"
+
+/* What a child means to the block that it stands in. */
+enum rc_progress {
+    RC_NOT_BEGUN, /* its turn has not come, or it was not allowed to start */
+    RC_MOVING,    /* under way, or a person has to settle it first */
+    RC_PASSED,    /* over, and the block goes on */
+    RC_ENDED      /* over, and it matters to the block that it did not succeed */
+};
+/* Brings a child as far as it comes now. */
+enum rc_progress rc_advance_child(struct rc_draft *, uint32_t at, bool may_start);
+
+void rc_block_set(struct rc_draft *, uint32_t at, unsigned state, unsigned why);
+/* The block ends without success; what its `undo` names is taken back first. */
+void rc_block_fail(struct rc_draft *, uint32_t at, unsigned state, unsigned why);
+
+void rc_advance_line(struct rc_draft *, uint32_t block);
+
+/* ---- joined.c */
+void rc_advance_joined(struct rc_draft *, uint32_t block);
+
+/* ---- decide.c */
+void rc_advance_choose(struct rc_draft *, uint32_t block);
+void rc_advance_repeat(struct rc_draft *, uint32_t block);
+void rc_advance_fallback(struct rc_draft *, uint32_t block);
+/* The pause before the next pass is over. */
+void rc_repeat_due(struct rc_draft *, uint32_t block);
+
+/* ---- leaf.c */
+/* A step begins, or begins anew. */
+void rc_leaf_start(struct rc_draft *, uint32_t at);
+/* The time to sleep is over. */
+void rc_sleep_over(struct rc_draft *, uint32_t at);
+
+/* ---- undo.c */
+/* Takes back what waits and has not left, in the instances [from, end); true when every step there is settled: neither under way
+ * nor unknown. */
+bool rc_settle_leaves(struct rc_draft *, uint32_t from, uint32_t end);
+/* Undoes what happened in a subtree, as far as it comes now; true where nothing is left to undo. */
+bool rc_undo_subtree(struct rc_draft *, uint32_t at);
+/* Goes on taking back what the undo of a block names. */
+void rc_block_take_back(struct rc_draft *, uint32_t block);
+/* Whether anything that can be undone has happened in a subtree, or is being undone. */
+bool rc_has_happened(const struct rc_command *, uint32_t at);
+/* Whether there is something to take back; whether all of it can be. */
+bool rc_has_to_take_back(const struct rc_command *, uint32_t block);
+bool rc_can_take_back(const struct rc_command *, uint32_t block);
+/* Whether no step that happened is without an undo. */
+bool rc_can_be_rolled_back(const struct rc_command *);
+/* A block that was taken back, or never decided what to do, begins anew. */
+void rc_block_reset(struct rc_draft *, uint32_t block);
+
+/* ---- leave.c: what is left out */
+/* An idle node is left out: what another life of the store may have done in it is asked first. */
+void rc_leave_out(struct rc_draft *, uint32_t at, enum rc_why);
+/* Goes on asking in a block that is left out. */
+void rc_left_out_settle(struct rc_draft *, uint32_t block);
+/* An idle step in doubt is asked, or the loop around it that has not begun is a person's matter. */
+void rc_ask_in_doubt(struct rc_draft *, uint32_t at);
+/* Nobody has to be asked about these instances: they cannot have begun. */
+void rc_forget_doubt(struct rc_draft *, uint32_t from, uint32_t end);
+
+/* ---- act_block.c: blocks that people act on */
+/* It waits for a person: what it is to do cannot be worked out. */
+bool rc_block_is_undecided(const struct rc_command *, uint32_t block);
+bool rc_block_can_be_retried(const struct rc_command *, uint32_t block);
+bool rc_block_can_be_skipped(const struct rc_command *, uint32_t block);

@@ -1,0 +1,204 @@
+/* Blocks whose branches stand beside each other: parallel, and each with a branch for every item.
+ *
+ * all: every branch counts; a critical one that fails fails the block (or, with on_error: continue, is only on record).
+ * any, quorum: so many must succeed. The block has succeeded as soon as they have, and has failed as soon as they cannot any more.
+ * Where it is reached, what has not begun is left out, and what is under way is settled: nothing new starts in it, and what
+ * succeeds in it afterwards is kept or undone, as `surplus` says. */
+#include "core/advance.h"
+
+#include "base/limits.h"
+
+struct tally {
+    uint32_t branches, succeeded, failed, moving, idle;
+    unsigned state, why; /* of the first branch that failed, a refused one before the others */
+};
+
+static void count(const struct rc_command *c, uint32_t branch, enum rc_progress progress, struct tally *tally)
+{
+    const struct rc_node *node = &c->node[branch];
+    bool refused = node->state == RC_STEP_REJECTED && tally->state != RC_STEP_REJECTED;
+    switch (progress) {
+    case RC_NOT_BEGUN: tally->idle++; break;
+    case RC_MOVING: tally->moving++; break;
+    case RC_PASSED: tally->succeeded += node->state == RC_STEP_SUCCEEDED; break;
+    case RC_ENDED:
+        if (!tally->failed++ || refused) {
+            tally->state = node->state;
+            tally->why = node->why;
+        }
+        break;
+    }
+}
+
+/* Brings on what has begun. */
+static struct tally look(struct rc_draft *draft, uint32_t block)
+{
+    struct tally tally = {.branches = rc_branches(&draft->c, block)};
+    for (uint32_t i = 0; i < tally.branches; i++) {
+        uint32_t branch = rc_branch(&draft->c, block, i);
+        count(&draft->c, branch, rc_advance_child(draft, branch, false), &tally);
+    }
+    return tally;
+}
+
+/* ---- begin ---------------------------------------------------------------------------------------------------------- */
+
+static void no_items(struct rc_draft *draft, uint32_t block, enum rc_why why, const struct rc_error *error)
+{
+    rc_draft_fault(draft, block, (struct rc_finding){RC_OUT_NONE, why}, 0, rc_sv_of(error->text));
+    rc_block_set(draft, block, RC_STEP_FAILED, why);
+    draft->c.node[block].tries = 1;
+}
+
+/* The items of an each are worked out once, when it begins, and kept as its outputs. */
+static bool has_items(struct rc_draft *draft, uint32_t block)
+{
+    struct rc_command *c = &draft->c;
+    const struct flow_step *step = rc_step_at(c, block);
+    struct rc_error error;
+    struct cel_value list;
+    enum rc_status status;
+    if (step->kind != FLOW_EACH || c->data[block].outputs.kind == CEL_LIST) return true;
+    if (rc_site_eval(draft, block, step->loop.list, NULL, &list, &error) != RC_OK) {
+        no_items(draft, block, RC_WHY_EXPRESSION, &error);
+        return false;
+    }
+    const char *alien = cel_not_json(list);
+    if (list.kind != CEL_LIST)
+        status = rc_fail(&error, RC_EVAL, "each goes over a list, and this is %s",
+                         cel_kind_name((enum cel_kind)list.kind));
+    else if (alien)
+        status = rc_fail(&error, RC_EVAL, "items are stored as JSON, which has no %s: convert it", alien);
+    else if (cel_size_bytes(list) > RC_MAX_OUTPUTS)
+        status = rc_fail(&error, RC_LIMIT, "the items take more than %d bytes", RC_MAX_OUTPUTS);
+    else if (list.n > step->copies)
+        status =
+            rc_fail(&error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, step->copies);
+    else
+        status = RC_OK;
+    if (status != RC_OK) {
+        no_items(draft, block, status == RC_LIMIT ? RC_WHY_ITEMS : RC_WHY_EXPRESSION, &error);
+        return false;
+    }
+    c->data[block].outputs = list;
+    rc_forget_doubt(draft, rc_first_child(c, block, list.n), rc_behind(c, block));
+    return true;
+}
+
+/* ---- go on ---------------------------------------------------------------------------------------------------------- */
+
+static uint32_t needed(const struct flow_block *block, uint32_t branches)
+{
+    uint32_t all = block->join == FLOW_JOIN_ALL      ? branches
+                   : block->join == FLOW_JOIN_QUORUM ? block->quorum
+                                                     : 1;
+    return all < branches ? all : branches; /* of no items none is needed */
+}
+
+/* Starts branches in their order, as many as may be under way. True where one of them was over at once: then look again. */
+static bool start(struct rc_draft *draft, uint32_t block, struct tally *tally)
+{
+    uint32_t width = rc_step_at(&draft->c, block)->block.width;
+    for (uint32_t i = 0; i < tally->branches && (!width || tally->moving < width); i++) {
+        uint32_t branch = rc_branch(&draft->c, block, i);
+        const struct rc_node *node = &draft->c.node[branch];
+        bool again =
+            rc_is_leaf(&draft->c, branch) && node->state == RC_STEP_ACTIVE && node->phase == RC_PHASE_NONE;
+        if (node->state != RC_STEP_IDLE && !again) continue;
+        enum rc_progress progress = rc_advance_child(draft, branch, true);
+        if (progress == RC_NOT_BEGUN) continue;
+        if (progress != RC_MOVING) return true;
+        tally->moving++;
+    }
+    return false;
+}
+
+/* Enough have succeeded. */
+static void reached(struct rc_draft *draft, uint32_t block, const struct tally *tally)
+{
+    struct rc_command *c = &draft->c;
+    rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
+    c->node[block].cleared = 1;
+    for (uint32_t i = 0; i < tally->branches; i++) {
+        uint32_t branch = rc_branch(c, block, i);
+        unsigned state = c->node[branch].state;
+        if (state == RC_STEP_IDLE)
+            rc_leave_out(draft, branch, RC_WHY_JOINED);
+        else if (state == RC_STEP_ACTIVE || state == RC_STEP_UNDOING)
+            c->node[branch].lost = 1;
+    }
+}
+
+static bool has_succeeded(const struct rc_command *c, uint32_t branch)
+{
+    RC_EACH_CHILD (c, branch, 0, child)
+        if (c->node[child].state != RC_STEP_SUCCEEDED && c->node[child].state != RC_STEP_SKIPPED)
+            return false;
+    return true;
+}
+
+/* A branch that was under way when the join was reached. */
+static void straggler(struct rc_draft *draft, uint32_t block, uint32_t branch)
+{
+    struct rc_command *c = &draft->c;
+    bool undoes = rc_step_at(c, block)->block.surplus == FLOW_SURPLUS_UNDO;
+    if (c->node[branch].state != RC_STEP_ACTIVE && c->node[branch].state != RC_STEP_UNDOING) return;
+    if (!rc_settle_leaves(draft, branch, rc_behind(c, branch))) return;
+    if (undoes && !rc_undo_subtree(draft, branch)) return;
+    bool whole = !undoes && has_succeeded(c, branch);
+    rc_block_set(draft, branch, whole ? RC_STEP_SUCCEEDED : RC_STEP_FAILED, RC_WHY_JOINED);
+}
+
+/* Nothing new starts; where the flow says so, what waits is given up. */
+static void stop(struct rc_draft *draft, uint32_t block, const struct tally *tally, unsigned state,
+                 unsigned why)
+{
+    struct rc_command *c = &draft->c;
+    bool over = tally->moving == 0;
+    if (rc_step_at(c, block)->block.running == FLOW_RUNNING_CANCEL) {
+        over = rc_settle_leaves(draft, block + 1, rc_behind(c, block));
+        if (over) (void)look(draft, block);
+    }
+    rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
+    if (over) rc_block_fail(draft, block, state, why);
+}
+
+void rc_advance_joined(struct rc_draft *draft, uint32_t block)
+{
+    struct rc_command *c = &draft->c;
+    const struct flow_block *how = &rc_step_at(c, block)->block;
+    if (c->node[block].cleared) {
+        for (uint32_t i = 0; i < rc_branches(c, block); i++) {
+            uint32_t branch = rc_branch(c, block, i);
+            if (c->node[branch].lost)
+                straggler(draft, block, branch);
+            else if (c->node[branch].asks)
+                rc_left_out_settle(draft, branch);
+        }
+        return;
+    }
+    rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
+    if (!has_items(draft, block)) return;
+    bool all = how->join == FLOW_JOIN_ALL;
+    for (;;) {
+        struct tally tally = look(draft, block);
+        uint32_t want = needed(how, tally.branches);
+        if (!all && tally.succeeded >= want) {
+            reached(draft, block, &tally);
+            return;
+        }
+        if (!all && tally.succeeded + tally.moving + tally.idle < want) {
+            stop(draft, block, &tally, tally.failed ? tally.state : RC_STEP_FAILED, RC_WHY_IMPOSSIBLE);
+            return;
+        }
+        if (all && tally.failed && how->on_error == FLOW_FAIL_FAST) {
+            stop(draft, block, &tally, tally.state, tally.why);
+            return;
+        }
+        if (!tally.moving && !tally.idle) {
+            rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
+            return;
+        }
+        if (!start(draft, block, &tally)) return;
+    }
+}

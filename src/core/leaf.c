@@ -1,0 +1,116 @@
+/* How a step begins: a call asks for a place, a set is worked out at once, a sleep waits for a time. */
+#include "core/advance.h"
+
+#include "base/limits.h"
+
+static void begin_at_zero(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_node *node = &draft->c.node[at];
+    node->tries = node->asks = 0;
+    node->cleared = 0;
+    node->why = RC_WHY_NONE;
+    draft->c.data[at].times = (struct rc_times){.keyed = draft->c.data[at].times.keyed};
+}
+
+void rc_step_start(struct rc_draft *draft, uint32_t at)
+{
+    begin_at_zero(draft, at);
+    rc_step_want(draft, at);
+}
+
+static void cannot(struct rc_draft *draft, uint32_t at, const struct rc_error *error)
+{
+    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0, rc_sv_of(error->text));
+    rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+}
+
+static void set(struct rc_draft *draft, uint32_t at)
+{
+    struct cel_value values;
+    struct rc_error error;
+    begin_at_zero(draft, at);
+    enum rc_status status =
+        rc_site_eval(draft, at, rc_node_step(&draft->c, at)->values, NULL, &values, &error);
+    const char *alien = status == RC_OK ? cel_not_json(values) : NULL;
+    if (alien)
+        status = rc_fail(&error, RC_EVAL, "values are stored as JSON, which has no %s: convert it", alien);
+    else if (status == RC_OK && cel_size_bytes(values) > RC_MAX_OUTPUTS)
+        status = rc_fail(&error, RC_LIMIT, "the values take more than %d bytes", RC_MAX_OUTPUTS);
+    if (status != RC_OK)
+        cannot(draft, at, &error);
+    else
+        rc_step_happened(draft, at, values, (struct rc_sv){0}, RC_WHY_NONE);
+}
+
+/* When a sleep ends; a moment that does not fit counts as the last one that does. False: the expression gives no time. */
+static bool sleep_end(struct rc_draft *draft, uint32_t at, rc_us *ret, struct rc_error *error)
+{
+    const rc_us longest = RC_SECONDS(RC_MAX_SPAN_DAYS * UINT64_C(86400));
+    const struct flow_sleep *sleep = &rc_node_step(&draft->c, at)->sleep;
+    rc_us now = draft->ask->now;
+    struct cel_value value;
+    *ret = now + sleep->span;
+    if (!sleep->until) return true;
+    if (rc_site_eval(draft, at, sleep->until, NULL, &value, error) != RC_OK) return false;
+    bool span = value.kind == CEL_DURATION;
+    if (!span && value.kind != CEL_TIMESTAMP) {
+        enum rc_status status = rc_fail(error, RC_EVAL, "until is a timestamp or a duration, and this is %s",
+                                        cel_kind_name((enum cel_kind)value.kind));
+        (void)status; /* the words are what counts */
+        return false;
+    }
+    int64_t seconds = value.v.i - (span ? 0 : (int64_t)(now / RC_SECONDS(1)));
+    if (seconds < 0) {
+        *ret = now;
+    } else if ((uint64_t)seconds >= longest / RC_SECONDS(1)) {
+        *ret = now + longest;
+    } else {
+        rc_us whole = span ? now : now - now % RC_SECONDS(1);
+        int32_t ns = (int32_t)value.n;
+        *ret = whole + RC_SECONDS((uint64_t)seconds) + (ns > 0 ? (rc_us)ns / 1000 : 0);
+    }
+    return true;
+}
+
+static void sleep(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_error error;
+    rc_us end;
+    begin_at_zero(draft, at);
+    draft->c.node[at].state = RC_STEP_ACTIVE;
+    if (!sleep_end(draft, at, &end, &error))
+        cannot(draft, at, &error);
+    else if (end <= draft->ask->now)
+        rc_sleep_over(draft, at);
+    else
+        rc_step_delay(draft, at, end);
+}
+
+void rc_sleep_over(struct rc_draft *draft, uint32_t at)
+{
+    rc_step_happened(draft, at, cel_null(), (struct rc_sv){0}, RC_WHY_NONE);
+}
+
+void rc_leaf_start(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_node *node = &draft->c.node[at];
+    bool first =
+        node->state != RC_STEP_ACTIVE; /* what a person repeats in doubt goes out without a question */
+    node->state = RC_STEP_ACTIVE;
+    switch (rc_node_step(&draft->c, at)->kind) {
+    case FLOW_SLEEP: sleep(draft, at); break;
+    case FLOW_SET: set(draft, at); break;
+    case FLOW_CALL:
+        if (first && node->doubt)
+            rc_step_start_in_doubt(draft, at);
+        else
+            rc_step_start(draft, at);
+        break;
+    case FLOW_LINEAR:
+    case FLOW_PARALLEL:
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_REPEAT:
+    case FLOW_FALLBACK: break;
+    }
+}

@@ -1,0 +1,163 @@
+/* Where instances stand. */
+#include "core/tree.h"
+
+#include "base/num.h"
+
+uint32_t rc_last_child(const struct rc_command *c, uint32_t block, uint32_t copy)
+{
+    uint32_t last = UINT32_MAX;
+    RC_EACH_CHILD (c, block, copy, child) last = child;
+    return last;
+}
+
+uint32_t rc_child_before(const struct rc_command *c, uint32_t block, uint32_t copy, uint32_t child)
+{
+    uint32_t before = UINT32_MAX;
+    RC_EACH_CHILD (c, block, copy, other) {
+        if (other == child) break;
+        before = other;
+    }
+    return before;
+}
+
+uint32_t rc_branches(const struct rc_command *c, uint32_t block)
+{
+    if (rc_step_at(c, block)->kind == FLOW_EACH)
+        return c->data[block].outputs.kind == CEL_LIST ? c->data[block].outputs.n : 0;
+    uint32_t n = 0;
+    RC_EACH_CHILD (c, block, 0, child) n++;
+    return n;
+}
+
+uint32_t rc_branch(const struct rc_command *c, uint32_t block, uint32_t number)
+{
+    if (rc_step_at(c, block)->kind == FLOW_EACH) return rc_first_child(c, block, number);
+    RC_EACH_CHILD (c, block, 0, child)
+        if (number-- == 0) return child;
+    return UINT32_MAX;
+}
+
+uint32_t rc_need(const struct rc_command *c, uint32_t at, uint16_t number)
+{
+    const struct flow_step *step = rc_step_at(c, at);
+    return at - step->place + c->flow->steps[step->needs[number]].place;
+}
+
+uint32_t rc_passes(const struct rc_command *c, uint32_t block)
+{
+    uint32_t n = 0;
+    while (n < rc_step_at(c, block)->copies && c->node[rc_first_child(c, block, n)].state != RC_STEP_IDLE)
+        n++;
+    return n;
+}
+
+uint32_t rc_taken(const struct rc_command *c, uint32_t block)
+{
+    RC_EACH_CHILD (c, block, 0, child) {
+        const struct rc_node *node = &c->node[child];
+        if (node->state != RC_STEP_IDLE && node->state != RC_STEP_SKIPPED && !node->asks) return child;
+    }
+    return UINT32_MAX;
+}
+
+bool rc_is_closed(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t parent = c->node[child].parent;
+        const struct flow_step *block = rc_step_at(c, parent);
+        if (block->kind == FLOW_FALLBACK && child == parent + 1 &&
+            c->node[rc_behind(c, child)].state != RC_STEP_IDLE)
+            return true;
+        if (c->node[parent].tries || c->node[parent].state == RC_STEP_UNDOING) return true;
+    }
+    return rc_only_settled(c, at);
+}
+
+bool rc_only_settled(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t block = c->node[at].parent;; block = c->node[block].parent) {
+        if (c->node[block].lost || c->node[block].asks) return true;
+        if (!block) return false;
+    }
+}
+
+/* The block around a step that is left out; UINT32_MAX: none. */
+static uint32_t left_out(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t block = c->node[at].parent;; block = c->node[block].parent) {
+        if (c->node[block].asks) return block;
+        if (!block) return UINT32_MAX;
+    }
+}
+
+bool rc_only_asked(const struct rc_command *c, uint32_t at)
+{
+    return left_out(c, at) != UINT32_MAX;
+}
+
+enum rc_why rc_why_left_out(const struct rc_command *c, uint32_t at)
+{
+    uint32_t block = left_out(c, at);
+    return block == UINT32_MAX ? RC_WHY_NEEDS : (enum rc_why)c->node[block].why;
+}
+
+bool rc_has_not_begun(const struct rc_command *c, uint32_t block)
+{
+    for (uint32_t i = block + 1; i < rc_behind(c, block); i++)
+        if (c->node[i].state != RC_STEP_IDLE || c->node[i].attempt) return false;
+    return true;
+}
+
+bool rc_can_begin(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent;
+        const struct rc_node *node = &c->node[block];
+        if (node->state == RC_STEP_SUCCEEDED || node->state == RC_STEP_SKIPPED || node->lost) return false;
+        bool each = rc_step_at(c, block)->kind == FLOW_EACH && c->data[block].outputs.kind == CEL_LIST;
+        if (each && c->node[child].item >= rc_branches(c, block)) return false;
+    }
+    return true;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------------- */
+
+static void put(struct rc_path *path, struct rc_sv text)
+{
+    uint32_t n = text.n < RC_MAX_PATH - path->n ? text.n : RC_MAX_PATH - path->n;
+    memcpy(path->text + path->n, text.p, n);
+    path->n += n;
+}
+
+static void put_loops(const struct rc_command *c, uint32_t at, struct rc_path *path)
+{
+    uint32_t block = c->node[at].parent;
+    if (!at) return;
+    put_loops(c, block, path);
+    const struct flow_step *step = rc_step_at(c, block);
+    if (step->kind != FLOW_EACH && step->kind != FLOW_REPEAT) return;
+    char digits[RC_NUM_TEXT];
+    if (path->n) put(path, RC_SV("."));
+    put(path, step->id);
+    put(path, RC_SV("["));
+    put(path, (struct rc_sv){digits, rc_format_u64(c->node[at].item, digits)});
+    put(path, RC_SV("]"));
+}
+
+struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_path *path)
+{
+    const struct flow_step *step = rc_step_at(c, at);
+    path->n = 0;
+    put_loops(c, at, path);
+    enum flow_kind around = rc_step_at(c, c->node[at].parent)->kind;
+    bool body = (around == FLOW_EACH || around == FLOW_REPEAT) && !step->id.n; /* a line that is one copy */
+    if (path->n && !body) put(path, RC_SV("."));
+    if (!body) put(path, step->id.n ? step->id : rc_sv_of(flow_kind_word(step->kind)));
+    return (struct rc_sv){path->text, path->n};
+}
+
+bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
+{
+    struct rc_path path;
+    return rc_sv_eq(name, rc_step_at(c, at)->id) || rc_sv_eq(name, rc_node_path(c, at, &path));
+}
