@@ -435,6 +435,8 @@ api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_pre
 api_handler api_act, api_acted;
 api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
+api_handler api_schedules, api_schedule, api_schedule_order, api_schedule_ordered;
+extern const struct api_shape api_schedule_shape;
 api_handler api_hold, api_release, api_released;
 extern const struct api_shape api_purge_shape, api_compact_shape, api_release_shape;
 api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;

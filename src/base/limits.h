@@ -63,6 +63,14 @@ enum {
     RC_MAX_SITES = 8192,           /* expressions of one flow */
     RC_MAX_FLOW_DEPTH = 16,        /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
+    /* schedules */
+    RC_MAX_SCHEDULES = 1024,     /* of all flows in force */
+    RC_MAX_FLOW_SCHEDULES = 64,  /* of one flow */
+    RC_MAX_CATCH_UP = 100,       /* runs that were missed and are caught up, of one schedule at a time */
+    RC_MAX_SCHEDULE_QUEUE = 100, /* times of one schedule that wait for the run before */
+    RC_SCHEDULE_ON_TIME_S = 60,  /* a run that begins so much later than planned was missed */
+    RC_MAX_ZONE = 64 << 10,      /* bytes of a time zone's file */
+    RC_MAX_ZONE_TIMES = 2000,    /* transitions in it */
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
     RC_MAX_CONTEXT = 1024,        /* names that the context of `recourse eval` may give */

@@ -111,6 +111,7 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     case RC_CHANGE_NODE: put_node_change(json, command, change); break;
     case RC_CHANGE_OUTPUTS:
