@@ -103,6 +103,12 @@ static const struct cli_option attempts_options[] = {
     {"limit", 'n', "N", "rows of a page, up to 200", "50"},
     END,
 };
+static const struct cli_option steps_options[] = {
+    {"state", 's', "STATES", "only steps in these states, with commas between them: failed,rejected"},
+    {"after", 0, "N", "only those behind this place"},
+    {"limit", 'n', "N", "rows of a page, up to 200", "50"},
+    END,
+};
 static const struct cli_option events_options[] = {
     {"state", 's', "STATES", "only changes to one of these states, with commas between them"},
     {"type", 't', "TYPE", "only commands of this type"},
@@ -308,6 +314,9 @@ const struct cli_command cli_commands[] = {
     {"list", "", "list commands, newest first", NULL, list_options, 0, 0, cli_run_list},
     {"show", "ID", "show one command and its steps", "With `--type` by its key: the last use of the key.",
      show_options, 1, 1, cli_run_show},
+    {"steps", "ID", "the steps and blocks of a command, page by page",
+     "By their paths, in the order of the flow. Of loops, only items and passes that have begun.",
+     steps_options, 1, 1, cli_run_steps},
     {"explain", "ID", "say what is wrong, what is safe, and what can be done",
      "The first thing to ask when something failed: what happened, whether the other side received it, "
      "whether a retry "

@@ -94,6 +94,7 @@ int cli_run_whoami(struct cli *, const struct cli_args *);
 int cli_run_token(struct cli *, const struct cli_args *);
 int cli_run_namespace(struct cli *, const struct cli_args *);
 int cli_run_attempts(struct cli *, const struct cli_args *);
+int cli_run_steps(struct cli *, const struct cli_args *);
 int cli_run_definitions(struct cli *, const struct cli_args *);
 int cli_run_events(struct cli *, const struct cli_args *);
 int cli_run_watch(struct cli *, const struct cli_args *);
@@ -147,7 +148,8 @@ struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
-void cli_put_steps(struct cli *, struct cel_value steps); /* as a table, with an empty line before it */
+/* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */
+void cli_put_steps(struct cli *, const struct cel_value *command, bool loops);
 struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */
 /* Writes the member "refs" from the options --ref. */
 RC_MUST
