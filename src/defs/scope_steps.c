@@ -192,6 +192,15 @@ bool defs_see_needs(struct defs_reader *r, const struct flow_step *step, bool ha
     return set_view(r, view.field, view.n);
 }
 
+/* Everything that is seen is there. */
+static bool see_all(struct defs_reader *r)
+{
+    struct defs_view view = view_of(r->steps);
+    if (!append(r, &view, 0, 0, NULL)) return false;
+    for (uint32_t i = 0; i < view.n; i++) view.field[i].missing = NULL;
+    return set_view(r, view.field, view.n);
+}
+
 static bool see_condition(struct defs_reader *r, flow_site condition)
 {
     enum { MOST = 64 };
@@ -212,5 +221,6 @@ static bool see_condition(struct defs_reader *r, flow_site condition)
 bool defs_read_if(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
     flow_site *condition = target;
-    return defs_read_condition(r, node, condition, arg) && see_condition(r, *condition);
+    if (defs_read_condition(r, node, condition, arg)) return see_condition(r, *condition);
+    return see_all(r) && false; /* what stands behind it is not to blame */
 }
