@@ -151,7 +151,8 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  change->u.clock.wall},
                      6);
         break;
-    case RC_CHANGE_GATE: break; /* not durable */
+    case RC_CHANGE_SCHEDULE:
+    case RC_CHANGE_GATE: break; /* not of a history */
     }
 }
 
@@ -334,6 +335,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_CLOCK: return 6;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
     return 0;
@@ -377,6 +379,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .over = absolute(&in, item(&in, 4)),
                                            .wall = byte(&in, 5, 2)};
         break;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)

@@ -3,12 +3,12 @@
  * same thing. Borrowed for the call. */
 #include "core/command.h"
 
-enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2 };
+enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_SCHEDULE = 5 };
 
 struct rc_addr {
     uint8_t agg; /* enum rc_aggregate */
     uint8_t shard;
-    uint64_t id; /* a command's seq, or a gate's id (flow_gate_id) */
+    uint64_t id; /* a command's seq, a gate's id (flow_gate_id), or a schedule's (flow_schedule_id) */
 };
 
 enum rc_message_kind {
@@ -26,7 +26,13 @@ enum rc_message_kind {
     RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
     RC_MSG_DONE,      /* an attempt ended, or the place was not used */
     RC_MSG_BACKLOG,   /* from the engine: whether steps wait in the store (node: 1 or 0) */
-    RC_MSG_CLOSED     /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    RC_MSG_CLOSED,    /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    /* to a schedule (core/schedule.h) */
+    RC_MSG_PLAN = 90, /* it is new, or begins anew */
+    RC_MSG_OCCUR,     /* one of its times has come */
+    RC_MSG_PAUSE,
+    RC_MSG_RESUME,
+    RC_MSG_RUN /* a person wants a run now */
 };
 
 /* How far an attempt came before it ended. */
@@ -70,6 +76,8 @@ struct rc_decided {
     struct cel_value value;
 };
 
+struct rc_schedule_ask; /* schedule.h */
+
 struct rc_ask {
     uint8_t kind; /* enum rc_message_kind */
     struct rc_addr to, from;
@@ -86,6 +94,7 @@ struct rc_ask {
         const struct rc_identity *submit;
         const struct rc_result *result;
         const struct rc_act *act;
+        const struct rc_schedule_ask *schedule;
     } u;
     const struct rc_decided *decided;
     uint32_t ndecided;

@@ -136,8 +136,7 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_FALLBACK:
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET:
-    case FLOW_KINDS: break;
+    case FLOW_SET: break;
     }
     return false;
 }

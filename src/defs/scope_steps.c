@@ -56,8 +56,7 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
         break;
     case FLOW_FALLBACK: doubt(r, from, r->ngiven, "it has a fallback, or stands in one"); return true;
     case FLOW_LINEAR:
-    case FLOW_REPEAT:
-    case FLOW_KINDS: break;
+    case FLOW_REPEAT: break;
     }
     if (step->block.on_error == FLOW_CONTINUE) doubt(r, from, r->ngiven, DEFS_GOES_ON);
     return true;
