@@ -182,7 +182,7 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
               rc_state_word(seen->c.state).slug);
     for (uint32_t i = 0; walk->tell && i < record->nchanges; i++)
         if (record->changes[i].kind == RC_CHANGE_NODE) tell_node(&seen->c, record->changes[i].at, walk->tell);
-    if (seen->c.mode != mode) seen->turned = walk->cover->turns;
+    if (seen->c.mode != mode) seen->turned = walk->cover->turns + 1;
     walk->cover->why[seen->c.why]++;
     seen->c.rev = record->rev;
     seen->was[record->rev % WALK_WAS].change = record->change;

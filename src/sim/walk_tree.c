@@ -57,7 +57,7 @@ static void laws_of_needs(struct walk *walk, const struct walk_seen *seen, uint3
 void walk_laws_of_turns(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
-    if (seen->turned == walk->cover->turns) return;
+    if (seen->turned == walk->cover->turns + 1) return;
     for (uint32_t at = sent->node; at; at = c->node[at].parent) {
         uint32_t block = c->node[at].parent;
         enum flow_kind kind = sim_step(c, block)->kind;
@@ -240,8 +240,7 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
         break;
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET:
-    case FLOW_KINDS: break;
+    case FLOW_SET: break;
     }
 }
 
