@@ -208,7 +208,10 @@ static void evidence(struct check_run *run, const struct check_change *change)
               (after->state == RC_STEP_UNDO_FAILED && !stands);
     /* its turn has not come again in the old state: it is asked for when it does */
     bool later = change->cause->kind == RC_MSG_RESTORED && after->state == RC_STEP_IDLE && after->doubt;
-    if (before->state == RC_STEP_IDLE && after->state == RC_STEP_IDLE && may_never_come(change->of, change->at))
+    bool left = before->state == RC_STEP_IDLE && after->state == RC_STEP_IDLE;
+    if (left && may_never_come(change->of, change->at)) return;
+    /* what says if it is to be done is the same in every life of the store */
+    if (before->state == RC_STEP_IDLE && (after->why == RC_WHY_CONDITION || after->why == RC_WHY_EXPRESSION))
         return;
     CHECK_HOLDS(run, !no || told || later || (before->state == after->state && after->doubt),
                 "%s: an earlier attempt is in doubt, and it is called %s",
