@@ -17,7 +17,8 @@ static const struct {
     {"no cron", SCHEDULE(""), "f.yaml:3:5: 'cron' is missing"},
     {"no id", "flow: f\nschedule:\n  - cron: \"0 0 1 1 *\"\n" STEPS, "f.yaml:3:5: 'id' is missing"},
     {"id", "flow: f\nschedule:\n  - id: A b\n" CRON STEPS,
-     "f.yaml:3:9: 'A b' is no id: it must be a small letter, then small letters, digits and '_'"},
+     "f.yaml:3:9: 'A b' is no name here: it must be a small letter, then small letters, digits and '_', and "
+     "not in, true, false or null"},
     {"unknown", SCHEDULE(CRON "    timezone: UTC\n"), "f.yaml:5:5: unknown field 'timezone'"},
     {"cron", SCHEDULE("    cron: \"0 8 * * mon-fry\"\n"),
      "f.yaml:4:24: the day of the week is a number from 0 to 7, or the first three letters of its name"},
