@@ -208,6 +208,24 @@ def restart(world):
     equal([a["outcome"] for a in api.explain(ids[2])["attempts"]], ["unknown"], "attempts")
 
 
+@case("a server that stops lets nobody wait, and takes its leases with it")
+def stopping(world):
+    server = serve(world)
+    submit(server.api, "1")
+    task = Worker(server.api).task()
+    got = []
+    thread = threading.Thread(target=lambda: got.append(Worker(server.api).lease(wait="60s")))
+    thread.start()
+    eventually(lambda: server.api.get("/v1/queues/images").json["asking"] == 1, "somebody asks")
+    began = time.monotonic()
+    equal(server.stop(), 0, "exit code")
+    true(time.monotonic() - began < 20, "the server waited for a worker")
+    thread.join(20)
+    equal(got, [{"tasks": [], "draining": True}], "who waited is told")
+    server.start()
+    Worker(server.api).done(task).must(200)
+
+
 @case("batches: each item has its own end")
 def batches(world):
     server = serve(world)
