@@ -263,8 +263,9 @@ def capabilities(world):
     equal([t["command"] for t in old.lease(max=10, wait="1s")["tasks"]], [first], "what the old worker gets")
     equal(Worker(api).lease(wait="0s")["tasks"], [], "what one without capabilities gets")
     # it waits, and everybody can see for what
-    equal(api.command(second)["next"]["code"] if isinstance(api.command(second).get("next"), dict) else api.explain(second)["next"]["code"],
-          "worker", "what comes next")
+    equal(api.explain(second)["next"]["code"], "worker", "what comes next")
+    contains(" ".join(server.cli("explain", second).split()), 'it waits in the queue "images" for a worker that declares "2"; none has asked since',
+             "the explanation")
     lines = api.get("/v1/queues/images").must(200).json["lines"]
     waits = [l for l in lines if l["capability"] == "2"][0]
     equal((waits["steps"], waits["last_asked"], waits["why"]),
