@@ -95,7 +95,7 @@ def tree(world):
     contains(shown(server, 80, "steps", id, "--limit", "2"), "there are more: add --after 2\n")
     said = shown(server, 80, "explain", id)
     contains(said, 'Step "orders[1].make" was refused.')
-    contains(said, 'For the item      "bad"')
+    contains(said, 'For the item    "bad"')
     plan = server.cli("rollback", id, "--yes", "--reason", "not wanted")
     for line in ("1. orders[2].make at hub, made 3", "1. orders[0].make at hub, made 2", "2. left at hub"):
         contains(plan, line)

@@ -8,11 +8,12 @@
 #include "codec/json.h"
 #include "core/tree.h"
 #include "defs/defs.h"
+#include "engine/prepare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BRANCHES = 3, ORDERS = 6, PAGE_MAX = 256 << 10, CELLS = 12, TEXT = 128, MEMORY = 64 << 20 };
+enum { BRANCHES = 3, ORDERS = 6, PAGE_MAX = 256 << 10, CELLS = 16, TEXT = 256, MEMORY = 64 << 20 };
 
 /* S: succeeds, F: fails, U: nobody knows, '.': has not answered yet. In the order in which they come. */
 struct column {
@@ -24,6 +25,7 @@ static const struct column columns[] = {
     {"two fail", "FFS", NULL},
     {"all fail", "FFF", NULL},
     {"one is left unknown", "USS", NULL},
+    {"one fails, one is left unknown", "FUS", NULL},
     {"one fails, the others are under way", "F..", NULL},
     {"success after the join, `surplus: keep`", "SSS", "keep"},
     {"success after the join, `surplus: undo`", "SSS", "undo"},
@@ -38,6 +40,7 @@ struct row {
 };
 
 static unsigned runs, wrong;
+static bool print;
 
 /* ---- the page ------------------------------------------------------------------------------------------------------- */
 
@@ -164,14 +167,13 @@ static uint32_t branch(const struct rc_command *c, unsigned number)
 static bool tell(struct world *world, uint32_t at, char outcome)
 {
     struct rc_error error;
-    const struct rc_result result = {.reach = outcome == 'U' ? RC_SENT : RC_ANSWERED,
-                                     .why = outcome == 'U' ? RC_WHY_TIMEOUT : RC_WHY_NONE,
-                                     .usable = true,
-                                     .status = outcome == 'S'   ? 200
-                                               : outcome == 'F' ? 503
-                                                                : 0,
-                                     .headers = {.kind = CEL_MAP},
-                                     .body = {.kind = CEL_MAP}};
+    static const struct rc_result results[] = {
+        ['S'] = {.reach = RC_ANSWERED, .usable = true, .status = 200},
+        ['F'] = {.reach = RC_NOT_SENT, .why = RC_WHY_NOT_SENT},
+        ['U'] = {.reach = RC_SENT, .why = RC_WHY_TIMEOUT},
+    };
+    struct rc_result result = results[(unsigned char)outcome];
+    result.headers = result.body = (struct cel_value){.kind = CEL_MAP};
     struct rc_ask ask = world_ask(world, RC_MSG_RESULT, at);
     ask.attempt = world->command.node[at].attempt;
     ask.u.result = &result;
@@ -192,22 +194,23 @@ static bool finish_undos(struct world *world)
 }
 
 /* "failed, failed, 1 undone" */
-static void put_cell(const struct rc_command *c, char ret[TEXT])
+static void put_cell(const struct rc_command *c, char ret[TEXT / 2])
 {
     unsigned undone = 0;
     for (uint32_t i = 0; i < c->nnodes; i++) undone += is_call(c, i) && c->node[i].state == RC_STEP_UNDONE;
-    int n = snprintf(ret, TEXT, "%s, %s", rc_step_word(c->node[1].state).slug, rc_state_word(c->state).slug);
-    if (undone) snprintf(ret + n, (size_t)(TEXT - n), ", %u undone", undone);
+    int n =
+        snprintf(ret, TEXT / 2, "%s, %s", rc_step_word(c->node[1].state).slug, rc_state_word(c->state).slug);
+    if (undone) snprintf(ret + n, (size_t)(TEXT / 2 - n), ", %u undone", undone);
 }
 
 /* One life: outcomes[i] comes i-th, to branch order[i]. What came of it, or why there is none. */
 static void live(const struct row *row, const struct column *column, bool each, const char *outcomes,
-                 const uint8_t *order, char ret[TEXT])
+                 const uint8_t *order, char ret[TEXT / 2])
 {
     struct rc_arena *arena = rc_arena_new(1 << 20, MEMORY);
     struct world world;
     const struct flow_set *set = arena ? load(arena, row, column, each) : NULL;
-    snprintf(ret, TEXT, "refused");
+    snprintf(ret, TEXT / 2, "refused");
     if (set) {
         world_begin(&world, arena, set);
         bool fine = submit(&world, *column->outcomes != 0);
@@ -215,7 +218,7 @@ static void live(const struct row *row, const struct column *column, bool each, 
             if (outcomes[i] != '.') fine = tell(&world, branch(&world.command, order[i]), outcomes[i]);
         if (fine && !strchr(outcomes, '.')) fine = finish_undos(&world);
         if (world.broken || !fine)
-            snprintf(ret, TEXT, "BROKEN: %s", world.broken ? world.broken : "a message was refused");
+            snprintf(ret, TEXT / 2, "BROKEN: %s", world.broken ? world.broken : "a message was refused");
         else
             put_cell(&world.command, ret);
     }
@@ -228,20 +231,23 @@ static void live(const struct row *row, const struct column *column, bool each, 
 static const uint8_t orders[ORDERS][BRANCHES] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                                  {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
-/* In every order, with every block, the same must come of it. The first answer is what --print shows. */
+/* In every order, with every block, the same must come of it. What came of it is what --print shows. */
 static void try_cell(const struct row *row, const struct column *column, struct rc_sv want, char ret[TEXT])
 {
     bool first = true;
     for (unsigned each = *column->outcomes ? 0 : 1; each < 2; each++)
         for (unsigned i = 0; i < ORDERS; i++)
             for (unsigned k = 0; k < (*column->outcomes ? ORDERS : 1); k++) {
-                char outcomes[BRANCHES + 1] = "", got[TEXT];
+                char outcomes[BRANCHES + 1] = "", got[TEXT / 2];
                 for (unsigned n = 0; column->outcomes[n]; n++) outcomes[n] = column->outcomes[orders[i][n]];
                 live(row, column, each, outcomes, orders[k], got);
-                if (first) snprintf(ret, TEXT, "%s", got);
+                size_t had = first ? 0 : strlen(ret);
+                if (first || !strstr(ret, got))
+                    snprintf(ret + had, TEXT - had, "%s%s", first ? "" : " / ", got);
                 first = false;
                 if (rc_sv_is(want, got)) continue;
-                if (!wrong++ || want.p)
+                wrong++;
+                if (!print)
                     printf(
                         "# join %.*s, on_error %.*s, undo %.*s, %s, %s, outcomes \"%s\" to %u%u%u: the page "
                         "says \"%.*s\", the core \"%s\"\n",
@@ -251,9 +257,13 @@ static void try_cell(const struct row *row, const struct column *column, struct 
             }
 }
 
-static unsigned try_row(const struct rc_sv *cell, bool print)
+static unsigned try_row(const struct rc_sv *cell, unsigned n)
 {
     struct row row;
+    if (n != KEYS + COLUMNS) {
+        wrong++;
+        return 0;
+    }
     memcpy(row.key, cell, sizeof row.key);
     if (print)
         printf("| `%.*s` | `%.*s` | `%.*s` |", RC_SV_ARG(cell[0]), RC_SV_ARG(cell[1]), RC_SV_ARG(cell[2]));
@@ -266,7 +276,7 @@ static unsigned try_row(const struct rc_sv *cell, bool print)
     return COLUMNS;
 }
 
-static unsigned read_page(struct rc_sv text, bool print)
+static unsigned read_page(struct rc_sv text)
 {
     bool inside = false;
     unsigned cells = 0;
@@ -275,7 +285,7 @@ static unsigned read_page(struct rc_sv text, bool print)
         unsigned n = split(line, cell);
         bool rule = n && rc_sv_starts(cell[0], RC_SV("---"));
         if (n == 0) inside = false;
-        if (inside && !rule) cells += n == KEYS + COLUMNS ? try_row(cell, print) : (wrong++, 0);
+        if (inside && !rule) cells += try_row(cell, n);
         inside = inside || is_head(cell, n);
     }
     return cells;
@@ -284,11 +294,11 @@ static unsigned read_page(struct rc_sv text, bool print)
 int main(int argc, char **argv)
 {
     static char page[PAGE_MAX];
-    bool print = argc > 2 && strcmp(argv[2], "--print") == 0;
+    print = argc > 2 && strcmp(argv[2], "--print") == 0;
     FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
     size_t n = file ? fread(page, 1, sizeof page, file) : 0;
     if (file) fclose(file);
-    unsigned cells = read_page((struct rc_sv){page, (uint32_t)n}, print);
+    unsigned cells = read_page((struct rc_sv){page, (uint32_t)n});
     printf("1..1\n%s 1 - %u cells of the table of joins hold in %u lives (%u do not)\n",
            cells && !wrong ? "ok" : "not ok", cells, runs, wrong);
     return cells && !wrong ? EXIT_SUCCESS : EXIT_FAILURE;
