@@ -95,7 +95,7 @@ static struct rc_sv path_of(struct cli *cli, const struct cli_args *args, const 
 static int show(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
-    int fault = cli_get(cli, &reply, path_of(cli, args, "").p);
+    int fault = cli_get(cli, &reply, "%s", path_of(cli, args, "").p);
     if (fault != CLI_OK) return fault;
     const struct cel_value *answer = &reply.answer.body;
     if (cli->json) {
