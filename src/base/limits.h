@@ -116,4 +116,14 @@ enum {
     RC_MAX_GRACE_S = 60,             /* seconds between SIGTERM and SIGKILL */
     RC_MAX_RUNNING = 256,            /* programs that run at a time */
     RC_MAX_CONCURRENT = 4096,        /* attempts in flight per dependency */
+    /* workers */
+    RC_MAX_LEASE_S = 3600, /* how long a worker may be silent */
+    RC_MAX_LEASE_TASKS =
+        1000, /* tasks that one worker gets at a time; reports and heartbeats in one request */
+    RC_MAX_LEASE_QUEUES = 16,  /* queues that one worker asks at a time */
+    RC_MAX_CAPABILITIES = 16,  /* capabilities that it declares */
+    RC_MAX_POLLERS = 4096,     /* workers that wait for a task; more are answered 503 */
+    RC_MAX_LEASES = 65536,     /* tasks that are leased at a time */
+    RC_MAX_SHOWN_LEASES = 100, /* leases that are shown of a queue */
+    RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is cut */
 };

@@ -17,8 +17,8 @@ enum rc_change_kind {
     RC_CHANGE_DUE = 10,       /* until when it should be settled */
     RC_CHANGE_NOTES = 11,     /* how many notes people have left */
     RC_CHANGE_SUCCESSOR = 12, /* the command that takes its place */
-    RC_CHANGE_CLOCK = 40,   /* time: when it begins, and until when it has to be through */
-    RC_CHANGE_SCHEDULE = 41 /* time: the row of a schedule; never in a history */
+    RC_CHANGE_CLOCK = 40,     /* time: when it begins, and until when it has to be through */
+    RC_CHANGE_SCHEDULE = 41   /* time: the row of a schedule; never in a history */
 };
 
 struct rc_schedule; /* schedule.h */

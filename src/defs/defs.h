@@ -27,8 +27,9 @@ struct defs_position {
 
 /* One request that a flow makes. */
 struct defs_ask {
-    uint16_t dependency;  /* which of the flow's */
-    struct rc_sv program; /* the path; empty: over HTTP */
+    uint16_t dependency; /* which of the flow's */
+    enum flow_dep_kind kind;
+    struct rc_sv program; /* kind FLOW_DEP_PROGRAM: the path */
     struct defs_position at;
 };
 struct defs_asks {

@@ -18,7 +18,7 @@ struct defs_reader {
     struct rc_arena *scratch; /* what is not */
     struct defs_errors *errors;
     const struct defs_place *place;
-    bool stored; /* struct defs_file */
+    bool stored; /* see struct defs_file */
 
     /* what expressions see here; see scope.h */
     unsigned roots; /* bits 1 << enum flow_root, that the object which is being read may use */

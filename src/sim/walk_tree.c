@@ -240,8 +240,7 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
         break;
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET:
-    case FLOW_KINDS: break;
+    case FLOW_SET: break;
     }
 }
 

@@ -59,7 +59,7 @@ static bool sound_work(const struct rc_work *row)
 {
     return !rc_work_phase(row->phase) ||
            (row->seq && row->seq <= RC_SEQ_MAX && row->gate <= INT64_MAX && row->order <= INT64_MAX &&
-            (row->phase == RC_PHASE_READY || row->gate == 0));
+            (row->phase == RC_PHASE_READY || row->gate == 0 || row->gate == RC_CALENDAR));
 }
 
 static bool sound_batch(const struct rc_batch *batch)
