@@ -128,7 +128,9 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
         const struct rc_node *node = &seen->c.node[i];
         seen->until[i] = node->phase == RC_PHASE_DELAYED ? seen->c.data[i].times.due
-                         : cause->kind == RC_MSG_ACTION || cause->kind == RC_MSG_RESTORED ? 0
+                         : cause->kind == RC_MSG_ACTION || cause->kind == RC_MSG_RESTORED ||
+                                 node->state != before[i] /* it was given up */
+                             ? 0
                                                                                           : seen->until[i];
     }
     bool answer = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
