@@ -223,7 +223,7 @@ static uint32_t put_repeat(struct writer *w, uint32_t room)
 static uint32_t put_choose(struct writer *w, uint32_t room)
 {
     static const char *const undecided[] = {"escalate", "else", "fail"};
-    uint32_t cases = 1 + (room > 4 * (1 + LEAF_ROOM) && chance(w, 40)), n = 1;
+    uint32_t cases = room > 4 * (1 + LEAF_ROOM) && chance(w, 40) ? 2 : 1, n = 1;
     uint32_t each = (room - 1) / (cases + 1);
     if (chance(w, 15)) walk_put(w->walk, "    critical: false\n");
     if (chance(w, 60)) walk_put(w->walk, "    on_error: %s\n", undecided[dice(w, 3)]);
