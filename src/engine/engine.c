@@ -27,6 +27,7 @@ void rc_engine_reply(struct rc_engine *engine, struct rc_request *request)
 static void destroy(struct rc_engine *engine)
 {
     rc_engine_forget(engine);
+    rc_work_forget(engine);
     rc_bulks_free(engine);
     rc_facts_free(&engine->facts);
     rc_facts_free(&engine->answers);
@@ -42,6 +43,7 @@ static void destroy(struct rc_engine *engine)
     }
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->leaving);
+    pthread_mutex_destroy(&engine->queues_lock);
     free(engine);
 }
 
@@ -56,6 +58,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     engine->monotonic = tick.monotonic;
     engine->seed = tick.seed;
     engine->inbox_last = &engine->inbox;
+    engine->last_poller = &engine->pollers;
     engine->room = true;
     rc_pace_init(&engine->pace, ports->wait);
     rc_suspects_start(ports->suspects);
@@ -66,6 +69,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     atomic_init(&engine->stats.healthy, true);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->leaving, NULL);
+    pthread_mutex_init(&engine->queues_lock, NULL);
     engine->turn.arena = rc_arena_new(TURN_FIRST, TURN_MAX);
     enum rc_status status =
         engine->turn.arena ? rc_engine_boot(engine, true, err) : rc_fail(err, RC_NOMEM, "out of memory");
@@ -207,6 +211,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .lost = engine->stats.lost,
         .refused = engine->stats.refused,
         .shed = engine->stats.shed,
+        .late = engine->stats.late,
         .faults = engine->stats.faults,
         .hot = engine->stats.hot,
         .in_flight = engine->stats.in_flight,

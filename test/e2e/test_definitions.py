@@ -153,7 +153,7 @@ def removal(world):
     server.cli("apply", folder, "-y")
     equal(in_force(api)[("flow", "send")], 1, "without --prune nothing is removed")
     for id in ids:
-        api.until_state(id, "review", most=20)
+        api.until_state(id, "review")
         api.act(id, "resolve", verdict="accepted_as_is", reason="test").must(200)
     contains(server.cli("apply", folder, "--prune", "-y"), "send")
     equal(in_force(api), {("dependency", "github"): 1}, "in force in the end")
@@ -171,7 +171,8 @@ BAD = [
     ("an alias", "a: &x 1\nb: *x\n", r"file0.yaml:1:", "malformed"),
     ("no YAML", "flow: [\n", r"file0.yaml:\d+:\d+: ", "malformed"),
     ("a misspelt payload field", flow().replace('head: "b-${payload.n}"', 'head: "${payload.m}"'), r"file0.yaml:10:\d+: .*\bn\b", "invalid"),
-    ("what is not built yet", flow(more="parallel: []"), r"file0.yaml:11:5: ", "not-supported"),
+    ("what is not built yet", flow(more="approve: {}"), r"file0.yaml:11:5: ", "not-supported"),
+    ("two kinds of step in one", flow(more="parallel: []"), r"file0.yaml:11:5: .*'call' and 'parallel'", "invalid"),
 ]
 
 

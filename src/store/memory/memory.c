@@ -64,6 +64,7 @@ static const struct rc_driver driver = {
     .history = mem_read_history,
     .work = mem_read_work,
     .gates = mem_read_gates,
+    .schedules = mem_read_schedules,
     .in_flight = mem_read_in_flight,
     .list = mem_read_list,
     .audit = mem_read_audit,
@@ -116,6 +117,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     free(disk->audits);
     mem_bulks_free(disk->bulks);
     free(disk->purged);
+    free(disk->schedules);
     mem_work_free(disk->work);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);
@@ -170,4 +172,23 @@ void rc_memory_full(struct rc_memory_disk *disk, bool full)
 void rc_memory_forget_keys(struct rc_memory_disk *disk)
 {
     rc_map_free(&disk->by_key);
+}
+
+/* ---- writes ----------------------------------------------------------------------------------------------------- */
+
+bool mem_begin(struct mem_store *store, bool essential, enum rc_status *ret_failure, struct rc_error *err)
+{
+    struct rc_memory_fate fate = {store->fail, store->kept};
+    if (fate.status == RC_OK && store->fate) fate = store->fate(store->context);
+    if (fate.status == RC_OK && store->disk->full && !essential) fate.status = RC_FULL;
+    store->fail = RC_OK;
+    *ret_failure = fate.status == RC_OK ? RC_OK : rc_fail(err, fate.status, "the simulated disk failed");
+    if (fate.status != RC_OK && !(fate.status == RC_COMMIT_UNKNOWN && fate.kept)) return false;
+    pthread_mutex_lock(&store->disk->lock);
+    return true;
+}
+
+void mem_end(struct mem_store *store)
+{
+    pthread_mutex_unlock(&store->disk->lock);
 }
