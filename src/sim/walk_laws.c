@@ -256,7 +256,9 @@ static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_
 static void laws_of_work(struct walk *walk, struct rc_reader *reader)
 {
     uint64_t seqs[PAGE];
-    uint32_t n = 0, rows = rows_of_work(walk, reader, RC_PHASE_DELAYED, 0), waiting = 0, flying = 0;
+    uint32_t n = 0, waiting = 0, flying = 0;
+    uint32_t rows = rows_of_work(walk, reader, RC_PHASE_DELAYED, 0) +
+                    rows_of_work(walk, reader, RC_PHASE_DELAYED, RC_CALENDAR); /* by the wall clock */
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         rows += rows_of_work(walk, reader, RC_PHASE_READY, walk->dependency[i].gate);
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
