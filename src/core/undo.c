@@ -188,12 +188,13 @@ void rc_block_take_back(struct rc_draft *draft, uint32_t block)
 
 /* ---- anew ----------------------------------------------------------------------------------------------------------- */
 
-/* What was undone has another key the next time; what leaves nothing behind is worked out again. */
+/* What leaves nothing behind is worked out again. What has left once has another key the next time: its request may be another one, and
+ * the other side would take it for what it has seen. */
 static void reset_leaf(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     struct rc_data *data = &draft->c.data[at];
-    bool new_round = node->state == RC_STEP_UNDONE || node->state == RC_STEP_REJECTED;
+    bool new_round = node->attempt > 0;
     if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(&draft->c, at)->call)) return;
     if (new_round && node->round < UINT8_MAX) node->round++;
     node->undo_round = 0;
