@@ -313,6 +313,9 @@ static void results_come_back_without_their_body(void **state)
         &(struct rc_ask){.kind = RC_MSG_RESULT, .u.result = &(struct rc_result){.reach = RC_NOT_SENT}});
     assert_sv(text, "{}");
     assert_int_equal(cause_back(RC_MSG_RESULT, text).u.result->reach, RC_NOT_SENT);
+    /* what a worker reported too late is kept in the same way */
+    text = cause_text(&(struct rc_ask){.kind = RC_MSG_LATE, .u.result = &result});
+    assert_true(rc_sv_eq(cause_back(RC_MSG_LATE, text).u.result->excerpt, result.excerpt));
 }
 
 static void actions_come_back(void **state)
@@ -372,6 +375,7 @@ static void bad_causes_are_damage(void **state)
         {RC_MSG_SUBMIT, "{"},
         {RC_MSG_RESULT, ""},
         {RC_MSG_RESULT, "[]"},
+        {RC_MSG_LATE, ""},
         {RC_MSG_RESULT, "{\"reach\":3}"},
         {RC_MSG_RESULT, "{\"why\":99}"},
         {RC_MSG_RESULT, "{\"usable\":2}"},
