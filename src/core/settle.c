@@ -416,6 +416,7 @@ static bool release(struct rc_draft *draft, uint32_t at, const struct rc_result 
     bool does = purpose == RC_ACT || purpose == RC_UNDO;
     if (result->reach != RC_NOT_SENT || result->why != RC_WHY_RELEASED) return false;
     if (does && !may_try(draft, at)) return false;
+    remember_fault(draft, at, (struct rc_finding){RC_OUT_FAILED, RC_WHY_RELEASED}, result);
     if (does)
         node->tries = (uint16_t)(node->tries - (node->tries > 0));
     else
