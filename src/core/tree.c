@@ -22,8 +22,11 @@ uint32_t rc_child_before(const struct rc_command *c, uint32_t block, uint32_t co
 
 uint32_t rc_branches(const struct rc_command *c, uint32_t block)
 {
-    if (rc_step_at(c, block)->kind == FLOW_EACH)
-        return c->data[block].outputs.kind == CEL_LIST ? c->data[block].outputs.n : 0;
+    if (rc_step_at(c, block)->kind == FLOW_EACH) {
+        uint32_t most = rc_step_at(c, block)->copies, items = c->data[block].outputs.n;
+        if (c->data[block].outputs.kind != CEL_LIST) return 0;
+        return items < most ? items : most; /* a history from elsewhere may say more */
+    }
     uint32_t n = 0;
     RC_EACH_CHILD (c, block, 0, child) n++;
     return n;

@@ -171,6 +171,9 @@ def each(world):
     empty = submit(server, "each", 2, items=[])
     equal(api.until_state(empty, "completed")["steps"][0]["items"]["count"], 0, "no items")
 
+    full = submit(server, "each", 5, items=items(199, "f"))
+    done = api.until_state(full, "completed")
+    equal((len(done["steps"]), done["steps_total"], done["steps_next"]), (200, 200, None), "at the bound")
     many = submit(server, "each", 3, items=items(200, "m"))
     done = api.until_state(many, "completed")
     equal((len(done["steps"]), done["steps_total"]), (200, 201), "the answer with a command is bounded")

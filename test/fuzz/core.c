@@ -258,6 +258,15 @@ static void stored_laws(const struct world *world, uint32_t from)
     }
 }
 
+/* The numbering alone gives the same names as the tree of instances. */
+static void path_laws(const struct rc_command *c)
+{
+    struct rc_path a, b;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_node_step(c, i)->id.n)
+            FUZZ_LAW(rc_sv_eq(rc_node_path(c, i, &a), rc_view_path_in(c->flow, i, &b)));
+}
+
 static void view_laws(const struct world *world)
 {
     struct rc_buf buf = rc_buf_in(world->arena, 4 << 20), explained = rc_buf_in(world->arena, 4 << 20);
@@ -271,7 +280,14 @@ static void view_laws(const struct world *world)
     json = (struct rc_json){.buf = &explained};
     rc_view_explain(&json, &world->command, &facts, NULL, 0);
     fuzz_is_json(&explained, world->arena);
+    path_laws(&world->command);
     enum rc_status status = rc_command_undo_plan(&world->command, world->arena, &nodes, &n, NULL);
+    if (status == RC_OK) {
+        struct rc_buf plan = rc_buf_in(world->arena, 4 << 20);
+        json = (struct rc_json){.buf = &plan};
+        rc_view_plan(&json, &world->command, nodes, n);
+        fuzz_is_json(&plan, world->arena);
+    }
     FUZZ_LAW((status == RC_OK) == facts.allowed[RC_ACTION_ROLL_BACK].allowed ||
              rc_arena_status(world->arena) != RC_OK);
 }
