@@ -10,7 +10,7 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
-    uint32_t undoing; /* of those that move: what takes back */
+    uint32_t undoing;    /* of those that move: what takes back */
     unsigned state, why; /* of the first branch that failed, a refused one before the others */
 };
 
