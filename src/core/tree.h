@@ -50,7 +50,8 @@ uint32_t rc_taken(const struct rc_command *, uint32_t block);
 bool rc_can_begin(const struct rc_command *, uint32_t at);
 /* Whether nothing in a block has begun. */
 bool rc_has_not_begun(const struct rc_command *, uint32_t block);
-/* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). */
+/* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). What is
+ * put around a step without a name of its own (its fallback, a branch) goes by the name of that step, too. */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
 
 /* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back, or

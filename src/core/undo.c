@@ -228,6 +228,11 @@ void rc_block_reset(struct rc_draft *draft, uint32_t block)
 {
     struct rc_command *c = &draft->c;
     bool branches = rc_step_at(c, block)->block.undo == FLOW_UNDO_FAILED_BRANCH;
+    if (rc_has_not_begun(c, block)) { /* its condition is looked at again */
+        c->node[block].tries = 0;
+        rc_step_end(draft, block, RC_STEP_IDLE, RC_WHY_NONE);
+        return;
+    }
     RC_EACH_CHILD (c, block, 0, first) {
         for (uint32_t copy = 0; copy < rc_step_at(c, block)->copies; copy++) {
             uint32_t child = first + copy * rc_step_at(c, block)->body;
