@@ -170,7 +170,10 @@ static void run_controls(const struct options *options)
                                   .control = (enum sim_control)i,
                                   .enough = 1};
         static struct sim_sum sum;
+        bool was = sim_wide;
+        sim_wide |= i >= SIM_LINES_AT_ONCE; /* they are about blocks and times */
         sim_run(&order, &sum);
+        sim_wide = was;
         caught += sum.nfailures > 0;
         point(sum.nfailures > 0, "found out: %s: %s", sim_control_text((enum sim_control)i),
               sum.nfailures ? sum.failure[0].law : "by no law");
@@ -252,9 +255,10 @@ static int show_cover(const struct options *options)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: recourse_sim [run | cover | replay LIFE | shrink LIFE] [--seeds N] [--from SEED] "
-                    "[--seconds T]\n"
-                    "                    [--jobs J] [--kept FILE] [--control NAME] [--no-controls] [--wide]\n");
+    fprintf(stderr,
+            "usage: recourse_sim [run | cover | replay LIFE | shrink LIFE] [--seeds N] [--from SEED] "
+            "[--seconds T]\n"
+            "                    [--jobs J] [--kept FILE] [--control NAME] [--no-controls] [--wide]\n");
     return 2;
 }
 
@@ -291,12 +295,15 @@ static uint64_t first_seed(void)
 
 static bool read_options(int argc, char **argv, struct options *ret)
 {
-    static const struct option known[] = {
-        {"seeds", required_argument, NULL, 'n'},   {"from", required_argument, NULL, 'f'},
-        {"seconds", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'j'},
-        {"kept", required_argument, NULL, 'k'},    {"control", required_argument, NULL, 'c'},
-        {"no-controls", no_argument, NULL, 'x'},   {"wide", no_argument, NULL, 'w'},
-        {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"seeds", required_argument, NULL, 'n'},
+                                          {"from", required_argument, NULL, 'f'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {"kept", required_argument, NULL, 'k'},
+                                          {"control", required_argument, NULL, 'c'},
+                                          {"no-controls", no_argument, NULL, 'x'},
+                                          {"wide", no_argument, NULL, 'w'},
+                                          {NULL, 0, NULL, 0}};
     enum { CAMPAIGN_S = 3600 };
     const char *seconds = getenv("RC_SIM_SECONDS");
     struct sim_order *order = &ret->order;

@@ -63,8 +63,8 @@ enum sim_control {
 const char *sim_control_name(enum sim_control); /* as on the command line */
 const char *sim_control_text(enum sim_control);
 
-/* Lives also what still breaks too often to be asked for in every run: older states that are restored under flows of blocks, and submissions
- * with times. Set once, before the first life. */
+/* Lives also what still breaks too often to be asked for in every run: flows of blocks, and submissions with times. Set before the first
+ * life. */
 extern bool sim_wide;
 
 struct sim_verdict {

@@ -348,7 +348,7 @@ void walk_define_blocks(struct walk *walk)
 {
     char text[512];
     sim_choices_begin(walk->choices, 'b');
-    walk->blocks = walk_chance(walk, 33);
+    walk->blocks = walk_chance(walk, 33) && sim_wide;
     walk->timed = walk_chance(walk, walk->blocks ? 30 : 10) && sim_wide;
     if (!walk->blocks) return;
     walk->definitions[0] = '\0';

@@ -199,7 +199,8 @@ void walk_turn(struct walk *walk)
         walk_crash(walk, false);
     } else {
         walk_laws_of_turn(walk);
-        bool looks = !rc_engine_held(world->engine) && world->engine->room && !walk->draining; /* at the clock */
+        bool looks =
+            !rc_engine_held(world->engine) && world->engine->room && !walk->draining; /* at the clock */
         if (walk->status == RC_OK && looks) walk->turn_before = world->engine->now;
     }
 }

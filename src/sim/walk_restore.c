@@ -240,7 +240,7 @@ static void put_in_place(struct walk *walk)
 
 void walk_restore(struct walk *walk)
 {
-    if (walk->broken || (walk->blocks && !sim_wide)) return;
+    if (walk->broken) return;
     if (walk->restored.times && walk_chance(walk, 20)) walk_ask_release(walk);
     if (walk_chance(walk, 3))
         copy(walk);
