@@ -111,6 +111,13 @@ bool rc_has_not_begun(const struct rc_command *c, uint32_t block)
     return true;
 }
 
+bool rc_could_not_begin(const struct rc_command *c, uint32_t block)
+{
+    const struct rc_node *node = &c->node[block];
+    return rc_step_at(c, block)->cond && node->state == RC_STEP_FAILED && node->tries &&
+           rc_has_not_begun(c, block);
+}
+
 bool rc_can_begin(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t child = at; child; child = c->node[child].parent) {
@@ -159,8 +166,23 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
     return (struct rc_sv){path->text, path->n};
 }
 
+/* A pair of a step and its fallback, or the line of a single branch, is known by the step that it wraps. */
+static uint32_t wrapped(const struct rc_command *c, uint32_t at)
+{
+    while (at && !rc_step_at(c, at)->id.n && flow_is_block(rc_step_at(c, at)->kind) &&
+           (rc_step_at(c, at)->kind == FLOW_FALLBACK ||
+            rc_step_at(c, c->node[at].parent)->kind == FLOW_PARALLEL))
+        at++;
+    return at;
+}
+
 bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
 {
     struct rc_path path;
     return rc_sv_eq(name, rc_step_at(c, at)->id) || rc_sv_eq(name, rc_node_path(c, at, &path));
+}
+
+bool rc_is_known_as(const struct rc_command *c, uint32_t at, struct rc_sv name)
+{
+    return rc_is_named(c, wrapped(c, at), name);
 }

@@ -48,8 +48,13 @@ uint32_t rc_taken(const struct rc_command *, uint32_t block);
 bool rc_can_begin(const struct rc_command *, uint32_t at);
 /* Whether nothing in a block has begun. */
 bool rc_has_not_begun(const struct rc_command *, uint32_t block);
+/* Whether a block with an `if` has failed before anything of it began: a retry looks at its `if` again. */
+bool rc_could_not_begin(const struct rc_command *, uint32_t block);
 /* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
+/* The same of what an action may be about: a pair of a step and its fallback, or the line of one branch, goes by the step that it
+ * wraps. */
+bool rc_is_known_as(const struct rc_command *, uint32_t at, struct rc_sv name);
 
 /* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back, or
  * enough of the others had succeeded. */
