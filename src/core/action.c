@@ -325,7 +325,7 @@ static enum rc_status pick(struct rc_draft *draft, struct rc_sv step, enum targe
     const struct rc_command *c = &draft->c;
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->nnodes; i++) {
-        if (!is(c, i, target) || (step.n && !rc_is_known_as(c, i, step))) continue;
+        if (!is(c, i, target) || (step.n && !rc_is_named(c, i, step))) continue;
         *ret = i;
         n++;
     }

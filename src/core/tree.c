@@ -166,23 +166,12 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
     return (struct rc_sv){path->text, path->n};
 }
 
-/* A pair of a step and its fallback, or the line of a single branch, is known by the step that it wraps. */
-static uint32_t wrapped(const struct rc_command *c, uint32_t at)
-{
-    while (at && !rc_step_at(c, at)->id.n && flow_is_block(rc_step_at(c, at)->kind) &&
-           (rc_step_at(c, at)->kind == FLOW_FALLBACK ||
-            rc_step_at(c, c->node[at].parent)->kind == FLOW_PARALLEL))
-        at++;
-    return at;
-}
-
 bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
 {
     struct rc_path path;
-    return rc_sv_eq(name, rc_step_at(c, at)->id) || rc_sv_eq(name, rc_node_path(c, at, &path));
-}
-
-bool rc_is_known_as(const struct rc_command *c, uint32_t at, struct rc_sv name)
-{
-    return rc_is_named(c, wrapped(c, at), name);
+    const struct flow_step *step = rc_step_at(c, at);
+    if (rc_sv_eq(name, step->id) || rc_sv_eq(name, rc_node_path(c, at, &path))) return true;
+    bool unnamed = at && !step->id.n && flow_is_block(step->kind) &&
+                   step->body; /* what the first step in it is called */
+    return unnamed && rc_is_named(c, at + 1, name);
 }

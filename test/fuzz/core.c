@@ -80,12 +80,14 @@ static struct rc_act action(struct run *run)
     uint32_t n;
     const struct cel_value *outputs = bodies(&n);
     const struct flow *flow = run->world.command.flow;
-    unsigned step = choose(run, flow->nsteps + 2u);
+    struct rc_path *path = RC_NEW(run->world.arena, struct rc_path);
+    unsigned step = choose(run, flow->ninstances + 2u);
     struct rc_act act = {
         .action = (uint8_t)choose(run, RC_ACTIONS + 1), .actor = RC_SV("a"), .reason = RC_SV("why")};
-    act.step = step < flow->nsteps    ? flow->steps[step].id
-               : step == flow->nsteps ? RC_SV("nobody")
-                                      : RC_SV("");
+    if (step && step < run->world.command.nnodes && path)
+        act.step = rc_node_path(&run->world.command, step, path);
+    else
+        act.step = step && step <= flow->ninstances ? RC_SV("nobody") : RC_SV("");
     act.verdict = (uint8_t)choose(run, RC_ACCEPTED_AS_IS + 2);
     act.external_id = choose(run, 2) ? RC_SV("id-1") : RC_SV("");
     act.outputs = choose(run, 2) ? outputs[1] : cel_null();
@@ -98,17 +100,17 @@ static struct rc_act action(struct run *run)
 static enum rc_status submit(struct run *run)
 {
     struct world *world = &run->world;
-    world->identity =
-        (struct rc_identity){.seq = 1,
-                             .nonce = 7,
-                             .flow = world->command.flow->id,
-                             .created = world->now,
-                             .ns = RC_SV("default"),
-                             .type = world->command.flow->name,
-                             .key = RC_SV("k"),
-                             .actor = RC_SV("a"),
-                             .payload = fuzz_json(RC_SV("{\"text\":\"x y\",\"n\":1}"), world->arena),
-                             .refs = {.kind = CEL_MAP}};
+    world->identity = (struct rc_identity){
+        .seq = 1,
+        .nonce = 7,
+        .flow = world->command.flow->id,
+        .created = world->now,
+        .ns = RC_SV("default"),
+        .type = world->command.flow->name,
+        .key = RC_SV("k"),
+        .actor = RC_SV("a"),
+        .payload = fuzz_json(RC_SV("{\"text\":\"x y\",\"n\":1,\"items\":[1,null]}"), world->arena),
+        .refs = {.kind = CEL_MAP}};
     struct rc_ask ask = world_ask(world, RC_MSG_SUBMIT, 0);
     ask.u.submit = &world->identity;
     return world_deliver(world, ask, NULL);
@@ -117,7 +119,7 @@ static enum rc_status submit(struct run *run)
 static enum rc_status answer(struct run *run, enum rc_message_kind kind)
 {
     struct world *world = &run->world;
-    uint32_t node = choose(run, world->command.flow->nsteps + 1u);
+    uint32_t node = choose(run, world->command.flow->ninstances + 1u);
     struct rc_ask ask = world_ask(world, kind, node);
     struct rc_result said = result(run);
     ask.u.result = &said;
@@ -172,7 +174,7 @@ static enum rc_status wild(struct run *run, bool to_gate)
 {
     struct world *world = &run->world;
     struct rc_ask ask =
-        world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->nsteps + 1u));
+        world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->ninstances + 1u));
     struct rc_result said = result(run);
     struct rc_act act = action(run);
     run->wild = true;
