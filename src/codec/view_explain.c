@@ -105,7 +105,7 @@ static void put_what(const struct telling *tell, struct rc_buf *buf)
         return;
     }
     const struct rc_node *node = &command->node[at];
-    const struct flow_step *step = rc_node_step(command, at);
+    const struct flow_step *step = rc_node_step(command, rc_view_known(command, at));
     rc_put_text(buf, flow_is_block(step->kind) ? "Block \"" : "Step \"");
     rc_put(buf, rc_view_step_name(command, at, &path));
     rc_put_text(buf, "\" ");
