@@ -87,6 +87,9 @@ enum {
     RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
     RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
+    /* signals */
+    RC_MAX_SIGNALS_KEPT = 64, /* early signals that one mailbox keeps */
+    RC_MAX_SIGNAL_DAYS = 90, /* days for which signals, and their keys, are kept at most */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,           /* bytes kept of an answer that could not be used */

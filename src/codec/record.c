@@ -217,6 +217,13 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
         put_act(&json, ask->u.act);
         rc_json_end_object(&json);
         break;
+    case RC_CAUSE_SIGNALLED:
+        rc_json_object(&json, NULL);
+        rc_json_sv(&json, "name", ask->u.signal->name);
+        rc_json_sv(&json, "id", ask->u.signal->id);
+        rc_json_sv(&json, "key", ask->u.signal->key);
+        rc_json_end_object(&json);
+        break;
     case RC_CAUSE_ADMIT:
     case RC_CAUSE_LOST:
     case RC_CAUSE_DUE:
@@ -454,7 +461,9 @@ enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc
                             struct rc_error *err)
 {
     bool submit = io_ask->kind == RC_MSG_SUBMIT, result = io_ask->kind == RC_MSG_RESULT;
-    if (!submit && !result && io_ask->kind != RC_MSG_ACTION) return from.n ? damaged(err, "cause", 0) : RC_OK;
+    bool signal = io_ask->kind == RC_MSG_SIGNALLED;
+    if (!submit && !result && !signal && io_ask->kind != RC_MSG_ACTION)
+        return from.n ? damaged(err, "cause", 0) : RC_OK;
     struct reading in = {0};
     enum rc_status status = parse(from, "cause", arena, &in.from, err);
     if (status != RC_OK) return status;
@@ -470,6 +479,14 @@ enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc
         if (!out) return rc_fail_arena(err, arena);
         get_result(&in, out);
         io_ask->u.result = out;
+    } else if (signal) {
+        struct rc_signal *out = RC_NEW(arena, struct rc_signal);
+        if (!out) return rc_fail_arena(err, arena);
+        *out = (struct rc_signal){.name = text(&in, member(&in, "name")),
+                                  .id = text(&in, member(&in, "id")),
+                                  .key = text(&in, member(&in, "key")),
+                                  .payload = cel_null()};
+        io_ask->u.signal = out;
     } else {
         struct rc_act *out = RC_NEW(arena, struct rc_act);
         if (!out) return rc_fail_arena(err, arena);

@@ -34,7 +34,10 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_LOST:
     case RC_MSG_DUE:
     case RC_MSG_ACTION:
-    case RC_MSG_RESTORED: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
+    case RC_MSG_RESTORED:
+    case RC_MSG_SIGNALLED:
+    case RC_MSG_SIGNAL:
+    case RC_MSG_LISTEN: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
     }
     after.in_use += admit;
     struct rc_out out = {.nchange = 1, .nmessage = admit};

@@ -128,6 +128,7 @@ static bool kept_from_beginning(const struct rc_command *c, uint32_t at, uint32_
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET:
+    case FLOW_WAIT:
     case FLOW_KINDS: break;
     }
     return false;
