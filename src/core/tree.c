@@ -68,7 +68,7 @@ bool rc_is_closed(const struct rc_command *c, uint32_t at)
         if (block->kind == FLOW_FALLBACK && child == parent + 1 &&
             c->node[rc_behind(c, child)].state != RC_STEP_IDLE)
             return true;
-        if (c->node[parent].tries) return true;
+        if (c->node[parent].tries || c->node[parent].state == RC_STEP_UNDOING) return true;
     }
     return rc_only_settled(c, at);
 }
@@ -137,6 +137,7 @@ static void put_loops(const struct rc_command *c, uint32_t at, struct rc_path *p
     const struct flow_step *step = rc_step_at(c, block);
     if (step->kind != FLOW_EACH && step->kind != FLOW_REPEAT) return;
     char digits[RC_NUM_TEXT];
+    if (path->n) put(path, RC_SV("."));
     put(path, step->id);
     put(path, RC_SV("["));
     put(path, (struct rc_sv){digits, rc_format_u64(c->node[at].item, digits)});

@@ -37,9 +37,13 @@ struct defs_reader {
     struct defs_origin *origin; /* beside node */
     uint32_t nnodes, cap_nodes;
     bool too_many; /* nodes: nothing more is read */
+    bool stored;   /* see struct defs_file */
     uint32_t depth;
     flow_node reading;              /* the step whose fields are read */
     struct defs_siblings *siblings; /* what stands before it in its block */
+    bool goes_on;                   /* the block whose children are read next, where something fails */
+    struct cel_field *given;        /* see scope_steps.c */
+    uint32_t ngiven, cap_given;
 };
 
 /* Reads a value to where its field is kept. False: it complained. `arg` is the row's. */
