@@ -37,7 +37,7 @@ bool defs_say_instances(struct defs_reader *r, const struct flow_step *step)
 /* ---- roll back */
 
 /* Why a step must have an undo. */
-enum need { NO_NEED, OF_FLOW, OF_BLOCK, OF_SURPLUS };
+enum need { NO_NEED, OF_FLOW, OF_DEADLINE, OF_BLOCK, OF_SURPLUS };
 
 struct needs {
     const struct flow_step *step;
@@ -54,7 +54,6 @@ static void need_all(struct needs *needs, flow_node from, enum need why)
 static bool has_others(const struct flow_step *step, flow_node at)
 {
     const struct flow_step *block = &step[at];
-    if (block->block.undo == FLOW_UNDO_FAILED_BRANCH && flow_is_joined(block->kind)) return false;
     if (block->kind == FLOW_EACH || block->kind == FLOW_REPEAT) return block->copies > 1;
     return block->kind == FLOW_PARALLEL && step[at + 1].end < block->end;
 }
@@ -77,12 +76,15 @@ static void need_what_happened(struct needs *needs, flow_node at, enum need why)
 static void need_of_block(struct needs *needs, flow_node at)
 {
     const struct flow_block *block = &needs->step[at].block;
-    if (block->undo != FLOW_UNDO_NONE) need_what_happened(needs, at, OF_BLOCK);
+    flow_node end = needs->step[at].end;
+    if (block->undo == FLOW_UNDO_BLOCK) need_what_happened(needs, at, OF_BLOCK);
+    for (flow_node child = (flow_node)(at + 1); child < end; child = needs->step[child].end)
+        if (block->undo == FLOW_UNDO_FAILED_BRANCH) need_what_happened(needs, child, OF_BLOCK);
     if (block->surplus == FLOW_SURPLUS_UNDO) need_all(needs, at, OF_SURPLUS);
 }
 
-/* An irreversible step stops a roll back before it starts, and a person decides. What is left over is always undone, so that
- * there every time a person would. */
+/* Where an irreversible step happened nothing is rolled back, and a person decides. What is left over is always undone, so that
+ * there a person would decide every time. */
 static const char *lack_of(const struct flow_call *call, enum need why)
 {
     if (call->undo.present || flow_nothing_to_undo(call)) return NULL;
@@ -90,6 +92,7 @@ static const char *lack_of(const struct flow_call *call, enum need why)
         return why == OF_SURPLUS ? "'surplus: undo' cannot take back a step that is irreversible" : NULL;
     switch (why) {
     case OF_FLOW: return "on_failure: roll_back needs an 'undo' here: a later step may fail";
+    case OF_DEADLINE: return "on_deadline: roll_back needs an 'undo' here: the deadline may end behind it";
     case OF_BLOCK:
         return "the block that it stands in takes back what happened when it fails ('undo' of the block; of "
                "a "
@@ -105,8 +108,9 @@ bool defs_check_undo(struct defs_reader *r, const struct flow *flow)
     struct needs needs = {flow->steps, RC_NEW_ARRAY(r->scratch, uint8_t, flow->nsteps)};
     if (!needs.need) return defs_fail_arena(r, r->scratch);
     const struct defs_place *was = r->place;
-    for (flow_node at = 0; at < flow->nsteps; at++) need_of_block(&needs, at);
     if (flow->on_failure == FLOW_ROLL_BACK) need_what_happened(&needs, 0, OF_FLOW);
+    if (flow->on_deadline == FLOW_LATE_ROLL_BACK) need_what_happened(&needs, 0, OF_DEADLINE);
+    for (flow_node at = 0; at < flow->nsteps; at++) need_of_block(&needs, at);
     bool ok = true;
     for (flow_node at = 1; at < flow->nsteps; at++) {
         const char *lack = NULL;

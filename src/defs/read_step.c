@@ -215,10 +215,10 @@ static const struct defs_range width_range = {1, RC_MAX_INSTANCES, true};
 /* What a block does when something in it fails. */
 #define BLOCK_FIELDS                                                                                         \
     {"on_error", DEFS_OPTIONAL, defs_read_word, IN(block.on_error), &on_error_words},                        \
-        {"running", DEFS_OPTIONAL, defs_read_word, IN(block.running), &running_words},                       \
         {"undo", DEFS_OPTIONAL, defs_read_word, IN(block.undo), &undo_words}, FALLBACK_FIELD
 #define JOIN_FIELDS                                                                                          \
-    {"join", DEFS_OPTIONAL, defs_read_join, 0, NULL},                                                        \
+    {"running", DEFS_OPTIONAL, defs_read_word, IN(block.running), &running_words},                           \
+        {"join", DEFS_OPTIONAL, defs_read_join, 0, NULL},                                                    \
         {"surplus", DEFS_OPTIONAL, defs_read_word, IN(block.surplus), &surplus_words},                       \
     {                                                                                                        \
         "width", DEFS_OPTIONAL, defs_read_count, IN(block.width), &width_range                               \
@@ -254,6 +254,7 @@ static const struct defs_field choose_field[] = {
     KIND("call"),
     FALLBACK_FIELD,
     {"on_error", DEFS_OPTIONAL, defs_read_word, IN(block.undecided), &undecided_words},
+    {"undo", DEFS_OPTIONAL, defs_read_word, IN(block.undo), &undo_words},
     {"choose", DEFS_REQUIRED, defs_read_choose, 0, NULL},
 };
 static const struct defs_range copies_range = {1, RC_MAX_INSTANCES, true};
@@ -269,7 +270,7 @@ static const struct defs_field each_field[] = {
 static const struct defs_field repeat_field[] = {
     STEP_FIELDS,
     KIND("call"),
-    FALLBACK_FIELD,
+    BLOCK_FIELDS,
     {"repeat", DEFS_REQUIRED, defs_read_repeat, 0, NULL},
     {"steps", DEFS_REQUIRED, defs_read_body, 0, NULL},
 };
