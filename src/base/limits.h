@@ -88,6 +88,7 @@ enum {
     RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
     /* signals */
+    RC_MAX_SIGNAL = 16 << 10, /* bytes of the payload of a signal */
     RC_MAX_SIGNALS_KEPT = 64, /* early signals that one mailbox keeps */
     RC_MAX_SIGNAL_DAYS = 90, /* days for which signals, and their keys, are kept at most */
     /* outside */

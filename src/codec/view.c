@@ -163,7 +163,7 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
     if (command->state == RC_REVIEW) step = first_in(command, open_ends, sizeof open_ends);
     if (command->state == RC_PARTIAL) step = first_in(command, not_done, sizeof not_done);
     struct rc_sv name = rc_view_step_name(command, step);
-    if (put_clock(buf, command, step)) return;
+    if (put_clock(buf, command, step) || rc_view_waiting(buf, command)) return;
     if (step && command->state == RC_PARTIAL)
         rc_put_format(buf, "completed, but %.*s: %s", RC_SV_ARG(name),
                       rc_step_word(command->node[step].state).text);
@@ -191,7 +191,8 @@ static void put_step(struct rc_json *json, const struct rc_command *command, uin
     rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
     if (node->phase != RC_PHASE_NONE)
         rc_json_text(json, "purpose", rc_purpose_word(rc_node_purpose(command, at)).slug);
-    if (node->phase == RC_PHASE_DELAYED) rc_json_time(json, "due", data->times.due);
+    if (rc_phase_has_time(node->phase, data->times.due)) rc_json_time(json, "due", data->times.due);
+    if (step->kind == FLOW_WAIT) rc_json_sv(json, "signal", step->wait.signal);
     if (step->kind == FLOW_CALL)
         rc_json_sv(json, "dependency", command->flow->dependencies[step->call.dependency]);
     rc_json_bool(json, "critical", step->critical);

@@ -70,6 +70,8 @@ void rc_view_command(struct rc_json *, const struct rc_command *,
 void rc_view_record(struct rc_json *, const struct rc_command *, const struct rc_view_record *);
 /* The members of an action, in the object that is open. */
 void rc_view_act(struct rc_json *, const struct rc_act *);
+/* A signal as whoever has sent it sees it. */
+void rc_view_kept_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
 /* Undo plan: nodes from rc_command_undo_plan. */
 void rc_view_plan(struct rc_json *, const struct rc_command *, const uint32_t *nodes, uint32_t n);

@@ -46,8 +46,9 @@ static enum rc_status hand_over(const struct rc_ask *ask, const struct rc_signal
     return RC_OK;
 }
 
-static enum rc_status take_in(const struct rc_mailbox *mailbox, const struct rc_ask *ask, struct rc_arena *arena,
-                              struct rc_signal *ret_signal, struct rc_out *ret_out, struct rc_error *err)
+static enum rc_status take_in(const struct rc_mailbox *mailbox, const struct rc_ask *ask,
+                              struct rc_arena *arena, struct rc_signal *ret_signal, struct rc_out *ret_out,
+                              struct rc_error *err)
 {
     const struct rc_signal *signal = ask->u.signal;
     bool given_back = ask->from.agg == RC_AGG_COMMAND; /* it had its place before */
@@ -63,14 +64,13 @@ static enum rc_status take_in(const struct rc_mailbox *mailbox, const struct rc_
     return RC_OK;
 }
 
-enum rc_status rc_mailbox_step(const struct rc_mailbox *mailbox, const struct rc_ask *ask, struct rc_link from,
-                               struct rc_arena *arena, struct rc_signal *ret_signal, struct rc_out *ret_out,
-                               struct rc_error *err)
+enum rc_status rc_mailbox_step(const struct rc_mailbox *mailbox, const struct rc_ask *ask,
+                               struct rc_link from, struct rc_arena *arena, struct rc_signal *ret_signal,
+                               struct rc_out *ret_out, struct rc_error *err)
 {
     *ret_signal = (struct rc_signal){0};
     if (ask->kind == RC_MSG_SIGNAL) return take_in(mailbox, ask, arena, ret_signal, ret_out, err);
-    if (ask->kind != RC_MSG_LISTEN)
-        return rc_fail(err, RC_BUG, "message %u is none to a mailbox", ask->kind);
+    if (ask->kind != RC_MSG_LISTEN) return rc_fail(err, RC_BUG, "message %u is none to a mailbox", ask->kind);
     if (!mailbox->oldest) return RC_OK;
     return hand_over(ask, mailbox->oldest, from, ask->node, arena, ret_signal, ret_out, err);
 }

@@ -20,8 +20,8 @@ struct rc_mailbox {
 /* RC_MSG_SIGNAL, RC_MSG_LISTEN (ask->from and ask->node say who). *ret_signal: what has become of a signal, to be stored;
  * number 0: of none. RC_QUOTA where a new one does not fit. ret_out has the message to who takes it. */
 RC_MUST enum rc_status rc_mailbox_step(const struct rc_mailbox *, const struct rc_ask *, struct rc_link from,
-                                       struct rc_arena *, struct rc_signal *ret_signal, struct rc_out *ret_out,
-                                       struct rc_error *);
+                                       struct rc_arena *, struct rc_signal *ret_signal,
+                                       struct rc_out *ret_out, struct rc_error *);
 
 /* Whether a step of the command waits for this signal. */
 bool rc_command_listens(const struct rc_command *, uint32_t node, const struct rc_signal *);

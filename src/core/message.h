@@ -69,12 +69,12 @@ struct rc_act {            /* an operator's action */
 struct rc_signal {
     uint64_t number; /* in the order of coming, from 1; given by the engine */
     struct rc_sv ns, name, id;
-    struct rc_sv key;          /* the same key is the same signal */
-    struct rc_h128 asked;      /* hash of name, id and payload: the same key with another one is a conflict */
-    struct cel_value payload;  /* JSON; null where it was taken */
-    rc_us at;                  /* when it came */
-    struct rc_link taken;      /* by which command; seq 0: it is kept */
-    uint32_t node;             /* and by which step of it */
+    struct rc_sv key;         /* the same key is the same signal */
+    struct rc_h128 asked;     /* hash of name, id and payload: the same key with another one is a conflict */
+    struct cel_value payload; /* JSON; null where it was taken */
+    rc_us at;                 /* when it came */
+    struct rc_link taken;     /* by which command; seq 0: it is kept */
+    uint32_t node;            /* and by which step of it */
 };
 
 enum rc_verdict { RC_VERDICT_NONE, RC_HAPPENED, RC_DID_NOT_HAPPEN, RC_ACCEPTED_AS_IS };

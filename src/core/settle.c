@@ -122,7 +122,7 @@ void rc_step_end_unsent(struct rc_draft *draft, uint32_t at, unsigned state, enu
 void rc_step_give_up(struct rc_draft *draft, uint32_t at)
 {
     const struct rc_node *node = &draft->c.node[at];
-    enum rc_why why = draft->c.mode == RC_MODE_FORWARD   ? RC_WHY_GIVEN_UP
+    enum rc_why why = draft->c.mode == RC_MODE_FORWARD  ? RC_WHY_GIVEN_UP
                       : draft->c.why == RC_WHY_DEADLINE ? RC_WHY_DEADLINE
                                                         : RC_WHY_PERSON;
     rc_step_end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, why);
@@ -212,7 +212,7 @@ static struct rc_sv external_id_of(struct rc_draft *draft, uint32_t at, struct c
 }
 
 bool rc_step_outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result,
-                       struct cel_value *ret, struct rc_error *err)
+                        struct cel_value *ret, struct rc_error *err)
 {
     *ret = cel_null();
     if (!site) return true;
@@ -332,7 +332,8 @@ static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_re
     enum check_answer answer = ask_the_answer(draft, at, result, finding);
     struct cel_value outputs = cel_null();
     struct rc_error error;
-    if (answer == HAPPENED && !rc_step_outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
+    if (answer == HAPPENED &&
+        !rc_step_outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
         rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
         answer = INCONCLUSIVE;
     }

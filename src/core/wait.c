@@ -9,8 +9,7 @@
 static bool read_id(struct rc_draft *draft, uint32_t at, struct rc_sv *ret, struct rc_error *err)
 {
     struct cel_value value;
-    enum rc_status status =
-        rc_site_eval(draft, at, rc_node_step(&draft->c, at)->wait.id, NULL, &value, err);
+    enum rc_status status = rc_site_eval(draft, at, rc_node_step(&draft->c, at)->wait.id, NULL, &value, err);
     if (status != RC_OK) return false;
     struct rc_buf text = rc_buf_in(draft->arena, RC_MAX_EXTERNAL_ID);
     if (value.kind == CEL_INT)

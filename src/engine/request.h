@@ -8,6 +8,7 @@
 enum rc_request_kind {
     RC_REQUEST_SUBMIT,
     RC_REQUEST_ACT,
+    RC_REQUEST_SIGNAL,
     /* these commit by themselves */
     RC_REQUEST_DEFINE,
     RC_REQUEST_BULK,
@@ -66,6 +67,10 @@ struct rc_request {
             uint64_t nonce;                   /* the same */
             uint32_t check;                   /* of its id: a wrong one is not found */
         } bulk;
+        struct {
+            struct rc_signal
+                signal; /* from rc_prepare_signal; number and at are given by the engine. Answer: `taken` */
+        } signal;
         struct rc_access_change access;
         struct {
             const struct rc_token_use *uses;

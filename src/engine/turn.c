@@ -261,6 +261,10 @@ static uint64_t request_unit(const struct rc_request *request)
     if (request->kind == RC_REQUEST_SUBMIT) {
         return rc_key_hash_of(&request->u.submit) | 1;
     }
+    if (request->kind == RC_REQUEST_SIGNAL) {
+        const struct rc_signal *signal = &request->u.signal.signal;
+        return rc_mailbox_id(signal->ns, signal->name, signal->key) | 1;
+    }
     return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
 }
 
@@ -285,6 +289,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     switch (request->kind) {
     case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
     case RC_REQUEST_ACT: rc_request_act(engine, request); break;
+    case RC_REQUEST_SIGNAL: rc_request_signal(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;

@@ -106,6 +106,7 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     switch ((enum rc_aggregate)ask->to.agg) {
     case RC_AGG_COMMAND: return step_command(engine, ask, out, err);
     case RC_AGG_GATE: return step_gate(engine, ask, out, err);
+    case RC_AGG_MAILBOX: return rc_engine_mail(engine, ask, out, err);
     }
     return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
 }

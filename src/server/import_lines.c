@@ -212,13 +212,13 @@ static enum rc_status take_command(struct importing *in, struct line *line)
 static enum rc_status moves_of(struct importing *in, const struct rc_command *command,
                                struct rc_touched *touched)
 {
-    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, command->nnodes);
+    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, 2 * (size_t)command->nnodes);
     if (!moves) return rc_fail_arena(&in->err, in->one);
     touched->moves = moves;
     for (uint32_t i = 0; i < command->nnodes; i++) {
-        uint8_t phase = command->node[i].phase;
-        if (phase != RC_PHASE_READY && phase != RC_PHASE_DELAYED) continue;
-        moves[touched->nmoves++].after = rc_work_of(command, i, phase, command->data[i].times.due);
+        struct rc_work rows[2];
+        uint32_t n = rc_work_rows(command, i, rows);
+        for (uint32_t k = 0; k < n; k++) moves[touched->nmoves++].after = rows[k];
     }
     return RC_OK;
 }

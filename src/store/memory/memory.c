@@ -4,6 +4,23 @@
 #include <assert.h>
 #include <stdlib.h>
 
+bool mem_begin(struct mem_store *store, bool essential, enum rc_status *ret_failure, struct rc_error *err)
+{
+    struct rc_memory_fate fate = {store->fail, store->kept};
+    if (fate.status == RC_OK && store->fate) fate = store->fate(store->context);
+    if (fate.status == RC_OK && store->disk->full && !essential) fate.status = RC_FULL;
+    store->fail = RC_OK;
+    *ret_failure = fate.status == RC_OK ? RC_OK : rc_fail(err, fate.status, "the simulated disk failed");
+    if (fate.status != RC_OK && !(fate.status == RC_COMMIT_UNKNOWN && fate.kept)) return false;
+    pthread_mutex_lock(&store->disk->lock);
+    return true;
+}
+
+void mem_end(struct mem_store *store)
+{
+    pthread_mutex_unlock(&store->disk->lock);
+}
+
 static enum rc_status nothing_to_do(struct rc_store *base, struct rc_error *err)
 {
     (void)base;
@@ -63,6 +80,9 @@ static const struct rc_driver driver = {
     .key = mem_read_key,
     .history = mem_read_history,
     .work = mem_read_work,
+    .signal_key = mem_read_signal_key,
+    .signals = mem_read_signals,
+    .signal_last = mem_read_signal_last,
     .gates = mem_read_gates,
     .in_flight = mem_read_in_flight,
     .list = mem_read_list,
@@ -117,6 +137,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     mem_bulks_free(disk->bulks);
     free(disk->purged);
     mem_work_free(disk->work);
+    mem_signals_free(&disk->signals);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);
     rc_map_free(&disk->by_key);

@@ -13,7 +13,7 @@
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   import.c   rows of an export
  *   life.c     the file beside the store that says how far it had come
- *   hold.c     holds
+ *   hold.c     holds                                       signal.c   signals
  *   backup.c   copies                                         check.c    a file held against itself
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks
@@ -53,6 +53,9 @@ enum sq_statement {
     SQ_HIGH_SET,
     SQ_INDEXED_SET,
     SQ_NAME_ADD,
+    SQ_SIGNAL_PUT,
+    SQ_SIGNALS_FORGET,
+    SQ_SIGNALS_OF_NS,
     /* purge */
     SQ_PURGE_ROW,
     SQ_PURGE_RECORD,
@@ -146,6 +149,9 @@ enum sq_statement {
     SQ_CHANGES,
     SQ_COUNTS,
     SQ_HIGH,
+    SQ_SIGNAL_KEY,
+    SQ_SIGNALS,
+    SQ_SIGNAL_LAST,
     SQ_STATEMENTS
 };
 
