@@ -84,7 +84,7 @@ struct api_field {
     enum api_type type;
     uint32_t max; /* bytes of a text, items of a list, the highest number */
     bool required;
-    size_t offset;  /* of a struct rc_sv, bool, uint32_t (number), uint64_t (count) or struct cel_value */
+    size_t offset;  /* of a struct rc_sv, bool, uint64_t (count) or struct cel_value (also a number) */
     uint32_t least; /* the lowest number */
 };
 struct api_shape {
@@ -430,11 +430,13 @@ api_handler api_namespace_remove, api_namespace_removed;
 extern const struct api_shape api_token_shape, api_namespace_shape, api_quotas_shape;
 api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
-api_handler api_attempts, api_version, api_version_diff;
+api_handler api_attempts, api_steps, api_version, api_version_diff;
 api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_actions, api_events;
 api_handler api_act, api_acted;
 api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;
+api_handler api_schedules, api_schedule, api_schedule_order, api_schedule_ordered;
+extern const struct api_shape api_schedule_shape;
 api_handler api_hold, api_release, api_released;
 api_handler api_signal, api_signalled;
 extern const struct api_shape api_signal_shape;
@@ -443,6 +445,8 @@ api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;
 /* The address of the bulk that has the key already, as a member of a problem. */
 void api_put_bulk_path(const struct api_call *, struct rc_json *);
 api_handler api_bulk_list, api_bulk_get, api_bulk_items;
+api_handler api_lease, api_leased, api_report, api_reported, api_queues, api_queues_read, api_queue_order;
+extern const struct api_shape api_lease_shape, api_report_shape, api_heartbeat_shape, api_queue_shape;
 extern const struct api_shape api_bulk_shape, api_order_shape;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 

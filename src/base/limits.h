@@ -63,6 +63,14 @@ enum {
     RC_MAX_SITES = 8192,           /* expressions of one flow */
     RC_MAX_FLOW_DEPTH = 16,        /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
+    /* schedules */
+    RC_MAX_SCHEDULES = 1024,     /* of all flows in force */
+    RC_MAX_FLOW_SCHEDULES = 64,  /* of one flow */
+    RC_MAX_CATCH_UP = 100,       /* runs that were missed and are caught up, of one schedule at a time */
+    RC_MAX_SCHEDULE_QUEUE = 100, /* times of one schedule that wait for the run before */
+    RC_SCHEDULE_ON_TIME_S = 60,  /* a run that begins so much later than planned was missed */
+    RC_MAX_ZONE = 64 << 10,      /* bytes of a time zone's file */
+    RC_MAX_ZONE_TIMES = 2000,    /* transitions in it */
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
     RC_MAX_CONTEXT = 1024,        /* names that the context of `recourse eval` may give */
@@ -85,6 +93,7 @@ enum {
         1000000,     /* microseconds: how often the wall clock is looked at while something waits for it */
     RC_MAX_LOST = 3, /* crashes in a row before a command is set aside */
     RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
+    RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
     RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
     /* signals */
@@ -111,4 +120,14 @@ enum {
     RC_MAX_GRACE_S = 60,             /* seconds between SIGTERM and SIGKILL */
     RC_MAX_RUNNING = 256,            /* programs that run at a time */
     RC_MAX_CONCURRENT = 4096,        /* attempts in flight per dependency */
+    /* workers */
+    RC_MAX_LEASE_S = 3600, /* how long a worker may be silent */
+    RC_MAX_LEASE_TASKS =
+        1000, /* tasks that one worker gets at a time; reports and heartbeats in one request */
+    RC_MAX_LEASE_QUEUES = 16,  /* queues that one worker asks at a time */
+    RC_MAX_CAPABILITIES = 16,  /* capabilities that it declares */
+    RC_MAX_POLLERS = 4096,     /* workers that wait for a task; more are answered 503 */
+    RC_MAX_LEASES = 65536,     /* tasks that are leased at a time */
+    RC_MAX_SHOWN_LEASES = 100, /* leases that are shown of a queue */
+    RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is cut */
 };

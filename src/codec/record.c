@@ -151,7 +151,8 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  change->u.clock.wall},
                      6);
         break;
-    case RC_CHANGE_GATE: break; /* not durable */
+    case RC_CHANGE_SCHEDULE:
+    case RC_CHANGE_GATE: break; /* not of a history */
     }
 }
 
@@ -208,6 +209,7 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
     switch ((enum rc_cause)ask->kind) {
     case RC_CAUSE_SUBMIT: cel_put_json(buf, ask->u.submit->payload); break;
     case RC_CAUSE_RESULT:
+    case RC_CAUSE_LATE:
         rc_json_object(&json, NULL);
         put_result(&json, ask->u.result);
         rc_json_end_object(&json);
@@ -341,6 +343,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_CLOCK: return 6;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
     return 0;
@@ -384,6 +387,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .over = absolute(&in, item(&in, 4)),
                                            .wall = byte(&in, 5, 2)};
         break;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)
@@ -460,7 +464,8 @@ static void get_act(struct reading *in, struct rc_act *act)
 enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc_ask *io_ask,
                             struct rc_error *err)
 {
-    bool submit = io_ask->kind == RC_MSG_SUBMIT, result = io_ask->kind == RC_MSG_RESULT;
+    bool submit = io_ask->kind == RC_MSG_SUBMIT;
+    bool result = io_ask->kind == RC_MSG_RESULT || io_ask->kind == RC_MSG_LATE;
     bool signal = io_ask->kind == RC_MSG_SIGNALLED;
     if (!submit && !result && !signal && io_ask->kind != RC_MSG_ACTION)
         return from.n ? damaged(err, "cause", 0) : RC_OK;

@@ -148,8 +148,7 @@ static void advance_block(struct rc_draft *draft, uint32_t at)
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET:
-    case FLOW_WAIT:
-    case FLOW_KINDS: break;
+    case FLOW_WAIT: break;
     }
 }
 

@@ -17,8 +17,11 @@ enum rc_change_kind {
     RC_CHANGE_DUE = 10,       /* until when it should be settled */
     RC_CHANGE_NOTES = 11,     /* how many notes people have left */
     RC_CHANGE_SUCCESSOR = 12, /* the command that takes its place */
-    RC_CHANGE_CLOCK = 40      /* time: when it begins, and until when it has to be through */
+    RC_CHANGE_CLOCK = 40,     /* time: when it begins, and until when it has to be through */
+    RC_CHANGE_SCHEDULE = 41   /* time: the row of a schedule; never in a history */
 };
+
+struct rc_schedule; /* schedule.h */
 
 struct rc_change {
     uint8_t kind;
@@ -48,6 +51,7 @@ struct rc_change {
         uint32_t notes;
         struct rc_link successor;
         struct rc_clock clock;
+        const struct rc_schedule *schedule;
         struct {
             uint32_t in_use;
             bool backlog, closed;

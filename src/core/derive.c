@@ -46,8 +46,7 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET:
-    case FLOW_WAIT:
-    case FLOW_KINDS: break;
+    case FLOW_WAIT: break;
     }
     if (c->node[block].cleared) { /* enough is all that was wanted; but nothing may be left in the dark */
         for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);

@@ -28,6 +28,9 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_DONE: after.in_use -= gate->in_use > 0; break;
     case RC_MSG_BACKLOG: after.backlog = ask->node != 0; break;
     case RC_MSG_CLOSED: after.closed = ask->node != 0; break;
+    case RC_MSG_QUEUE: after.backlog = true; break;
+    case RC_MSG_PULL: admit = !gate->closed; break;
+    case RC_MSG_LATE:
     case RC_MSG_SUBMIT:
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
@@ -37,7 +40,12 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_RESTORED:
     case RC_MSG_SIGNALLED:
     case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
+    case RC_MSG_LISTEN:
+    case RC_MSG_PLAN:
+    case RC_MSG_OCCUR:
+    case RC_MSG_PAUSE:
+    case RC_MSG_RESUME:
+    case RC_MSG_RUN: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
     }
     after.in_use += admit;
     struct rc_out out = {.nchange = 1, .nmessage = admit};

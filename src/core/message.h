@@ -3,12 +3,13 @@
  * same thing. Borrowed for the call. */
 #include "core/command.h"
 
-enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_MAILBOX = 3 };
+enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_MAILBOX = 3, RC_AGG_SCHEDULE = 5 };
 
 struct rc_addr {
     uint8_t agg; /* enum rc_aggregate */
     uint8_t shard;
-    uint64_t id; /* a command's seq, a gate's id (flow_gate_id), or a mailbox's (rc_mailbox_id) */
+    /* a command's seq, a gate's id (flow_gate_id), a mailbox's (rc_mailbox_id), or a schedule's (flow_schedule_id) */
+    uint64_t id;
 };
 
 enum rc_message_kind {
@@ -20,21 +21,38 @@ enum rc_message_kind {
     RC_MSG_DUE = RC_CAUSE_DUE,       /* the time of a delayed step has come */
     RC_MSG_ACTION = RC_CAUSE_ACTION, /* a person acts */
     RC_MSG_RESTORED =
-        RC_CAUSE_RESTORED, /* the store is an older state: what was done after it is not known */
+        RC_CAUSE_RESTORED,       /* the store is an older state: what was done after it is not known */
+    RC_MSG_LATE = RC_CAUSE_LATE, /* a worker reports about an attempt whose lease it has lost */
     RC_MSG_SIGNALLED = RC_CAUSE_SIGNALLED, /* from its mailbox: this signal is yours */
     /* to a gate */
-    RC_MSG_WANT = 64, /* a step is ready: is there a place? */
-    RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
-    RC_MSG_DONE,      /* an attempt ended, or the place was not used */
-    RC_MSG_BACKLOG,   /* from the engine: whether steps wait in the store (node: 1 or 0) */
-    RC_MSG_CLOSED,    /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    RC_MSG_WANT = 64,  /* a step is ready: is there a place? */
+    RC_MSG_OFFER,      /* from the engine: the oldest waiting step of your queue */
+    RC_MSG_DONE,       /* an attempt ended, or the place was not used */
+    RC_MSG_BACKLOG,    /* from the engine: whether steps wait in the store (node: 1 or 0) */
+    RC_MSG_CLOSED,     /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    RC_MSG_QUEUE = 70, /* a step for workers is ready: it waits until one takes it */
+    RC_MSG_PULL,       /* from the engine: a worker takes the oldest step of your line */
     /* to a mailbox */
     RC_MSG_SIGNAL = 75, /* a signal has come; or, from a command: it is not waited for any more */
-    RC_MSG_LISTEN       /* a wait begins */
+    RC_MSG_LISTEN,      /* a wait begins */
+    /* to a schedule (core/schedule.h) */
+    RC_MSG_PLAN = 90, /* it is new, or begins anew */
+    RC_MSG_OCCUR,     /* one of its times has come */
+    RC_MSG_PAUSE,
+    RC_MSG_RESUME,
+    RC_MSG_RUN /* a person wants a run now */
 };
 
 /* How far an attempt came before it ended. */
 enum rc_reach { RC_NOT_SENT, RC_SENT, RC_ANSWERED };
+
+/* What a worker says of a task, in the place of a status: the codes of HTTP that mean the same. */
+enum rc_report {
+    RC_REPORT_DONE = 200,
+    RC_REPORT_REJECTED = 422,
+    RC_REPORT_UNKNOWN = 500,
+    RC_REPORT_FAILED = 503
+};
 
 /* What an executor found. Who found it decides nothing: core/outcome.c does. */
 struct rc_result {
@@ -86,6 +104,8 @@ struct rc_decided {
     struct cel_value value;
 };
 
+struct rc_schedule_ask; /* schedule.h */
+
 struct rc_ask {
     uint8_t kind; /* enum rc_message_kind */
     struct rc_addr to, from;
@@ -102,6 +122,7 @@ struct rc_ask {
         const struct rc_identity *submit;
         const struct rc_result *result;
         const struct rc_act *act;
+        const struct rc_schedule_ask *schedule;
         const struct rc_signal *signal;
     } u;
     const struct rc_decided *decided;

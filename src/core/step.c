@@ -23,11 +23,10 @@ static bool is_current(const struct rc_draft *draft)
 
 static void give_place_back(struct rc_draft *draft)
 {
-    const struct rc_command *c = &draft->c;
-    struct rc_sv dependency = c->flow->dependencies[rc_node_step(c, draft->ask->node)->call.dependency];
+    uint32_t at = draft->ask->node;
     rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_DONE,
-                                            .to = {.agg = RC_AGG_GATE, .id = flow_gate_id(dependency)},
-                                            .node = draft->ask->node});
+                                            .to = {.agg = RC_AGG_GATE, .id = rc_node_gate(&draft->c, at)},
+                                            .node = at});
 }
 
 /* It is not waited for any more: the next one may have it. */
@@ -52,8 +51,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_CHOOSE:
     case FLOW_EACH:
     case FLOW_SET:
-    case FLOW_FALLBACK:
-    case FLOW_KINDS: break;
+    case FLOW_FALLBACK: break;
     }
 }
 
@@ -93,13 +91,21 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_DUE:
     case RC_MSG_SIGNALLED: fact(draft); return RC_OK;
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
+    case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
     case RC_MSG_CLOSED:
     case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN: break;
+    case RC_MSG_LISTEN:
+    case RC_MSG_PLAN:
+    case RC_MSG_OCCUR:
+    case RC_MSG_PAUSE:
+    case RC_MSG_RESUME:
+    case RC_MSG_RUN:
+    case RC_MSG_QUEUE:
+    case RC_MSG_PULL: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }

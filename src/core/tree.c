@@ -149,8 +149,8 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
     const struct flow_step *step = rc_step_at(c, at);
     path->n = 0;
     put_loops(c, at, path);
-    bool body =
-        at && rc_step_at(c, c->node[at].parent)->copies > 1 && !step->id.n; /* a line that is one copy */
+    enum flow_kind around = rc_step_at(c, c->node[at].parent)->kind;
+    bool body = (around == FLOW_EACH || around == FLOW_REPEAT) && !step->id.n; /* a line that is one copy */
     if (path->n && !body) put(path, RC_SV("."));
     if (!body) put(path, step->id.n ? step->id : rc_sv_of(flow_kind_word(step->kind)));
     return (struct rc_sv){path->text, path->n};

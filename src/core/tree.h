@@ -1,5 +1,5 @@
 #pragma once
-/* Walking the instances of a command (private to core/): a block's children stand behind it in one piece, copy after copy, each
+/* Walking the instances of a command (for core/, and for codec/, which shows them): a block's children stand behind it in one piece, copy after copy, each
  * subtree in one piece (flow.h has the numbering).
  *
  *     RC_EACH_CHILD (c, block, copy, child) … */

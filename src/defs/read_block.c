@@ -194,8 +194,9 @@ static bool read_until(struct defs_reader *r, struct defs_draft *draft, uint32_t
     const struct defs_place *was = r->place;
     const struct cel_type *steps = r->steps;
     r->place = &place;
+    const char *why = draft->step.block.on_error == FLOW_CONTINUE ? DEFS_GOES_ON : NULL;
     bool ok =
-        defs_see_given(r, from, NULL) && defs_read_condition(r, until->value, &draft->step.loop.until, NULL);
+        defs_see_given(r, from, why) && defs_read_condition(r, until->value, &draft->step.loop.until, NULL);
     r->place = was;
     r->steps = steps;
     return ok;

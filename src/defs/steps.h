@@ -64,6 +64,7 @@ void defs_end_siblings(struct defs_reader *, struct defs_siblings *);
 /* A step or block has been read; what stands in it gave the fields from `from` on. */
 RC_MUST
 bool defs_give(struct defs_reader *, const struct flow_step *, uint32_t from);
+#define DEFS_GOES_ON "its block goes on where something fails"
 /* From here on a step sees what was given from `from` on, too; `why` it may be missing, or NULL. */
 RC_MUST
 bool defs_see_given(struct defs_reader *, uint32_t from, const char *why);

@@ -70,8 +70,7 @@ uint32_t rc_work_rows(const struct rc_command *c, uint32_t at, struct rc_work re
 struct rc_work rc_work_of(const struct rc_command *c, uint32_t at, uint8_t phase, rc_us due)
 {
     struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};
-    if (phase == RC_PHASE_READY)
-        row.gate = flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    if (phase == RC_PHASE_READY) row.gate = rc_node_gate(c, at);
     if (phase == RC_PHASE_DELAYED && at == 0 && rc_clock_is_wall(&c->clock, due)) row.gate = RC_CALENDAR;
     return row;
 }

@@ -2,12 +2,18 @@
 /* What clients ask of the engine, and its answer. A request belongs to whoever made it, except between
  * rc_engine_post and the reply. */
 #include "core/access.h"
+#include "engine/work.h"
 #include "exec/exec.h"
 #include "store/store.h"
 
 enum rc_request_kind {
     RC_REQUEST_SUBMIT,
     RC_REQUEST_ACT,
+    RC_REQUEST_SCHEDULE,  /* an order to a schedule */
+    RC_REQUEST_LEASE,     /* a worker asks for tasks: answered when there are some */
+    RC_REQUEST_REPORT,    /* what came of them */
+    RC_REQUEST_HEARTBEAT, /* it lives: nothing is stored */
+    RC_REQUEST_QUEUE,     /* queues are shown, or one is paused: the same */
     RC_REQUEST_SIGNAL,
     /* these commit by themselves */
     RC_REQUEST_DEFINE,
@@ -18,6 +24,8 @@ enum rc_request_kind {
     RC_REQUEST_COMPACT,
     RC_REQUEST_HOLD /* a hold is released */
 };
+
+enum rc_schedule_order { RC_SCHEDULE_PAUSE, RC_SCHEDULE_RESUME, RC_SCHEDULE_RUN };
 
 /* What the answer says of a command; copied, so that it stays true when the command moves on. */
 struct rc_outline {
@@ -52,6 +60,12 @@ struct rc_request {
             struct rc_identity *successor;
         } act;
         struct {
+            enum rc_schedule_order order;
+            struct rc_sv flow, id; /* its names; RC_NOT_FOUND */
+            struct rc_sv key;      /* run: of the order; empty: none */
+            struct rc_author by;
+        } schedule; /* answer to a run: the command, and `replayed` where the order was carried out before */
+        struct {
             struct rc_new_definition *added;
             struct rc_definition *removed; /* kind and name */
             uint32_t nadded, nremoved;
@@ -67,6 +81,13 @@ struct rc_request {
             uint64_t nonce;                   /* the same */
             uint32_t check;                   /* of its id: a wrong one is not found */
         } bulk;
+        struct rc_lease_ask *lease; /* in `arena`, like those below */
+        struct {
+            struct rc_report_item *items; /* each has its own status */
+            uint32_t n;
+            struct rc_sv ns; /* the only one that is reported about; empty: any */
+        } report;            /* and heartbeat */
+        struct rc_queue_ask *queue;
         struct {
             struct rc_signal
                 signal; /* from rc_prepare_signal; number and at are given by the engine. Answer: `taken` */

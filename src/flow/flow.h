@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cel/cel.h"
+#include "cron/cron.h"
 
 typedef uint16_t flow_node; /* index; FLOW_NONE is none */
 typedef uint16_t flow_site; /* number of an expression; 0 is none */
@@ -23,15 +24,15 @@ enum flow_kind {
     FLOW_PARALLEL = 2, /* children as their needs are met */
     FLOW_CHOOSE =
         3, /* the first child whose condition holds; each child is a line; the last has no condition: else */
-    FLOW_EACH = 4,      /* its only child, a line, once for each item of a list */
-    FLOW_REPEAT = 5,    /* its only child, a line, again and again until a condition holds */
-    FLOW_CALL = 6,      /* a request to a dependency */
-    FLOW_WAIT = 7,      /* waits for a signal */
-    FLOW_SLEEP = 9,     /* lets time pass */
-    FLOW_SET = 11,      /* works something out */
-    FLOW_FALLBACK = 14, /* its first child; where that one fails, its second one, a line */
-    FLOW_KINDS
+    FLOW_EACH = 4,     /* its only child, a line, once for each item of a list */
+    FLOW_REPEAT = 5,   /* its only child, a line, again and again until a condition holds */
+    FLOW_CALL = 6,     /* a request to a dependency */
+    FLOW_WAIT = 7,     /* waits for a signal */
+    FLOW_SLEEP = 9,    /* lets time pass */
+    FLOW_SET = 11,     /* works something out */
+    FLOW_FALLBACK = 14 /* its first child; where that one fails, its second one, a line */
 };
+enum { FLOW_KINDS = FLOW_FALLBACK + 1 };
 /* Whether a node has children. */
 static inline bool flow_is_block(enum flow_kind kind)
 {
@@ -135,6 +136,8 @@ struct flow_call {
     struct rc_sv external_id;       /* name of the output that is the id outside; empty: none */
     const struct cel_type *outputs; /* an object: what the step's outputs are; NULL: it declares none */
     bool irreversible;
+    bool worker;             /* remote workers do it: its requests are {task, input?} */
+    struct rc_sv capability; /* what a worker must declare to get it; empty: nothing */
 };
 
 /* Whether a roll back has nothing to do for a step that happened. */
@@ -215,6 +218,20 @@ struct flow_ref {
 
 struct flow_schema; /* schema.h */
 
+/* What becomes of times that were missed, and of one that comes while the run before has not ended. Numbers are not stored. */
+enum flow_missed { FLOW_MISSED_LATEST, FLOW_MISSED_SKIP, FLOW_MISSED_ALL };
+enum flow_overlap { FLOW_OVERLAP_SKIP, FLOW_OVERLAP_ALLOW, FLOW_OVERLAP_QUEUE };
+
+/* Starts of a flow that come again and again. */
+struct flow_schedule {
+    struct rc_sv id; /* unique in the flow */
+    struct rc_sv cron, zone_name, ns;
+    struct cron_expr expr;
+    const struct cron_zone *zone; /* NULL: the zone is not known on this machine any more, and nothing runs */
+    struct cel_value payload;     /* fits the flow's schema */
+    uint8_t missed, overlap;      /* enum flow_missed, enum flow_overlap */
+};
+
 struct flow {
     uint64_t id; /* of this version in the store; set when it is stored or loaded */
     struct rc_sv name;
@@ -237,7 +254,12 @@ struct flow {
     uint16_t ndependencies;
     rc_us deadline;      /* how long a command may take from its begin on; 0: for ever */
     uint8_t on_deadline; /* enum flow_on_deadline */
+    const struct flow_schedule *schedules;
+    uint16_t nschedules;
 };
+
+/* The number of a schedule: of the names of its flow and its own. */
+uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id);
 
 /* The node with this id, or FLOW_NONE. */
 flow_node flow_find(const struct flow *, struct rc_sv id);

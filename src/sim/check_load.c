@@ -17,8 +17,7 @@ static enum rc_status parse(const struct rc_definition *row, struct rc_arena *ar
     struct defs_one *one = NULL;
     uint32_t n = 0;
     if (!errors) return rc_fail_arena(err, arena);
-    enum rc_status status =
-        defs_parse((struct defs_file){row->source, row->text, .stored = true}, arena, &one, &n, errors);
+    enum rc_status status = defs_parse((struct defs_file){row->source, row->text}, arena, &one, &n, errors);
     if (status != RC_OK || n != 1)
         return rc_fail(err, RC_DAMAGED, "definition %llu cannot be read: %s", (unsigned long long)row->id,
                        errors->n ? errors->error[0].text : "it is not one");
@@ -295,8 +294,8 @@ const char *check_at(const struct check_command *of, uint32_t rev, uint32_t node
     static _Thread_local char text[8][160];
     static _Thread_local unsigned next;
     char *to = text[next++ % 8];
-    flow_node which = flow_node_of(of->flow, node);
-    struct rc_sv step = which != FLOW_NONE ? of->flow->steps[which].id : (struct rc_sv){"", 0};
+    struct rc_path path;
+    struct rc_sv step = node && node < of->c.nnodes ? rc_node_path(&of->c, node, &path) : (struct rc_sv){"", 0};
     snprintf(to, sizeof text[0], "command %llu (%.*s %.*s), record %u%s%.*s", (unsigned long long)of->id.seq,
              RC_SV_ARG(of->id.type), of->id.key.n < 48 ? (int)of->id.key.n : 48, of->id.key.p, rev,
              step.n ? ", step " : "", RC_SV_ARG(step));

@@ -59,7 +59,7 @@ static bool sound_work(const struct rc_work *row)
 {
     return !rc_work_phase(row->phase) ||
            (row->seq && row->seq <= RC_SEQ_MAX && row->gate <= INT64_MAX && row->order <= INT64_MAX &&
-            (row->phase != RC_PHASE_DELAYED || row->gate <= RC_CALENDAR));
+            (row->phase != RC_PHASE_DELAYED || row->gate == 0 || row->gate == RC_CALENDAR));
 }
 
 static bool sound_batch(const struct rc_batch *batch)
@@ -367,6 +367,13 @@ enum rc_status rc_read_tokens(struct rc_reader *reader, struct rc_arena *arena, 
 {
     enum rc_status status = rc_reader_usable(reader, err);
     return status == RC_OK ? reader->driver->tokens(reader, arena, ret, ret_n, err) : status;
+}
+
+enum rc_status rc_read_schedules(struct rc_reader *reader, struct rc_arena *arena, struct rc_schedule **ret,
+                                 uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_reader_usable(reader, err);
+    return status == RC_OK ? reader->driver->schedules(reader, arena, ret, ret_n, err) : status;
 }
 
 enum rc_status rc_read_high(struct rc_reader *reader, struct rc_high *ret, struct rc_error *err)

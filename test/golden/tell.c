@@ -123,6 +123,7 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
     case RC_CHANGE_NOTES: rc_put_format(out, "    notes: %u\n", change->u.notes); break;
     case RC_CHANGE_SUCCESSOR: rc_put_text(out, "    a successor takes its place\n"); break;
     case RC_CHANGE_CLOCK: tell_clock(out, record, &change->u.clock); break;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
 }

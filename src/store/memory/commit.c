@@ -267,6 +267,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
     if (status == RC_OK)
         status = mem_signals_stage(staging->disk, &batch->signals, &staging->signals, staging->arena, err);
     if (status == RC_OK && batch->hold) status = mem_check_hold(staging->disk, batch->hold, err);
+    if (status == RC_OK) status = mem_schedules_stage(staging->disk, batch, &staging->audits, err);
     return status;
 }
 
@@ -331,6 +332,7 @@ static void publish(struct staging *staging)
         if (touched->created) insert_command(disk, command);
     }
     publish_work(staging);
+    mem_schedules_publish(disk, batch);
     mem_audit_publish(disk, &staging->audits);
     mem_signals_publish(disk, &staging->signals, batch->signals.since);
     if (batch->hold) *mem_find_hold(disk, batch->hold->id) = *batch->hold;

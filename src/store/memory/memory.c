@@ -84,6 +84,7 @@ static const struct rc_driver driver = {
     .signals = mem_read_signals,
     .signal_last = mem_read_signal_last,
     .gates = mem_read_gates,
+    .schedules = mem_read_schedules,
     .in_flight = mem_read_in_flight,
     .list = mem_read_list,
     .audit = mem_read_audit,
@@ -136,6 +137,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     free(disk->audits);
     mem_bulks_free(disk->bulks);
     free(disk->purged);
+    free(disk->schedules);
     mem_work_free(disk->work);
     mem_signals_free(&disk->signals);
     mem_access_free(disk);

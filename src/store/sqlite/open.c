@@ -464,6 +464,7 @@ const struct rc_driver sq_driver = {
     .signals = sq_read_signals,
     .signal_last = sq_read_signal_last,
     .gates = sq_read_gates,
+    .schedules = sq_read_schedules,
     .in_flight = sq_read_in_flight,
     .list = sq_read_list,
     .audit = sq_read_audit,
