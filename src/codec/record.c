@@ -487,10 +487,8 @@ enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc
     } else if (signal) {
         struct rc_signal *out = RC_NEW(arena, struct rc_signal);
         if (!out) return rc_fail_arena(err, arena);
-        *out = (struct rc_signal){.name = text(&in, member(&in, "name")),
-                                  .id = text(&in, member(&in, "id")),
-                                  .key = text(&in, member(&in, "key")),
-                                  .payload = cel_null()};
+        *out = (struct rc_signal){.name = text(&in, member(&in, "name")), .payload = cel_null()};
+        out->id = text(&in, member(&in, "id")), out->key = text(&in, member(&in, "key"));
         io_ask->u.signal = out;
     } else {
         struct rc_act *out = RC_NEW(arena, struct rc_act);

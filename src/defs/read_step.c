@@ -287,15 +287,12 @@ static const struct defs_field set_field[] = {
     {"set", DEFS_REQUIRED, defs_read_values, 0, NULL},
 };
 
-static const struct defs_word on_timeout_word[] = {
-    {"fail", FLOW_TIMEOUT_FAIL}, {"reject", FLOW_TIMEOUT_REJECT}, {"continue", FLOW_TIMEOUT_CONTINUE}};
-static const struct defs_words on_timeout_words = {on_timeout_word, 3};
 static const struct defs_field wait_field[] = {
     STEP_FIELDS,
     KIND("call"),
     {"wait", DEFS_REQUIRED, defs_read_wait, 0, NULL},
     {"within", DEFS_OPTIONAL, defs_read_span, IN(wait.within), &defs_within_range},
-    {"on_timeout", DEFS_OPTIONAL, defs_read_word, IN(wait.on_timeout), &on_timeout_words},
+    {"on_timeout", DEFS_OPTIONAL, defs_read_word, IN(wait.on_timeout), &defs_on_timeout_words},
     {"outputs", DEFS_OPTIONAL, defs_read_signal_outputs, IN(wait.outputs), NULL},
     FALLBACK_FIELD,
 };

@@ -4,6 +4,10 @@
 
 const struct defs_span_range defs_within_range = {RC_MS(1), RC_SECONDS(86400u) * RC_MAX_SPAN_DAYS};
 
+static const struct defs_word on_timeout_word[] = {
+    {"fail", FLOW_TIMEOUT_FAIL}, {"reject", FLOW_TIMEOUT_REJECT}, {"continue", FLOW_TIMEOUT_CONTINUE}};
+const struct defs_words defs_on_timeout_words = {on_timeout_word, 3};
+
 static bool read_site(struct defs_reader *r, const struct defs_node *node, unsigned roots, flow_site *target,
                       const struct cel_type **ret_type)
 {

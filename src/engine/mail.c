@@ -1,7 +1,7 @@
 /* Signals: one that comes as a unit, and what the engine shows a mailbox of itself: signals from the store and from this turn, and who
  * listens, from the rows of work and from this turn. What the turn changes is appended to its list, so that dropping a unit is making
  * the list shorter again. */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 /* Signals that are older count as forgotten. */
 static rc_us kept_since(const struct rc_engine *engine)

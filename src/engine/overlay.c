@@ -1,6 +1,6 @@
 /* What a turn has changed and not committed. Changes are applied at once, in place, and each leaves its inverse behind: dropping a unit, or
  * the whole turn, is putting the inverses back, newest first. When the commit has come through there is nothing to do. */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 void *rc_list_add(struct rc_list *list, struct rc_arena *arena, size_t size)
 {

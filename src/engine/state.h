@@ -362,13 +362,6 @@ RC_MUST enum rc_status rc_overlay_schedule(struct rc_engine *, struct rc_planner
 /* The batch of everything so far, in the turn's arena. */
 RC_MUST enum rc_status rc_overlay_batch(struct rc_engine *, struct rc_batch *ret, struct rc_error *);
 
-/* mail.c: a message to a mailbox. */
-RC_MUST enum rc_status rc_engine_mail(struct rc_engine *, const struct rc_ask *, struct rc_out *,
-                                      struct rc_error *);
-void rc_request_signal(struct rc_engine *, struct rc_request *);
-/* What of the turn's signals becomes durable. */
-struct rc_signals rc_mail_batch(const struct rc_engine *);
-
 /* unit.c: one message and all that follow from it. On any other status than RC_OK nothing of it has happened. Hot entries that the turn has not
  * touched may be dropped. */
 RC_MUST enum rc_status rc_unit_run(struct rc_engine *, const struct rc_ask *first, struct rc_error *);

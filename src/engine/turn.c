@@ -1,5 +1,5 @@
 /* One turn (engine.h): facts, what is due, requests, free places; one commit; then replies and effects. */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */
 

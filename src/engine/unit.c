@@ -1,5 +1,5 @@
 /* One unit: a message and, first in, first out, all messages that follow from it, each through its target's own step (rule 1). */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 #include <stdlib.h>
 
