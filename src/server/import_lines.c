@@ -351,6 +351,27 @@ static enum rc_status take_schedule(struct importing *in, struct line *line)
                              &in->err);
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------- */
+
+static enum rc_status take_signal(struct importing *in, struct line *line)
+{
+    const struct cel_value *payload = line_take(line, "payload");
+    struct rc_signal row = {
+        .number = line_number(line, "number", 1, INT64_MAX, true),
+        .ns = line_text(line, "namespace", RC_MAX_NAME, true),
+        .name = line_text(line, "name", RC_MAX_NAME, true),
+        .id = line_text(line, "id", RC_MAX_EXTERNAL_ID, true),
+        .key = line_text(line, "key", RC_MAX_KEY, true),
+        .asked = line_h128(line, "asked"),
+        .at = line_time(line, "at"),
+        .taken = {line_number(line, "command", 1, RC_SEQ_MAX, false), line_nonce(line, "nonce", false)},
+        .node = (uint32_t)line_number(line, "node", 0, RC_MAX_INSTANCES, false),
+        .payload = payload ? *payload : cel_null()};
+    enum rc_status status = finish(in, line);
+    const struct rc_batch batch = {.signals = {&row, 1, 0}, .imported = true};
+    return status == RC_OK ? in->sink->command(in->sink->context, &batch, &in->err) : status;
+}
+
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
 static const struct reader {
@@ -359,7 +380,7 @@ static const struct reader {
 } readers[] = {
     {"namespace", take_namespace}, {"definition", take_definition}, {"command", take_command},
     {"record", take_record},       {"tombstone", take_tombstone},   {"audit", take_entry},
-    {"schedule", take_schedule},
+    {"schedule", take_schedule},   {"signal", take_signal},
 };
 
 static enum rc_status take_line(struct importing *in, struct rc_sv text, bool *ret_end)

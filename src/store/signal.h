@@ -17,7 +17,7 @@ struct rc_signals {
 RC_MUST enum rc_status rc_read_signal_key(struct rc_reader *, struct rc_sv ns, struct rc_sv key, rc_us since,
                                           struct rc_arena *, struct rc_signal *ret, struct rc_error *);
 /* Signals of a mailbox (rc_mailbox_id) that nobody has taken and that did not come before `since`, the oldest first, numbers
- * above `after`. */
+ * above `after`. Mailbox 0: those of every mailbox, also what was taken. */
 RC_MUST enum rc_status rc_read_signals(struct rc_reader *, uint64_t mailbox, rc_us since, uint64_t after,
                                        struct rc_arena *, uint32_t cap, struct rc_signal **ret,
                                        uint32_t *ret_n, struct rc_error *);

@@ -52,7 +52,7 @@ static const struct {
     {                                                                                                        \
         field, STEP("  " field ": 1\n"), "f.yaml:6:3: field '" field "' is not supported in this version"    \
     }
-    LATER("wait"),
+
     LATER("approve"),
     LATER("flow"),
     LATER("confirm"),

@@ -284,6 +284,26 @@ def unusable(world):
     api.until_state(id, "completed")
 
 
+@case("an export has them, and an import: what is kept is taken there, and what was taken is known")
+def exported(world):
+    server = a_server(world)
+    taken, waiting = begin(server.api, "p1"), begin(server.api, "p2")
+    signal(server.api, "p1", "s1").must(201)
+    signal(server.api, "p3", "s3").must(201)
+    server.stop()
+    first, new = server.cli("export", "--store", server.store), world.dir / "new.db"
+    equal([json.loads(line)["key"] for line in first.splitlines() if json.loads(line)["is"] == "signal"], ["s1", "s3"], "signals of the export")
+    (world.dir / "first.ndjson").write_text(first)
+    server.cli("import", world.dir / "first.ndjson", "--store", new)
+    equal(server.cli("export", "--store", new), first, "the export of the import")
+    restored = world.server(store=new, defs=flows(world)).start()
+    signal(restored.api, "p2", "s2").problem(503, "on-hold")
+    restored.release()
+    equal(signal(restored.api, "p1", "s1").must(200).json["command"], taken, "what was taken")
+    equal(signal(restored.api, "p2", "s2").must(201).json["command"], waiting, "who has waited")
+    restored.api.until_state(begin(restored.api, "p3"), "completed")
+
+
 @case("recourse signal sends one, and says who took it")
 def command_line(world):
     server = a_server(world)

@@ -162,9 +162,8 @@ enum rc_status mem_read_signals(struct rc_reader *reader, uint64_t mailbox, rc_u
     pthread_mutex_lock(&disk->lock);
     for (uint32_t i = 0; i < disk->signals.n && n < cap && status == RC_OK; i++) {
         const struct rc_signal *one = &disk->signals.list[i]->signal;
-        if (one->number <= after || one->at < since || one->taken.seq ||
-            rc_mailbox_id(one->ns, one->name, one->id) != mailbox)
-            continue;
+        bool of_it = !one->taken.seq && mailbox && rc_mailbox_id(one->ns, one->name, one->id) == mailbox;
+        if (one->number <= after || one->at < since || (mailbox && !of_it)) continue;
         status = get(disk->signals.list[i], arena, &signals[n++], err);
     }
     pthread_mutex_unlock(&disk->lock);

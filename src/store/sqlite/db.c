@@ -76,14 +76,15 @@ static const char *const sql[SQ_STATEMENTS] = {
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET payload = "
         "excluded.payload,"
         " command = excluded.command, nonce = excluded.nonce, node = excluded.node",
-    [SQ_SIGNALS_FORGET] = "DELETE FROM signal WHERE n IN (SELECT n FROM (SELECT n, at FROM signal ORDER BY n"
-                          " LIMIT ?2) WHERE at < ?1)",
+    [SQ_SIGNALS_FORGET] = "DELETE FROM signal WHERE n < (SELECT min(n) FROM signal) + ?2 AND at < ?1",
     [SQ_SIGNALS_OF_NS] = "DELETE FROM signal WHERE ns = ?",
     [SQ_SIGNAL_KEY] = "SELECT " SIGNAL_COLUMNS " FROM signal WHERE place = ? AND at >= ? ORDER BY n DESC",
     [SQ_SIGNALS] =
         "SELECT " SIGNAL_COLUMNS " FROM signal WHERE mailbox = ? AND command = 0 AND n > ? AND at >= ?"
         " ORDER BY n LIMIT ?",
-    [SQ_SIGNAL_LAST] = "SELECT n FROM signal ORDER BY n DESC LIMIT 1",
+    [SQ_SIGNALS_ALL] =
+        "SELECT " SIGNAL_COLUMNS " FROM signal WHERE ?1 = 0 AND n > ?2 AND at >= ?3 ORDER BY n LIMIT ?4",
+    [SQ_SIGNAL_LAST] = "SELECT max(n) FROM signal",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 
     [SQ_PURGE_ROW] =

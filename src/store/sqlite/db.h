@@ -154,6 +154,7 @@ enum sq_statement {
     SQ_HIGH,
     SQ_SIGNAL_KEY,
     SQ_SIGNALS,
+    SQ_SIGNALS_ALL,
     SQ_SIGNAL_LAST,
     SQ_STATEMENTS
 };

@@ -85,6 +85,7 @@ static const char tables[] =
     " node INTEGER NOT NULL"
     ") STRICT;"
     "CREATE INDEX signal_place ON signal (place);"
+    "CREATE INDEX signal_ns ON signal (ns);"
     "CREATE INDEX signal_kept ON signal (mailbox, n) WHERE command = 0;"
 
     "CREATE TABLE namespace ("

@@ -92,7 +92,7 @@ enum rc_status sq_read_signals(struct rc_reader *reader, uint64_t mailbox, rc_us
     struct rc_signal *signals = RC_NEW_ARRAY(arena, struct rc_signal, cap);
     uint32_t n = 0;
     if (!signals) return rc_fail_arena(err, arena);
-    struct sq run = sq_start(conn, SQ_SIGNALS);
+    struct sq run = sq_start(conn, mailbox ? SQ_SIGNALS : SQ_SIGNALS_ALL);
     sq_u64(&run, mailbox);
     sq_u64(&run, after);
     sq_u64(&run, since);
