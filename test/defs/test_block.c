@@ -131,7 +131,7 @@ static const struct {
      "f.yaml:3:33: 'timeout' is no field of a step with 'sleep', but of one with 'call'\n"
      "f.yaml:3:46: unknown field 'until'\n"
      "f.yaml:3:56: 'undo' is no field of a step with 'sleep', but of one with 'call', 'linear', 'parallel', "
-     "'choose', 'each', 'repeat', 'wait'"},
+     "'choose', 'each', 'repeat'"},
     {"running in a line", B("  running: cancel\n"),
      "f.yaml:5:3: 'running' is no field of a step with 'linear', but of one with 'parallel', 'each'"},
     {"no id", "- linear: [" GET("c") "]\n", "f.yaml:3:3: 'id' is missing"},
