@@ -24,18 +24,12 @@ static bool is_critical_failure(const struct rc_command *c, uint32_t at)
     return sim_has_failed(c, at) && sim_step(c, at)->critical;
 }
 
-static bool is_undo_side(unsigned state)
-{
-    return state == RC_STEP_UNDOING || state == RC_STEP_UNDO_UNKNOWN || state == RC_STEP_UNDO_FAILED ||
-           state == RC_STEP_UNDONE;
-}
-
 /* Something in it is yet to be undone. */
 static bool stands_in(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t i = at; i < sim_behind(c, at); i++)
         if (sim_stands(c, i) ||
-            (sim_is_leaf(c, i) && is_undo_side(c->node[i].state) && c->node[i].state != RC_STEP_UNDONE))
+            (sim_is_leaf(c, i) && sim_is_undo_side(c->node[i].state) && c->node[i].state != RC_STEP_UNDONE))
             return true;
     return false;
 }
@@ -47,7 +41,7 @@ static void laws_of_needs(struct walk *walk, const struct walk_seen *seen, uint3
     const struct rc_command *c = &seen->c;
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
-        bool met = c->node[need].state == RC_STEP_SUCCEEDED;
+        bool met = sim_has_succeeded(c, need);
         if (sim_step(c, at)->cond) met |= sim_is_over(c, need);
         LAW(met || seen->passed[need], "L16 a step waits for what it needs", "command %llu, step %u, need %u",
             ULL(c->id.seq), at, need);
@@ -57,7 +51,7 @@ static void laws_of_needs(struct walk *walk, const struct walk_seen *seen, uint3
 void walk_laws_of_turns(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
-    if (seen->turned == walk->cover->turns) return;
+    if (seen->turned == walk->cover->turns + 1) return;
     for (uint32_t at = sent->node; at; at = c->node[at].parent) {
         uint32_t block = c->node[at].parent;
         enum flow_kind kind = sim_step(c, block)->kind;
@@ -118,7 +112,7 @@ void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, co
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
         unsigned state = c->node[i].state;
         if (i == sent->node || !sim_is_leaf(c, i) || !is_undone_before(c, scope, sent->node, i)) continue;
-        bool clean = !sim_stands(c, i) && (!is_undo_side(state) || state == RC_STEP_UNDONE) &&
+        bool clean = !sim_stands(c, i) && (!sim_is_undo_side(state) || state == RC_STEP_UNDONE) &&
                      state != RC_STEP_ACTIVE && state != RC_STEP_UNKNOWN;
         LAW(clean, "L8 undoing goes in reverse order", "command %llu: step %u before step %u", ULL(sent->seq),
             sent->node, i);
@@ -150,7 +144,7 @@ static struct tally count(const struct look *look, uint32_t block)
     SIM_EACH_CHILD (c, block, branch) {
         unsigned state = c->node[branch].state, was = look->was[branch].state;
         if (number++ == tally.branches) break;
-        tally.succeeded += state == RC_STEP_SUCCEEDED;
+        tally.succeeded += sim_has_succeeded(c, branch);
         tally.open += !sim_is_over(c, branch);
         tally.had_succeeded += was == RC_STEP_SUCCEEDED;
         tally.had_open += !was_over(look, branch);
@@ -195,7 +189,7 @@ static void laws_of_a_pass(const struct look *look, uint32_t block, uint32_t pas
     HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED, "K9 a pass begins when the one before is over");
     HOLDS(look, pass, look->record->at >= look->seen->ended[before] + loop->every,
           "K10 between two passes there is the pause that the flow says");
-    HOLDS(look, pass, !loop->within || look->record->at <= look->seen->began[first] + loop->within,
+    HOLDS(look, pass, !loop->within || look->seen->ended[before] + loop->every <= look->seen->began[first] + loop->within,
           "K11 no pass begins later than the flow says");
 }
 
@@ -210,8 +204,7 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
         HOLDS(look, at,
-              c->node[need].state == RC_STEP_SUCCEEDED ||
-                  (sim_step(c, at)->cond && sim_is_over(c, need)),
+              sim_has_succeeded(c, need) || (sim_step(c, at)->cond && sim_is_over(c, need)),
               "L16 a step waits for what it needs");
     }
     switch (step->kind) {
@@ -306,7 +299,7 @@ static bool may_be_touched(const struct look *look, uint32_t at)
         uint32_t around = c->node[block].parent;
         bool surplus = c->node[block].lost && sim_step(c, around)->block.surplus == FLOW_SURPLUS_UNDO;
         bool back = look->was[block].state == RC_STEP_UNDOING || c->node[block].state == RC_STEP_UNDOING;
-        if (is_undo_side(c->node[at].state) && (surplus || back)) return true;
+        if (sim_is_undo_side(c->node[at].state) && (surplus || back)) return true;
         if (anew && look->was[block].tries && !c->node[block].tries &&
             flow_nothing_to_undo(&sim_step(c, at)->call))
             return true;

@@ -24,8 +24,6 @@ static const struct {
     {"sensitive", "flow: f\nsensitive: []\n" STEPS,
      "f.yaml:2:1: field 'sensitive' is not supported in this version"},
     {"vars", "flow: f\nvars: x\n" STEPS, "f.yaml:2:1: field 'vars' is not supported in this version"},
-    {"schedule", "flow: f\nschedule: x\n" STEPS,
-     "f.yaml:2:1: field 'schedule' is not supported in this version"},
     {"priority", "flow: f\npriority: 1\n" STEPS,
      "f.yaml:2:1: field 'priority' is not supported in this version"},
     {"trigger", "flow: f\ntrigger: x\n" STEPS,

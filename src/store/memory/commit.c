@@ -267,8 +267,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
     if (status == RC_OK)
         status = mem_signals_stage(staging->disk, &batch->signals, &staging->signals, staging->arena, err);
     if (status == RC_OK && batch->hold) status = mem_check_hold(staging->disk, batch->hold, err);
-    if (status == RC_OK) status = mem_schedules_stage(staging->disk, batch, &staging->audits, err);
-    return status;
+    return status == RC_OK ? mem_schedules_stage(staging->disk, batch, &staging->audits, err) : status;
 }
 
 static void take_back(struct staging *staging)
