@@ -24,6 +24,7 @@
 #include "store/sqlite/rows.h"
 #include "store/sqlite/seal.h"
 #include "store/sqlite/signal.h"
+#include "store/sqlite/usage.h"
 
 #include <assert.h>
 #include <stdlib.h>
