@@ -288,6 +288,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     put_retry(&tell);
     put_last(&tell);
     put_next(&tell);
+    rc_view_waits(json, command);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);
     rc_json_array(json, "attempts");
