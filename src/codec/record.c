@@ -121,6 +121,22 @@ static void put_owner(struct rc_buf *buf, const struct rc_change *change)
     rc_put_char(buf, ']');
 }
 
+/* The key last: it is a text. */
+static void put_place(struct rc_buf *buf, const struct rc_change *change)
+{
+    const struct rc_place *place = &change->u.place;
+    put_head(buf, change);
+    rc_put_char(buf, ',');
+    rc_put_u64(buf, place->lane);
+    rc_put_char(buf, ',');
+    rc_put_u64(buf, place->limit);
+    rc_put_char(buf, ',');
+    rc_put_u64(buf, place->state);
+    rc_put_char(buf, ',');
+    rc_put_json(buf, place->key);
+    rc_put_char(buf, ']');
+}
+
 static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us at)
 {
     switch ((enum rc_change_kind)change->kind) {
@@ -150,6 +166,10 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  (int64_t)change->u.clock.deadline, relative(change->u.clock.over, at),
                                  change->u.clock.wall},
                      6);
+        break;
+    case RC_CHANGE_PLACE: put_place(buf, change); break;
+    case RC_CHANGE_PRIORITY:
+        put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
         break;
     case RC_CHANGE_GATE: break; /* not durable */
     }
@@ -221,6 +241,7 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
     case RC_CAUSE_LOST:
     case RC_CAUSE_DUE:
     case RC_CAUSE_RESTORED:
+    case RC_CAUSE_LANE:
     case RC_CAUSES: break; /* the columns beside it say all */
     }
 }
@@ -334,6 +355,8 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_CLOCK: return 6;
+    case RC_CHANGE_PLACE: return 6;
+    case RC_CHANGE_PRIORITY: return 3;
     case RC_CHANGE_GATE: break;
     }
     return 0;
@@ -343,7 +366,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
-    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_CLOCK)};
+    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_PRIORITY)};
     if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
@@ -377,6 +400,13 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .over = absolute(&in, item(&in, 4)),
                                            .wall = byte(&in, 5, 2)};
         break;
+    case RC_CHANGE_PLACE:
+        change.u.place = (struct rc_place){.lane = number(&in, item(&in, 2), INT64_MAX),
+                                           .limit = (uint16_t)number(&in, item(&in, 3), RC_MAX_LANE),
+                                           .state = byte(&in, 4, RC_PLACE_STATES),
+                                           .key = text(&in, item(&in, 5))};
+        break;
+    case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)

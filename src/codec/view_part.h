@@ -10,6 +10,8 @@ void rc_view_tone(struct rc_json *, unsigned state);      /* of a command: "good
 void rc_view_step_tone(struct rc_json *, unsigned state); /* of a step */
 /* When it was to begin, and until when it has to be through; nothing where neither is said. */
 void rc_view_clock(struct rc_json *, const struct rc_clock *);
+/* Its lane, and its place there; nothing where it is in none. */
+void rc_view_place(struct rc_json *, const struct rc_place *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);
 void rc_view_result(struct rc_json *, const struct rc_result *);
 void rc_view_attempt_members(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);

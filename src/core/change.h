@@ -17,7 +17,9 @@ enum rc_change_kind {
     RC_CHANGE_DUE = 10,       /* until when it should be settled */
     RC_CHANGE_NOTES = 11,     /* how many notes people have left */
     RC_CHANGE_SUCCESSOR = 12, /* the command that takes its place */
-    RC_CHANGE_CLOCK = 40      /* time: when it begins, and until when it has to be through */
+    RC_CHANGE_CLOCK = 40,     /* time: when it begins, and until when it has to be through */
+    RC_CHANGE_PLACE = 60,     /* lanes: its lane, and its place there */
+    RC_CHANGE_PRIORITY = 61   /* lanes: how urgent it is */
 };
 
 struct rc_change {
@@ -48,6 +50,8 @@ struct rc_change {
         uint32_t notes;
         struct rc_link successor;
         struct rc_clock clock;
+        struct rc_place place;
+        uint8_t priority;
         struct {
             uint32_t in_use;
             bool backlog, closed;

@@ -25,6 +25,9 @@ struct rc_explanation {
     rc_us next_at;            /* when, where that is known; 0 otherwise */
     bool can_be_settled; /* resolve: with happened and did_not_happen too, not only with accepted_as_is */
     struct rc_allowed allowed[RC_ACTIONS];
+    /* of one that waits in its lane, filled in by who can look there: who holds a place, oldest first; borrowed */
+    const struct rc_link *waits_for;
+    uint32_t nwaits_for;
 };
 void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
 

@@ -3,12 +3,12 @@
  * same thing. Borrowed for the call. */
 #include "core/command.h"
 
-enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2 };
+enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_LANE = 4 };
 
 struct rc_addr {
     uint8_t agg; /* enum rc_aggregate */
     uint8_t shard;
-    uint64_t id; /* a command's seq, or a gate's id (flow_gate_id) */
+    uint64_t id; /* a command's seq, a gate's id (flow_gate_id), or a lane's (rc_lane_id) */
 };
 
 enum rc_message_kind {
@@ -20,13 +20,28 @@ enum rc_message_kind {
     RC_MSG_DUE = RC_CAUSE_DUE,       /* the time of a delayed step has come */
     RC_MSG_ACTION = RC_CAUSE_ACTION, /* a person acts */
     RC_MSG_RESTORED =
-        RC_CAUSE_RESTORED, /* the store is an older state: what was done after it is not known */
+        RC_CAUSE_RESTORED,        /* the store is an older state: what was done after it is not known */
+    RC_MSG_GRANT = RC_CAUSE_LANE, /* from its lane: one place is yours */
     /* to a gate */
     RC_MSG_WANT = 64, /* a step is ready: is there a place? */
     RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
     RC_MSG_DONE,      /* an attempt ended, or the place was not used */
     RC_MSG_BACKLOG,   /* from the engine: whether steps wait in the store (node: 1 or 0) */
-    RC_MSG_CLOSED     /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    RC_MSG_CLOSED,    /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    /* to a lane, from its commands */
+    RC_MSG_LANE_WANT =
+        80, /* a place (node: limit, purpose: enum rc_lane_wish, order; act: how the one that gives way is cancelled) */
+    RC_MSG_LANE_OFFER = 81, /* from the engine: whoever may have a place gets it */
+    RC_MSG_LANE_LEAVE = 82, /* it waits no more, or its place is free */
+    RC_MSG_LANE_YIELD = 83  /* it will leave */
+};
+
+/* What a command wishes where its lane is full. */
+enum rc_lane_wish {
+    RC_WISH_QUEUE,   /* to wait */
+    RC_WISH_REFUSE,  /* that nothing happens */
+    RC_WISH_REPLACE, /* that the oldest one is cancelled, and to wait for its end */
+    RC_WISH_STAY     /* it is at work already: a place beyond the limit */
 };
 
 /* How far an attempt came before it ended. */

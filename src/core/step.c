@@ -67,18 +67,26 @@ static void fact(struct rc_draft *draft)
 static enum rc_status take(struct rc_draft *draft)
 {
     switch ((enum rc_message_kind)draft->ask->kind) {
-    case RC_MSG_SUBMIT: rc_clock_submit(draft); return RC_OK; /* the tree starts by itself */
+    case RC_MSG_SUBMIT:
+        rc_place_submit(draft);
+        rc_clock_submit(draft);
+        return RC_OK; /* the tree starts by itself */
     case RC_MSG_ACTION: return rc_command_act(draft, draft->ask->u.act);
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
     case RC_MSG_LOST:
     case RC_MSG_DUE: fact(draft); return RC_OK;
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
+    case RC_MSG_GRANT: rc_place_grant(draft); return RC_OK;
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED: break;
+    case RC_MSG_CLOSED:
+    case RC_MSG_LANE_WANT:
+    case RC_MSG_LANE_OFFER:
+    case RC_MSG_LANE_LEAVE:
+    case RC_MSG_LANE_YIELD: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }
@@ -94,6 +102,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status != RC_OK) return status;
     rc_advance(&draft);
     rc_clock_settle(&draft);
+    rc_place_settle(&draft);
     status = rc_draft_finish(&draft);
     if (status == RC_OK) *ret_out = out;
     return status;

@@ -23,6 +23,10 @@ struct rc_mark rc_overlay_mark(const struct rc_engine *engine)
 
 static void undo_one(const struct rc_undo *undo)
 {
+    if (undo->lane) {
+        *undo->lane = *undo->lane_before;
+        return;
+    }
     if (undo->door) {
         rc_gate_apply(&undo->door->gate, &undo->inverse);
         return;
@@ -62,8 +66,11 @@ static enum rc_status touch(struct rc_engine *engine, struct rc_hot *hot, bool c
         nodes[i] = (struct rc_before){c->data[i].times.due, c->node[i].phase};
     struct rc_touch *touch = rc_list_add(&turn->touched, turn->arena, sizeof *touch);
     if (!touch) return nomem(engine, err);
-    *touch = (struct rc_touch){hot, nodes, created ? (uint8_t)RC_ABSENT : c->state,
-                               !created && rc_command_in_flight(c)};
+    *touch = (struct rc_touch){.hot = hot,
+                               .nodes = nodes,
+                               .place = created ? (struct rc_place){0} : c->place,
+                               .state = created ? (uint8_t)RC_ABSENT : c->state,
+                               .in_flight = !created && rc_command_in_flight(c)};
     hot->touched = turn->touched.n;
     return RC_OK;
 }
@@ -139,7 +146,7 @@ enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, co
                                 const struct rc_out *out, struct rc_error *err)
 {
     /* what a person did is on record, also where it changed nothing */
-    if (out->nchange == 0 && cause->kind != RC_MSG_ACTION) return RC_OK;
+    if (out->nchange == 0 && (cause->kind != RC_MSG_ACTION || cause->from.agg == RC_AGG_LANE)) return RC_OK;
     bool created = out->nchange && out->change[0].kind == RC_CHANGE_CREATE;
     enum rc_status status = touch(engine, hot, created, err);
     if (status == RC_OK && out->nchange == 0) status = note(engine, as_it_is(hot), err);
@@ -163,6 +170,16 @@ enum rc_status rc_overlay_gate(struct rc_engine *engine, struct rc_door *door, c
     return status;
 }
 
+enum rc_status rc_overlay_lane(struct rc_engine *engine, struct rc_lane *lane, const struct rc_lane *after,
+                               struct rc_error *err)
+{
+    const struct rc_lane *before = rc_copy(engine->turn.arena, lane, sizeof *lane);
+    if (!before) return nomem(engine, err);
+    enum rc_status status = note(engine, (struct rc_undo){.lane = lane, .lane_before = before}, err);
+    if (status == RC_OK) *lane = *after;
+    return status;
+}
+
 /* ---- the batch ------------------------------------------------------------------------------------------------------ */
 
 static bool waits(uint8_t phase)
@@ -180,10 +197,16 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
         struct rc_before after = {c->data[i].times.due, c->node[i].phase};
         bool moved = before.phase != after.phase || (waits(after.phase) && before.due != after.due);
         if (!moved || (!waits(before.phase) && !waits(after.phase))) continue;
-        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, c->nnodes - i);
+        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, c->nnodes - i + 1);
         if (!moves) return nomem(engine, err);
         moves[ret->nmoves++] = (struct rc_work_move){rc_work_of(c, i, before.phase, before.due),
                                                      rc_work_of(c, i, after.phase, after.due)};
+    }
+    struct rc_work_move place = {rc_place_row_of(c, &touch->place), rc_place_row_of(c, &c->place)};
+    if (place.before.phase != place.after.phase) {
+        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 1);
+        if (!moves) return nomem(engine, err);
+        moves[ret->nmoves++] = place;
     }
     ret->moves = moves;
     return RC_OK;

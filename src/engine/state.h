@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/prepare.h"
 #include "engine/pace.h"
+#include "core/lane.h"
 #include "engine/load.h"
 
 #include <pthread.h>
@@ -90,9 +91,11 @@ struct rc_facts {
 
 /* ---- the turn (overlay.c) --------------------------------------------------------------------------------------------- */
 
-struct rc_undo {        /* one applied change, backwards */
-    struct rc_hot *hot; /* or */
-    struct rc_door *door;
+struct rc_undo {          /* one applied change, backwards */
+    struct rc_hot *hot;   /* or */
+    struct rc_door *door; /* or */
+    struct rc_lane *lane;
+    const struct rc_lane *lane_before;
     struct rc_change inverse;
     uint32_t rev;
     rc_us changed;
@@ -107,6 +110,7 @@ struct rc_before { /* of a node at the start of the turn */
 struct rc_touch {
     struct rc_hot *hot;
     struct rc_before *nodes; /* NULL: created in this turn */
+    struct rc_place place;   /* at the start of the turn */
     uint8_t state;
     bool in_flight;
 };
@@ -161,7 +165,10 @@ struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
     struct rc_cache cache;
-    struct rc_map doors; /* by gate id */
+    struct rc_map doors;      /* by gate id */
+    struct rc_map lanes;      /* struct rc_lane, by id: some of them */
+    bool lanes_short;         /* one of them has to be looked at in the next turn */
+    struct rc_outline holder; /* with RC_LANE_FULL: the oldest command that holds a place */
     struct rc_map
         started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
                                * answer comes from outside, else the fact that stands for it */
@@ -264,6 +271,8 @@ RC_MUST enum rc_status rc_overlay_apply(struct rc_engine *, struct rc_hot *, con
                                         const struct rc_out *, struct rc_error *);
 RC_MUST enum rc_status rc_overlay_gate(struct rc_engine *, struct rc_door *, const struct rc_change *,
                                        struct rc_error *);
+RC_MUST enum rc_status rc_overlay_lane(struct rc_engine *, struct rc_lane *, const struct rc_lane *after,
+                                       struct rc_error *);
 /* The batch of everything so far, in the turn's arena. */
 RC_MUST enum rc_status rc_overlay_batch(struct rc_engine *, struct rc_batch *ret, struct rc_error *);
 
@@ -349,6 +358,16 @@ void rc_wave_settle(struct rc_engine *, struct rc_wave_item *); /* its request w
 /* After the commit: waves that are over become durable, each by itself. */
 void rc_waves_record(struct rc_engine *);
 rc_us rc_waves_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
+
+/* lane.c: one message to a lane. With RC_LANE_FULL err and engine->holder name who holds a place. */
+RC_MUST enum rc_status rc_engine_step_lane(struct rc_engine *, const struct rc_ask *, struct rc_out *,
+                                           struct rc_error *);
+/* lane.c: at the beginning of a turn: who may have a place and was not told gets it. */
+RC_MUST enum rc_status rc_lanes_offer(struct rc_engine *, struct rc_error *);
+RC_MUST enum rc_status rc_lanes_boot(struct rc_engine *,
+                                     struct rc_error *); /* finds those with a free place */
+void rc_lanes_trim(struct rc_engine *);                  /* between two turns */
+void rc_lanes_forget(struct rc_engine *);
 
 /* turn.c: the name of what is done for a step, whoever starts it, on the page of suspects. */
 uint64_t rc_step_unit(uint64_t seq, uint32_t node);

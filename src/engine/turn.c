@@ -328,6 +328,7 @@ static rc_us sleep_of(struct rc_engine *engine)
 {
     rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
+    if (engine->lanes_short) return 0;
     if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
     if (rc_engine_held(engine)) return engine->hold.left ? 0 : UINT64_MAX;
     if (!engine->room) return RC_SECONDS(1);            /* nothing new starts; look for room again */
@@ -379,6 +380,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
     engine->full = false;
     enum rc_status status = update_gates(engine, err);
+    if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
     bool may = engine->room && !rc_engine_held(engine);

@@ -212,7 +212,7 @@ static enum rc_status take_command(struct importing *in, struct line *line)
 static enum rc_status moves_of(struct importing *in, const struct rc_command *command,
                                struct rc_touched *touched)
 {
-    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, command->nnodes);
+    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, command->nnodes + 1);
     if (!moves) return rc_fail_arena(&in->err, in->one);
     touched->moves = moves;
     for (uint32_t i = 0; i < command->nnodes; i++) {
@@ -220,6 +220,8 @@ static enum rc_status moves_of(struct importing *in, const struct rc_command *co
         if (phase != RC_PHASE_READY && phase != RC_PHASE_DELAYED) continue;
         moves[touched->nmoves++].after = rc_work_of(command, i, phase, command->data[i].times.due);
     }
+    struct rc_work place = rc_place_row_of(command, &command->place);
+    if (place.phase) moves[touched->nmoves++].after = place;
     return RC_OK;
 }
 
