@@ -84,7 +84,7 @@ def render(facts):
            "What was done to break the promises of Recourse, counted. `scripts/reliability.py` writes this page from what the tests "
            "print; nobody edits it.", "",
            f"These are the figures of {runs_text(facts.get('runs', 1))} of `scripts/test.sh` (tier `{facts['tier']}`, {facts['minutes']} minutes) on "
-           f"{facts['date']}, up to commit {facts['commit']}, on {facts['machine']}. Seeds are new in every run. Where a floor is given, a run of continuous "
+           f"{facts['date']}, up to commit {facts['commit']}, on {facts['machine']}. The tree that is tested gives the seeds. Where a floor is given, a run of continuous "
            "integration that stays below it fails.", ""]
     left = dict(values)
     for title, prefix, text in GROUPS:

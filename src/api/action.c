@@ -11,7 +11,7 @@
 static const struct api_field act_fields[] = {
     {"reason", API_TEXT, RC_MAX_REASON, false, offsetof(struct api_act_body, reason)},
     {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct api_act_body, actor)},
-    {"step", API_TEXT, RC_MAX_NAME, false, offsetof(struct api_act_body, step)},
+    {"step", API_TEXT, RC_MAX_PATH, false, offsetof(struct api_act_body, step)},
     {"verdict", API_TEXT, RC_MAX_NAME, false, offsetof(struct api_act_body, verdict)},
     {"external_id", API_TEXT, RC_MAX_EXTERNAL_ID, false, offsetof(struct api_act_body, external_id)},
     {"outputs", API_OBJECT, 0, false, offsetof(struct api_act_body, outputs)},
@@ -68,6 +68,17 @@ static void check_members(struct api_call *call, const struct api_act_body *body
     }
 }
 
+/* An id, or a path like "orders[3].pay". */
+static bool is_path(struct rc_sv text)
+{
+    for (uint32_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && !memchr("_-.[]", c, 5)) return false;
+    }
+    return true;
+}
+
 static bool read_due(struct rc_sv text, rc_us *ret)
 {
     struct cel_value time;
@@ -83,6 +94,8 @@ static enum rc_status check_body(struct api_call *call, const struct api_act_bod
                                  struct rc_error *err)
 {
     check_members(call, body, action);
+    if (!is_path(body->step))
+        api_complain(call, "/step", "must be the id of a step, or its path, like orders[3].pay");
     if (action == RC_ACTION_RESOLVE && verdict == RC_VERDICT_NONE)
         api_complain(call, "/verdict", "must be happened, did_not_happen or accepted_as_is");
     if (!read_due(body->due, ret_due) && action == RC_ACTION_DUE)

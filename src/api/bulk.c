@@ -23,7 +23,7 @@ static const struct api_field bulk_fields[] = {
     {"reason", API_TEXT, RC_MAX_REASON, true, offsetof(struct bulk_body, act.reason)},
     {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct bulk_body, act.actor)},
     {"key", API_TEXT, RC_MAX_KEY, false, offsetof(struct bulk_body, act.key)},
-    {"step", API_TEXT, RC_MAX_NAME, false, offsetof(struct bulk_body, act.step)},
+    {"step", API_TEXT, RC_MAX_PATH, false, offsetof(struct bulk_body, act.step)},
     {"verdict", API_TEXT, RC_MAX_NAME, false, offsetof(struct bulk_body, act.verdict)},
     {"owner", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct bulk_body, act.owner)},
     {"due", API_TEXT, RC_MAX_NAME, false, offsetof(struct bulk_body, act.due)},

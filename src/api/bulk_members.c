@@ -103,7 +103,11 @@ static enum rc_status put_undoes(struct gathering *to, const struct rc_command *
     struct rc_buf text = rc_buf_in(to->call->arena, UNDO_BYTES);
     struct rc_json json = {.buf = &text};
     rc_json_array(&json, NULL);
-    for (uint32_t i = 0; i < n; i++) rc_json_sv(&json, NULL, rc_view_step_name(command, nodes[i]));
+    struct rc_path path;
+    for (uint32_t i = 0; i < n && i < RC_MAX_SHOWN_STEPS; i++)
+        rc_json_sv(&json, NULL, rc_view_step_name(command, nodes[i], &path));
+    if (n > RC_MAX_SHOWN_STEPS)
+        rc_json_sv(&json, NULL, rc_text(to->work, "and %u more", n - RC_MAX_SHOWN_STEPS));
     rc_json_end_array(&json);
     if (text.status != RC_OK) return rc_fail(err, text.status, "the undos of a command cannot be listed");
     item->undoes = rc_buf_sv(&text);

@@ -91,8 +91,8 @@ static bool wants(const struct api_stream *stream, const struct rc_news *news)
 static void put_step(const struct rc_api *api, struct rc_json *json, const struct rc_news *news)
 {
     const struct flow *flow = flow_set_version(rc_engine_definitions(api->options.engine), news->flow);
-    if (flow && news->node > 0 && news->node < flow->nsteps)
-        rc_json_sv(json, "step", flow->steps[news->node].id);
+    struct rc_path path;
+    if (flow) rc_json_maybe(json, "step", rc_view_path_in(flow, news->node, &path));
 }
 
 static struct rc_sv event_text(struct rc_api *api, struct rc_arena *arena, const struct rc_news *news)

@@ -205,6 +205,27 @@ static enum rc_status look_into_lane(struct api_call *call, const struct rc_comm
     return status;
 }
 
+/* Instances keep their numbers for life: the number of the last one is a cursor. */
+enum rc_status api_steps(struct api_call *call, struct rc_error *err)
+{
+    struct api_loaded loaded = {0};
+    uint64_t after, limit, states;
+    enum rc_status status = api_query_number(call, "after", 0, RC_MAX_INSTANCES, 0, &after, err);
+    if (status == RC_OK) status = api_query_page(call, &limit, err);
+    if (status == RC_OK)
+        status = api_read_words(api_query(call, "state"), "state of a step", rc_step_of, 0, &states, err);
+    if (status == RC_OK) status = load_by_id(call, &loaded, err);
+    if (status != RC_OK) return status;
+    const struct rc_view_page page = {
+        .after = (uint32_t)after, .limit = (uint32_t)limit, .states = (uint32_t)states};
+    api_begin(call, 200);
+    api_add_etag(call, loaded.command.rev);
+    rc_json_object(&call->json, NULL);
+    rc_view_steps_page(&call->json, &loaded.command, &page, "total", "next");
+    rc_json_end_object(&call->json);
+    return RC_OK;
+}
+
 enum rc_status api_explain(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
@@ -237,12 +258,32 @@ enum rc_status api_actions(struct api_call *call, struct rc_error *err)
     return RC_OK;
 }
 
+/* Which steps are in the way of a roll back, where the refusal does not name them. */
+static enum rc_status say_irreversible(const struct rc_command *c, enum rc_status refused,
+                                       struct rc_error *err)
+{
+    char text[RC_ERROR_TEXT];
+    struct rc_path path;
+    int n = snprintf(text, sizeof text, "%s", err->text);
+    bool any = false;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        if (c->node[i].state != RC_STEP_SUCCEEDED || !rc_view_cannot_be_undone(c, i)) continue;
+        struct rc_sv name = rc_node_path(c, i, &path);
+        if (n + (int)name.n + 8 > (int)sizeof text) break;
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s%.*s", any ? ", " : ": ", RC_SV_ARG(name));
+        any = true;
+    }
+    return any ? rc_fail(err, refused, "%s", text) : refused;
+}
+
 enum rc_status api_preview(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
     uint32_t *nodes = NULL, n = 0;
     enum rc_status status = load_by_id(call, &loaded, err);
-    if (status == RC_OK) status = rc_command_undo_plan(&loaded.command, call->arena, &nodes, &n, err);
+    if (status != RC_OK) return status;
+    status = rc_command_undo_plan(&loaded.command, call->arena, &nodes, &n, err);
+    if (status == RC_REFUSED) return say_irreversible(&loaded.command, status, err);
     if (status != RC_OK) return status;
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);

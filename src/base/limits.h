@@ -63,6 +63,14 @@ enum {
     RC_MAX_SITES = 8192,           /* expressions of one flow */
     RC_MAX_FLOW_DEPTH = 16,        /* blocks in blocks */
     RC_MAX_SCHEMA_DEPTH = 16,
+    /* schedules */
+    RC_MAX_SCHEDULES = 1024,     /* of all flows in force */
+    RC_MAX_FLOW_SCHEDULES = 64,  /* of one flow */
+    RC_MAX_CATCH_UP = 100,       /* runs that were missed and are caught up, of one schedule at a time */
+    RC_MAX_SCHEDULE_QUEUE = 100, /* times of one schedule that wait for the run before */
+    RC_SCHEDULE_ON_TIME_S = 60,  /* a run that begins so much later than planned was missed */
+    RC_MAX_ZONE = 64 << 10,      /* bytes of a time zone's file */
+    RC_MAX_ZONE_TIMES = 2000,    /* transitions in it */
     /* expressions */
     RC_MAX_EXPR = 16 << 10,       /* bytes of one expression's source */
     RC_MAX_CONTEXT = 1024,        /* names that the context of `recourse eval` may give */
@@ -89,9 +97,10 @@ enum {
         60000000, /* microseconds: by how much one step of priority makes a command older. Stored rows depend
                                     on it: never change it */
     RC_CALENDAR_LOOK =
-        1000000,       /* microseconds: how often the wall clock is looked at while something waits for it */
-    RC_MAX_LOST = 3,   /* crashes in a row before a command is set aside */
-    RC_MAX_PATH = 192, /* bytes of the path of a step within loops */
+        1000000,     /* microseconds: how often the wall clock is looked at while something waits for it */
+    RC_MAX_LOST = 3, /* crashes in a row before a command is set aside */
+    RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
+    RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
     RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
     /* outside */

@@ -13,7 +13,8 @@
  */
 
 /* A static type. DYN fits everything and is checked at run time. An object is a map whose keys are known:
- * reading a field that is not declared is a compile error with a hint. */
+ * reading a field that is not declared is a compile error with a hint. A field that may be missing (cel_field.missing) may be read
+ * behind has(): in `has(r.f) && …`, `!has(r.f) || …`, `has(r.f) ? … : …`, and in what stands in such a part. */
 enum cel_type_kind {
     CEL_T_DYN,
     CEL_T_NULL,
@@ -43,6 +44,9 @@ struct cel_type {
 struct cel_field {
     struct rc_sv name;
     const struct cel_type *type;
+    const char *
+        missing; /* of an object that is a root: why it may not be there ("it has an `if`"). It may be read then
+                            only where has() guards it; NULL: it is always there */
 };
 
 extern const struct cel_type cel_dyn; /* the type that fits everything */
@@ -85,6 +89,8 @@ const struct cel_type *cel_prog_type(const struct cel_prog *);
 struct rc_sv cel_prog_source(const struct cel_prog *);
 /* Whether evaluating it may read root i. */
 bool cel_prog_reads(const struct cel_prog *, uint32_t root);
+/* Fields of root i that are there wherever a condition holds, because it asks has(root.field): the first `cap` of them. */
+uint32_t cel_prog_proves(const struct cel_prog *, uint32_t root, struct rc_sv *field, uint32_t cap);
 
 /* ---- evaluate
  * ------------------------------------------------------------------------------------------------------- */

@@ -96,8 +96,13 @@ static enum rc_status check_bool(struct cel_checker *checker, struct cel_node *n
 static enum rc_status check_logic(struct cel_checker *checker, struct cel_node *node,
                                   const struct cel_type **ret)
 {
-    for (struct cel_node *kid = node->first; kid; kid = kid->next)
-        TRY(check_bool(checker, kid, node->op == CEL_OP_AND ? "each side of '&&'" : "each side of '||'"));
+    const struct cel_guard *outer = checker->guards;
+    bool both = node->op == CEL_OP_AND;
+    for (struct cel_node *kid = node->first; kid; kid = kid->next) {
+        TRY(check_bool(checker, kid, both ? "each side of '&&'" : "each side of '||'"));
+        TRY(cel_assume(checker, kid, both));
+    }
+    checker->guards = outer;
     *ret = cel_type_of(CEL_T_BOOL);
     return RC_OK;
 }
@@ -107,9 +112,14 @@ static enum rc_status check_conditional(struct cel_checker *checker, struct cel_
 {
     const struct cel_type *then, *otherwise;
     struct cel_node *first = node->first->next;
+    const struct cel_guard *outer = checker->guards;
     TRY(check_bool(checker, node->first, "the condition before '?'"));
+    TRY(cel_assume(checker, node->first, true));
     TRY(cel_check_node(checker, first, &then));
+    checker->guards = outer;
+    TRY(cel_assume(checker, node->first, false));
     TRY(cel_check_node(checker, first->next, &otherwise));
+    checker->guards = outer;
     *ret = cel_type_join(then, otherwise);
     if (*ret) return RC_OK;
     *ret = &cel_dyn;
@@ -170,7 +180,8 @@ static enum rc_status check_select(struct cel_checker *checker, struct cel_node 
     const struct cel_type *from;
     if (node->op == CEL_OP_SELECT && cel_resolve(checker, node, ret)) return RC_OK;
     TRY(cel_check_node(checker, node->first, &from));
-    return cel_check_field(checker, node, from, cel_text(node->value), ret);
+    TRY(cel_check_field(checker, node, from, cel_text(node->value), ret));
+    return cel_check_guard(checker, node, from, ret);
 }
 
 static const struct cel_type *type_of_constant(struct cel_value value)

@@ -11,6 +11,12 @@ struct cel_variable { /* of a comprehension; lives on the stack of the walk */
     const struct cel_variable *outer;
 };
 
+struct cel_guard { /* where the walk is, has(root.field) holds */
+    uint16_t root;
+    struct rc_sv field;
+    const struct cel_guard *outer;
+};
+
 struct cel_checker {
     const struct cel_scope *scope;
     struct rc_sv source;
@@ -18,6 +24,7 @@ struct cel_checker {
     struct rc_error *err;
     bool *reads;
     const struct cel_variable *variables; /* innermost first */
+    const struct cel_guard *guards;       /* the same */
 };
 
 /* Type of a node, which is changed in place. */
@@ -38,6 +45,14 @@ enum rc_status cel_unknown_name(struct cel_checker *, const struct cel_node *, c
 RC_MUST
 enum rc_status cel_check_field(struct cel_checker *, const struct cel_node *, const struct cel_type *from,
                                struct rc_sv field, const struct cel_type **ret);
+
+/* guard.c: what holds from here on where the node, which has been checked, is true or false. */
+RC_MUST
+enum rc_status cel_assume(struct cel_checker *, const struct cel_node *, bool holds);
+/* Complains where a field that may be missing is selected without a guard. */
+RC_MUST
+enum rc_status cel_check_guard(struct cel_checker *, const struct cel_node *select,
+                               const struct cel_type *from, const struct cel_type **ret);
 
 /* calls.c: CALL and METHOD nodes. */
 RC_MUST

@@ -254,6 +254,12 @@ static const struct cli_option hold_options[] = {
     END,
 };
 
+static const struct cli_option schedule_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record (pause, resume, run)"},
+    {"key", 'k', "KEY", "run: the same key is the same run, however often it is asked for"},
+    END,
+};
+
 const struct cli_command cli_commands[] = {
     {"serve", "", "run the server",
      "Starting is recovering: what was in flight when the server stopped, also by a crash, is settled "
@@ -464,6 +470,12 @@ const struct cli_command cli_commands[] = {
      "left to a "
      "person.",
      hold_options, 1, 2, cli_run_hold},
+    {"schedule", "list|show|pause|resume|run [FLOW SCHEDULE]",
+     "see what starts by itself, pause it, or run it now",
+     "Schedules stand in the definitions of flows. `show` has the next times; `pause` keeps what comes until "
+     "`resume` from "
+     "starting; `run` starts one now, outside of its times.",
+     schedule_options, 1, 3, cli_run_schedule},
     {"man", "[COMMAND]", "print the manual's page of the program or of one command",
      "For man(1), which shows it with `recourse man submit | man -l -`. Installed are the same pages.", NULL,
      0, 1, cli_run_man},

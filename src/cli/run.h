@@ -74,6 +74,7 @@ struct cel_value cli_member(const struct cel_value *object, const char *name);
 /* ---- the commands */
 int cli_run_program(struct cli *, const struct cli_args *); /* what the host gives by this name */
 int cli_run_hold(struct cli *, const struct cli_args *);
+int cli_run_schedule(struct cli *, const struct cli_args *);
 int cli_run_purge(struct cli *, const struct cli_args *);
 int cli_run_bulk(struct cli *, const struct cli_args *);
 int cli_run_audit(struct cli *, const struct cli_args *);

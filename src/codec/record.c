@@ -121,18 +121,10 @@ static void put_owner(struct rc_buf *buf, const struct rc_change *change)
     rc_put_char(buf, ']');
 }
 
-/* The key last: it is a text. */
-static void put_place(struct rc_buf *buf, const struct rc_change *change)
+static void put_place(struct rc_buf *buf, const struct rc_place *place)
 {
-    const struct rc_place *place = &change->u.place;
-    put_head(buf, change);
-    rc_put_char(buf, ',');
-    rc_put_u64(buf, place->lane);
-    rc_put_char(buf, ',');
-    rc_put_u64(buf, place->limit);
-    rc_put_char(buf, ',');
-    rc_put_u64(buf, place->state);
-    rc_put_char(buf, ',');
+    rc_put_format(buf, "[%d,0,%llu,%u,%u,", RC_CHANGE_PLACE, (unsigned long long)place->lane, place->limit,
+                  place->state);
     rc_put_json(buf, place->key);
     rc_put_char(buf, ']');
 }
@@ -167,11 +159,12 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  change->u.clock.wall},
                      6);
         break;
-    case RC_CHANGE_PLACE: put_place(buf, change); break;
+    case RC_CHANGE_PLACE: put_place(buf, &change->u.place); break;
     case RC_CHANGE_PRIORITY:
         put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
         break;
-    case RC_CHANGE_GATE: break; /* not durable */
+    case RC_CHANGE_SCHEDULE:
+    case RC_CHANGE_GATE: break; /* not of a history */
     }
 }
 
@@ -352,11 +345,12 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_STATE: return 2;
     case RC_CHANGE_OWNER:
     case RC_CHANGE_DUE:
+    case RC_CHANGE_PRIORITY:
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
-    case RC_CHANGE_CLOCK: return 6;
+    case RC_CHANGE_CLOCK:
     case RC_CHANGE_PLACE: return 6;
-    case RC_CHANGE_PRIORITY: return 3;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
     return 0;
@@ -407,6 +401,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .key = text(&in, item(&in, 5))};
         break;
     case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)

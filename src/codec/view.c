@@ -1,23 +1,9 @@
-/* Commands, their steps and undo plans as JSON. */
+/* Commands as JSON. */
 #include "codec/view.h"
 
 #include "codec/view_part.h"
 
-enum { DISPLAY_BYTES = 512 };
-
-struct rc_sv rc_view_step_name(const struct rc_command *command, uint32_t node)
-{
-    if (node == 0 || node >= command->nnodes) return RC_SV("the flow");
-    return rc_node_step(command, node)->id;
-}
-
-void rc_view_step(struct rc_json *json, const struct rc_command *command, uint32_t node)
-{
-    if (node == 0 || node >= command->nnodes)
-        rc_json_null(json, "step");
-    else
-        rc_json_sv(json, "step", rc_node_step(command, node)->id);
-}
+enum { DISPLAY_BYTES = 1024 };
 
 void rc_view_why(struct rc_json *json, unsigned why)
 {
@@ -46,26 +32,6 @@ void rc_view_tone(struct rc_json *json, unsigned state)
     case RC_CANCELLED:
     case RC_RESOLVED:
     case RC_STATES: break;
-    }
-    rc_json_text(json, "tone", tone);
-}
-
-void rc_view_step_tone(struct rc_json *json, unsigned state)
-{
-    const char *tone = "plain";
-    switch ((enum rc_step_state)state) {
-    case RC_STEP_REJECTED:
-    case RC_STEP_FAILED:
-    case RC_STEP_UNDO_FAILED: tone = "bad"; break;
-    case RC_STEP_UNKNOWN:
-    case RC_STEP_UNDO_UNKNOWN: tone = "warn"; break;
-    case RC_STEP_SUCCEEDED: tone = "good"; break;
-    case RC_STEP_IDLE:
-    case RC_STEP_ACTIVE:
-    case RC_STEP_SKIPPED:
-    case RC_STEP_UNDOING:
-    case RC_STEP_UNDONE:
-    case RC_STEP_STATES: break;
     }
     rc_json_text(json, "tone", tone);
 }
@@ -107,6 +73,18 @@ static void put_restored(struct rc_json *json, const struct rc_view_restored *re
     rc_json_end_object(json);
 }
 
+/* What waits for a time, and not for another try, says so (rc_view_display has it of whole commands). */
+static void put_row_display(struct rc_json *json, const struct rc_view_row *row)
+{
+    bool sleeps = row->standing && row->state == RC_WAITING && row->next == RC_NEXT_GOES_ON && row->next_at;
+    struct rc_buf text = rc_buf_in(json->buf->arena, DISPLAY_BYTES);
+    if (sleeps)
+        rc_view_until(&text, row->next_at);
+    else
+        rc_put_text(&text, rc_state_word(row->state).text);
+    rc_json_sv(json, "display", rc_buf_sv(&text));
+}
+
 void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_row *row)
 {
     rc_json_object(json, name);
@@ -115,7 +93,7 @@ void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_ro
     rc_json_maybe(json, "type", row->type);
     rc_json_maybe(json, "key", row->key);
     rc_json_text(json, "state", rc_state_word(row->state).slug);
-    rc_json_text(json, "display", rc_state_word(row->state).text);
+    put_row_display(json, row);
     rc_view_tone(json, row->state);
     rc_json_bool(json, "ended", rc_state_ended(row->state));
     if (row->in_flight) rc_json_bool(json, "in_flight", true);
@@ -126,87 +104,6 @@ void rc_view_row(struct rc_json *json, const char *name, const struct rc_view_ro
     if (row->successor.seq) rc_json_id(json, "successor", row->successor.seq, row->successor.nonce);
     put_restored(json, row->restored);
     if (row->standing) put_standing(json, row);
-    rc_json_end_object(json);
-}
-
-/* The first step in one of the states, or 0. */
-static uint32_t first_in(const struct rc_command *command, const uint8_t *states, uint32_t n)
-{
-    for (uint32_t i = 1; i < command->nnodes; i++)
-        for (uint32_t k = 0; k < n; k++)
-            if (command->node[i].state == states[k]) return i;
-    return 0;
-}
-
-/* What the clock says of a command is sharper than its state alone. */
-static bool put_clock(struct rc_buf *buf, const struct rc_command *command, uint32_t step)
-{
-    char time[RC_TIME_TEXT];
-    if (command->state == RC_PENDING && rc_command_waits_to_begin(command)) {
-        rc_format_time(command->data[0].times.due, time);
-        rc_put_format(buf, "starts at %s", time);
-        return true;
-    }
-    if (command->state == RC_PENDING && rc_command_waits_in_lane(command)) {
-        rc_put_format(buf, "waits for its turn: concurrency key %.*s", RC_SV_ARG(command->place.key));
-        return true;
-    }
-    bool late =
-        command->why == RC_WHY_DEADLINE &&
-        (command->state == RC_REVIEW || command->state == RC_CANCELLED || command->state == RC_ROLLED_BACK);
-    if (!late || step) return false;
-    rc_put_format(buf, "%s: %s", rc_state_word(command->state).text, rc_why_word(RC_WHY_DEADLINE).text);
-    return true;
-}
-
-void rc_view_display(struct rc_buf *buf, const struct rc_command *command)
-{
-    static const uint8_t open_ends[] = {RC_STEP_UNKNOWN, RC_STEP_UNDO_UNKNOWN, RC_STEP_UNDO_FAILED};
-    static const uint8_t not_done[] = {RC_STEP_REJECTED, RC_STEP_FAILED, RC_STEP_UNKNOWN, RC_STEP_SKIPPED};
-    uint32_t step = 0;
-    if (command->state == RC_REVIEW) step = first_in(command, open_ends, sizeof open_ends);
-    if (command->state == RC_PARTIAL) step = first_in(command, not_done, sizeof not_done);
-    struct rc_sv name = rc_view_step_name(command, step);
-    if (put_clock(buf, command, step)) return;
-    if (step && command->state == RC_PARTIAL)
-        rc_put_format(buf, "completed, but %.*s: %s", RC_SV_ARG(name),
-                      rc_step_word(command->node[step].state).text);
-    else if (command->state == RC_RESOLVED && command->why == RC_WHY_REPLACED)
-        rc_put_text(buf, rc_why_word(RC_WHY_REPLACED).text);
-    else if (step)
-        rc_put_format(buf, "a person must decide: %.*s %s", RC_SV_ARG(name),
-                      rc_step_word(command->node[step].state).text);
-    else
-        rc_put_text(buf, rc_state_word(command->state).text);
-}
-
-static void put_step(struct rc_json *json, const struct rc_command *command, uint32_t at)
-{
-    const struct rc_node *node = &command->node[at];
-    const struct rc_data *data = &command->data[at];
-    const struct flow_step *step = rc_node_step(command, at);
-    rc_json_object(json, NULL);
-    rc_json_sv(json, "id", step->id);
-    rc_json_text(json, "kind", flow_kind_word(step->kind));
-    rc_json_text(json, "state", rc_step_word(node->state).slug);
-    rc_json_text(json, "display", rc_step_word(node->state).text);
-    rc_view_step_tone(json, node->state);
-    rc_view_why(json, node->why);
-    rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
-    if (node->phase != RC_PHASE_NONE)
-        rc_json_text(json, "purpose", rc_purpose_word(rc_node_purpose(command, at)).slug);
-    if (node->phase == RC_PHASE_DELAYED) rc_json_time(json, "due", data->times.due);
-    if (step->kind == FLOW_CALL)
-        rc_json_sv(json, "dependency", command->flow->dependencies[step->call.dependency]);
-    rc_json_bool(json, "critical", step->critical);
-    rc_json_u64(json, "attempts", node->attempt);
-    rc_json_u64(json, "tries", node->tries);
-    rc_json_u64(json, "round", node->round);
-    if (data->times.since) rc_json_time(json, "unknown_since", data->times.since);
-    if (data->outputs.kind != CEL_NULL) rc_json_value(json, "outputs", data->outputs);
-    rc_json_maybe(json, "external_id", data->external_id);
-    rc_json_maybe(json, "error", data->fault);
-    if (data->status) rc_json_u64(json, "status", data->status);
     rc_json_end_object(json);
 }
 
@@ -275,9 +172,8 @@ void rc_view_command(struct rc_json *json, const struct rc_command *command,
     rc_json_end_object(json);
     rc_json_value(json, "payload", command->id.payload);
     rc_view_refs(json, command->id.refs);
-    rc_json_array(json, "steps");
-    for (uint32_t i = 1; i < command->nnodes; i++) put_step(json, command, i);
-    rc_json_end_array(json);
+    const struct rc_view_page first = {.limit = RC_MAX_SHOWN_STEPS};
+    rc_view_steps_page(json, command, &first, "steps_total", "steps_next");
     rc_json_end_object(json);
 }
 
@@ -288,25 +184,5 @@ void rc_view_refs(struct rc_json *json, struct cel_value refs)
         return;
     }
     rc_json_object(json, "refs");
-    rc_json_end_object(json);
-}
-
-void rc_view_plan(struct rc_json *json, const struct rc_command *command, const uint32_t *nodes, uint32_t n)
-{
-    rc_json_object(json, NULL);
-    rc_view_head(json, command);
-    rc_json_array(json, "undo");
-    for (uint32_t i = 0; i < n; i++) {
-        const struct flow_step *step = rc_node_step(command, nodes[i]);
-        rc_json_object(json, NULL);
-        rc_json_sv(json, "step", step->id);
-        if (step->kind == FLOW_CALL)
-            rc_json_sv(json, "dependency", command->flow->dependencies[step->call.dependency]);
-        rc_json_maybe(json, "external_id", command->data[nodes[i]].external_id);
-        if (command->data[nodes[i]].outputs.kind != CEL_NULL)
-            rc_json_value(json, "outputs", command->data[nodes[i]].outputs);
-        rc_json_end_object(json);
-    }
-    rc_json_end_array(json);
     rc_json_end_object(json);
 }

@@ -64,13 +64,24 @@ enum rc_status rc_view_attempts_of(const struct rc_command *, const struct rc_vi
 /* What an attempt came to, as one word of spec/words.def: an outcome, or what a check found. */
 struct rc_word rc_view_outcome(const struct rc_view_attempt *);
 
-/* The whole command: identity, payload, steps. */
+/* A page of the list of steps and named blocks, in the order of the flow. Copies of loops' bodies that have not begun are not in it. */
+struct rc_view_page {
+    uint32_t after, limit; /* after: `next` of the page before; 0: from the first one */
+    uint32_t states;       /* only those in these states, bits 1 << enum rc_step_state; 0: all */
+};
+/* Members "steps", `total` and `next` (null on the last page) of the object that is open. */
+void rc_view_steps_page(struct rc_json *, const struct rc_command *, const struct rc_view_page *,
+                        const char *total, const char *next);
+
+/* The whole command: identity, payload, and the first RC_MAX_SHOWN_STEPS of its steps. */
 void rc_view_command(struct rc_json *, const struct rc_command *,
                      const struct rc_view_restored *); /* or NULL */
 void rc_view_record(struct rc_json *, const struct rc_command *, const struct rc_view_record *);
 /* The members of an action, in the object that is open. */
 void rc_view_act(struct rc_json *, const struct rc_act *);
 void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
+/* Whether a roll back could not take it back: it may have happened, and declares no undo. */
+bool rc_view_cannot_be_undone(const struct rc_command *, uint32_t node);
 /* Undo plan: nodes from rc_command_undo_plan. */
 void rc_view_plan(struct rc_json *, const struct rc_command *, const uint32_t *nodes, uint32_t n);
 
@@ -89,5 +100,8 @@ void rc_view_bulk_item(struct rc_json *, const struct rc_bulk_item *, const stru
 
 /* The state in words, sharper than the state's own text where the steps allow it. */
 void rc_view_display(struct rc_buf *, const struct rc_command *);
-/* "create"; for the root block "the flow". */
-struct rc_sv rc_view_step_name(const struct rc_command *, uint32_t node);
+/* "create", "orders[3].pay"; of what nobody named, the name that people know it by; of the root "the flow". It may live in the
+ * buffer. */
+struct rc_sv rc_view_step_name(const struct rc_command *, uint32_t node, struct rc_path *);
+/* The path of an instance by the flow alone; empty where there is none, and for the root. */
+struct rc_sv rc_view_path_in(const struct flow *, uint32_t instance, struct rc_path *);

@@ -2,8 +2,9 @@
  * outside service receive it, is a retry safe, what happened last time, what comes next, what can be done. The
  * core found the facts (core/explain.h); here they become sentences. */
 #include "codec/view_part.h"
+#include "core/tree.h"
 
-enum { SENTENCE_BYTES = 2048, SHOWN_ATTEMPTS = 20 };
+enum { SENTENCE_BYTES = 4096, SHOWN_ATTEMPTS = 20, SHOWN_NAMES = 5 };
 
 struct telling {
     struct rc_json *json;
@@ -37,35 +38,92 @@ static void put_sentence(struct rc_buf *buf, const char *text)
     rc_put_char(buf, '.');
 }
 
+/* What the state of a step means, and that of a block. */
+static const char *verb_of(const struct flow_step *step, const struct rc_node *node)
+{
+    static const char *const of_step[] = {[RC_STEP_IDLE] = "has not begun",
+                                          [RC_STEP_ACTIVE] = "is being done",
+                                          [RC_STEP_UNKNOWN] = "may have happened",
+                                          [RC_STEP_SUCCEEDED] = "is done",
+                                          [RC_STEP_REJECTED] = "was refused",
+                                          [RC_STEP_FAILED] = "did not happen",
+                                          [RC_STEP_SKIPPED] = "was left out",
+                                          [RC_STEP_UNDOING] = "is being undone",
+                                          [RC_STEP_UNDO_UNKNOWN] = "may have been undone",
+                                          [RC_STEP_UNDO_FAILED] = "could not be undone",
+                                          [RC_STEP_UNDONE] = "was undone"};
+    if (node->state >= RC_STEP_STATES) return "?";
+    if (step->kind == FLOW_SLEEP && node->state == RC_STEP_ACTIVE) return "lets time pass";
+    if (!flow_is_block(step->kind)) return of_step[node->state];
+    if (node->state == RC_STEP_ACTIVE && step->kind == FLOW_CHOOSE && node->why == RC_WHY_EXPRESSION)
+        return "cannot choose a case";
+    if (node->state == RC_STEP_ACTIVE && node->phase == RC_PHASE_DELAYED)
+        return "pauses before its next pass";
+    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return "has failed";
+    if (node->state == RC_STEP_UNKNOWN) return "may have begun";
+    return of_step[node->state];
+}
+
+/* The innermost block that failed and was not taken back, because something in it cannot be. */
+static uint32_t stopped_block(const struct rc_command *c)
+{
+    for (uint32_t i = c->nnodes; i-- > 0;)
+        if (flow_is_block(rc_node_step(c, i)->kind) && c->node[i].why == RC_WHY_IRREVERSIBLE) return i;
+    return UINT32_MAX;
+}
+
+static void put_irreversible(const struct rc_command *c, struct rc_buf *buf)
+{
+    uint32_t block = stopped_block(c), n = 0;
+    struct rc_path path;
+    if (block == UINT32_MAX) return;
+    rc_put_text(buf, block ? " Block \"" : " ");
+    rc_put(buf, block ? rc_view_step_name(c, block, &path) : RC_SV("The flow"));
+    rc_put_text(buf, block ? "\" is not taken back: " : " is not rolled back: ");
+    rc_put_text(buf, rc_why_word(RC_WHY_IRREVERSIBLE).text);
+    for (uint32_t i = block; i < rc_behind(c, block); i++) {
+        if (!rc_view_cannot_be_undone(c, i)) continue;
+        if (n++ == SHOWN_NAMES) break;
+        rc_put_text(buf, n == 1 ? " (" : ", ");
+        rc_put(buf, rc_node_path(c, i, &path));
+    }
+    rc_put_text(buf, n > SHOWN_NAMES ? " and more)." : n ? ")." : ".");
+}
+
 /* "Step "create" may have happened. No complete answer came in time." */
 static void put_what(const struct telling *tell, struct rc_buf *buf)
 {
-    static const char *const verb[] = {[RC_STEP_IDLE] = "has not begun",
-                                       [RC_STEP_ACTIVE] = "is being done",
-                                       [RC_STEP_UNKNOWN] = "may have happened",
-                                       [RC_STEP_SUCCEEDED] = "is done",
-                                       [RC_STEP_REJECTED] = "was refused",
-                                       [RC_STEP_FAILED] = "did not happen",
-                                       [RC_STEP_SKIPPED] = "was left out",
-                                       [RC_STEP_UNDOING] = "is being undone",
-                                       [RC_STEP_UNDO_UNKNOWN] = "may have been undone",
-                                       [RC_STEP_UNDO_FAILED] = "could not be undone",
-                                       [RC_STEP_UNDONE] = "was undone"};
     const struct rc_command *command = tell->command;
     uint32_t at = tell->facts->node;
+    struct rc_path path;
     if (at == UINT32_MAX || at == 0) {
         put_sentence(buf, rc_state_word(command->state).text);
+        put_irreversible(command, buf);
         return;
     }
     const struct rc_node *node = &command->node[at];
-    rc_put_text(buf, "Step \"");
-    rc_put(buf, rc_view_step_name(command, at));
+    const struct flow_step *step = rc_node_step(command, at);
+    rc_put_text(buf, flow_is_block(step->kind) ? "Block \"" : "Step \"");
+    rc_put(buf, rc_view_step_name(command, at, &path));
     rc_put_text(buf, "\" ");
-    rc_put_text(buf, node->state < RC_STEP_STATES ? verb[node->state] : "?");
+    rc_put_text(buf, verb_of(step, node));
     rc_put_char(buf, '.');
-    if (node->why == RC_WHY_NONE) return;
-    rc_put_char(buf, ' ');
-    put_sentence(buf, rc_why_word(node->why).text);
+    if (node->why != RC_WHY_NONE && node->why != RC_WHY_IRREVERSIBLE) {
+        rc_put_char(buf, ' ');
+        put_sentence(buf, rc_why_word(node->why).text);
+    }
+    put_irreversible(command, buf);
+}
+
+/* Of the innermost loop over a list that the step stands in. */
+static void put_item(struct rc_json *json, const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent;
+        if (rc_step_at(c, block)->kind != FLOW_EACH || c->node[child].item >= rc_branches(c, block)) continue;
+        rc_json_value(json, "item", c->data[block].outputs.v.items[c->node[child].item]);
+        return;
+    }
 }
 
 static void put_problem(const struct telling *tell)
@@ -79,6 +137,7 @@ static void put_problem(const struct telling *tell)
     if (at != UINT32_MAX && at != 0) {
         const struct rc_data *data = &tell->command->data[at];
         rc_view_step(json, tell->command, at);
+        put_item(json, tell->command, at);
         rc_json_text(json, "state", rc_step_word(tell->command->node[at].state).slug);
         rc_view_why(json, tell->command->node[at].why);
         rc_json_maybe(json, "error", data->fault);
@@ -95,9 +154,12 @@ static void put_affected(const struct telling *tell)
     rc_json_object(json, "affects");
     rc_json_sv(json, "actor", id->actor);
     rc_view_refs(json, id->refs);
+    uint32_t n = 0;
     rc_json_array(json, "done"); /* what happened outside and stands */
     for (uint32_t i = 1; i < tell->command->nnodes; i++) {
-        if (tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
+        bool call = rc_node_step(tell->command, i)->kind == FLOW_CALL;
+        if (!call || tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
+        if (n++ >= RC_MAX_SHOWN_STEPS) continue;
         rc_json_object(json, NULL);
         rc_view_step(json, tell->command, i);
         rc_json_maybe(json, "external_id", tell->command->data[i].external_id);
@@ -106,6 +168,7 @@ static void put_affected(const struct telling *tell)
         rc_json_end_object(json);
     }
     rc_json_end_array(json);
+    rc_json_u64(json, "done_total", n);
     rc_json_end_object(json);
 }
 
@@ -126,8 +189,8 @@ static void put_received(const struct telling *tell)
 {
     struct rc_json *json = tell->json;
     uint32_t at = tell->facts->node;
-    if (at == UINT32_MAX || at == 0) {
-        rc_json_null(json, "received");
+    if (at == UINT32_MAX || rc_node_step(tell->command, at)->kind != FLOW_CALL) {
+        rc_json_null(json, "received"); /* nothing was asked of anybody */
         return;
     }
     static const struct {

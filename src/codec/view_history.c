@@ -91,6 +91,13 @@ static void put_node_change(struct rc_json *json, const struct rc_command *comma
     if (node->phase == RC_PHASE_DELAYED) rc_json_time(json, "due", change->u.node.times.due);
 }
 
+/* What was decided of a line or a pair that nobody named shows in the block around it. */
+static bool is_inside(const struct rc_command *command, const struct rc_change *change)
+{
+    if (change->kind != RC_CHANGE_NODE || change->at == 0 || change->at >= command->nnodes) return false;
+    return !rc_node_step(command, change->at)->id.n;
+}
+
 static void put_change(struct rc_json *json, const struct rc_command *command, const struct rc_change *change)
 {
     static const char *const name[] = {
@@ -104,11 +111,13 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     case RC_CHANGE_NODE: put_node_change(json, command, change); break;
     case RC_CHANGE_OUTPUTS:
         rc_view_step(json, command, change->at);
-        rc_json_value(json, "outputs", change->u.outputs.outputs);
+        rc_json_value(json, change->u.outputs.outputs.kind == CEL_LIST ? "items" : "outputs",
+                      change->u.outputs.outputs);
         rc_json_maybe(json, "external_id", change->u.outputs.external_id);
         break;
     case RC_CHANGE_REQUEST: {
@@ -150,7 +159,8 @@ void rc_view_record(struct rc_json *json, const struct rc_command *command,
     rc_json_time(json, "at", record->at);
     put_cause(json, command, record->cause);
     rc_json_array(json, "changes");
-    for (uint32_t i = 0; i < record->nchanges; i++) put_change(json, command, &record->changes[i]);
+    for (uint32_t i = 0; i < record->nchanges; i++)
+        if (!is_inside(command, &record->changes[i])) put_change(json, command, &record->changes[i]);
     rc_json_end_array(json);
     rc_json_end_object(json);
 }

@@ -3,9 +3,15 @@
 #include "codec/view.h"
 
 void rc_view_head(struct rc_json *, const struct rc_command *); /* id, type, key, state, display, times */
-void rc_view_step(struct rc_json *, const struct rc_command *, uint32_t node); /* "step": null for the root */
-void rc_view_next(struct rc_json *, unsigned next, rc_us at);                  /* {code, text, at} */
-void rc_view_why(struct rc_json *, unsigned why);         /* nothing where there is no reason */
+void rc_view_step(struct rc_json *, const struct rc_command *,
+                  uint32_t node); /* "step": its path; null for the root */
+/* The step or block that people know an instance by that nobody named: the one that it wraps, else the one around it; a copy of a
+ * loop's body is known by its number. 0: the flow. */
+uint32_t rc_view_known(const struct rc_command *, uint32_t node);
+/* "waiting until TIME" */
+void rc_view_until(struct rc_buf *, rc_us at);
+void rc_view_next(struct rc_json *, unsigned next, rc_us at); /* {code, text, at} */
+void rc_view_why(struct rc_json *, unsigned why);             /* nothing where there is no reason */
 void rc_view_tone(struct rc_json *, unsigned state);      /* of a command: "good", "warn", "bad", "plain" */
 void rc_view_step_tone(struct rc_json *, unsigned state); /* of a step */
 /* When it was to begin, and until when it has to be through; nothing where neither is said. */

@@ -6,12 +6,6 @@
 
 /* ---- which steps an action is about ---------------------------------------------------------------------------------- */
 
-/* Forward, or where it was halted: a person who goes on lifts that. */
-static bool is_forward(const struct rc_command *c)
-{
-    return c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_HALT;
-}
-
 static bool can_be_retried(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
@@ -20,11 +14,11 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
         return rc_node_step(c, at)->kind == FLOW_CALL; /* do not wait; a sleep can be skipped */
     if (node->state == RC_STEP_REJECTED && node->round == UINT8_MAX)
         return false; /* the next key would be the first one again */
-    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return is_forward(c);
+    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return rc_command_is_forward(c);
     if (node->state == RC_STEP_UNDO_FAILED)
         return rc_node_step(c, at)->call.undo.present && node->undo_round < UINT8_MAX;
     bool again = rc_is_stuck(node) && rc_side_action(c, at)->repeatable && node->why != RC_WHY_KEY_EXPIRED;
-    return again && (rc_node_side(node)->undo || (is_forward(c) && rc_step_needs_are_met(c, at)));
+    return again && (rc_node_side(node)->undo || (rc_command_is_forward(c) && rc_step_needs_are_met(c, at)));
 }
 
 static bool can_be_checked(const struct rc_command *c, uint32_t at)
@@ -67,7 +61,7 @@ static bool can_be_skipped(const struct rc_command *c, uint32_t at)
     if (rc_is_closed(c, at)) return false;
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
-    return is_forward(c) && !node->doubt && (over || waits);
+    return rc_command_is_forward(c) && !node->doubt && (over || waits);
 }
 
 /* What stands outside, and would be done a second time if the whole were done again. */
@@ -88,45 +82,6 @@ static bool may_stand(const struct rc_command *c, uint32_t at)
     return node->state == side->unknown || node->doubt || (side->undo && node->state != RC_STEP_UNDONE);
 }
 
-/* ---- blocks: those that could not decide, those that were taken back, those that nobody knows of ----------------------- */
-
-static bool is_undecided(const struct rc_command *c, uint32_t at)
-{
-    const struct rc_node *node = &c->node[at];
-    return node->state == RC_STEP_ACTIVE && node->why == RC_WHY_EXPRESSION;
-}
-
-/* Nothing that was done in it would be done a second time. */
-static bool can_begin_anew(const struct rc_command *c, uint32_t block)
-{
-    bool branches = rc_step_at(c, block)->block.undo == FLOW_UNDO_FAILED_BRANCH;
-    for (uint32_t i = block + 1; i < rc_behind(c, block); i++) {
-        const struct rc_node *node = &c->node[i];
-        if (!rc_is_leaf(c, i)) continue;
-        if (node->phase != RC_PHASE_NONE || rc_is_stuck(node) || node->doubt) return false;
-        bool stays = node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, i)->call);
-        if (node->round == UINT8_MAX || (stays && !branches)) return false;
-    }
-    return true;
-}
-
-static bool block_can_be_retried(const struct rc_command *c, uint32_t at)
-{
-    const struct rc_node *node = &c->node[at];
-    if (!is_forward(c) || rc_is_closed(c, at)) return false;
-    if (is_undecided(c, at)) return true;
-    bool unbegun = (node->state == RC_STEP_FAILED && node->why == RC_WHY_EXPRESSION && !node->tries);
-    return (node->tries && can_begin_anew(c, at)) || (unbegun && rc_has_not_begun(c, at));
-}
-
-static bool block_can_be_skipped(const struct rc_command *c, uint32_t at)
-{
-    const struct rc_node *node = &c->node[at];
-    if (!is_forward(c) || rc_is_closed(c, at) || at == 0) return false;
-    bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-    return is_undecided(c, at) || (over && (node->tries || rc_has_not_begun(c, at)));
-}
-
 enum target {
     RETRYABLE,
     CHECKABLE,
@@ -142,8 +97,8 @@ enum target {
 static bool block_is(const struct rc_command *c, uint32_t at, enum target target)
 {
     switch (target) {
-    case RETRYABLE: return block_can_be_retried(c, at);
-    case SKIPPABLE: return block_can_be_skipped(c, at);
+    case RETRYABLE: return rc_block_can_be_retried(c, at);
+    case SKIPPABLE: return rc_block_can_be_skipped(c, at);
     case RESOLVABLE:
     case MAYBE_HAPPENED:
     case MAYBE_STANDING: return c->node[at].state == RC_STEP_UNKNOWN;
@@ -314,7 +269,7 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (!rc_is_leaf(&draft->c, at)) {
-        if (is_undecided(&draft->c, at))
+        if (rc_block_is_undecided(&draft->c, at))
             node->why = RC_WHY_NONE;
         else
             rc_block_reset(draft, at);

@@ -62,3 +62,9 @@ void rc_left_out_settle(struct rc_draft *, uint32_t block);
 void rc_ask_in_doubt(struct rc_draft *, uint32_t at);
 /* Nobody has to be asked about these instances: they cannot have begun. */
 void rc_forget_doubt(struct rc_draft *, uint32_t from, uint32_t end);
+
+/* ---- act_block.c: blocks that people act on */
+/* It waits for a person: what it is to do cannot be worked out. */
+bool rc_block_is_undecided(const struct rc_command *, uint32_t block);
+bool rc_block_can_be_retried(const struct rc_command *, uint32_t block);
+bool rc_block_can_be_skipped(const struct rc_command *, uint32_t block);

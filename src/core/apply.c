@@ -76,6 +76,7 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
         return command->successor.seq == 0 ? RC_OK
                                            : rc_fail(err, RC_BUG, "a command has one successor at most");
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
     return rc_fail(err, RC_BUG, "change %u is none of a command that exists", change->kind);
@@ -109,6 +110,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     struct rc_data *data = &command->data[change->at];
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     case RC_CHANGE_NODE:
         command->node[change->at] = change->u.node.node;
@@ -164,6 +166,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     const struct rc_data *data = &command->data[change->at];
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     case RC_CHANGE_NODE:
         inverse.u.node.node = command->node[change->at];

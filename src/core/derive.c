@@ -44,8 +44,7 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     case FLOW_EACH:
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET:
-    case FLOW_KINDS: break;
+    case FLOW_SET: break;
     }
     if (c->node[block].cleared) { /* enough is all that was wanted; but nothing may be left in the dark */
         for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);
@@ -61,7 +60,14 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
 static bool missed(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
-    if (node->state == RC_STEP_SKIPPED) return node->why == RC_WHY_NEEDS || node->why == RC_WHY_PERSON;
+    const struct flow_step *step = rc_step_at(c, at);
+    if (node->state == RC_STEP_SKIPPED) {
+        bool any = node->why == RC_WHY_PERSON;
+        for (uint16_t i = 0; node->why == RC_WHY_NEEDS && i < step->nneeds; i++)
+            any |= missed(
+                c, rc_need(c, at, i)); /* what needs a step that the flow left out is left out with it */
+        return any;
+    }
     if (node->state != RC_STEP_SUCCEEDED) return true;
     return !rc_is_leaf(c, at) && missed_in_block(c, at);
 }

@@ -170,6 +170,11 @@ static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
 {
     return !flow_is_block(rc_node_step(command, at)->kind);
 }
+/* Forward, or where it was halted: a person who goes on lifts that. */
+static inline bool rc_command_is_forward(const struct rc_command *command)
+{
+    return command->mode == RC_MODE_FORWARD || command->mode == RC_MODE_HALT;
+}
 /* Nobody but a person can go on with it: unknown and nothing under way, or an undo that did not work. A block too, where nobody
  * knows whether it had begun. */
 static inline bool rc_is_stuck(const struct rc_node *node)

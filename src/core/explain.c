@@ -100,7 +100,9 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     switch ((enum rc_phase)node->phase) {
     case RC_PHASE_OPEN: return asks ? RC_NEXT_CHECKED : RC_NEXT_ANSWER;
     case RC_PHASE_READY: return RC_NEXT_PLACE;
-    case RC_PHASE_DELAYED: return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
+    case RC_PHASE_DELAYED:
+        if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
+        return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }

@@ -39,7 +39,12 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_LANE_WANT:
     case RC_MSG_LANE_OFFER:
     case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
+    case RC_MSG_LANE_YIELD:
+    case RC_MSG_PLAN:
+    case RC_MSG_OCCUR:
+    case RC_MSG_PAUSE:
+    case RC_MSG_RESUME:
+    case RC_MSG_RUN: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
     }
     after.in_use += admit;
     struct rc_out out = {.nchange = 1, .nmessage = admit};

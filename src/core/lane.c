@@ -154,7 +154,12 @@ enum rc_status rc_lane_step(const struct rc_lane *lane, const struct rc_ask *ask
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED: return rc_fail(err, RC_BUG, "message %u is none to a lane", ask->kind);
+    case RC_MSG_CLOSED:
+    case RC_MSG_PLAN:
+    case RC_MSG_OCCUR:
+    case RC_MSG_PAUSE:
+    case RC_MSG_RESUME:
+    case RC_MSG_RUN: return rc_fail(err, RC_BUG, "message %u is none to a lane", ask->kind);
     }
     if (status == RC_OK) *ret_out = step.out;
     return status;

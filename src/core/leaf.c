@@ -111,7 +111,6 @@ void rc_leaf_start(struct rc_draft *draft, uint32_t at)
     case FLOW_CHOOSE:
     case FLOW_EACH:
     case FLOW_REPEAT:
-    case FLOW_FALLBACK:
-    case FLOW_KINDS: break;
+    case FLOW_FALLBACK: break;
     }
 }

@@ -3,12 +3,13 @@
  * same thing. Borrowed for the call. */
 #include "core/command.h"
 
-enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_LANE = 4 };
+enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_LANE = 4, RC_AGG_SCHEDULE = 5 };
 
 struct rc_addr {
     uint8_t agg; /* enum rc_aggregate */
     uint8_t shard;
-    uint64_t id; /* a command's seq, a gate's id (flow_gate_id), or a lane's (rc_lane_id) */
+    uint64_t
+        id; /* a command's seq, or the id of a gate (flow_gate_id), a lane (rc_lane_id), a schedule (flow_schedule_id) */
 };
 
 enum rc_message_kind {
@@ -33,7 +34,13 @@ enum rc_message_kind {
         80, /* a place (node: limit, purpose: enum rc_lane_wish, order; act: how the one that gives way is cancelled) */
     RC_MSG_LANE_OFFER = 81, /* from the engine: whoever may have a place gets it */
     RC_MSG_LANE_LEAVE = 82, /* it waits no more, or its place is free */
-    RC_MSG_LANE_YIELD = 83  /* it will leave */
+    RC_MSG_LANE_YIELD = 83, /* it will leave */
+    /* to a schedule (core/schedule.h) */
+    RC_MSG_PLAN = 90, /* it is new, or begins anew */
+    RC_MSG_OCCUR,     /* one of its times has come */
+    RC_MSG_PAUSE,
+    RC_MSG_RESUME,
+    RC_MSG_RUN /* a person wants a run now */
 };
 
 /* What a command wishes where its lane is full. */
@@ -85,6 +92,8 @@ struct rc_decided {
     struct cel_value value;
 };
 
+struct rc_schedule_ask; /* schedule.h */
+
 struct rc_ask {
     uint8_t kind; /* enum rc_message_kind */
     struct rc_addr to, from;
@@ -101,6 +110,7 @@ struct rc_ask {
         const struct rc_identity *submit;
         const struct rc_result *result;
         const struct rc_act *act;
+        const struct rc_schedule_ask *schedule;
     } u;
     const struct rc_decided *decided;
     uint32_t ndecided;

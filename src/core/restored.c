@@ -93,19 +93,28 @@ static bool may_have_been_left_out(const struct rc_command *c, uint32_t at)
 }
 
 /* Whether the branch `later` of a parallel block needs the branch `at`, in however many steps. */
-static bool needs_it(const struct rc_command *c, uint32_t at, uint32_t later)
+static bool needs_it(struct rc_draft *draft, uint32_t block, uint32_t at, uint32_t later)
 {
-    const struct flow_step *step = rc_step_at(c, later);
-    for (uint16_t i = 0; i < step->nneeds && !step->cond; i++) {
-        uint32_t need = rc_need(c, later, i);
-        if (need == at || needs_it(c, at, need)) return true;
+    const struct rc_command *c = &draft->c;
+    uint32_t first = rc_first_child(c, block, 0);
+    bool *needs = RC_NEW_ARRAY(draft->arena, bool, rc_step_at(c, block)->body); /* by place */
+    if (!needs) {
+        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
+        return false;
     }
-    return false;
+    needs[at - first] = true;
+    RC_EACH_CHILD (c, block, 0, child) {
+        const struct flow_step *step = rc_step_at(c, child);
+        for (uint16_t i = 0; i < step->nneeds && !step->cond; i++)
+            needs[child - first] |= needs[rc_need(c, child, i) - first];
+    }
+    return needs[later - first];
 }
 
 /* Whether a step that did not happen has kept another one from beginning. */
-static bool kept_from_beginning(const struct rc_command *c, uint32_t at, uint32_t other)
+static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t other)
 {
+    const struct rc_command *c = &draft->c;
     uint32_t child = at;
     for (;;) { /* up to the block that both stand in */
         uint32_t block = c->node[child].parent;
@@ -121,14 +130,13 @@ static bool kept_from_beginning(const struct rc_command *c, uint32_t at, uint32_
     switch (rc_step_at(c, block)->kind) {
     case FLOW_LINEAR:
     case FLOW_REPEAT: return later > child;
-    case FLOW_PARALLEL: return needs_it(c, child, later);
+    case FLOW_PARALLEL: return needs_it(draft, block, child, later);
     case FLOW_CHOOSE:
     case FLOW_EACH:
     case FLOW_FALLBACK:
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET:
-    case FLOW_KINDS: break;
+    case FLOW_SET: break;
     }
     return false;
 }
@@ -139,6 +147,6 @@ void rc_step_nothing_followed(struct rc_draft *draft, uint32_t at)
     if (rc_node_side(&c->node[at])->undo) return;
     for (uint32_t i = at + 1; i < c->nnodes; i++) {
         if (!rc_is_leaf(c, i) || c->node[i].state != RC_STEP_IDLE || !c->node[i].doubt) continue;
-        if (kept_from_beginning(c, at, i)) rc_forget_doubt(draft, i, i + 1);
+        if (kept_from_beginning(draft, at, i)) rc_forget_doubt(draft, i, i + 1);
     }
 }

@@ -39,8 +39,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_CHOOSE:
     case FLOW_EACH:
     case FLOW_SET:
-    case FLOW_FALLBACK:
-    case FLOW_KINDS: break;
+    case FLOW_FALLBACK: break;
     }
 }
 
@@ -86,7 +85,12 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_LANE_WANT:
     case RC_MSG_LANE_OFFER:
     case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD: break;
+    case RC_MSG_LANE_YIELD:
+    case RC_MSG_PLAN:
+    case RC_MSG_OCCUR:
+    case RC_MSG_PAUSE:
+    case RC_MSG_RESUME:
+    case RC_MSG_RUN: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }

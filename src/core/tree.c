@@ -68,7 +68,7 @@ bool rc_is_closed(const struct rc_command *c, uint32_t at)
         if (block->kind == FLOW_FALLBACK && child == parent + 1 &&
             c->node[rc_behind(c, child)].state != RC_STEP_IDLE)
             return true;
-        if (c->node[parent].tries) return true;
+        if (c->node[parent].tries || c->node[parent].state == RC_STEP_UNDOING) return true;
     }
     return rc_only_settled(c, at);
 }
@@ -137,6 +137,7 @@ static void put_loops(const struct rc_command *c, uint32_t at, struct rc_path *p
     const struct flow_step *step = rc_step_at(c, block);
     if (step->kind != FLOW_EACH && step->kind != FLOW_REPEAT) return;
     char digits[RC_NUM_TEXT];
+    if (path->n) put(path, RC_SV("."));
     put(path, step->id);
     put(path, RC_SV("["));
     put(path, (struct rc_sv){digits, rc_format_u64(c->node[at].item, digits)});
@@ -148,8 +149,8 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
     const struct flow_step *step = rc_step_at(c, at);
     path->n = 0;
     put_loops(c, at, path);
-    bool body =
-        at && rc_step_at(c, c->node[at].parent)->copies > 1 && !step->id.n; /* a line that is one copy */
+    enum flow_kind around = rc_step_at(c, c->node[at].parent)->kind;
+    bool body = (around == FLOW_EACH || around == FLOW_REPEAT) && !step->id.n; /* a line that is one copy */
     if (path->n && !body) put(path, RC_SV("."));
     if (!body) put(path, step->id.n ? step->id : rc_sv_of(flow_kind_word(step->kind)));
     return (struct rc_sv){path->text, path->n};

@@ -1,5 +1,5 @@
 #pragma once
-/* Walking the instances of a command (private to core/): a block's children stand behind it in one piece, copy after copy, each
+/* Walking the instances of a command (for core/, and for codec/, which shows them): a block's children stand behind it in one piece, copy after copy, each
  * subtree in one piece (flow.h has the numbering).
  *
  *     RC_EACH_CHILD (c, block, copy, child) … */
@@ -51,7 +51,7 @@ bool rc_has_not_begun(const struct rc_command *, uint32_t block);
 /* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
 
-/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block has been taken back, or
+/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back, or
  * enough of the others had succeeded. */
 bool rc_is_closed(const struct rc_command *, uint32_t at);
 /* Whether it, or a block around it, is only settled (a straggler) or only asked (left out). */

@@ -116,6 +116,11 @@ int rc_state_of(struct rc_sv slug)
     return find(state_table, RC_STATES, slug);
 }
 
+int rc_step_of(struct rc_sv slug)
+{
+    return find(step_table, RC_STEP_STATES, slug);
+}
+
 int rc_why_of(struct rc_sv slug)
 {
     return find(why_table, RC_WHYS, slug);

@@ -112,6 +112,7 @@ struct rc_word rc_bulk_word(unsigned);
 
 /* The member with this slug, or -1. */
 int rc_state_of(struct rc_sv slug);
+int rc_step_of(struct rc_sv slug);
 int rc_why_of(struct rc_sv slug);
 int rc_outcome_of(struct rc_sv slug);
 int rc_action_of(struct rc_sv slug);

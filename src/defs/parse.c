@@ -93,7 +93,8 @@ static bool parse(struct defs_file file, struct rc_arena *arena, struct rc_arena
     if (!one) return defs_complain_arena(errors, &source, arena);
     bool ok = true;
     for (const struct defs_document *d = documents; d; d = d->next) {
-        struct defs_reader reader = {.source = &source, .arena = arena, .scratch = scratch, .errors = errors};
+        struct defs_reader reader = {
+            .source = &source, .arena = arena, .scratch = scratch, .errors = errors, .stored = file.stored};
         ok &= read_document(&reader, d, &one[at++]);
     }
     *ret = one;

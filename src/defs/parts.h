@@ -7,6 +7,10 @@ const struct flow_schema *defs_read_schema(struct defs_reader *, const struct de
 /* A JSON value without templates, in the arena. */
 bool defs_read_value(struct defs_reader *, const struct defs_node *, struct cel_value *ret);
 
+defs_read_fn defs_read_schedules; /* struct flow: schedules; after its payload */
+/* A zone of this machine's database, in the arena. RC_INVALID (no name of a zone, no zone in the file), RC_NOT_FOUND, RC_LIMIT, RC_NOMEM. */
+RC_MUST
+enum rc_status defs_read_zone(struct rc_sv name, struct rc_arena *, const struct cron_zone **ret, struct rc_error *);
 defs_read_fn defs_read_steps; /* struct flow: steps, after its other fields */
 
 /* One document; NULL: complained. */

@@ -59,6 +59,7 @@ static bool read_children(struct defs_reader *r, const struct defs_node *list, c
 {
     if (list->kind == DEFS_LIST && !list->n)
         return defs_fail(r, list, RC_INVALID, "a block has at least one step");
+    r->goes_on = draft->step.block.on_error == FLOW_CONTINUE;
     return defs_read_list(r, list, draft->self, lines);
 }
 
@@ -92,7 +93,7 @@ static bool read_case_steps(struct defs_reader *r, const struct defs_node *node,
 }
 
 static const struct defs_field case_field[] = {
-    {"if", DEFS_REQUIRED, defs_read_condition, offsetof(struct choice, cond), NULL},
+    {"if", DEFS_REQUIRED, defs_read_if, offsetof(struct choice, cond), NULL},
     {"steps", DEFS_REQUIRED, read_case_steps, 0, NULL},
 };
 static const struct defs_table case_table = DEFS_TABLE(case_field);
@@ -108,7 +109,10 @@ static bool read_case(struct defs_reader *r, const struct defs_node *node, flow_
     if (!is_else && !node->next)
         return defs_fail(r, node, RC_INVALID,
                          "the last case is 'else: [ STEPS ]' ('else: []' where nothing is to be done)");
-    return defs_read_object(r, node, is_else ? &else_table : &case_table, &choice);
+    const struct cel_type *steps = r->steps;
+    bool ok = defs_read_object(r, node, is_else ? &else_table : &case_table, &choice);
+    r->steps = steps;
+    return ok;
 }
 
 bool defs_read_choose(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
@@ -179,7 +183,8 @@ bool defs_read_repeat(struct defs_reader *r, const struct defs_node *node, void 
     return defs_read_object(r, node, &repeat_table, &draft->step);
 }
 
-static bool read_until(struct defs_reader *r, struct defs_draft *draft)
+/* Sees what the pass gave, which is on r->given from there on. */
+static bool read_until(struct defs_reader *r, struct defs_draft *draft, uint32_t from)
 {
     const struct defs_node *repeat = defs_value_of(draft->node, "repeat");
     const struct defs_node *until = repeat->kind == DEFS_MAP ? defs_node_key(repeat, "until") : NULL;
@@ -187,9 +192,13 @@ static bool read_until(struct defs_reader *r, struct defs_draft *draft)
     struct defs_place outer = {.up = r->place->up, .name = RC_SV("repeat")};
     struct defs_place place = {.up = &outer, .name = RC_SV("until")};
     const struct defs_place *was = r->place;
+    const struct cel_type *steps = r->steps;
     r->place = &place;
-    bool ok = defs_read_condition(r, until->value, &draft->step.loop.until, NULL);
+    const char *why = draft->step.block.on_error == FLOW_CONTINUE ? DEFS_GOES_ON : NULL;
+    bool ok =
+        defs_see_given(r, from, why) && defs_read_condition(r, until->value, &draft->step.loop.until, NULL);
     r->place = was;
+    r->steps = steps;
     return ok;
 }
 
@@ -200,13 +209,14 @@ bool defs_read_body(struct defs_reader *r, const struct defs_node *node, void *t
     struct defs_draft *draft = target;
     const struct cel_type *item = r->item;
     unsigned roots = r->roots;
+    uint32_t from = r->ngiven;
     r->roots |= DEFS_ROOT(INDEX);
     if (draft->step.kind == FLOW_EACH) {
         r->roots |= DEFS_ROOT(ITEM);
         r->item = draft->item;
     }
     bool ok = defs_read_line(r, node, draft->self, 0, false);
-    if (draft->step.kind == FLOW_REPEAT) ok = read_until(r, draft) && ok;
+    if (draft->step.kind == FLOW_REPEAT) ok = read_until(r, draft, from) && ok;
     r->roots = roots;
     r->item = item;
     return ok;

@@ -124,7 +124,7 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
     }
     draft->step.needs = need;
     draft->step.nneeds = (uint16_t)n;
-    return ok;
+    return defs_see_needs(r, &draft->step, defs_node_key(draft->node, "if")) && ok;
 }
 
 /* ---- calls */
@@ -192,7 +192,7 @@ static bool check_call(struct defs_reader *r, const struct defs_node *node, cons
     {"id", DEFS_REQUIRED, read_id, 0, NULL}, {"description", DEFS_OPTIONAL, defs_read_ignored, 0, NULL},     \
         {"needs", DEFS_OPTIONAL, read_needs, 0, NULL},                                                       \
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
-        {"if", DEFS_OPTIONAL, defs_read_condition, IN(cond), NULL}, KIND("linear"), KIND("parallel"),        \
+        {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
         KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), LATER("wait"),             \
         LATER("approve"), LATER("flow"), LATER("confirm"), LATER("escalate"), LATER("when"),                 \
         LATER("sensitive"), LATER("vars")
@@ -215,10 +215,10 @@ static const struct defs_range width_range = {1, RC_MAX_INSTANCES, true};
 /* What a block does when something in it fails. */
 #define BLOCK_FIELDS                                                                                         \
     {"on_error", DEFS_OPTIONAL, defs_read_word, IN(block.on_error), &on_error_words},                        \
-        {"running", DEFS_OPTIONAL, defs_read_word, IN(block.running), &running_words},                       \
         {"undo", DEFS_OPTIONAL, defs_read_word, IN(block.undo), &undo_words}, FALLBACK_FIELD
 #define JOIN_FIELDS                                                                                          \
-    {"join", DEFS_OPTIONAL, defs_read_join, 0, NULL},                                                        \
+    {"running", DEFS_OPTIONAL, defs_read_word, IN(block.running), &running_words},                           \
+        {"join", DEFS_OPTIONAL, defs_read_join, 0, NULL},                                                    \
         {"surplus", DEFS_OPTIONAL, defs_read_word, IN(block.surplus), &surplus_words},                       \
     {                                                                                                        \
         "width", DEFS_OPTIONAL, defs_read_count, IN(block.width), &width_range                               \
@@ -254,6 +254,7 @@ static const struct defs_field choose_field[] = {
     KIND("call"),
     FALLBACK_FIELD,
     {"on_error", DEFS_OPTIONAL, defs_read_word, IN(block.undecided), &undecided_words},
+    {"undo", DEFS_OPTIONAL, defs_read_word, IN(block.undo), &undo_words},
     {"choose", DEFS_REQUIRED, defs_read_choose, 0, NULL},
 };
 static const struct defs_range copies_range = {1, RC_MAX_INSTANCES, true};
@@ -269,7 +270,7 @@ static const struct defs_field each_field[] = {
 static const struct defs_field repeat_field[] = {
     STEP_FIELDS,
     KIND("call"),
-    FALLBACK_FIELD,
+    BLOCK_FIELDS,
     {"repeat", DEFS_REQUIRED, defs_read_repeat, 0, NULL},
     {"steps", DEFS_REQUIRED, defs_read_body, 0, NULL},
 };
@@ -352,11 +353,12 @@ static void put_step(struct defs_reader *r, struct defs_draft *draft, flow_node 
     self->critical = true;
 }
 
-static bool read_fallback(struct defs_reader *r, const struct defs_node *list, flow_node pair)
+static bool read_fallback(struct defs_reader *r, const struct defs_node *list, flow_node pair, uint32_t from)
 {
     struct defs_place place = {.up = r->place, .name = RC_SV("fallback")};
     r->place = &place;
-    bool ok = defs_read_line(r, list, pair, 0, false);
+    bool ok = defs_see_given(r, from, "a fallback is for where it failed") &&
+              defs_read_line(r, list, pair, 0, false) && defs_give(r, &r->node[pair], from);
     r->place = place.up;
     return ok;
 }
@@ -384,11 +386,12 @@ static bool read_step(struct defs_reader *r, const struct defs_node *node, flow_
     if (!defs_add_node(r, draft.step.kind, parent, node, &draft.self)) return false;
     if (head == FLOW_NONE) head = draft.self;
     struct defs_siblings *of = r->siblings;
+    uint32_t from = r->ngiven;
     bool ok = read_fields(r, &kind_table[which], &draft);
     put_step(r, &draft, head);
-    if (!defs_add_step_type(r, &draft.step)) return false;
+    ok &= defs_give(r, &draft.step, from);
     if (fallback) {
-        ok &= read_fallback(r, fallback->value, pair);
+        ok &= read_fallback(r, fallback->value, pair, from);
         close_node(r, pair);
     }
     close_node(r, head);
@@ -400,15 +403,15 @@ static bool read_step(struct defs_reader *r, const struct defs_node *node, flow_
 /* Depth counts the lists that stand in each other: those of blocks and of fallbacks. */
 static bool read_items(struct defs_reader *r, const struct defs_node *list, flow_node parent, bool lines)
 {
-    struct defs_siblings *up = r->siblings;
     struct defs_siblings siblings = {.self = RC_NEW_ARRAY(r->scratch, flow_node, list->n),
-                                     .head = RC_NEW_ARRAY(r->scratch, flow_node, list->n)};
-    if (!siblings.self || !siblings.head) return defs_fail_arena(r, r->scratch);
+                                     .head = RC_NEW_ARRAY(r->scratch, flow_node, list->n),
+                                     .from = RC_NEW_ARRAY(r->scratch, uint32_t, list->n)};
+    if (!siblings.self || !siblings.head || !siblings.from) return defs_fail_arena(r, r->scratch);
     const struct defs_place *kept = keep_place(r, r->place), *was = r->place;
     if (was && !kept) return defs_fail_arena(r, r->scratch);
     bool ok = true;
     uint32_t at = 0;
-    r->siblings = &siblings;
+    defs_begin_siblings(r, &siblings, parent);
     for (const struct defs_node *node = list->first; node && !r->too_many; node = node->next, at++) {
         struct defs_place *place = RC_NEW(r->scratch, struct defs_place);
         if (!place) {
@@ -419,10 +422,13 @@ static bool read_items(struct defs_reader *r, const struct defs_node *list, flow
         const struct defs_node *id = node->kind == DEFS_MAP ? defs_node_key(node, "id") : NULL;
         if (id && id->value->kind == DEFS_SCALAR) place->name = id->value->text;
         r->place = place;
-        ok &= read_step(r, node, parent, lines);
+        if (defs_begin_sibling(r, &siblings))
+            ok &= read_step(r, node, parent, lines);
+        else
+            ok = false;
     }
     r->place = was;
-    r->siblings = up;
+    defs_end_siblings(r, &siblings);
     return ok && !r->too_many;
 }
 
@@ -471,5 +477,5 @@ bool defs_read_steps(struct defs_reader *r, const struct defs_node *node, void *
     flow->steps = step;
     flow->nsteps = (uint16_t)r->nnodes;
     if (!flow_number(flow, step)) return defs_say_instances(r, step);
-    return defs_check_roll_back(r, flow);
+    return defs_check_undo(r, flow);
 }

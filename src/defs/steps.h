@@ -19,12 +19,23 @@ struct defs_origin {
     const struct defs_place *place;
 };
 
+/* Fields of `steps` that grow; only who has made the array writes to it. */
+struct defs_view {
+    struct cel_field *field;
+    uint32_t n, cap;
+};
+
 /* The list whose steps are being read. */
 struct defs_siblings {
-    const struct defs_siblings *up;
-    flow_node *self; /* the step or block of each item that has been read */
-    flow_node *head; /* the node that stands for it in its block: itself, or what is wrapped around it */
-    uint32_t n;
+    struct defs_siblings *up;
+    flow_node *self;   /* the step or block of each item that has been read */
+    flow_node *head;   /* the node that stands for it in its block: itself, or what is wrapped around it */
+    uint32_t *from;    /* where on r->given what it gives begins; one more for the item that is read */
+    uint32_t n, shown; /* that are in `view` */
+    bool ordered;      /* each sees all before it; else only what it needs */
+    bool goes_on;      /* where something fails */
+    const struct cel_type *before; /* what is seen before the list */
+    struct defs_view view;         /* that, and what the siblings gave */
 };
 
 /* Appends a node that has no children yet. False: complained. */
@@ -45,14 +56,29 @@ const struct defs_node *defs_value_of(const struct defs_node *map, const char *n
 
 /* ---- what later steps see of it: scope_steps.c */
 
+/* The type of `steps`, r->steps, is kept right by these; what a node gives to those behind it is on r->given. */
+void defs_begin_siblings(struct defs_reader *, struct defs_siblings *, flow_node parent);
 RC_MUST
-bool defs_add_step_type(struct defs_reader *, const struct flow_step *);
+bool defs_begin_sibling(struct defs_reader *, struct defs_siblings *);
+void defs_end_siblings(struct defs_reader *, struct defs_siblings *);
+/* A step or block has been read; what stands in it gave the fields from `from` on. */
+RC_MUST
+bool defs_give(struct defs_reader *, const struct flow_step *, uint32_t from);
+#define DEFS_GOES_ON "its block goes on where something fails"
+/* From here on a step sees what was given from `from` on, too; `why` it may be missing, or NULL. */
+RC_MUST
+bool defs_see_given(struct defs_reader *, uint32_t from, const char *why);
+/* The same of what a step needs, when that has been read. */
+RC_MUST
+bool defs_see_needs(struct defs_reader *, const struct flow_step *, bool has_condition);
+/* A field `if`: a flow_site; what it asks for with has() is there from then on. */
+defs_read_fn defs_read_if;
 
 /* ---- rules over the whole tree: check_flow.c */
 
-/* Rolling back takes back every step that something can fail behind. */
+/* What is taken back where something fails, by the flow or by a block, has an undo. */
 RC_MUST
-bool defs_check_roll_back(struct defs_reader *, const struct flow *);
+bool defs_check_undo(struct defs_reader *, const struct flow *);
 /* Complains that there are more than RC_MAX_INSTANCES instances. */
 RC_MUST
 bool defs_say_instances(struct defs_reader *, const struct flow_step *);

@@ -106,6 +106,7 @@ void rc_engine_forget(struct rc_engine *engine)
     rc_cache_clear(&engine->cache);
     for (size_t i = 0; i < engine->doors.cap; i++) free(engine->doors.slot[i].value);
     rc_map_free(&engine->doors);
+    rc_schedules_forget(engine);
     rc_window_forget(&engine->due);
     rc_window_forget(&engine->calendar);
     rc_lanes_forget(engine);

@@ -26,11 +26,36 @@ static enum rc_status store(struct rc_engine *engine, struct rc_request *request
     return status;
 }
 
+/* As many schedules as one engine looks after. */
+static enum rc_status check_schedules(struct rc_engine *engine, const struct rc_request *request,
+                                      struct rc_error *err)
+{
+    const struct flow_set *set = rc_engine_set(engine);
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < set->nactive; i++) {
+        bool goes = false;
+        for (uint32_t k = 0; k < request->u.define.nadded; k++)
+            goes |= request->u.define.added[k].flow &&
+                    rc_sv_eq(request->u.define.added[k].flow->name, set->active[i]->name);
+        for (uint32_t k = 0; k < request->u.define.nremoved; k++)
+            goes |= request->u.define.removed[k].kind == RC_DEF_FLOW &&
+                    rc_sv_eq(request->u.define.removed[k].name, set->active[i]->name);
+        n += goes ? 0 : set->active[i]->nschedules;
+    }
+    for (uint32_t k = 0; k < request->u.define.nadded; k++)
+        n += request->u.define.added[k].flow ? request->u.define.added[k].flow->nschedules : 0;
+    return n <= RC_MAX_SCHEDULES
+               ? RC_OK
+               : rc_fail(err, RC_LIMIT, "the flows in force have at most %d schedules", RC_MAX_SCHEDULES);
+}
+
 void rc_request_define(struct rc_engine *engine, struct rc_request *request)
 {
     const struct flow_set *set = NULL;
     struct rc_definition *rows = RC_NEW_ARRAY(request->arena, struct rc_definition, request->u.define.nadded);
-    request->status = rows ? store(engine, request, rows) : rc_fail_arena(&request->error, request->arena);
+    request->status = rows ? check_schedules(engine, request, &request->error)
+                           : rc_fail_arena(&request->error, request->arena);
+    if (request->status == RC_OK) request->status = store(engine, request, rows);
     if (request->status == RC_COMMIT_UNKNOWN) engine->stale = true;
     if (request->status != RC_OK) return;
     request->status =

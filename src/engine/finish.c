@@ -170,6 +170,7 @@ static void drop_turn(struct rc_engine *engine)
     for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
         if (touched[i].nodes == NULL) rc_submit_take_back(engine, touched[i].hot);
     rc_facts_put_back(&engine->facts, &engine->turn.taken);
+    engine->planners.set = NULL; /* rows that were to go are still there */
 }
 
 /* The handle is poisoned: read again what is true. */
@@ -238,7 +239,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
     struct rc_error error = {0};
     struct starting *starts = NULL;
     enum rc_status status = prepare_starts(engine, &starts, &error);
-    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds)) {
+    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds || engine->turn.schedules.n)) {
         status = rc_overlay_batch(engine, &batch, &error);
         if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
         if (status != RC_OK) free_starts(starts, engine->turn.effects.n);

@@ -18,13 +18,20 @@ void *rc_list_add(struct rc_list *list, struct rc_arena *arena, size_t size)
 struct rc_mark rc_overlay_mark(const struct rc_engine *engine)
 {
     const struct rc_turn *turn = &engine->turn;
-    return (struct rc_mark){turn->undo.n, turn->records.n, turn->touched.n, turn->effects.n};
+    return (struct rc_mark){turn->undo.n, turn->records.n, turn->touched.n, turn->effects.n,
+                            turn->schedules.n};
 }
 
 static void undo_one(const struct rc_undo *undo)
 {
     if (undo->lane) {
         *undo->lane = *undo->lane_before;
+        return;
+    }
+    if (undo->planner) {
+        undo->planner->row = *undo->row;
+        undo->planner->fresh = undo->fresh;
+        undo->planner->next = 0; /* to be looked at again */
         return;
     }
     if (undo->door) {
@@ -45,6 +52,7 @@ void rc_overlay_undo(struct rc_engine *engine, struct rc_mark mark)
     while (turn->touched.n > mark.touched) touched[--turn->touched.n].hot->touched = 0;
     turn->records.n = mark.records;
     turn->effects.n = mark.effects;
+    turn->schedules.n = mark.schedules;
 }
 
 /* ---- commands ------------------------------------------------------------------------------------------------------- */
@@ -180,6 +188,25 @@ enum rc_status rc_overlay_lane(struct rc_engine *engine, struct rc_lane *lane, c
     return status;
 }
 
+enum rc_status rc_overlay_schedule(struct rc_engine *engine, struct rc_planner *planner,
+                                   const struct rc_schedule *after, struct rc_error *err)
+{
+    struct rc_turn *turn = &engine->turn;
+    struct rc_schedule *before = rc_copy(turn->arena, &planner->row, sizeof *before);
+    if (!before) return nomem(engine, err);
+    enum rc_status status =
+        note(engine, (struct rc_undo){.planner = planner, .row = before, .fresh = planner->fresh}, err);
+    if (status != RC_OK) return status;
+    struct rc_schedule_write *write = rc_list_add(&turn->schedules, turn->arena, sizeof *write);
+    if (!write) return nomem(engine, err);
+    *write = (struct rc_schedule_write){.row = after};
+    planner->row = *after;
+    planner->fresh = false;
+    planner->touched = true;
+    planner->next = 0;
+    return RC_OK;
+}
+
 /* ---- the batch ------------------------------------------------------------------------------------------------------ */
 
 static bool waits(uint8_t phase)
@@ -212,6 +239,21 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
     return RC_OK;
 }
 
+/* A row may have moved several times in a turn: the last one counts, and each that a person has moved has its entry in the audit. */
+static struct rc_schedule_write *last_of_each(struct rc_turn *turn, uint32_t *ret_n)
+{
+    struct rc_schedule_write *all = turn->schedules.items;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < turn->schedules.n; i++) {
+        bool again = false;
+        for (uint32_t k = i + 1; k < turn->schedules.n && !again && !all[i].by; k++)
+            again = strcmp(all[k].row->flow, all[i].row->flow) == 0 && strcmp(all[k].row->id, all[i].row->id) == 0;
+        if (!again) all[n++] = all[i];
+    }
+    *ret_n = n;
+    return all;
+}
+
 enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, struct rc_error *err)
 {
     struct rc_turn *turn = &engine->turn;
@@ -219,6 +261,8 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
     struct rc_touched *touched = RC_NEW_ARRAY(turn->arena, struct rc_touched, turn->touched.n);
     uint32_t n = 0;
     bool new_work = turn->effects.n > 0;
+    uint32_t nschedules = 0;
+    struct rc_schedule_write *schedules = last_of_each(turn, &nschedules);
     if (!touched) return nomem(engine, err);
     for (uint32_t i = 0; i < turn->touched.n; i++) {
         const struct rc_touch *touch = &touches[i];
@@ -238,6 +282,8 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
                              .touched = touched,
                              .ntouched = n,
                              .high_water = turn->now,
+                             .schedules = schedules,
+                             .nschedules = nschedules,
                              .essential = !new_work,
                              .hold = turn->holds ? &turn->hold : NULL};
     return RC_OK;

@@ -8,6 +8,7 @@
 enum rc_request_kind {
     RC_REQUEST_SUBMIT,
     RC_REQUEST_ACT,
+    RC_REQUEST_SCHEDULE, /* an order to a schedule */
     /* these commit by themselves */
     RC_REQUEST_DEFINE,
     RC_REQUEST_BULK,
@@ -17,6 +18,8 @@ enum rc_request_kind {
     RC_REQUEST_COMPACT,
     RC_REQUEST_HOLD /* a hold is released */
 };
+
+enum rc_schedule_order { RC_SCHEDULE_PAUSE, RC_SCHEDULE_RESUME, RC_SCHEDULE_RUN };
 
 /* What the answer says of a command; copied, so that it stays true when the command moves on. */
 struct rc_outline {
@@ -50,6 +53,12 @@ struct rc_request {
              * successor's. NULL otherwise */
             struct rc_identity *successor;
         } act;
+        struct {
+            enum rc_schedule_order order;
+            struct rc_sv flow, id; /* its names; RC_NOT_FOUND */
+            struct rc_sv key;      /* run: of the order; empty: none */
+            struct rc_author by;
+        } schedule; /* answer to a run: the command, and `replayed` where the order was carried out before */
         struct {
             struct rc_new_definition *added;
             struct rc_definition *removed; /* kind and name */

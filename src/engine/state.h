@@ -94,8 +94,11 @@ struct rc_facts {
 struct rc_undo {          /* one applied change, backwards */
     struct rc_hot *hot;   /* or */
     struct rc_door *door; /* or */
-    struct rc_lane *lane;
+    struct rc_lane *lane; /* or */
     const struct rc_lane *lane_before;
+    struct rc_planner *planner;
+    const struct rc_schedule *row; /* of the planner, as it was */
+    bool fresh;                    /* the same */
     struct rc_change inverse;
     uint32_t rev;
     rc_us changed;
@@ -130,6 +133,7 @@ struct rc_turn {
     uint32_t unit_records;                    /* where those of the unit that is running begin */
     struct rc_list touched;                   /* struct rc_touch */
     struct rc_list effects;                   /* struct rc_effect */
+    struct rc_list schedules;                 /* struct rc_schedule_write */
     struct rc_facts taken;                    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
@@ -161,6 +165,25 @@ struct rc_bulk_run {
     rc_us due;   /* when something is to be done next */
 };
 
+/* ---- schedules (schedule.c) --------------------------------------------------------------------------------------------- */
+
+struct rc_planner {
+    const struct flow *flow;
+    const struct flow_schedule *of;
+    struct rc_schedule row;
+    rc_us next;                /* of the wall clock: when to look again */
+    rc_us again;               /* engine time: not before this, where something is in its way */
+    uint32_t waits;            /* seconds that it waits then */
+    bool fresh;                /* it has no row yet */
+    bool touched;              /* in this turn */
+    struct rc_request request; /* of its last run: its arena is the command's, or free again */
+};
+struct rc_planners {
+    struct rc_planner *item;
+    uint32_t n;
+    const struct flow_set *set; /* which they are of; NULL: they are to be made */
+};
+
 struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
@@ -174,6 +197,7 @@ struct rc_engine {
                                * answer comes from outside, else the fact that stands for it */
     struct rc_map damaged; /* by seq: commands that were wanted and cannot be read */
     struct rc_window due;
+    struct rc_planners planners;
     struct rc_window calendar;               /* commands that begin when the wall clock says so */
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */
@@ -263,7 +287,7 @@ static inline uint64_t rc_attempt_key(uint64_t seq, uint32_t node, uint16_t atte
 void *rc_list_add(struct rc_list *, struct rc_arena *,
                   size_t size); /* a zeroed item behind the last; NULL out of memory */
 struct rc_mark {
-    uint32_t undo, records, touched, effects;
+    uint32_t undo, records, touched, effects, schedules;
 };
 struct rc_mark rc_overlay_mark(const struct rc_engine *);
 void rc_overlay_undo(struct rc_engine *, struct rc_mark);
@@ -273,6 +297,8 @@ RC_MUST enum rc_status rc_overlay_gate(struct rc_engine *, struct rc_door *, con
                                        struct rc_error *);
 RC_MUST enum rc_status rc_overlay_lane(struct rc_engine *, struct rc_lane *, const struct rc_lane *after,
                                        struct rc_error *);
+RC_MUST enum rc_status rc_overlay_schedule(struct rc_engine *, struct rc_planner *,
+                                           const struct rc_schedule *after, struct rc_error *);
 /* The batch of everything so far, in the turn's arena. */
 RC_MUST enum rc_status rc_overlay_batch(struct rc_engine *, struct rc_batch *ret, struct rc_error *);
 
@@ -368,6 +394,15 @@ RC_MUST enum rc_status rc_lanes_boot(struct rc_engine *,
                                      struct rc_error *); /* finds those with a free place */
 void rc_lanes_trim(struct rc_engine *);                  /* between two turns */
 void rc_lanes_forget(struct rc_engine *);
+/* schedule.c: one message to a schedule */
+RC_MUST enum rc_status rc_schedule_unit(struct rc_engine *, const struct rc_ask *, struct rc_out *,
+                                        struct rc_error *);
+/* schedule.c: what is due; each schedule once a turn. */
+RC_MUST enum rc_status rc_schedules_run(struct rc_engine *, struct rc_error *);
+void rc_schedules_end_turn(struct rc_engine *);
+rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
+void rc_schedules_forget(struct rc_engine *);
+void rc_request_schedule(struct rc_engine *, struct rc_request *);
 
 /* turn.c: the name of what is done for a step, whoever starts it, on the page of suspects. */
 uint64_t rc_step_unit(uint64_t seq, uint32_t node);

@@ -261,6 +261,8 @@ static uint64_t request_unit(const struct rc_request *request)
     if (request->kind == RC_REQUEST_SUBMIT) {
         return rc_key_hash_of(&request->u.submit) | 1;
     }
+    if (request->kind == RC_REQUEST_SCHEDULE)
+        return flow_schedule_id(request->u.schedule.flow, request->u.schedule.id) << 1 | 1;
     return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
 }
 
@@ -285,6 +287,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     switch (request->kind) {
     case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
     case RC_REQUEST_ACT: rc_request_act(engine, request); break;
+    case RC_REQUEST_SCHEDULE: rc_request_schedule(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
@@ -327,6 +330,7 @@ static rc_us calendar_sleep(const struct rc_engine *engine)
 static rc_us sleep_of(struct rc_engine *engine)
 {
     rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
+    rc_us schedules = rc_schedules_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
     if (engine->lanes_short) return 0;
     if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
@@ -342,6 +346,7 @@ static rc_us sleep_of(struct rc_engine *engine)
             return 0;
     }
     if (calendar < sleep) sleep = calendar;
+    if (schedules < sleep) sleep = schedules;
     return sleep < waves ? sleep : waves;
 }
 
@@ -387,10 +392,12 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     if (status == RC_OK && may) status = run_due(engine, &engine->due, 0, engine->turn.now, err);
     if (status == RC_OK && may)
         status = run_due(engine, &engine->calendar, RC_CALENDAR, engine->turn.wall, err);
+    if (status == RC_OK && may && !engine->turn.draining) status = rc_schedules_run(engine, err);
     if (status == RC_OK) run_requests(engine, requests);
     if (status == RC_OK) status = run_offers(engine, err);
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
+    rc_schedules_end_turn(engine);
     if (engine->booted) rc_waves_record(engine);
     return committed != RC_OK                                      ? committed
            : rc_turn_passes(engine, status) && engine->turn.nunits ? RC_OK

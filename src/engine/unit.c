@@ -119,6 +119,7 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     case RC_AGG_COMMAND: return step_command(engine, ask, out, err);
     case RC_AGG_GATE: return step_gate(engine, ask, out, err);
     case RC_AGG_LANE: return rc_engine_step_lane(engine, ask, out, err);
+    case RC_AGG_SCHEDULE: return rc_schedule_unit(engine, ask, out, err);
     }
     return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
 }

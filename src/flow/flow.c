@@ -65,6 +65,16 @@ const char *flow_kind_word(unsigned kind)
     return kind < FLOW_KINDS && word[kind] ? word[kind] : "?";
 }
 
+uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id)
+{
+    struct rc_sha256 hash;
+    rc_sha256_init(&hash);
+    rc_sha256_add_sv(&hash, RC_SV("schedule"));
+    rc_sha256_add_sv(&hash, flow);
+    rc_sha256_add_sv(&hash, id);
+    return rc_sha256_h128(&hash).hi >> 1;
+}
+
 uint64_t flow_gate_id(struct rc_sv name)
 {
     struct rc_sha256 hash;

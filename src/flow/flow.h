@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cel/cel.h"
+#include "cron/cron.h"
 
 typedef uint16_t flow_node; /* index; FLOW_NONE is none */
 typedef uint16_t flow_site; /* number of an expression; 0 is none */
@@ -23,14 +24,14 @@ enum flow_kind {
     FLOW_PARALLEL = 2, /* children as their needs are met */
     FLOW_CHOOSE =
         3, /* the first child whose condition holds; each child is a line; the last has no condition: else */
-    FLOW_EACH = 4,      /* its only child, a line, once for each item of a list */
-    FLOW_REPEAT = 5,    /* its only child, a line, again and again until a condition holds */
-    FLOW_CALL = 6,      /* a request to a dependency */
-    FLOW_SLEEP = 9,     /* lets time pass */
-    FLOW_SET = 11,      /* works something out */
-    FLOW_FALLBACK = 14, /* its first child; where that one fails, its second one, a line */
-    FLOW_KINDS
+    FLOW_EACH = 4,     /* its only child, a line, once for each item of a list */
+    FLOW_REPEAT = 5,   /* its only child, a line, again and again until a condition holds */
+    FLOW_CALL = 6,     /* a request to a dependency */
+    FLOW_SLEEP = 9,    /* lets time pass */
+    FLOW_SET = 11,     /* works something out */
+    FLOW_FALLBACK = 14 /* its first child; where that one fails, its second one, a line */
 };
+enum { FLOW_KINDS = FLOW_FALLBACK + 1 };
 /* Whether a node has children. */
 static inline bool flow_is_block(enum flow_kind kind)
 {
@@ -210,6 +211,20 @@ struct flow_lane {
 
 struct flow_schema; /* schema.h */
 
+/* What becomes of times that were missed, and of one that comes while the run before has not ended. Numbers are not stored. */
+enum flow_missed { FLOW_MISSED_LATEST, FLOW_MISSED_SKIP, FLOW_MISSED_ALL };
+enum flow_overlap { FLOW_OVERLAP_SKIP, FLOW_OVERLAP_ALLOW, FLOW_OVERLAP_QUEUE };
+
+/* Starts of a flow that come again and again. */
+struct flow_schedule {
+    struct rc_sv id; /* unique in the flow */
+    struct rc_sv cron, zone_name, ns;
+    struct cron_expr expr;
+    const struct cron_zone *zone; /* NULL: the zone is not known on this machine any more, and nothing runs */
+    struct cel_value payload;     /* fits the flow's schema */
+    uint8_t missed, overlap;      /* enum flow_missed, enum flow_overlap */
+};
+
 struct flow {
     uint64_t id; /* of this version in the store; set when it is stored or loaded */
     struct rc_sv name;
@@ -234,7 +249,12 @@ struct flow {
     uint8_t on_deadline; /* enum flow_on_deadline */
     struct flow_lane lane;
     flow_site priority; /* 0 to RC_MAX_PRIORITY; 0: the flow does not say */
+    const struct flow_schedule *schedules;
+    uint16_t nschedules;
 };
+
+/* The number of a schedule: of the names of its flow and its own. */
+uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id);
 
 /* The node with this id, or FLOW_NONE. */
 flow_node flow_find(const struct flow *, struct rc_sv id);

@@ -11,7 +11,8 @@ enum rc_status definition_parse(const struct rc_definition *row, struct rc_arena
     if (!errors) return rc_fail_arena(err, arena);
     struct defs_one *one = NULL;
     uint32_t n = 0;
-    enum rc_status status = defs_parse((struct defs_file){row->source, row->text}, arena, &one, &n, errors);
+    enum rc_status status =
+        defs_parse((struct defs_file){row->source, row->text, .stored = true}, arena, &one, &n, errors);
     if (status == RC_OK && n != 1) status = RC_DAMAGED;
     if (status != RC_OK) {
         const char *why = errors->n ? errors->error[0].text : "it is not one definition";

@@ -304,12 +304,24 @@ CHECK_INVARIANT(17, "only-what-left-is-unknown",
 
 /* ---- the outside's truth -------------------------------------------------------------------------------- */
 
-/* How often this side of a step was carried out, over all its rounds. */
+/* The moment at which it last began anew in a block that was taken back; 0: it never did. */
+static uint32_t begun_anew(const struct check_command *of, uint32_t at)
+{
+    for (uint32_t rev = of->nmoments; rev > 0; rev--) {
+        const struct rc_node *before = &of->moment[rev - 1].node[at], *after = &of->moment[rev].node[at];
+        bool over = before->state == RC_STEP_UNDONE || before->state == RC_STEP_SUCCEEDED;
+        if (over && after->round > before->round) return rev;
+    }
+    return 0;
+}
+
+/* How often this side of a step was carried out, over all its rounds since it last began anew. */
 static uint32_t acted(const struct check_command *of, uint32_t at, unsigned purpose)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, since = begun_anew(of, at);
     for (uint32_t i = 0; i < of->nattempts; i++)
-        if (of->attempt[i].node == at && of->attempt[i].purpose == purpose) n += of->attempt[i].acted;
+        if (of->attempt[i].node == at && of->attempt[i].purpose == purpose && of->attempt[i].began >= since)
+            n += of->attempt[i].acted;
     return n;
 }
 
@@ -352,7 +364,7 @@ CHECK_INVARIANT(18, "record-is-true",
 
 CHECK_INVARIANT(
     19, "done-once",
-    "A step that is not repeatable is done at most once outside, and so is its undo, over all its rounds.")
+    "A step that is not repeatable is done at most once outside, and so is its undo, over all its rounds; once more where it was taken back and begins anew.")
 {
     for (uint32_t i = 0; run->in->complete && i < run->ncommands; i++) {
         const struct check_command *of = &run->command[i];

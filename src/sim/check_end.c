@@ -90,7 +90,7 @@ static int by_gate(const void *a, const void *b)
 static uint64_t gate_of(const struct check_attempt *attempt)
 {
     const struct flow *flow = attempt->of->flow;
-    return flow_gate_id(flow->dependencies[flow->steps[attempt->node].call.dependency]);
+    return flow_gate_id(flow->dependencies[check_call_of(attempt->of, attempt->node)->dependency]);
 }
 
 /* Attempts whose result is on record: what was lost held its place in a process that is gone. */

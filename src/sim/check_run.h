@@ -2,6 +2,7 @@
 /* What the invariants look at: a store that was read once, folded record by record; private to sim/. Nothing here is changed after
  * check_load. */
 #include "sim/check.h"
+#include "sim/tree.h"
 
 #include "base/map.h"
 
@@ -115,13 +116,14 @@ void check_each_change(struct check_run *, void (*look)(struct check_run *, cons
 void check_each_attempt(struct check_run *, void (*look)(struct check_run *, const struct check_attempt *,
                                                          const struct check_change *));
 
+/* A step that asks something of a dependency: what the invariants are about. */
 static inline bool check_is_leaf(const struct check_command *of, uint32_t at)
 {
-    return of->flow->steps[at].kind != FLOW_LINEAR;
+    return sim_is_call(&of->c, at);
 }
 static inline const struct flow_call *check_call_of(const struct check_command *of, uint32_t at)
 {
-    return &of->flow->steps[at].call;
+    return &sim_step(&of->c, at)->call;
 }
 static inline bool check_is_undo_side(unsigned step_state)
 {

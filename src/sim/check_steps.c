@@ -15,17 +15,46 @@ static const char *here(const struct check_change *change)
 
 /* ---- doing ---------------------------------------------------------------------------------------------- */
 
+/* By a roll back, by a block around it that has failed, or because enough others had succeeded. */
+static bool is_taken_back(const struct check_change *change)
+{
+    const struct rc_command *c = &change->of->c;
+    if (change->to->mode == RC_MODE_ROLL_BACK) return true;
+    for (uint32_t at = change->at;; at = c->node[at].parent) {
+        uint32_t block = c->node[at].parent;
+        bool undoes = change->from->node[block].state == RC_STEP_UNDOING ||
+                      change->to->node[block].state == RC_STEP_UNDOING;
+        bool surplus = change->to->node[at].lost && !sim_is_leaf(c, at) &&
+                       sim_step(c, block)->block.surplus == FLOW_SURPLUS_UNDO;
+        if (undoes || surplus) return true;
+        if (!block) return false;
+    }
+}
+
+/* A person lets a block around it begin anew. */
+static bool begins_anew(const struct check_change *change)
+{
+    const struct rc_command *c = &change->of->c;
+    const struct rc_act *act = check_act_of(change->cause);
+    if (!act || act->action != RC_ACTION_RETRY) return false;
+    for (uint32_t block = c->node[change->at].parent;; block = c->node[block].parent) {
+        if (change->from->node[block].tries && !change->to->node[block].tries) return true;
+        if (!block) return false;
+    }
+}
+
 static void stays(struct check_run *run, const struct check_change *change)
 {
     if (change->before->state != RC_STEP_SUCCEEDED) return;
     unsigned after = change->after->state;
-    bool undone = change->to->mode == RC_MODE_ROLL_BACK && check_is_undo_side(after);
-    CHECK_HOLDS(run, (after == RC_STEP_SUCCEEDED && change->after->phase == RC_PHASE_NONE) || undone,
+    bool undone = is_taken_back(change) && check_is_undo_side(after);
+    bool anew = begins_anew(change) && flow_nothing_to_undo(check_call_of(change->of, change->at));
+    CHECK_HOLDS(run, (after == RC_STEP_SUCCEEDED && change->after->phase == RC_PHASE_NONE) || undone || anew,
                 "%s: it had succeeded, and is %s", here(change), rc_step_word(after).slug);
 }
 
 CHECK_INVARIANT(20, "succeeded-stays",
-                "A step that succeeded never runs again by itself, and is left alone but by a roll back.")
+                "A step that succeeded never runs again by itself, and is left alone but where it is taken back.")
 {
     check_each_change(run, stays);
 }
@@ -84,25 +113,48 @@ static bool was_passed(const struct check_command *of, uint32_t upto, uint32_t a
 {
     for (uint32_t rev = 0; rev <= upto; rev++) {
         unsigned state = of->moment[rev].node[at].state;
-        if (state != RC_STEP_IDLE && state != RC_STEP_ACTIVE) return true;
+        if (state != RC_STEP_IDLE && state != RC_STEP_ACTIVE && state != RC_STEP_UNDOING) return true;
     }
     return false;
+}
+
+static bool met(const struct check_command *of, const struct check_moment *from, uint32_t upto, uint32_t at,
+                uint32_t need)
+{
+    bool over = from->node[need].state == RC_STEP_SUCCEEDED;
+    bool condition = sim_step(&of->c, at)->cond != 0; /* then it is enough that it has ended */
+    if (!sim_is_leaf(&of->c, need) || condition) over |= was_passed(of, upto, need);
+    return over;
+}
+
+/* What it needs, and what blocks around it need; and of lines, all that stands before. */
+static void needs_of(struct check_run *run, const struct check_attempt *attempt,
+                     const struct check_change *change, uint32_t at)
+{
+    const struct check_command *of = attempt->of;
+    const struct flow_step *step = sim_step(&of->c, at);
+    uint32_t block = of->c.node[at].parent;
+    for (uint16_t i = 0; i < step->nneeds; i++) {
+        uint32_t need = sim_need(&of->c, at, i);
+        CHECK_HOLDS(run, met(of, change->from, attempt->began - 1, at, need),
+                    "%s: it begins, and what it needs is %s", here(change),
+                    rc_step_word(change->from->node[need].state).slug);
+    }
+    enum flow_kind kind = sim_step(&of->c, block)->kind;
+    if (flow_is_joined(kind) || kind == FLOW_CHOOSE || attempt->attempt != 1) return;
+    SIM_EACH_CHILD (&of->c, block, before) {
+        if (before == at) break;
+        CHECK_HOLDS(run, was_passed(of, attempt->began, before), "%s: it begins before step %u has ended",
+                    here(change), before);
+    }
 }
 
 static void in_its_turn(struct check_run *run, const struct check_attempt *attempt,
                         const struct check_change *change)
 {
-    const struct check_command *of = attempt->of;
-    const struct flow_step *step = &of->flow->steps[attempt->node];
     if (!acts(attempt->purpose)) return;
-    for (uint16_t i = 0; i < step->nneeds; i++)
-        CHECK_HOLDS(run, change->from->node[step->needs[i]].state == RC_STEP_SUCCEEDED,
-                    "%s: it begins, and what it needs is %s", here(change),
-                    rc_step_word(change->from->node[step->needs[i]].state).slug);
-    for (uint32_t i = 1; attempt->attempt == 1 && i < attempt->node; i++)
-        if (check_is_leaf(of, i))
-            CHECK_HOLDS(run, was_passed(of, attempt->began - 1, i), "%s: it begins before step %u has ended",
-                        here(change), i);
+    for (uint32_t at = attempt->node; at; at = attempt->of->c.node[at].parent)
+        needs_of(run, attempt, change, at);
 }
 
 CHECK_INVARIANT(23, "needs-come-first",
@@ -119,7 +171,7 @@ static void forward(struct check_run *run, const struct check_attempt *attempt,
                     here(change), rc_mode_word(change->from->mode).slug);
     if (attempt->purpose == RC_UNDO)
         CHECK_HOLDS(run,
-                    change->from->mode == RC_MODE_ROLL_BACK &&
+                    (change->from->mode == RC_MODE_ROLL_BACK || is_taken_back(change)) &&
                         check_call_of(attempt->of, attempt->node)->undo.present,
                     "%s: it is undone, and nobody has asked for that or said how", here(change));
 }
@@ -132,13 +184,43 @@ CHECK_INVARIANT(24, "cancel-stops",
 
 /* ---- undoing -------------------------------------------------------------------------------------------- */
 
+/* The innermost block around a step that takes back what happened in it; 0: the whole. */
+static uint32_t scope_of(const struct rc_command *c, const struct check_moment *from, uint32_t at)
+{
+    uint32_t block = c->node[at].parent;
+    while (block && from->node[block].state != RC_STEP_UNDOING && !from->node[block].lost)
+        block = c->node[block].parent;
+    return block;
+}
+
+/* Whether `other` has to be undone before `at`: of a line the later one, of branches the one that needs the other, and of those that
+ * failed, where a block undoes only these, the later one. */
+static bool comes_first(const struct rc_command *c, const struct check_moment *from, uint32_t scope,
+                        uint32_t at, uint32_t other)
+{
+    uint32_t block = sim_common(c, at, other);
+    uint32_t a = sim_child_with(c, block, at), b = sim_child_with(c, block, other);
+    const struct flow_step *step = sim_step(c, block);
+    if (block == scope && from->node[scope].state == RC_STEP_UNDOING && !from->node[scope].lost &&
+        step->block.undo == FLOW_UNDO_FAILED_BRANCH)
+        return other > at &&
+               (from->node[b].state == RC_STEP_FAILED || from->node[b].state == RC_STEP_REJECTED);
+    if (!flow_is_joined(step->kind)) return other > at;
+    for (uint16_t i = 0; i < sim_step(c, b)->nneeds; i++)
+        if (sim_need(c, b, i) == a) return true;
+    return false;
+}
+
 static void reverse(struct check_run *run, const struct check_attempt *attempt,
                     const struct check_change *change)
 {
     const struct check_command *of = attempt->of;
+    const struct rc_command *c = &of->c;
     if (attempt->purpose != RC_UNDO) return;
-    for (uint32_t i = attempt->node + 1; i < of->c.nnodes; i++) {
-        if (!check_is_leaf(of, i)) continue;
+    uint32_t scope = scope_of(c, change->from, attempt->node);
+    for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
+        if (!check_is_leaf(of, i) || i == attempt->node || !comes_first(c, change->from, scope, attempt->node, i))
+            continue;
         unsigned state = change->from->node[i].state;
         bool over = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
                     state == RC_STEP_SKIPPED || state == RC_STEP_UNDONE ||
@@ -148,7 +230,7 @@ static void reverse(struct check_run *run, const struct check_attempt *attempt,
     }
 }
 
-CHECK_INVARIANT(25, "undo-in-reverse", "Undos run in reverse structural order, one behind the other.")
+CHECK_INVARIANT(25, "undo-in-reverse", "Undos run in reverse structural order: of a line one behind the other, of branches as they need each other.")
 {
     check_each_attempt(run, reverse);
 }
@@ -165,7 +247,7 @@ static void undoes_what_happened(struct check_run *run, const struct check_chang
         CHECK_HOLDS(run, before->state == RC_STEP_SUCCEEDED || now, "%s: it is undone, and was %s",
                     here(change), rc_step_word(before->state).slug);
     }
-    if (before->state == RC_STEP_UNDONE)
+    if (before->state == RC_STEP_UNDONE && !begins_anew(change))
         CHECK_HOLDS(run, change->after->state == RC_STEP_UNDONE && change->after->phase == RC_PHASE_NONE,
                     "%s: it was undone, and is %s", here(change), rc_step_word(change->after->state).slug);
 }

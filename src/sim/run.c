@@ -35,9 +35,10 @@ static void note_failure(struct sim_sum *sum, uint64_t seed, const char *law, co
 static void work(const struct sim_order *order, uint32_t which, uint64_t until, struct worker *worker)
 {
     struct sim_sum *sum = &worker->sum;
+    uint32_t stride = order->jobs ? order->jobs : 1;
     mallopt(M_MMAP_THRESHOLD, BIG); /* an engine's first memory is the same for every life */
     mallopt(M_TRIM_THRESHOLD, BIG);
-    for (uint64_t i = which; (!order->n || i < order->n) && (!until || now_us() < until); i += order->jobs) {
+    for (uint64_t i = which; (!order->n || i < order->n) && (!until || now_us() < until); i += stride) {
         struct sim_choices choices;
         uint64_t began = now_us();
         worker->seed = order->from + i;
@@ -54,29 +55,47 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         if (verdict.law) note_failure(sum, worker->seed, verdict.law, verdict.where);
         if (sum->nfailures >= order->enough) break;
     }
+    alarm(0);
+}
+
+void sim_sum_add(struct sim_sum *sum, const struct sim_sum *more)
+{
+    sim_seen_add(&sum->seen, &more->seen);
+    sum->lives += more->lives;
+    for (uint32_t i = 0; i < more->nfailures && sum->nfailures < SIM_FAILURES; i++)
+        sum->failure[sum->nfailures++] = more->failure[i];
+    if (more->slowest_us > sum->slowest_us) {
+        sum->slowest_us = more->slowest_us;
+        sum->slowest = more->slowest;
+    }
 }
 
 static void add(struct sim_sum *sum, const struct worker *worker, int how)
 {
-    sim_seen_add(&sum->seen, &worker->sum.seen);
-    sum->lives += worker->sum.lives;
-    for (uint32_t i = 0; i < worker->sum.nfailures && sum->nfailures < SIM_FAILURES; i++)
-        sum->failure[sum->nfailures++] = worker->sum.failure[i];
-    if (worker->sum.slowest_us > sum->slowest_us) {
-        sum->slowest_us = worker->sum.slowest_us;
-        sum->slowest = worker->sum.slowest;
-    }
+    sim_sum_add(sum, &worker->sum);
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return;
     note_failure(sum, worker->seed,
                  "the process died: ", WIFSIGNALED(how) ? strsignal(WTERMSIG(how)) : "it ended");
 }
 
+static void run_here(const struct sim_order *order, uint64_t until, struct sim_sum *ret)
+{
+    static struct worker worker;
+    memset(&worker, 0, sizeof worker);
+    work(order, 0, until, &worker);
+    *ret = worker.sum;
+}
+
 void sim_run(const struct sim_order *order, struct sim_sum *ret)
 {
-    assert(order->jobs && order->jobs <= SIM_JOBS);
+    assert(order->jobs <= SIM_JOBS);
+    uint64_t until = order->seconds ? now_us() + (uint64_t)order->seconds * 1000000 : 0;
+    if (!order->jobs) {
+        run_here(order, until, ret);
+        return;
+    }
     size_t size = order->jobs * sizeof(struct worker);
     struct worker *workers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    uint64_t until = order->seconds ? now_us() + (uint64_t)order->seconds * 1000000 : 0;
     pid_t pids[SIM_JOBS];
     assert(workers != MAP_FAILED);
     memset(ret, 0, sizeof *ret);

@@ -12,7 +12,7 @@ struct sim_failure {
 struct sim_order {
     uint64_t from, n; /* seeds from, from + 1 …; n 0: as many as there is time for */
     uint32_t seconds; /* 0: no limit */
-    uint32_t jobs;    /* processes, at most SIM_JOBS */
+    uint32_t jobs;    /* processes, at most SIM_JOBS; 0: in this one, which a life may then kill */
     enum sim_control control;
     uint32_t enough; /* stop after so many failures; at most SIM_FAILURES */
 };
@@ -25,4 +25,6 @@ struct sim_sum {
     uint64_t slowest_us, slowest; /* the life that took longest, its seed */
 };
 
+/* Adds what other lives came to. */
+void sim_sum_add(struct sim_sum *, const struct sim_sum *more);
 void sim_run(const struct sim_order *, struct sim_sum *ret);

@@ -170,11 +170,12 @@ static void end(struct walk *walk)
 static void live(struct walk *walk)
 {
     walk_define(walk);
+    sim_choices_begin(walk->choices, 'd');
+    uint32_t steps = STEPS_LEAST + walk_dice(walk, STEPS_MORE);
+    walk_define_blocks(walk);
     WALK_TELL(walk, "%s\n", walk->definitions);
     walk->world = world_open(walk->definitions);
     walk_watch(walk);
-    sim_choices_begin(walk->choices, 'd');
-    uint32_t steps = STEPS_LEAST + walk_dice(walk, STEPS_MORE);
     for (uint32_t i = 0;
          (walk->choices->noted ? sim_choices_more(walk->choices, 's') : i < steps) && !walk->broken; i++)
         step(walk);

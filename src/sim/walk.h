@@ -10,6 +10,7 @@
 #include "sim/choices.h"
 #include "sim/seen.h"
 #include "sim/sim.h"
+#include "sim/tree.h"
 #include "sim/world.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@
 
 enum {
     WALK_FLOWS = 4,
-    WALK_STEPS = 4,
+    WALK_STEPS = 4,       /* of a flow that is one line */
+    WALK_INSTANCES = 64,  /* of a command */
     WALK_KEYS = 3,        /* keys of a flow */
     WALK_SPACES = 2,      /* namespaces */
     WALK_SUCCESSORS = 16, /* that people ask for, at most */
@@ -32,7 +34,8 @@ enum {
     WALK_ITEMS = 8, /* of a bulk */
     WALK_DEPENDENCIES = 2,
     WALK_REQUESTS = 64, /* on their way */
-    WALK_TEXT = 16 << 10
+    WALK_PUT_OFF = 512, /* submissions with a time */
+    WALK_TEXT = 64 << 10
 };
 
 /* What has left, beside world.left. */
@@ -66,16 +69,19 @@ struct walk_side {
 struct walk_seen { /* a command, from its history */
     struct rc_arena *arena;
     struct rc_command c;
-    struct walk_side side[WALK_STEPS + 1][2];
-    bool retried[WALK_STEPS + 1]; /* by a person since the step's last attempt left */
-    bool passed[WALK_STEPS + 1];  /* the line went on without it: it may be done again out of its turn */
+    struct walk_side side[WALK_INSTANCES][2];
+    bool retried[WALK_INSTANCES]; /* by a person since the step's last attempt left */
+    bool passed[WALK_INSTANCES];  /* the line went on without it: it may be done again out of its turn */
     bool cancelled;               /* and the person was told */
     bool gone_asked, gone;        /* somebody has asked to purge it; it was purged */
     struct {
         uint64_t change; /* in the store's sequence */
         uint8_t state;
     } was[WALK_WAS];             /* the last records, by rev */
-    rc_us until[WALK_STEPS + 1]; /* the step waits until then; 0: it does not */
+    rc_us until[WALK_INSTANCES]; /* the step waits until then; 0: it does not */
+    rc_us began[WALK_INSTANCES]; /* by the history: when it was idle last, and what it was then is over */
+    rc_us ended[WALK_INSTANCES];
+    bool lifted; /* a person, or an older state, has taken its time to begin or its deadline away */
     uint32_t turned;             /* in which turn the mode changed */
     struct rc_h128 payload_hash;
     bool restored; /* some of what left of it was lost with the state behind */
@@ -168,6 +174,14 @@ struct walk {
     uint64_t cared_for; /* the command that somebody acted on last: people stay with what they have begun */
     uint32_t busy, soft, checked, final;
     bool shaped;        /* its flows are made for what is rare */
+    bool blocks, timed; /* its flows have blocks; its submissions have times */
+    uint32_t indent;    /* of definitions that are being written */
+    struct {
+        uint64_t nonce;
+        rc_us start, deadline; /* wall; span. 0: none */
+    } put_off[WALK_PUT_OFF];
+    uint32_t nput_off;
+    rc_us turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
     bool has_space;     /* somebody has asked for the namespace b */
     uint32_t nversions; /* of flows, that were defined on the way */
     rc_us latest;       /* record */
@@ -224,6 +238,18 @@ const char *walk_dependency_text(const struct walk *, uint32_t dependency, uint3
                                  size_t n);
 /* Another version of a flow, in walk.definitions. */
 void walk_define_flow(struct walk *, uint32_t flow);
+/* Text behind walk.definitions, each of its lines with walk.indent blanks before it. */
+void walk_put(struct walk *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a call says of itself behind its request. */
+void walk_put_terms(struct walk *, bool outputs, bool irreversible, bool undone);
+void walk_put_head(struct walk *, uint32_t flow, const char *on_failure);
+
+/* ---- walk_blocks.c ----------------------------------------------------------------------------------------------------- */
+
+/* Decides whether this life is one of blocks, or of times; its flows are written anew then. */
+void walk_define_blocks(struct walk *);
+/* Another version of a flow, with blocks. */
+void walk_define_block_flow(struct walk *, uint32_t flow);
 
 /* ---- walk_requests.c --------------------------------------------------------------------------------------------------- */
 
@@ -343,5 +369,10 @@ void walk_laws_of_turn(struct walk *);
 void walk_laws_of_reply(struct walk *, const struct walk_request *);
 /* When everything is over. */
 void walk_laws_of_end(struct walk *);
+/* What must hold of blocks, before left[i] leaves; and behind a record, with the nodes before it. */
+void walk_laws_of_turns(struct walk *, const struct walk_seen *, const struct walk_sent *);
+void walk_laws_of_undo_order(struct walk *, const struct walk_seen *, const struct walk_sent *);
+void walk_laws_of_blocks(struct walk *, struct walk_seen *, const struct rc_record *,
+                         const struct rc_node *was, uint8_t mode);
 /* What the store has of bulks. */
 void walk_laws_of_bulks(struct walk *, struct rc_reader *);

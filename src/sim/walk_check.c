@@ -129,7 +129,7 @@ void walk_journal_rewind(struct walk *walk, uint32_t calls, uint32_t arrivals)
 static bool somebody_lied(const struct walk *walk)
 {
     for (uint64_t seq = 1; seq <= walk->nseen; seq++)
-        for (uint32_t i = 0; i < 2 * (WALK_STEPS + 1); i++)
+        for (uint32_t i = 0; i < 2 * WALK_INSTANCES; i++)
             if (walk->seen[seq].side[i / 2][i % 2].lied) return true;
     return (walk->fired >> SIM_LIES & 1) || (walk->fired >> SIM_PERSON_ERRS & 1);
 }

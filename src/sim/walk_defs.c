@@ -6,17 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static void put(struct walk *walk, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct walk *walk, const char *format, ...)
+void walk_put(struct walk *walk, const char *format, ...)
 {
+    char text[1024];
     size_t n = strlen(walk->definitions);
     va_list args;
     va_start(args, format);
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above */
-    int more = vsnprintf(walk->definitions + n, sizeof walk->definitions - n, format, args);
+    int more = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    assert(more >= 0 && (size_t)more < sizeof walk->definitions - n);
+    assert(more >= 0 && (size_t)more < sizeof text);
+    for (const char *at = text; *at; at++) {
+        bool begins = *at != '\n' && (!n || walk->definitions[n - 1] == '\n');
+        for (uint32_t i = 0; begins && i < walk->indent; i++) walk->definitions[n++] = ' ';
+        assert(n + 2 + walk->indent < sizeof walk->definitions);
+        walk->definitions[n++] = *at;
+    }
+    walk->definitions[n] = '\0';
 }
 
 const char *walk_dependency_text(const struct walk *walk, uint32_t dependency, uint32_t concurrent, char *to,
@@ -39,65 +45,70 @@ static void put_retry(struct walk *walk, const char *indent, uint32_t most)
     static const char *const backoff[] = {"constant", "linear", "exponential"}, *const jitter[] = {
                                                                                     "none", "full", "equal"};
     uint32_t delay = walk_dice(walk, 4), how = walk_dice(walk, 3), spread = walk_dice(walk, 3);
-    put(walk, "%sretry: {delay: %us, backoff: %s, jitter: %s, limit: {attempts: %u", indent, delay,
+    walk_put(walk, "%sretry: {delay: %us, backoff: %s, jitter: %s, limit: {attempts: %u", indent, delay,
         backoff[how], jitter[spread], 1 + walk_dice(walk, most));
-    put(walk, "%s}}\n", walk_chance(walk, 20) ? ", duration: 10s" : "");
+    walk_put(walk, "%s}}\n", walk_chance(walk, 20) ? ", duration: 10s" : "");
 }
 
 static void put_check(struct walk *walk, const char *indent, bool outputs)
 {
     char in[32];
     snprintf(in, sizeof in, "%s  ", indent);
-    put(walk, "%scheck:\n%swith: {method: GET, path: /look}\n", indent, in);
+    walk_put(walk, "%scheck:\n%swith: {method: GET, path: /look}\n", indent, in);
     uint32_t settle = walk_chance(walk, 50) ? 1 + walk_dice(walk, 5) : 0;
-    put(walk, "%ssettle: %us\n%shappened: response.body.there\n", in, settle, in);
-    if (walk_chance(walk, 50)) put(walk, "%scontradictory: response.body.many\n", in);
-    if (walk_chance(walk, 50)) put(walk, "%sinconclusive: response.body.later\n", in);
-    if (outputs) put(walk, "%soutputs: {id: \"${response.body.id}\"}\n", in);
+    walk_put(walk, "%ssettle: %us\n%shappened: response.body.there\n", in, settle, in);
+    if (walk_chance(walk, 50)) walk_put(walk, "%scontradictory: response.body.many\n", in);
+    if (walk_chance(walk, 50)) walk_put(walk, "%sinconclusive: response.body.later\n", in);
+    if (outputs) walk_put(walk, "%soutputs: {id: \"${response.body.id}\"}\n", in);
     put_retry(walk, in, 3);
 }
 
 static void put_undo(struct walk *walk, bool outputs)
 {
     static const char in[] = "      ";
-    put(walk, "    undo:\n%swith: {method: DELETE, path: \"/things/%s\"}\n%stimeout: 20s\n", in,
+    walk_put(walk, "    undo:\n%swith: {method: DELETE, path: \"/things/%s\"}\n%stimeout: 20s\n", in,
         outputs ? "${outputs.id}" : "this", in);
-    if (walk_chance(walk, 30)) put(walk, "%srepeatable: true\n", in);
+    if (walk_chance(walk, 30)) walk_put(walk, "%srepeatable: true\n", in);
     put_retry(walk, in, 3);
     if (walk_chance(walk, 50)) put_check(walk, in, false);
+}
+
+void walk_put_terms(struct walk *walk, bool outputs, bool irreversible, bool undone)
+{
+    if (walk_chance(walk, walk->soft)) walk_put(walk, "    critical: false\n");
+    if (walk_chance(walk, 35)) walk_put(walk, "    repeatable: true\n");
+    if (walk_chance(walk, 10)) walk_put(walk, "    accepted: true\n");
+    if (walk_chance(walk, 15))
+        walk_put(walk, "    require: payload.ok\n");
+    else if (walk_chance(walk, 20))
+        walk_put(walk, "    require: {with: {method: GET, path: /may}, holds: response.body.may}\n");
+    if (outputs) walk_put(walk, "    outputs: {id: \"${response.body.id}\"}\n    external_id: id\n");
+    put_retry(walk, "    ", 4);
+    if (walk_chance(walk, walk->checked)) put_check(walk, "    ", outputs);
+    if (irreversible)
+        walk_put(walk, "    irreversible: true\n");
+    else if (walk_chance(walk, 12))
+        walk_put(walk, "    undo: none\n");
+    else if (!walk_chance(walk, walk->final) || undone)
+        put_undo(walk, outputs);
 }
 
 static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
 {
     bool outputs = walk_chance(walk, 60);
     bool irreversible = walk_chance(walk, 15) && (last || !roll_back);
-    put(walk, "  - id: s%u\n    call: %s\n", i, walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
-    put(walk, "    timeout: %us\n", 2 + walk_dice(walk, 20));
-    put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
-    if (i && walk_chance(walk, 30)) put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
-    if (walk_chance(walk, walk->soft)) put(walk, "    critical: false\n");
-    if (walk_chance(walk, 35)) put(walk, "    repeatable: true\n");
-    if (walk_chance(walk, 10)) put(walk, "    accepted: true\n");
-    if (walk_chance(walk, 15))
-        put(walk, "    require: payload.ok\n");
-    else if (walk_chance(walk, 20))
-        put(walk, "    require: {with: {method: GET, path: /may}, holds: response.body.may}\n");
-    if (outputs) put(walk, "    outputs: {id: \"${response.body.id}\"}\n    external_id: id\n");
-    put_retry(walk, "    ", 4);
-    if (walk_chance(walk, walk->checked)) put_check(walk, "    ", outputs);
-    if (irreversible)
-        put(walk, "    irreversible: true\n");
-    else if (walk_chance(walk, 12))
-        put(walk, "    undo: none\n");
-    else if (!walk_chance(walk, walk->final) || (roll_back && !last))
-        put_undo(walk, outputs);
+    walk_put(walk, "  - id: s%u\n    call: %s\n", i, walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
+    walk_put(walk, "    timeout: %us\n", 2 + walk_dice(walk, 20));
+    walk_put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
+    if (i && walk_chance(walk, 30)) walk_put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
+    walk_put_terms(walk, outputs, irreversible, roll_back && !last);
 }
 
 /* A first step that nobody knows of and the line goes on without, and a second one that is refused: what people then do about the first
  * takes edges that are rare otherwise. */
 static void put_shaped_flow(struct walk *walk, uint32_t flow)
 {
-    put(walk,
+    walk_put(walk,
         "flow: f%u\nsteps:\n"
         "  - id: s0\n    call: %s\n    critical: false\n    with: {method: POST, path: /s0}\n"
         "    retry: {delay: 5s, backoff: constant, jitter: none, limit: {attempts: 5}}\n"
@@ -106,19 +117,28 @@ static void put_shaped_flow(struct walk *walk, uint32_t flow)
         flow, walk->dependency[0].name, walk->dependency[1].name, 1 + walk_dice(walk, 2));
 }
 
+void walk_put_head(struct walk *walk, uint32_t flow, const char *on_failure)
+{
+    static const char *const reuse[] = {"never", "after_end", "{after_end: [cancelled, rolled_back]}",
+                                        "{after: 5s}"};
+    walk_put(walk, "flow: f%u\non_failure: %s\n", flow, on_failure);
+    if (walk_chance(walk, 30)) walk_put(walk, "key_reuse: %s\n", reuse[walk_dice(walk, 4)]);
+}
+
 void walk_define_flow(struct walk *walk, uint32_t flow)
 {
+    if (walk->blocks) {
+        walk_define_block_flow(walk, flow);
+        return;
+    }
     if (walk->shaped && walk_chance(walk, 70)) {
         put_shaped_flow(walk, flow);
         return;
     }
-    static const char *const on_failure[] = {"keep", "roll_back", "review"},
-                             *const reuse[] = {"never", "after_end", "{after_end: [cancelled, rolled_back]}",
-                                               "{after: 5s}"};
+    static const char *const on_failure[] = {"keep", "roll_back", "review"};
     uint32_t policy = walk_dice(walk, 3), steps = 1 + walk_dice(walk, WALK_STEPS);
-    put(walk, "flow: f%u\non_failure: %s\n", flow, on_failure[policy]);
-    if (walk_chance(walk, 30)) put(walk, "key_reuse: %s\n", reuse[walk_dice(walk, 4)]);
-    put(walk, "steps:\n");
+    walk_put_head(walk, flow, on_failure[policy]);
+    walk_put(walk, "steps:\n");
     for (uint32_t k = 0; k < steps; k++) put_step(walk, k, k + 1 == steps, policy == 1);
 }
 
@@ -138,7 +158,7 @@ void walk_define(struct walk *walk)
         walk->dependency[i].key_lifetime = walk_chance(walk, 40) ? RC_SECONDS(5 + walk_dice(walk, 20)) : 0;
         if (walk_chance(walk, 35)) walk->dependency[i].mood = (enum walk_mood)walk_dice(walk, WALK_MOODS);
         walk->dependency[i].at_first = walk->dependency[i].most = 1 + walk_dice(walk, 3);
-        put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
+        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
     }
     walk->shaped = walk_chance(walk, 5);
     if (walk->shaped) {
@@ -149,6 +169,6 @@ void walk_define(struct walk *walk)
     for (uint32_t i = 0; i < WALK_FLOWS; i++) {
         sim_choices_begin(walk->choices, 'd');
         walk_define_flow(walk, i);
-        put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
+        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
     }
 }

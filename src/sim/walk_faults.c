@@ -223,7 +223,7 @@ void walk_crash(struct walk *walk, bool in_order)
         uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
         bool acts = walk_chance(walk, 30); /* while it took in what a person asked for */
         uint32_t node =
-            acts ? RC_MAX_NODES - 1 - walk_dice(walk, RC_ACTIONS) : 1 + walk_dice(walk, WALK_STEPS);
+            acts ? RC_MAX_NODES - 1 - walk_dice(walk, RC_ACTIONS) : walk->blocks ? walk_dice(walk, WALK_INSTANCES) : 1 + walk_dice(walk, WALK_STEPS);
         world->suspects->running = rc_step_unit(seq, node);
         if (walk_chance(walk, 30)) suspect(world->suspects, world->suspects->running);
     }

@@ -4,11 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-static bool is_leaf(const struct rc_command *c, uint32_t at)
-{
-    return rc_node_step(c, at)->kind != FLOW_LINEAR;
-}
-
 /* ---- actions -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t action_named(const struct rc_act *act)
@@ -18,13 +13,24 @@ static uint32_t action_named(const struct rc_act *act)
     return (uint32_t)id;
 }
 
+/* A loop of which nobody knows whether it had begun. Who says that it had means what was done in it, and it is not looked at any more. */
+static void believe_of_block(struct walk_seen *seen, const struct rc_change *change, const struct rc_act *act)
+{
+    if (seen->c.node[change->at].state != RC_STEP_UNKNOWN) return;
+    for (uint32_t i = change->at; i < sim_behind(&seen->c, change->at); i++)
+        for (unsigned undo = 0; undo < 2; undo++)
+            seen->side[i][undo].lied |= act->verdict == RC_HAPPENED || seen->side[i][undo].done;
+}
+
 /* The steps that a verdict settled: those whose side was in question, and is not any more. */
 static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
                     const struct rc_act *act)
 {
     for (uint32_t i = 0; i < record->nchanges; i++) {
         const struct rc_change *change = &record->changes[i];
-        if (change->kind != RC_CHANGE_NODE || !is_leaf(&seen->c, change->at)) continue;
+        if (change->kind != RC_CHANGE_NODE) continue;
+        if (!sim_is_leaf(&seen->c, change->at)) believe_of_block(seen, change, act);
+        if (!sim_is_call(&seen->c, change->at)) continue;
         unsigned before = seen->c.node[change->at].state;
         bool undo = before == RC_STEP_UNDO_UNKNOWN || before == RC_STEP_UNDO_FAILED;
         if (!undo && before != RC_STEP_UNKNOWN) continue;
@@ -99,7 +105,7 @@ static void cover_node(struct walk *walk, const struct rc_command *c, uint32_t a
 {
     const struct rc_node *node = &c->node[at];
     if (node->state != old->state)
-        (is_leaf(c, at) ? walk->cover->step_edge : walk->cover->block_edge)[old->state][node->state]++;
+        (sim_is_leaf(c, at) ? walk->cover->step_edge : walk->cover->block_edge)[old->state][node->state]++;
     if (node->phase != old->phase) walk->cover->phase_edge[old->phase][node->phase]++;
 }
 
@@ -143,8 +149,12 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
 static void see_record(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
 {
     struct rc_error error = {0};
-    uint8_t before[WALK_STEPS + 1] = {0}, mode = seen->c.mode;
-    for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
+    uint8_t before[WALK_INSTANCES] = {0}, mode = seen->c.mode;
+    struct rc_node was[WALK_INSTANCES] = {0};
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
+        before[i] = seen->c.node[i].state;
+        was[i] = seen->c.node[i];
+    }
     LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
         ULL(record->seq), record->rev);
     LAW(record->at >= seen->c.changed && (record->at >= walk->latest || walk->folding_anew),
@@ -179,14 +189,13 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     seen->was[record->rev % WALK_WAS].state = seen->c.state;
     seen->c.changed = record->at;
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
-        seen->passed[i] |= seen->c.node[i].state == RC_STEP_UNKNOWN && seen->c.node[i].phase == RC_PHASE_NONE;
+        seen->passed[i] |= sim_is_left_unknown(&seen->c, i);
+        for (uint32_t block = i; seen->passed[i] && block; block = seen->c.node[block].parent)
+            seen->passed[seen->c.node[block].parent] = true;
         walk->cover->why[seen->c.node[i].why]++;
         walk->cover->why[seen->c.data[i].why]++;
-        LAW(before[i] != RC_STEP_SUCCEEDED || !is_leaf(&seen->c, i) ||
-                seen->c.node[i].state == RC_STEP_SUCCEEDED || seen->c.mode == RC_MODE_ROLL_BACK,
-            "H7 what succeeded is left alone, except by a roll back", "command %llu, step %u",
-            ULL(record->seq), i);
     }
+    if (!walk->broken) walk_laws_of_blocks(walk, seen, record, was, mode);
     if (!walk->broken) laws_of_waiting(walk, seen, record, before);
     if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
         walk_laws_of_doubt(walk, seen, record->rev);
@@ -201,6 +210,7 @@ static void laws_of_truth(struct walk *walk, const struct walk_seen *seen)
     const struct rc_command *c = &seen->c;
     if (seen->behind || walk->folding_anew) return;
     for (uint32_t i = 1; i < c->nnodes; i++) {
+        if (!sim_is_call(c, i)) continue;
         unsigned state = c->node[i].state;
         bool happened = walk_happens(walk, c->id.seq, i, false),
              undone = walk_happens(walk, c->id.seq, i, true);
@@ -289,7 +299,7 @@ void walk_observe(struct walk *walk, uint64_t seq)
         seen->c.id = identity;
         seen->c.flow = world_flow(walk->world, identity.flow);
         seen->payload_hash = identity.payload_hash;
-        assert(seen->c.flow);
+        assert(seen->c.flow && seen->c.flow->ninstances <= WALK_INSTANCES);
         walk->cover->commands++;
         walk->cover->reused += identity.generation > 1 && !identity.original.seq;
         if (walk->nseen < seq) walk->nseen = seq;

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { PAGE = 64 };
+enum { PAGE = WALK_COMMANDS + 4, WORK = 1024 };
 
 void walk_break(struct walk *walk, const char *law, const char *format, ...)
 {
@@ -64,13 +64,7 @@ static void laws_of_undo(struct walk *walk, const struct walk_seen *seen, const 
     LAW(!walk_happens(walk, sent->seq, sent->node, true) ||
             rc_node_step(c, sent->node)->call.undo.repeatable || walk_is_lied(seen, sent->node, true),
         "L7 an undo runs once", "command %llu, step %u", ULL(sent->seq), sent->node);
-    for (uint32_t i = sent->node + 1; i < c->nnodes; i++)
-        LAW(c->node[i].state != RC_STEP_UNDOING && c->node[i].state != RC_STEP_UNDO_UNKNOWN &&
-                c->node[i].state != RC_STEP_UNDO_FAILED && c->node[i].state != RC_STEP_ACTIVE &&
-                c->node[i].state != RC_STEP_UNKNOWN &&
-                (c->node[i].state != RC_STEP_SUCCEEDED || flow_nothing_to_undo(&rc_node_step(c, i)->call)),
-            "L8 undoing goes in reverse order", "command %llu: step %u before step %u", ULL(sent->seq),
-            sent->node, i);
+    walk_laws_of_undo_order(walk, seen, sent);
 }
 
 static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
@@ -93,13 +87,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
     if (sent->purpose == RC_ACT)
         LAW(c->node[sent->node].tries <= call->act.retry.attempts, "L11 no more tries than the flow allows",
             "command %llu, step %u", ULL(sent->seq), sent->node);
-    for (uint32_t i = 1; i < sent->node; i++)
-        LAW((c->node[i].state != RC_STEP_IDLE && c->node[i].state != RC_STEP_ACTIVE) || seen->passed[i] ||
-                seen->turned == walk->cover->turns,
-            "L12 a step waits for those before it", "command %llu, step %u", ULL(sent->seq), sent->node);
-    for (uint16_t i = 0; i < rc_node_step(c, sent->node)->nneeds; i++)
-        LAW(c->node[rc_node_step(c, sent->node)->needs[i]].state == RC_STEP_SUCCEEDED,
-            "L16 a step waits for what it needs", "command %llu, step %u", ULL(sent->seq), sent->node);
+    walk_laws_of_turns(walk, seen, sent);
 }
 
 static void laws_of_places(struct walk *walk, const struct walk_sent *sent)
@@ -252,9 +240,9 @@ static void laws_of_rows(struct walk *walk, struct rc_reader *reader)
 
 static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_t phase, uint64_t gate)
 {
-    struct rc_work rows[PAGE];
+    struct rc_work rows[WORK];
     uint32_t n = 0;
-    must(rc_read_work(reader, phase, gate, NULL, UINT64_MAX, rows, PAGE, &n, &walk->world->err));
+    must(rc_read_work(reader, phase, gate, NULL, UINT64_MAX, rows, WORK, &n, &walk->world->err));
     for (uint32_t i = 0; i < n; i++) {
         const struct rc_command *c = rows[i].seq <= walk->nseen ? &walk->seen[rows[i].seq].c : NULL;
         LAW(c && rows[i].node < c->nnodes && c->node[rows[i].node].phase == phase &&

@@ -82,7 +82,7 @@ static void act(struct walk *walk, struct walk_sent *sent)
 void walk_outside_goes_on(struct walk *walk)
 {
     for (uint64_t seq = 1; seq <= walk->nseen; seq++)
-        for (uint32_t at = 0; at < 2 * (WALK_STEPS + 1); at++) {
+        for (uint32_t at = 0; at < 2 * walk->seen[seq].c.nnodes; at++) {
             struct walk_side *side = &walk->seen[seq].side[at / 2][at % 2];
             if (!side->will || side->will_at > walk->world->now) continue;
             uint32_t i = side->will - 1;

@@ -58,11 +58,13 @@ static struct walk_request new_submission(struct walk *walk)
     struct walk_request sent = {.flow = walk_dice(walk, WALK_FLOWS)};
     sent.key = walk_dice(walk, WALK_KEYS);
     sent.space = walk_chance(walk, 15);
-    char type[8], key[8], payload[64];
+    static const char *const list[WALK_KEYS] = {"[]", "[1]", "[1, 2]"};
+    char type[8], key[8], payload[96];
     snprintf(type, sizeof type, "f%u", sent.flow);
     snprintf(key, sizeof key, "k%u", sent.key);
-    snprintf(payload, sizeof payload, "{\"n\": %u, \"ok\": %s}", walk_chance(walk, 10) ? 7 : sent.key,
-             walk_chance(walk, 15) ? "false" : "true");
+    bool other = walk_chance(walk, 10);
+    snprintf(payload, sizeof payload, "{\"n\": %u, \"list\": %s, \"ok\": %s}", other ? 7 : sent.key,
+             other ? "[1, 2, 3]" : list[sent.key], walk_chance(walk, 15) ? "false" : "true");
     sent.request = world_submission_in(walk->world, spaces[sent.space], type, key, payload);
     /* a life is to be the same every time; the kernel's numbers are not */
     sent.request->u.submit.nonce = walk->control == SIM_SAME_NONCE ? 1 : walk_nonce(walk);
@@ -103,14 +105,37 @@ void walk_submit_batch(struct walk *walk)
 
 /* ---- actions -------------------------------------------------------------------------------------------------------- */
 
+static bool is_in_question(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    return node->phase != RC_PHASE_OPEN &&
+           (node->state == RC_STEP_UNKNOWN || node->state == RC_STEP_UNDO_UNKNOWN ||
+            node->state == RC_STEP_UNDO_FAILED);
+}
+
+/* A step that a skip could be about. */
+static bool can_be_skipped(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
+    return waits || node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+}
+
 uint32_t walk_in_question(const struct rc_command *c)
 {
     for (uint32_t i = 1; i < c->nnodes; i++)
-        if (c->node[i].phase != RC_PHASE_OPEN &&
-            (c->node[i].state == RC_STEP_UNKNOWN || c->node[i].state == RC_STEP_UNDO_UNKNOWN ||
-             c->node[i].state == RC_STEP_UNDO_FAILED))
-            return i;
+        if (is_in_question(c, i)) return i;
     return 0;
+}
+
+/* One of those that an action could be about: of a line the first, of blocks any; 0: none. */
+static uint32_t pick_step(struct walk *walk, const struct rc_command *c,
+                          bool (*fits)(const struct rc_command *, uint32_t))
+{
+    uint32_t n = 0, found[WALK_INSTANCES];
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (fits(c, i)) found[n++] = i;
+    return n ? found[walk->blocks ? walk_dice(walk, n) : 0] : 0;
 }
 
 /* The same again, or edited; sometimes forgotten, as by somebody who saw the command before it was rolled back. */
@@ -134,27 +159,24 @@ static void add_successor(struct walk *walk, const struct rc_command *c, struct 
     request->u.act.successor = next;
 }
 
-static void say_what_happened(struct walk *walk, const struct rc_command *c, struct rc_act *what,
+/* Whether this side of what somebody says something about has happened; of a block: anything in it. */
+static bool is_true(const struct walk *walk, const struct rc_command *c, uint32_t at, bool undo)
+{
+    bool happened = false;
+    for (uint32_t i = at; at && i < sim_behind(c, at); i++) happened |= walk_happens(walk, c->id.seq, i, undo);
+    return happened;
+}
+
+static void say_what_happened(struct walk *walk, const struct rc_command *c, uint32_t at, struct rc_act *what,
                               uint32_t lies, bool as_it_is)
 {
-    uint32_t at = walk_in_question(c);
     const struct rc_node *node = &c->node[at];
     bool undo = node->state == RC_STEP_UNDO_UNKNOWN || node->state == RC_STEP_UNDO_FAILED;
     bool errs = walk_chance(walk, lies);
     if (errs && at && !as_it_is) walk_fired(walk, SIM_PERSON_ERRS);
-    bool happened = at && walk_happens(walk, c->id.seq, at, undo) != errs;
+    bool happened = at && is_true(walk, c, at, undo) != errs;
     what->verdict = as_it_is || !at ? RC_ACCEPTED_AS_IS : happened ? RC_HAPPENED : RC_DID_NOT_HAPPEN;
     if (!walk_chance(walk, 20)) what->external_id = RC_SV("4711");
-}
-
-/* The first step that a skip could be about; 0: none. */
-static uint32_t to_be_skipped(const struct rc_command *c)
-{
-    for (uint32_t i = 1; i < c->nnodes; i++) {
-        bool waits = c->node[i].state == RC_STEP_ACTIVE && c->node[i].phase != RC_PHASE_OPEN;
-        if (waits || c->node[i].state == RC_STEP_FAILED || c->node[i].state == RC_STEP_REJECTED) return i;
-    }
-    return 0;
 }
 
 void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t lies, bool as_it_is)
@@ -177,10 +199,13 @@ void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t l
     if (action == RC_ACTION_EDIT || (whole && walk_chance(walk, 90))) add_successor(walk, c, sent.request);
     if (action == RC_ACTION_ASSIGN && walk_chance(walk, 70)) what->owner = RC_SV("olga");
     if (action == RC_ACTION_DUE && walk_chance(walk, 70)) what->due = walk->latest + RC_SECONDS(60);
-    if (action == RC_ACTION_RESOLVE) say_what_happened(walk, c, what, lies, as_it_is);
-    uint32_t at = action == RC_ACTION_SKIP ? to_be_skipped(c) : walk_in_question(c);
-    if (at && (walk->quiet || walk_chance(walk, 30)) && what->verdict != RC_ACCEPTED_AS_IS)
-        what->step = rc_copy_sv(sent.request->arena, rc_node_step(c, at)->id);
+    uint32_t at = pick_step(walk, c, action == RC_ACTION_SKIP ? can_be_skipped : is_in_question);
+    if (action == RC_ACTION_RESOLVE) say_what_happened(walk, c, at, what, lies, as_it_is);
+    bool named = walk->quiet || walk_chance(walk, walk->blocks ? 85 : 30);
+    if (at && named && what->verdict != RC_ACCEPTED_AS_IS) {
+        struct rc_path path;
+        what->step = rc_copy_sv(sent.request->arena, rc_node_path(c, at, &path));
+    }
     if (post(walk, sent)) walk->nactions++;
 }
 

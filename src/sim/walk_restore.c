@@ -81,7 +81,7 @@ static void person_is_lost(struct walk *walk, uint64_t seq)
 {
     if (seq > walk->copy.known->nseen) return;
     walk->cover->window[SIM_WINDOW_PERSON]++;
-    for (uint32_t i = 0; i < 2 * (WALK_STEPS + 1); i++) walk->seen[seq].side[i / 2][i % 2].lied = true;
+    for (uint32_t i = 0; i < 2 * WALK_INSTANCES; i++) walk->seen[seq].side[i / 2][i % 2].lied = true;
 }
 
 static void lose_what_people_did(struct walk *walk)
@@ -177,6 +177,8 @@ static void fold_anew(struct walk *walk)
         memcpy(seen->retried, known[seq].retried, sizeof seen->retried);
         memcpy(seen->passed, known[seq].passed, sizeof seen->passed);
         memcpy(seen->until, known[seq].until, sizeof seen->until);
+        memcpy(seen->began, known[seq].began, sizeof seen->began);
+        memcpy(seen->ended, known[seq].ended, sizeof seen->ended);
         seen->turned = known[seq].turned;
     }
     walk->folding_anew = false;
@@ -260,7 +262,7 @@ void walk_release(struct walk *walk)
 bool walk_is_lied(const struct walk_seen *seen, uint32_t node, bool undo)
 {
     bool any = false;
-    for (uint32_t i = 0; i < 2 * (WALK_STEPS + 1); i++) any |= seen->side[i / 2][i % 2].lied;
+    for (uint32_t i = 0; i < 2 * WALK_INSTANCES; i++) any |= seen->side[i / 2][i % 2].lied;
     return seen->restored ? any : seen->side[node][undo].lied;
 }
 

@@ -92,6 +92,21 @@ enum rc_status rc_audit_of_definition(const struct rc_definition *def, enum rc_d
     return RC_OK;
 }
 
+enum rc_status rc_audit_of_schedule(const struct rc_schedule_write *write, struct rc_arena *arena,
+                                    struct rc_audit *ret, struct rc_error *err)
+{
+    struct rc_buf buf = rc_buf_in(arena, DATA_MAX);
+    struct rc_json json = {.buf = &buf};
+    rc_json_object(&json, NULL);
+    rc_audit_put_author(&json, write->by);
+    rc_json_text(&json, "flow", write->row->flow);
+    rc_json_text(&json, "schedule", write->row->id);
+    rc_json_end_object(&json);
+    if (buf.status != RC_OK) return rc_fail(err, buf.status, "the entry of the audit cannot be made");
+    *ret = (struct rc_audit){.kind = RC_AUDIT_SCHEDULE, .action = write->deed, .data = rc_buf_sv(&buf)};
+    return RC_OK;
+}
+
 static void put_states(struct rc_json *json, uint32_t states)
 {
     rc_json_array(json, "states");

@@ -69,6 +69,8 @@ struct rc_driver {
                                struct rc_error *);
     enum rc_status (*definition)(struct rc_reader *, uint64_t id, struct rc_arena *,
                                  struct rc_definition *ret, struct rc_error *);
+    enum rc_status (*schedules)(struct rc_reader *, struct rc_arena *, struct rc_schedule **ret,
+                                uint32_t *ret_n, struct rc_error *);
     enum rc_status (*high)(struct rc_reader *, struct rc_high *ret, struct rc_error *);
     enum rc_status (*holds)(struct rc_reader *, struct rc_arena *, struct rc_hold **ret, uint32_t *ret_n,
                             struct rc_error *);
@@ -162,6 +164,10 @@ enum rc_status rc_audit_of_definition(const struct rc_definition *, enum rc_deed
 RC_MUST
 enum rc_status rc_audit_of_access(const struct rc_access_change *, struct rc_arena *, struct rc_audit *ret,
                                   struct rc_error *);
+/* The entry of what a person has done with a schedule. */
+RC_MUST
+enum rc_status rc_audit_of_schedule(const struct rc_schedule_write *, struct rc_arena *, struct rc_audit *ret,
+                                    struct rc_error *);
 /* The entry of a purge of so many commands, from the first to the last. */
 RC_MUST
 enum rc_status rc_audit_of_purge(const struct rc_purge *, uint32_t n, uint64_t first, uint64_t last,

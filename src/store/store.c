@@ -384,6 +384,13 @@ enum rc_status rc_read_tokens(struct rc_reader *reader, struct rc_arena *arena, 
     return status == RC_OK ? reader->driver->tokens(reader, arena, ret, ret_n, err) : status;
 }
 
+enum rc_status rc_read_schedules(struct rc_reader *reader, struct rc_arena *arena, struct rc_schedule **ret,
+                                 uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_reader_usable(reader, err);
+    return status == RC_OK ? reader->driver->schedules(reader, arena, ret, ret_n, err) : status;
+}
+
 enum rc_status rc_read_high(struct rc_reader *reader, struct rc_high *ret, struct rc_error *err)
 {
     enum rc_status status = rc_reader_usable(reader, err);

@@ -41,6 +41,7 @@
  * OWNERSHIP. What goes in is borrowed for the call. What comes out lives in the caller's arena. Outputs are written on
  * RC_OK only, but for arrays that the caller gives: these may hold anything after a failure. */
 #include "core/explain.h"
+#include "core/schedule.h"
 #include "store/access.h"
 #include "store/bulk.h"
 #include "store/audit.h"
@@ -99,6 +100,14 @@ struct rc_touched {
     uint32_t nmoves;
 };
 
+/* The row of a schedule, as it is after the batch. */
+struct rc_schedule_write {
+    const struct rc_schedule *row;
+    bool gone;                  /* it is not there any more: its flow does not have it */
+    uint8_t deed;               /* with `by`: enum rc_deed */
+    const struct rc_author *by; /* a person has done so: there is an entry in the audit; NULL: nobody has */
+};
+
 struct rc_batch {
     const struct rc_record *records; /* in order; revs of one command ascend */
     uint32_t nrecords;
@@ -107,6 +116,8 @@ struct rc_batch {
     rc_us high_water;           /* engine time never goes back behind this, also after a restart */
     bool essential;             /* only results of what has left, and actions: may use the reserve */
     const struct rc_hold *hold; /* how far the hold that is not released has come; NULL: as it was */
+    const struct rc_schedule_write *schedules; /* each once */
+    uint32_t nschedules;
     bool imported;              /* of an export: what people did is in its audit, or lost; no new entries */
 };
 
@@ -298,6 +309,10 @@ RC_MUST enum rc_status rc_read_usage(struct rc_reader *, struct rc_sv ns, struct
 /* All tokens, by the time when they were made. */
 RC_MUST enum rc_status rc_read_tokens(struct rc_reader *, struct rc_arena *, struct rc_token **ret,
                                       uint32_t *ret_n, struct rc_error *);
+
+/* All schedules, by flow and id. */
+RC_MUST enum rc_status rc_read_schedules(struct rc_reader *, struct rc_arena *, struct rc_schedule **ret,
+                                         uint32_t *ret_n, struct rc_error *);
 
 struct rc_high {
     uint64_t seq; /* highest seq that was ever given; 0: none */

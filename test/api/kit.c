@@ -225,13 +225,13 @@ void kit_send(const struct kit *kit, const char *text, unsigned answers, struct 
 {
     int fd = kit_connect(kit);
     kit_write(fd, text, strlen(text));
-    kit_read(fd, answers, 5000, ret);
+    kit_read(fd, answers, KIT_PATIENCE_MS, ret);
     close(fd);
 }
 
 void kit_until(_Atomic unsigned *counter, unsigned least)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
-    for (unsigned i = 0; i < 10000 && *counter < least; i++) nanosleep(&pause, NULL);
+    for (unsigned i = 0; i < KIT_PATIENCE_MS && *counter < least; i++) nanosleep(&pause, NULL);
     assert_true(*counter >= least);
 }

@@ -42,6 +42,7 @@ struct kit *kit_start_with(const struct http_options *);
 int kit_connect(const struct kit *);
 int kit_connect_from(const struct kit *, const char *address); /* one of loopback */
 void kit_write(int fd, const char *bytes, size_t n);
+enum { KIT_PATIENCE_MS = 60000 }; /* for what must come on a busy machine */
 /* Reads until the peer closes, or until `answers` answers with their bodies are there, or for `ms`. Terminated. */
 struct kit_answer {
     char text[KIT_ANSWER];

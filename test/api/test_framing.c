@@ -17,7 +17,7 @@ static void refused(const struct kit *kit, const char *request, size_t n, int st
     int fd = kit_connect(kit);
     kit_write(fd, request, n);
     kit_write(fd, "GET /smuggled HTTP/1.1\r\n" HOST "\r\n", 24 + 17 + 2);
-    kit_read(fd, 0, 5000, &answer);
+    kit_read(fd, 0, KIT_PATIENCE_MS, &answer);
     close(fd);
     snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
     if (strncmp(answer.text, line, strlen(line)) != 0)
@@ -255,10 +255,10 @@ static void expectations(void **state)
         "POST /p HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n";
     int fd = kit_connect(kit);
     kit_write(fd, head, sizeof head - 1);
-    kit_read(fd, 1, 5000, &answer);
+    kit_read(fd, 1, KIT_PATIENCE_MS, &answer);
     assert_string_equal(answer.text, "HTTP/1.1 100 Continue\r\n\r\n");
     kit_write(fd, "abc", 3);
-    kit_read(fd, 1, 5000, &answer);
+    kit_read(fd, 1, KIT_PATIENCE_MS, &answer);
     assert_non_null(strstr(answer.text, "body=3"));
     close(fd);
     /* it is here already, or there is none: nothing to wait for */
@@ -298,7 +298,7 @@ static void byte_by_byte(void **state)
                                    "POST /q HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nabcd";
     int fd = kit_connect(kit);
     for (size_t i = 0; i + 1 < sizeof requests; i++) kit_write(fd, requests + i, 1);
-    kit_read(fd, 2, 5000, &answer);
+    kit_read(fd, 2, KIT_PATIENCE_MS, &answer);
     assert_non_null(strstr(answer.text, "POST /p? host=localhost body=3"));
     assert_non_null(strstr(answer.text, "POST /q? host=localhost body=4"));
     close(fd);

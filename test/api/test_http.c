@@ -69,7 +69,7 @@ static void test_parked(void **state)
     close(fd[3]);                                                                   /* one goes away */
     http_wake(kit->server);
     for (unsigned i = 0; i < 3; i++) {
-        kit_read(fd[i], 1, 5000, &answer);
+        kit_read(fd[i], 1, KIT_PATIENCE_MS, &answer);
         assert_int_equal(answer.n, 1);
         assert_non_null(strstr(answer.text, "unparked"));
         close(fd[i]);
@@ -93,7 +93,7 @@ static void test_watched(void **state)
         if (i == 1) assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
         if (i == 2) {
             kit_write(fd, "GET /next HTTP/1.1\r\n" HOST "\r\n", strlen("GET /next HTTP/1.1\r\n" HOST "\r\n"));
-            kit_read(fd, 2, 5000, &answer);
+            kit_read(fd, 2, KIT_PATIENCE_MS, &answer);
             assert_int_equal(answer.n, 2);
             assert_true(strstr(answer.text, "over") < strstr(answer.text, "GET /next"));
         }
@@ -114,7 +114,7 @@ static void test_dropped(void **state)
     kit_until(&kit->nparked, 2);
     close(gone);
     http_wake(kit->server);
-    kit_read(fd, 1, 5000, &answer);
+    kit_read(fd, 1, KIT_PATIENCE_MS, &answer);
     assert_true(answer.closed);
     assert_string_equal(answer.text, "");
     close(fd);
@@ -131,7 +131,7 @@ static void test_answers_leave_before_the_end(void **state)
     static char bytes[64 << 10];
     struct kit_answer answer;
     int fd = kit_connect(kit), parked = kit_connect(kit);
-    const struct timeval most = {.tv_sec = 20};
+    const struct timeval most = {.tv_sec = KIT_PATIENCE_MS / 1000};
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most), 0);
     kit_write(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n", strlen("GET /large HTTP/1.1\r\n" HOST "\r\n"));
     kit_write(parked, "GET /park HTTP/1.1\r\n" HOST "\r\n", strlen("GET /park HTTP/1.1\r\n" HOST "\r\n"));
@@ -143,7 +143,7 @@ static void test_answers_leave_before_the_end(void **state)
     for (ssize_t got; total <= KIT_LARGE && (got = recv(fd, bytes, sizeof bytes, 0)) > 0;)
         total += (size_t)got;
     assert_true(total > KIT_LARGE);
-    kit_read(parked, 1, 5000, &answer);
+    kit_read(parked, 1, KIT_PATIENCE_MS, &answer);
     assert_int_equal(answer.n, 1);
     close(fd);
     close(parked);
@@ -187,14 +187,14 @@ static void test_connection_bound(void **state)
     for (unsigned i = 0; i < 4; i++) {
         fd[i] = kit_connect(kit);
         kit_write(fd[i], request, sizeof request - 1);
-        kit_read(fd[i], 1, 5000, &answer);
+        kit_read(fd[i], 1, KIT_PATIENCE_MS, &answer);
         assert_int_equal(answer.n, 1);
     }
     fd[4] = kit_connect(kit);
     kit_write(fd[4], request, sizeof request - 1);
-    kit_read(fd[4], 1, 10000, &answer);
+    kit_read(fd[4], 1, KIT_PATIENCE_MS, &answer);
     assert_int_equal(answer.n, 1); /* in the place of the one that was idle for longest */
-    kit_read(fd[0], 0, 5000, &answer);
+    kit_read(fd[0], 0, KIT_PATIENCE_MS, &answer);
     assert_true(answer.closed && !*answer.text);
     close(fd[0]);
     for (unsigned i = 1; i < 5; i++) close(fd[i]);
@@ -224,11 +224,11 @@ static void test_busy_connections_stay(void **state)
     assert_true(!answer.closed && answer.n == 0);
     http_wake(kit->server);
     for (unsigned i = 0; i < 2; i++) {
-        kit_read(fd[i], 1, 5000, &answer);
+        kit_read(fd[i], 1, KIT_PATIENCE_MS, &answer);
         assert_non_null(strstr(answer.text, "unparked"));
         close(fd[i]);
     }
-    kit_read(fd[2], 1, 5000, &answer);
+    kit_read(fd[2], 1, KIT_PATIENCE_MS, &answer);
     assert_int_equal(answer.n, 1);
     close(fd[2]);
     void *again = kit;
@@ -248,7 +248,7 @@ static void test_address_bound(void **state)
     for (unsigned i = 0; i < 5; i++) {
         fd[i] = kit_connect_from(kit, i < 4 ? "127.0.0.1" : "127.0.0.2");
         kit_write(fd[i], request, sizeof request - 1);
-        kit_read(fd[i], 1, 5000, &answer);
+        kit_read(fd[i], 1, KIT_PATIENCE_MS, &answer);
         assert_int_equal(answer.n, i != 3);
         assert_int_equal(answer.closed, i == 3);
     }
@@ -259,7 +259,7 @@ static void test_address_bound(void **state)
         close(fd[3]);
         fd[3] = kit_connect_from(kit, "127.0.0.1");
         kit_write(fd[3], request, sizeof request - 1);
-        kit_read(fd[3], 1, 5000, &answer);
+        kit_read(fd[3], 1, KIT_PATIENCE_MS, &answer);
     }
     for (unsigned i = 1; i < 5; i++) close(fd[i]);
     void *again = kit;

@@ -422,11 +422,11 @@ static void little_reads_are_bounded(void **state)
 /* In line, too. */
 static void a_read_has_its_time(void **state)
 {
-    const struct timespec pause = {.tv_nsec = 400000000};
+    const struct timespec pause = {.tv_sec = 2, .tv_nsec = 200000000};
     char text[ANSWER];
     (void)state;
-    struct house *house =
-        open_house(1, 200); /* on a slow machine, too, the first one has some of it left when it is held up */
+    struct house *house = open_house(
+        1, 2000); /* on a slow machine, too, the first one has some of it left when it is held up */
     set_shut(house, true);
     int first = get(house, "/v1/commands");
     until(&house->held, 1);

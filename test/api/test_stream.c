@@ -119,7 +119,7 @@ static void pieces_come_as_they_are_put(void **state)
     struct kit_answer answer;
     int fd;
     ask(server, "/pieces", &fd);
-    kit_read(fd, 0, 5000, &answer);
+    kit_read(fd, 0, KIT_PATIENCE_MS, &answer);
     close(fd);
     assert_true(strncmp(answer.text, "HTTP/1.1 200", 12) == 0);
     assert_non_null(strstr(answer.text, "Transfer-Encoding: chunked\r\n"));

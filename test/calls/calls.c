@@ -6,8 +6,8 @@
  *
  *   calls [--only WORD]… [--call KIND]… [--part K/N] [--control leak|write|answer|early] [SCENARIO CALL N [on]]
  *
- * RC_TIER=campaign tries every n; ci every n of all but SQLite's own memory, and of that every so many, from a random place; quick fewer of
- * all. RC_CALLS_COUNT: says how many of each kind failed in each scenario, of which whole.py makes a table.
+ * RC_TIER=campaign tries every n; ci every n of all but SQLite's own memory, and of that every so many, from a place that RC_SEED or the time says; quick
+ * fewer of all. RC_CALLS_COUNT: says how many of each kind failed in each scenario, of which whole.py makes a table.
  * RC_CALLS_EVERY: every so many of memory, and every n of the others. RC_CALLS_FIRST: a slice; of each call so many first ones. */
 #include "bed.h"
 #include "failing.h"
@@ -371,7 +371,7 @@ static void scenario_run(struct run *run, const struct scenario *scenario)
 
 /* ---- the program ------------------------------------------------------------------------------------------------------------ */
 
-/* Of what SQLite allocates there is so much that a step is taken; it begins somewhere else every time. */
+/* Of what SQLite allocates there is so much that a step is taken; it begins somewhere else in every tree, or every time. */
 static void set_every(struct run *run)
 {
     const char *every = getenv("RC_CALLS_EVERY"), *tier = getenv("RC_TIER");
@@ -391,7 +391,9 @@ static void set_every(struct run *run)
         if (run->every[k] < 11) run->every[k] = 11;
     run->one_form = first;
 #endif
-    run->start = first ? 0 : (unsigned)time(NULL); /* a slice is the same every time */
+    const char *seed = getenv("RC_SEED");
+    uint64_t start = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
+    run->start = first ? 0 : (unsigned)(start % 1000000); /* a slice is the same every time */
 }
 
 /* What commands and the log write is not for the terminal: standard error goes to a file in memory, whose length tells whether

@@ -225,9 +225,100 @@ static void test_secrets(void **state)
     assert_int_equal(cel_compile(rc_buf_sv(&name), &kit->scope, kit->arena, &prog, &kit->err), RC_INVALID);
 }
 
+/* Fields that may be missing are read behind has() only. */
+
+static const struct cel_field maybe_fields[] = {{RC_SV("sure"), &t_item, NULL},
+                                                {RC_SV("a"), &t_item, "it has an `if`"},
+                                                {RC_SV("b"), &cel_dyn, "it is not critical"}};
+static const struct cel_type t_maybe = {.kind = CEL_T_OBJECT, .fields = maybe_fields, .nfields = 3};
+static const struct cel_field maybe_roots[] = {
+    {RC_SV("payload"), &t_payload}, {RC_SV("steps"), &t_maybe}, {RC_SV("other"), &t_maybe}};
+static const struct cel_scope maybe = {.roots = maybe_roots, .nroots = 3};
+
+static void test_missing(void **state)
+{
+    struct kit *kit = *state;
+    static const char *const fine[] = {
+        "steps.sure.price > 1.0",
+        "has(steps.a)",
+        "has(steps.a) && steps.a.price > 1.0",
+        "has(steps.a) && (payload.draft || steps.a.price > 1.0) && steps.a.name == 'x'",
+        "payload.draft && has(steps.a) && has(steps.a.name)",
+        "!has(steps.a) || steps.a.price > 1.0",
+        "!(has(steps.a) && has(steps.b)) || steps.a.price > steps.b.price",
+        "!(!has(steps.a) || payload.draft) && steps.a.price > 1.0",
+        "has(steps.a) ? steps.a.price : 0.0",
+        "!has(steps.a) ? 0.0 : steps.a.price",
+        "has(steps.a) ? (has(steps.b) ? steps.b : dyn(steps.a.price)) : dyn(0)",
+        "has(steps.a) && payload.items.all(i, i.price > steps.a.price)",
+        "has(steps.a) && (has(steps.b) || payload.draft) && [steps.a.name].size() > 0",
+        "steps['a'].name == 'x'", /* by index it is asked for when it is evaluated */
+    };
+    static const struct {
+        const char *source;
+        unsigned column;
+        const char *text;
+    } bad[] = {
+        {"steps.a.price", 7, "steps.a may not exist here (it has an `if`): guard it with has(steps.a)"},
+        {"steps.b", 7, "steps.b may not exist here (it is not critical): guard it with has(steps.b)"},
+        {"has(steps.a.price)", 11, "steps.a may not exist here"},
+        {"steps.a.price > 1.0 && has(steps.a)", 7, "steps.a may not exist here"},
+        {"has(steps.a) || steps.a.price > 1.0", 23, "steps.a may not exist here"},
+        {"!has(steps.a) && steps.a.price > 1.0", 24, "steps.a may not exist here"},
+        {"has(steps.a) ? 0.0 : steps.a.price", 28, "steps.a may not exist here"},
+        {"(has(steps.a) || has(steps.b)) && steps.a.price > 1.0", 41, "steps.a may not exist here"},
+        {"!(has(steps.a) && payload.draft) ? 1.0 : steps.b.price", 48, "steps.b may not exist here"},
+        {"has(steps.a) && steps.b == 1", 23, "steps.b may not exist here"},
+        {"has(other.a) && steps.a.price > 1.0", 23, "steps.a may not exist here"},
+        {"(has(steps.a) && true) || steps.a.price > 1.0", 33, "steps.a may not exist here"},
+        {"[has(steps.a)].all(x, x) && steps.a.price > 1.0", 35, "steps.a may not exist here"},
+    };
+    kit->scope = maybe;
+    const struct cel_prog *prog;
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        if (kit_compile(kit, fine[i], &prog) != RC_OK) fail_msg("%s: %s", fine[i], kit->err.text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        kit_fails(kit, bad[i].source, RC_INVALID, 1, bad[i].column, bad[i].text);
+    kit->scope.unchecked = true;
+    assert_int_equal(kit_compile(kit, "steps.a.price", &prog), RC_OK);
+}
+
+static void test_proves(void **state)
+{
+    struct kit *kit = *state;
+    static const struct {
+        const char *source, *names;
+    } row[] = {
+        {"has(steps.a)", "a "},
+        {"has(steps.a) && payload.draft && has(steps.b)", "a b "},
+        {"has(steps.a) || has(steps.b)", ""},
+        {"!(!has(steps.a) || !has(steps.b))", "a b "},
+        {"!has(steps.a)", ""},
+        {"has(other.a)", ""},
+        {"has(steps.a) ? true : false", ""},
+        {"payload.draft", ""},
+    };
+    kit->scope = maybe;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const struct cel_prog *prog;
+        struct rc_sv name[4];
+        char text[16] = "";
+        assert_int_equal(kit_compile(kit, row[i].source, &prog), RC_OK);
+        uint32_t n = cel_prog_proves(prog, 1, name, 4);
+        for (uint32_t k = 0; k < n; k++) strcat(strncat(text, name[k].p, name[k].n), " ");
+        assert_string_equal(text, row[i].names);
+    }
+    const struct cel_prog *prog;
+    struct rc_sv one;
+    assert_int_equal(kit_compile(kit, row[1].source, &prog), RC_OK);
+    assert_int_equal(cel_prog_proves(prog, 1, &one, 1), 1); /* no more than there is room for */
+    assert_int_equal(cel_prog_proves(prog, 1, NULL, 0), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {KIT_TEST(test_types), KIT_TEST(test_errors), KIT_TEST(test_unchecked),
-                                       KIT_TEST(test_reads), KIT_TEST(test_secrets)};
+    const struct CMUnitTest tests[] = {KIT_TEST(test_types), KIT_TEST(test_errors),  KIT_TEST(test_unchecked),
+                                       KIT_TEST(test_reads), KIT_TEST(test_secrets), KIT_TEST(test_missing),
+                                       KIT_TEST(test_proves)};
     return cmocka_run_group_tests_name("cel check", tests, NULL, NULL);
 }

@@ -35,6 +35,7 @@ EXAMPLES = {
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
     "hold": [["show"]],
+    "schedule": [["list"]],
     "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],
     "namespace": [["list"], ["create", "{another}"], ["show", "default"], ["set", "default", "--max-open", "1000"], ["delete", "{namespace}"]],
 }

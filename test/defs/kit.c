@@ -51,6 +51,15 @@ void kit_expect(struct kit *kit, const char *name, const char *yaml, const char 
     assert_true(kit->errors.total >= kit->errors.n);
 }
 
+void kit_expect_steps(struct kit *kit, const char *name, const char *steps, const char *errors)
+{
+    struct rc_buf buf = rc_buf_in(kit->arena, 1 << 16);
+    rc_put_format(&buf, "flow: f\nsteps:\n%s", steps);
+    rc_put_char(&buf, 0);
+    assert_int_equal(buf.status, RC_OK);
+    kit_expect(kit, name, buf.p, errors);
+}
+
 const struct flow *kit_flow(struct kit *kit, const char *yaml)
 {
     kit_expect(kit, "a flow", yaml, "");

@@ -26,6 +26,8 @@ enum rc_status kit_parse(struct kit *, struct rc_sv text);
 const char *kit_errors(struct kit *);
 /* Parses and expects exactly these errors ("" for none); `name` is shown where it differs. */
 void kit_expect(struct kit *, const char *name, const char *yaml, const char *errors);
+/* The same of a flow with these steps, which begin in line 3. */
+void kit_expect_steps(struct kit *, const char *name, const char *steps, const char *errors);
 /* The flow of a text that has one; fails the test where it has errors. */
 const struct flow *kit_flow(struct kit *, const char *yaml);
 const struct flow_dependency *kit_dependency(struct kit *, const char *yaml);

@@ -279,8 +279,6 @@ static const struct {
     /* roll_back */
     {"roll back", STEP(MORE("on_failure: roll_back\n")),
      "f.yaml:3:3: on_failure: roll_back needs an 'undo' here: a later step may fail"},
-    {"roll back of the irreversible", STEP("  irreversible: true\n" MORE("on_failure: roll_back\n")),
-     "f.yaml:3:3: on_failure: roll_back cannot take back a step that is irreversible: put it last"},
 };
 
 static void test_wrong(void **state)
@@ -294,6 +292,8 @@ static void test_roll_back(void **state)
     struct kit *kit = *state;
     kit_flow(kit, STEP("on_failure: roll_back\n")); /* nothing follows */
     kit_flow(kit, STEP("  irreversible: true\non_failure: roll_back\n"));
+    /* before this one a roll back stops, and a person decides */
+    kit_flow(kit, STEP("  irreversible: true\n" MORE("on_failure: roll_back\n")));
     kit_flow(kit, GET(MORE("on_failure: roll_back\n"))); /* nothing to take back */
     kit_flow(kit, STEP(MORE("on_failure: keep\n")));
     const struct flow *flow = kit_flow(
@@ -399,8 +399,8 @@ static void test_every_field(void **state)
         "limit: { attempts: 1 } }\n"
         "    repeatable: true\n    accepted: true\n"
         "    check: { " ASK ", happened: outputs.m == response.body }\n"
-        "- id: c\n  call: d\n  irreversible: true\n  with: { method: POST, path: '/${steps.a.external_id}' "
-        "}\n"
+        "- id: c\n  call: d\n  irreversible: true\n  with: { method: POST, path: '/${has(steps.a) ? "
+        "steps.a.external_id : string(0)}' }\n"
         "  require: { with: { method: HEAD, path: /r }, holds: response.status == 200, timeout: 2s }\n");
     assert_int_equal(flow->nsteps, 4);
     assert_int_equal(flow->ndependencies, 2);

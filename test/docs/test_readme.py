@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import BUILD, ROOT, case, equal, eventually, main, replaced, true
+from kit import BUILD, PATIENCE, ROOT, case, equal, eventually, main, replaced, true
 
 ID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{16}\b")
 READS = {"history", "list", "show", "explain"}
@@ -82,7 +82,7 @@ def run(world):
             last[:] = [printed(command)]
             return same(told, last[0], ids)
 
-        most = 20 if command.split()[1] in READS else 0
+        most = PATIENCE if command.split()[1] in READS else 0
         eventually(look, lambda: f"{command}\nis to print\n{told}\nbut prints\n{last[0]}", most)
     true(n >= 8, f"the tour has only {n} commands")
 

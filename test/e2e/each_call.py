@@ -1,7 +1,7 @@
 """A life of the real server in which one call of the system fails: the n-th of a kind, once or from then on. What test_each_call.py and
 test_each_call_of_network.py have in common; the calls are test/calls/failing.c, loaded before the server.
 
-By default a sample is drawn (RC_E2E_SEED); RC_E2E_LONG=1 draws a larger one, and RC_E2E_EVERY=1 tries every n until none fires."""
+By default a sample is drawn (kit.SEED); RC_E2E_LONG=1 draws a larger one, and RC_E2E_EVERY=1 tries every n until none fires."""
 import http.client
 import json
 import mmap
@@ -11,9 +11,8 @@ import re
 import struct
 from pathlib import Path
 
-from kit import BUILD, PR, RESTING, Process, Skip, equal, eventually, example_dependency, example_flow, note, pull, true
+from kit import BUILD, PR, RESTING, SEED, Process, Skip, equal, eventually, example_dependency, example_flow, note, pull, true
 
-SEED = int(os.environ.get("RC_E2E_SEED", random.SystemRandom().randrange(1 << 32)))
 LIBRARY = BUILD / "test" / "e2e" / "libfailing.so"
 GONE = (OSError, http.client.HTTPException, ValueError)
 HEADER = Path(__file__).resolve().parent.parent / "calls" / "failing.h"

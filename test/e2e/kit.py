@@ -34,6 +34,8 @@ RECOURSE = BUILD / "recourse"
 STANDIN = BUILD / "examples/github/github-standin"
 SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ  # the tests of memory say nothing then
 LONG = os.environ.get("RC_E2E_LONG") == "1"
+# where the tests draw random numbers from: of the tree that is tested (test/seed.py), or new; RC_SEED repeats a run
+SEED = int(os.environ.get("RC_E2E_SEED") or os.environ.get("RC_SEED") or random.SystemRandom().randrange(1, 1 << 32))
 PATIENCE = 40  # how long something that must come may take on a busy machine; never waited for when it comes
 
 ENDED = {"completed", "partial", "cancelled", "rolled_back", "resolved"}
@@ -77,6 +79,11 @@ def eventually(ask, what, most=PATIENCE, pause=0.02):
             said = what() if callable(what) else what
             raise Failure(f"not within {most} s: {said}")
         time.sleep(pause)
+
+
+def noise(n):
+    """Bytes that mean nothing."""
+    return random.Random(f"{SEED}/{n}").randbytes(n)
 
 
 class Ports:

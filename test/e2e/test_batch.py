@@ -3,7 +3,7 @@ import http.client
 import json
 import threading
 
-from kit import PR, case, contains, equal, eventually, in_threads, main, pull, simple_flow, true
+from kit import PATIENCE, PR, case, contains, equal, eventually, in_threads, main, pull, simple_flow, true
 
 MIB = 1 << 20
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -202,7 +202,7 @@ def stopping(world):
     hub.faults({"method": "POST", "fault": "hang"})
     server.api.submit(PR, pull(1)).must(201)
     eventually(lambda: server.api.metric("attempts_in_flight") == 1, "an attempt")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     connection.connect()  # before it stops listening
     server.process.p.send_signal(15)
     answer = None

@@ -153,7 +153,7 @@ def removal(world):
     server.cli("apply", folder, "-y")
     equal(in_force(api)[("flow", "send")], 1, "without --prune nothing is removed")
     for id in ids:
-        api.until_state(id, "review", most=20)
+        api.until_state(id, "review")
         api.act(id, "resolve", verdict="accepted_as_is", reason="test").must(200)
     contains(server.cli("apply", folder, "--prune", "-y"), "send")
     equal(in_force(api), {("dependency", "github"): 1}, "in force in the end")

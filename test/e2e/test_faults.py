@@ -1,5 +1,4 @@
 """Every fault of the stand-in: what the command comes to, how often the other side was asked and acted, and which keys went out."""
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -218,7 +217,7 @@ def label_faults(world):
 @case("a dependency that hangs, with hundreds of attempts out, does not hold up another one")
 def others_go_on(world):
     hub, other = world.standin(), world.standin()
-    send = {"path": "/repos/acme/web/pulls", "body": '{ title: t, head: "b-${payload.n}", base: main }', "more": "timeout: 60s"}
+    send = {"path": "/repos/acme/web/pulls", "body": '{ title: t, head: "b-${payload.n}", base: main }', "more": "timeout: 5m"}
     defs = world.write(a=simple_flow("slow", dep="slow", **send), b=simple_flow("quick", dep="quick", **send),
                        c=dependency("slow", f"http://127.0.0.1:{hub.port}", concurrent=600),
                        d=dependency("quick", f"http://127.0.0.1:{other.port}"))
@@ -228,9 +227,7 @@ def others_go_on(world):
     in_threads(30, lambda i: [api.submit("slow", {"n": 100 * i + k}).must(201) for k in range(20)])
     equal(len(api.list("state=running")), 600, "commands whose attempt has left, says the record")
     eventually(lambda: len(hub.fired("hang")) == 600, lambda: f"all of them have left: {len(hub.fired('hang'))}")
-    start = time.monotonic()
-    api.until_state(api.submit("quick", {"n": 1}).must(201).json["id"], "completed")
-    true(time.monotonic() - start < 30, "the other dependency waits")
+    api.until_state(api.submit("quick", {"n": 1}).must(201).json["id"], "completed")  # long before the others' time is over
 
 
 @case("no check and not repeatable: review, and it was sent once")

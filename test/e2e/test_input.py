@@ -1,13 +1,12 @@
 """Whatever arrives can at worst be refused: sizes, depths, encodings, framing, slow and broken senders."""
 import http.client
 import json
-import os
 import random
 import re
 import socket
 import time
 
-from kit import PR, SANITIZED, case, contains, equal, eventually, in_threads, main, note, pull, true
+from kit import PATIENCE, PR, SANITIZED, case, contains, equal, eventually, in_threads, main, noise, note, pull, true
 
 MIB = 1 << 20
 HOST = b"Host: 127.0.0.1\r\n"
@@ -20,7 +19,7 @@ def good(server):
     true(server.process.running(), "the server has ended")
 
 
-def talk(server, *parts, most=5, shut=False):
+def talk(server, *parts, most=PATIENCE, shut=False):
     """Sends raw bytes on one connection; what comes back until the other side closes or is silent for a while."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=most) as s:
         try:
@@ -154,11 +153,11 @@ def framing(world):
         "two Hosts": b"GET /healthz HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
         "a bad chunk": post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body + b"\r\n0\r\n\r\n",
         "no request line": b"\r\n\r\nnonsense\r\n\r\n",
-        "only noise": b"\0" + os.urandom(4095),
+        "only noise": b"\0" + noise(4095),
         "a NUL in a header": b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: a\0b\r\n\r\n",
         "an unknown version": b"GET /healthz HTTP/9.9\r\n" + HOST + b"\r\n",
         "a bare LF": b"GET /healthz HTTP/1.1\n" + HOST + b"\r\n",
-        "TLS": bytes.fromhex("160301020001000000") + os.urandom(300),
+        "TLS": bytes.fromhex("160301020001000000") + noise(300),
     }
     for what, request in refused.items():
         said = talk(server, request, shut=True)
@@ -180,7 +179,7 @@ def headers(world):
         "a long line": b"GET /" + b"x" * MIB + b" HTTP/1.1\r\n" + HOST + b"\r\n",
         "a header without end": b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: " + b"x" * MIB,
     }.items():
-        got = statuses(talk(server, request, most=3))
+        got = statuses(talk(server, request))
         equal(got, [414 if what == "a long line" else 431], what)
     good(server)
 
@@ -195,7 +194,7 @@ def pipelined(world):
         requests += b"GET /v1/commands/by-key?type=%s&key=%d%%2Fcreate_pr HTTP/1.1\r\n" % (PR.encode(), n) + HOST + b"\r\n"
     got = talk(server, requests + b"GET /healthz HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     equal(statuses(got), [201, 200] * 20 + [200], "answers")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     for _ in range(50):
         connection.request("GET", "/healthz")
         response = connection.getresponse()
@@ -207,7 +206,7 @@ def pipelined(world):
 
 @case("senders that are slow, stop, or go away: nobody else waits")
 def slow(world):
-    server, hub = world.example()
+    server, hub = world.example(more=("--header-time", "2m", "--body-time", "2m"))
     body = json.dumps({"type": PR, "payload": pull(1)}).encode()
     whole = b"POST /v1/commands HTTP/1.1\r\n" + HOST + JSON + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
     held = []
@@ -217,8 +216,8 @@ def slow(world):
         held.append(s)
     start = time.monotonic()
     server.api.submit(PR, pull(2)).must(201)
-    true(time.monotonic() - start < 8, "others wait for slow senders")  # who are given 10 s
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
+    true(time.monotonic() - start < PATIENCE, "others wait for slow senders")  # who are given two minutes
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as s:
         for i in range(0, len(whole), 5):  # byte by byte, nearly
             s.sendall(whole[i:i + 5])
             time.sleep(0.002)
@@ -237,7 +236,7 @@ def slow(world):
 
 @case("clients that do not read their answers")
 def deaf(world):
-    server, hub = world.example()
+    server, hub = world.example(more=("--answer-time", "2m"))
     for n in range(1, 101):
         server.api.submit(PR, pull(n, repo=f"r{n}", title="x" * 200)).must(201)
     held = []
@@ -255,7 +254,7 @@ def deaf(world):
         held.append(s)
     start = time.monotonic()
     server.api.submit(PR, pull(200)).must(201)
-    true(time.monotonic() - start < 20, "others wait for clients that do not read")  # who are given 30 s
+    true(time.monotonic() - start < PATIENCE, "others wait for clients that do not read")  # who are given two minutes
     note(f"memory {before} KiB before, {rss(server)} KiB with 20 clients that do not read")
     true(SANITIZED or rss(server) < before + 200 * 1024, f"memory grew from {before} to {rss(server)} KiB")
     for s in held:

@@ -6,9 +6,8 @@ import threading
 import time
 from collections import Counter
 
-from kit import PR, RESTING, case, equal, eventually, in_threads, main, note, pull, true
+from kit import PATIENCE, PR, RESTING, SEED, case, equal, eventually, in_threads, main, note, pull, true
 
-SEED = int(os.environ.get("RC_E2E_SEED", random.SystemRandom().randrange(1 << 32)))
 MANY_KILLS = int(os.environ.get("RC_E2E_KILLS", "60"))  # of the long case; more in a campaign
 MARKERS = ["slow:150", "slow:900", "500-before", "500-after", "close-before", "close-after", "429:1", "truncated-json", "wrong-json",
            "hang", "hang-after"]
@@ -35,7 +34,7 @@ class Load:
             time.sleep(rng.random() * 2 * self.pause)
 
     def submit(self, n, payload):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 3 * PATIENCE
         while time.monotonic() < end:
             try:
                 got = self.server.api.submit(PR, payload)
@@ -60,7 +59,7 @@ class Load:
         equal(self.problems, [], "submissions that were answered with something else")
 
 
-def until_all_rest(api, most=60):
+def until_all_rest(api, most=3 * PATIENCE):
     def moving():
         rows = api.list()
         return rows if all(r["state"] in RESTING and not r.get("in_flight") for r in rows) else None
@@ -112,23 +111,24 @@ def compare(api, hub, load, rows):
     equal(sum(made.values()), len(load.acknowledged), "pull requests in all")
 
 
-def kill_loop(world, kills, threads, longest, pause=0.01, most=60):
+def kill_loop(world, kills, threads, longest, pause=0.01, most=3 * PATIENCE):
     note(f"RC_E2E_SEED={SEED}")
     rng = random.Random(SEED)
     server, hub = world.example(concurrent=8, timeout="500ms", attempts=30)
     load = Load(server, threads, SEED, pause=pause)
-    lost = 0
-    for _ in range(kills):
+    lost = done = 0
+    while done < kills or (lost < kills / 3 and done < 5 * kills):  # on a slow machine more of them hit nothing
         time.sleep(0.03 + rng.random() * longest)
         server.kill()
         server.start()
+        done += 1
         lost += server.api.metric("attempts_lost_total")
     time.sleep(0.2)
     load.stop()
     rows = until_all_rest(server.api, most)
     rows, helped = a_person_goes_on(server.api, rows)
     fired = Counter((e["fault"] or "").split(":")[0] for e in hub.journal())
-    note(f"{len(load.acknowledged)} commands, {kills} kills, {lost:.0f} attempts lost, {load.unanswered} submissions unanswered, "
+    note(f"{len(load.acknowledged)} commands, {done} kills, {lost:.0f} attempts lost, {load.unanswered} submissions unanswered, "
          f"helped by a person: {dict(helped)}, faults: {dict(fired)}")
     true(lost >= kills / 3, f"the kills hit only {lost} attempts in flight")
     true(load.unanswered > 0, "no submission was cut off by a kill")
@@ -148,7 +148,7 @@ def long_loop(world):
 
 @case("a backlog that had not left is not unknown after the kill")
 def backlog(world):
-    server, hub = world.example(concurrent=1, timeout="20s")  # the one that hangs is out until the kill, on a slow machine, too
+    server, hub = world.example(concurrent=1, timeout="2m")  # the one that hangs is out until the kill, on a slow machine, too
     api = server.api
     first = api.submit(PR, pull(1, repo="r1", title="fault=hang")).must(201).json["id"]
     eventually(lambda: hub.fired("hang"), "the fault fires")
@@ -171,7 +171,7 @@ def backlog(world):
 
 @case("in flight in three crashes in a row: set aside, and a person goes on")
 def crash_loop(world):
-    server, hub = world.example(timeout="20s")
+    server, hub = world.example(timeout="2m")
     api = server.api
     hub.faults({"match": "feature-1&", "method": "GET", "fault": "hang", "times": 2})
     id = api.submit(PR, pull(1, title="fault=hang-after")).must(201).json["id"]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from kit import BUILD, ROOT, case, contains, equal, eventually, main, true
+from kit import BUILD, PATIENCE, ROOT, case, contains, equal, eventually, main, true
 
 SCRIPT = ROOT / "scripts/quickstart.sh"
 
@@ -29,7 +29,7 @@ def quickstart_module():
 @case("--once: recovers within a minute, the counts are right, and nothing is left behind")
 def once(world):
     start = time.monotonic()
-    got = subprocess.run([SCRIPT, "--once"], env=environment(world), capture_output=True, text=True, timeout=90, cwd=world.dir)
+    got = subprocess.run([SCRIPT, "--once"], env=environment(world), capture_output=True, text=True, timeout=3 * PATIENCE, cwd=world.dir)
     equal(got.returncode, 0, f"exit code: {got.stdout}{got.stderr}")
     true(time.monotonic() - start < 60, f"it took {time.monotonic() - start:.0f} s")
     count = {name.strip(): int(n) for name, n in re.findall(r"^  ([a-z][a-zA-Z ]+?) {2,}(\d+)", got.stdout, re.M)}
@@ -47,7 +47,7 @@ def stays(world):
         process = subprocess.Popen([SCRIPT], env=environment(world), stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=world.dir,
                                    start_new_session=True)
     world.closers.append(lambda: process.poll() is None and process.kill())
-    eventually(lambda: "Ctrl-C" in log.read_text() or process.poll() is not None, lambda: log.read_text(), most=90)
+    eventually(lambda: "Ctrl-C" in log.read_text() or process.poll() is not None, lambda: log.read_text(), most=3 * PATIENCE)
     equal(process.poll(), None, f"exit code: {log.read_text()}")
     lines = log.read_text().split("What to try next")[1].splitlines()
     server = next(line.split("=")[1] for line in lines if "RECOURSE_SERVER=" in line)
@@ -58,13 +58,13 @@ def stays(world):
         words = shlex.split(line, comments=True)
         if not words or not words[0].endswith(("/recourse", "/github-standin", "tail")):
             continue
-        got = subprocess.run(words, env=env, capture_output=True, text=True, timeout=20, cwd=ROOT)
+        got = subprocess.run(words, env=env, capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
         equal(got.returncode, 0 if "--help" not in words or words[0].endswith("/recourse") else 2, f"{line}: {got.stdout}{got.stderr}")
         tried += 1
     true(tried >= 6, f"only {tried} of the commands were tried: {lines}")
 
     def rows():
-        got = subprocess.run([BUILD.resolve() / "recourse", "list", "--json"], env=env, capture_output=True, text=True, timeout=20)
+        got = subprocess.run([BUILD.resolve() / "recourse", "list", "--json"], env=env, capture_output=True, text=True, timeout=PATIENCE)
         return json.loads(got.stdout)["commands"] if got.returncode == 0 else []
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: "it runs as" in log.read_text(), lambda: log.read_text())
@@ -158,11 +158,11 @@ def counts(world):
 
 @case("wrong usage, and a build that is not there")
 def usage(world):
-    got = subprocess.run([SCRIPT, "--twice"], env=environment(world), capture_output=True, text=True, timeout=20, cwd=world.dir)
+    got = subprocess.run([SCRIPT, "--twice"], env=environment(world), capture_output=True, text=True, timeout=PATIENCE, cwd=world.dir)
     equal(got.returncode, 2, "exit code")
     contains(got.stderr, "usage")
     env = dict(environment(world), RC_BUILD=str(world.dir / "nowhere"))
-    got = subprocess.run([SCRIPT, "--once"], env=env, capture_output=True, text=True, timeout=20, cwd=world.dir)
+    got = subprocess.run([SCRIPT, "--once"], env=env, capture_output=True, text=True, timeout=PATIENCE, cwd=world.dir)
     equal(got.returncode, 1, "exit code")
     contains(got.stdout, "It did not work")
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from kit import PR, SANITIZED, Process, case, equal, eventually, in_threads, main, note, pull, true
+from kit import PATIENCE, PR, SANITIZED, Process, case, equal, eventually, in_threads, main, note, pull, true
 
 
 def no_trouble(server, allowed=()):
@@ -20,12 +20,12 @@ def no_trouble(server, allowed=()):
 def drains(world):
     server, hub = world.example(timeout="60s", concurrent=4, more=["--drain", "60s"])
     api = server.api
-    flying = [api.submit(PR, pull(n, repo=f"r{n}", title="fault=slow:3000")).must(201).json["id"] for n in range(1, 5)]
+    flying = [api.submit(PR, pull(n, repo=f"r{n}", title="fault=slow:6000")).must(201).json["id"] for n in range(1, 5)]
     eventually(lambda: len(hub.fired("slow")) == 4, "four are out")
     waiting = [api.submit(PR, pull(n, repo=f"r{n}")).must(201).json["id"] for n in range(5, 10)]
     start = time.monotonic()
     equal(server.stop(), 0, "exit code")
-    true(time.monotonic() - start < 25, f"it took {time.monotonic() - start:.1f} s")
+    true(time.monotonic() - start < 55, f"it took {time.monotonic() - start:.1f} s, as if for the whole of the drain")
     no_trouble(server)
     equal(server.records()[-1]["event"], "stopped", "last line of the log")
     equal(len(hub.journal()), 4, "requests")
@@ -46,7 +46,7 @@ def deadline(world):
     start = time.monotonic()
     equal(server.stop(), 0, "exit code")
     took = time.monotonic() - start
-    true(0.9 < took < 30, f"it took {took:.1f} s")
+    true(0.9 < took < 55, f"it took {took:.1f} s")
     no_trouble(server, allowed=["2 attempts are still in flight"])
     true("2 attempts are still in flight" in server.process.output, "the log does not say what is unknown")
     server.start()
@@ -189,7 +189,7 @@ def idle(world):
     eventually(lambda: count("fd") <= files + concurrent, f"the {files} descriptors of before and the pool's are what is left")
     start = time.monotonic()
     equal(server.stop(), 0, "exit code")
-    true(time.monotonic() - start < 20, "an idle server must not wait for the drain")
+    true(time.monotonic() - start < PATIENCE, "an idle server must not wait for the drain")
     no_trouble(server)
 
 

@@ -1,5 +1,5 @@
-/* A library to be loaded before a program (LD_PRELOAD): a machine whose clock is set, whose disk is slow to sync, and whose disk cannot be
- * read. WORSE_CONTROL names a file of at least one struct worse, which is mapped: a test changes it while the program runs.
+/* A library to be loaded before a program (LD_PRELOAD): a machine whose clock is set, whose disk is slow to sync or to write, and whose disk
+ * cannot be read. WORSE_CONTROL names a file of at least one struct worse, which is mapped: a test changes it while the program runs.
  *
  * WORSE_LOG (may be missing) gets a line for each sync below WORSE_FOLDER: when it began and when it returned, in monotonic nanoseconds. The
  * monotonic clock is never touched. Counting and failing begin with the constructor; only files below WORSE_FOLDER are slow or broken. */
@@ -19,6 +19,8 @@
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-reserved-identifier): the names are the C library's */
 
+enum { PAGE = 4096 };
+
 #define EXPORT __attribute__((visibility("default")))
 
 struct worse {                  /* test/e2e/worse.py knows it */
@@ -29,6 +31,8 @@ struct worse {                  /* test/e2e/worse.py knows it */
     _Atomic int64_t slow_done;  /* that were; one counts when it begins */
     _Atomic int64_t read_fails; /* so many of the next reads of the store's files fail with EIO */
     _Atomic int64_t read_failed;
+    _Atomic int64_t write_us; /* each page that is written to the store's files takes so much longer */
+    _Atomic int64_t written;  /* writes that did */
 };
 
 static struct worse none, *worse = &none;
@@ -93,16 +97,20 @@ static bool take(_Atomic int64_t *left)
     return false;
 }
 
+static void sleep_us(int64_t us)
+{
+    struct timespec left = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
 static int slow_sync(int fd, long call)
 {
     if (!is_of_store(fd)) return (int)syscall(call, fd);
     int64_t begun = monotonic_ns();
     if (take(&worse->slow)) {
         atomic_fetch_add(&worse->slow_done, 1);
-        int64_t ms = atomic_load(&worse->slow_ms);
-        struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-        while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-        }
+        sleep_us(atomic_load(&worse->slow_ms) * 1000);
     }
     int code = (int)syscall(call, fd), error = errno;
     if (log_fd >= 0) {
@@ -140,6 +148,26 @@ EXPORT ssize_t pread64(int fd, void *to, size_t n, off64_t at)
 EXPORT ssize_t pread(int fd, void *to, size_t n, off_t at)
 {
     return read_fails(fd) ? -1 : (ssize_t)syscall(SYS_pread64, fd, to, n, at);
+}
+
+static ssize_t slow_write(int fd, const void *from, size_t n, off64_t at)
+{
+    int64_t us = atomic_load(&worse->write_us);
+    if (us > 0 && is_of_store(fd)) {
+        atomic_fetch_add(&worse->written, 1);
+        sleep_us(us * (int64_t)n / PAGE);
+    }
+    return (ssize_t)syscall(SYS_pwrite64, fd, from, n, at);
+}
+
+EXPORT ssize_t pwrite64(int fd, const void *from, size_t n, off64_t at)
+{
+    return slow_write(fd, from, n, at);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *from, size_t n, off_t at)
+{
+    return slow_write(fd, from, n, at);
 }
 
 __attribute__((constructor)) static void begin(void)

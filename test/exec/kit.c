@@ -86,7 +86,7 @@ struct rc_answer *kit_take(struct kit *kit)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 20;
+    until.tv_sec += 60;
     pthread_mutex_lock(&kit->lock);
     int failed = 0;
     while (kit->taken == kit->nanswer && !failed)

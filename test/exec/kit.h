@@ -31,7 +31,7 @@ struct flow_dependency kit_dependency(const char *host, int port);
 
 /* Starts a request given as JSON. `id` becomes of.id; the idempotency key is made of it. */
 void kit_start(struct kit *, const struct flow_dependency *, const char *json, rc_us timeout, uint64_t id);
-/* The next answer; fails the test after 20 s. The caller frees it with rc_arena_free(answer->arena). */
+/* The next answer; fails the test after a minute. The caller frees it with rc_arena_free(answer->arena). */
 struct rc_answer *kit_take(struct kit *);
 /* Both. Five seconds. */
 struct rc_answer *kit_call(struct kit *, const struct flow_dependency *, const char *json);

@@ -200,7 +200,7 @@ static bool wait_until(struct server *server, bool (*is)(const struct server *, 
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
+    until.tv_sec += 60;
     pthread_mutex_lock(&server->lock);
     int failed = 0;
     while (!is(server, n) && !failed)

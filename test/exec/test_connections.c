@@ -197,7 +197,7 @@ static void third_address(void **state)
     struct rc_answer *answer = kit_take(&kit);
     if (answer->result.reach != RC_ANSWERED) fail_msg("%.*s", RC_SV_ARG(answer->result.error));
     assert_in_range(answer->result.took, RC_MS(650),
-                    RC_MS(2900)); /* the first one was waited for, and no more */
+                    RC_MS(7500)); /* the first one was waited for, but not until the time was over */
     rc_arena_free(answer->arena);
     kit_close(&kit);
     server_close(server);
@@ -215,7 +215,7 @@ static void connect_timeout(void **state)
     kit_open(&kit, NULL);
     struct rc_answer *answer = kit_call_for(&kit, &dependency, POST, RC_SECONDS(10));
     assert_string_equal(kit_said(answer), "not sent not_sent");
-    assert_in_range(answer->result.took, RC_MS(190), RC_SECONDS(3));
+    assert_in_range(answer->result.took, RC_MS(190), RC_SECONDS(9));
     rc_arena_free(answer->arena);
     kit_close(&kit);
     full_close(&full);
@@ -451,7 +451,8 @@ static void no_connection_in_time(void **state)
         assert_int_equal(answer->of.id, order[i].id);
         assert_string_equal(kit_said(answer), order[i].said);
         if (answer->of.id == 2)
-            assert_in_range(answer->result.took, RC_MS(3900), RC_MS(5500)); /* its time in full */
+            assert_in_range(answer->result.took, RC_MS(3900),
+                            RC_MS(5900)); /* its time in full, not from the end of the first one on */
         rc_arena_free(answer->arena);
     }
     assert_int_equal(server_requests(server), 2);

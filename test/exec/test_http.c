@@ -183,7 +183,7 @@ static void too_slow(void **state)
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
         struct rc_answer *answer = call("127.0.0.1", serve_reply_and_hang, POST, replies[i], RC_MS(150));
         expect_said(answer, "sent timeout");
-        assert_in_range(answer->result.took, RC_MS(140), RC_SECONDS(4));
+        assert_in_range(answer->result.took, RC_MS(140), RC_SECONDS(30));
         rc_arena_free(answer->arena);
     }
 }

@@ -438,7 +438,7 @@ static void test_leftovers(void **state)
     char pid[32];
     snprintf(pid, sizeof pid, "%.*s", RC_SV_ARG(cel_text(answer->result.body)));
     assert_true(is_gone(pid));
-    assert_true(answer->result.took < RC_SECONDS(15));
+    assert_true(answer->result.took < RC_SECONDS(100));
     drop(answer);
 }
 

@@ -7,7 +7,7 @@
  *
  *   flips [--control]     --control: seals are not looked at, and silent changes must be found
  *
- * RC_FLIPS says how many, else RC_TIER; RC_FLIPS_SEED repeats a run. */
+ * RC_FLIPS says how many, else RC_TIER; RC_FLIPS_SEED repeats a run, and without it RC_SEED says which. */
 #include "flips.h"
 
 #include "store/sqlite/seal.h"
@@ -417,6 +417,7 @@ int main(int argc, char **argv)
 {
     static struct run run;
     const char *seed = getenv("RC_FLIPS_SEED");
+    if (!seed) seed = getenv("RC_SEED");
     struct stat st;
     run.control = argc > 1 && strcmp(argv[1], "--control") == 0;
     run.seed = seed ? strtoull(seed, NULL, 10) : 0;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "flow/set.h"
 
 /* root(0) { a(1), block(2) { b(3), c(4) }, d(5) } */
@@ -115,11 +116,144 @@ static void test_headers(void **state)
     assert_false(flow_header_same(RC_SV("a["), RC_SV("a{"))); /* only letters have a case */
 }
 
+/* ---- instances */
+
+static void test_words(void **state)
+{
+    (void)state;
+    assert_string_equal(flow_kind_word(FLOW_LINEAR), "linear");
+    assert_string_equal(flow_kind_word(FLOW_PARALLEL), "parallel");
+    assert_string_equal(flow_kind_word(FLOW_CHOOSE), "choose");
+    assert_string_equal(flow_kind_word(FLOW_EACH), "each");
+    assert_string_equal(flow_kind_word(FLOW_REPEAT), "repeat");
+    assert_string_equal(flow_kind_word(FLOW_CALL), "call");
+    assert_string_equal(flow_kind_word(FLOW_SLEEP), "sleep");
+    assert_string_equal(flow_kind_word(FLOW_SET), "set");
+    assert_string_equal(flow_kind_word(FLOW_FALLBACK), "fallback");
+    assert_string_equal(flow_kind_word(0), "?");
+    assert_string_equal(flow_kind_word(7), "?"); /* a kind of the design that comes later */
+    assert_string_equal(flow_kind_word(FLOW_KINDS), "?");
+    assert_string_equal(flow_kind_word(UINT32_MAX), "?");
+    assert_true(flow_is_block(FLOW_LINEAR) && flow_is_block(FLOW_REPEAT) && flow_is_block(FLOW_FALLBACK));
+    assert_false(flow_is_block(FLOW_CALL) || flow_is_block(FLOW_SLEEP) || flow_is_block(FLOW_SET));
+    assert_true(flow_is_joined(FLOW_PARALLEL) && flow_is_joined(FLOW_EACH));
+    assert_false(flow_is_joined(FLOW_LINEAR) || flow_is_joined(FLOW_REPEAT) || flow_is_joined(FLOW_CHOOSE));
+}
+
+static uint32_t dice(uint64_t *seed, uint32_t sides)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*seed >> 33) % sides;
+}
+
+/* A random tree as the reader of definitions makes them: loops have one child, a line. */
+static void grow(struct flow_step *step, uint16_t *n, flow_node parent, unsigned depth, uint64_t *seed)
+{
+    static const enum flow_kind kind[] = {FLOW_CALL,   FLOW_SET,  FLOW_LINEAR, FLOW_PARALLEL,
+                                          FLOW_CHOOSE, FLOW_EACH, FLOW_REPEAT, FLOW_FALLBACK};
+    flow_node at = (*n)++;
+    step[at] =
+        (struct flow_step){.kind = at ? kind[dice(seed, depth < 8 ? 8 : 2)] : FLOW_LINEAR, .parent = parent};
+    bool loop = step[at].kind == FLOW_EACH || step[at].kind == FLOW_REPEAT;
+    if (loop) {
+        step[at].copies = (uint16_t)(1 + dice(seed, 6));
+        flow_node line = (*n)++;
+        step[line] = (struct flow_step){.kind = FLOW_LINEAR, .parent = at};
+        for (uint32_t i = 1 + dice(seed, 3); i-- > 0 && *n < 60;) grow(step, n, line, depth + 1, seed);
+        step[line].end = *n;
+    } else if (flow_is_block(step[at].kind)) {
+        for (uint32_t i = dice(seed, at ? 4 : 6); i-- > 0 && *n < 60;) grow(step, n, at, depth + 1, seed);
+    }
+    step[at].end = *n;
+}
+
+/* The nodes in the order of the tree that is unrolled: what instances are by definition. */
+static void unroll(const struct flow_step *step, flow_node at, flow_node *list, uint32_t *n)
+{
+    assert_true(*n < 2 * RC_MAX_INSTANCES);
+    list[(*n)++] = at;
+    for (unsigned copy = 0; copy < step[at].copies; copy++)
+        for (flow_node child = (flow_node)(at + 1); child < step[at].end; child = step[child].end)
+            unroll(step, child, list, n);
+}
+
+static uint32_t size_of(const struct flow_step *step, flow_node at)
+{
+    uint64_t n = 0;
+    for (flow_node child = (flow_node)(at + 1); child < step[at].end; child = step[child].end)
+        n += size_of(step, child);
+    n = 1 + n * (step[at].copies ? step[at].copies : 1);
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+static void test_instances(void **state)
+{
+    (void)state;
+    static struct flow_step step[128];
+    static flow_node list[2 * RC_MAX_INSTANCES];
+    uint64_t seed = 1;
+    uint32_t loops = 0, refused = 0, largest = 0;
+    for (unsigned round = 0; round < 3000; round++) {
+        struct flow some = {.steps = step};
+        uint32_t n = 0, wanted;
+        grow(step, &some.nsteps, 0, 0, &seed);
+        wanted = size_of(step, 0);
+        if (wanted > RC_MAX_INSTANCES) {
+            assert_false(flow_number(&some, step));
+            refused++;
+            continue;
+        }
+        assert_true(flow_number(&some, step));
+        unroll(step, 0, list, &n);
+        assert_int_equal(some.ninstances, n);
+        assert_int_equal(n, wanted);
+        assert_int_equal(flow_instances(&step[0]), n);
+        for (uint32_t i = 0; i < n; i++) assert_int_equal(flow_node_of(&some, i), list[i]);
+        assert_int_equal(flow_node_of(&some, n), FLOW_NONE);
+        assert_int_equal(flow_node_of(&some, UINT32_MAX), FLOW_NONE);
+        for (flow_node at = 1; at < some.nsteps; at++) { /* the first of each is where its block says */
+            uint32_t first = 0;
+            for (flow_node up = at; up; up = step[up].parent) first += 1 + step[up].place;
+            assert_int_equal(list[first], at);
+            for (uint32_t i = 0; i < first; i++) assert_int_not_equal(list[i], at);
+        }
+        loops += n > some.nsteps;
+        largest = n > largest ? n : largest;
+    }
+    assert_true(loops > 100 && refused > 10 && largest > 1000); /* they were not all small */
+}
+
+/* One loop at the limit, one beyond it, and numbers that would not fit. */
+static void test_instance_limit(void **state)
+{
+    (void)state;
+    struct flow_step step[] = {{.kind = FLOW_LINEAR, .end = 4},
+                               {.kind = FLOW_EACH, .end = 4, .copies = (RC_MAX_INSTANCES - 2) / 2},
+                               {.kind = FLOW_LINEAR, .parent = 1, .end = 4},
+                               {.kind = FLOW_CALL, .parent = 2, .end = 4}};
+    struct flow some = {.steps = step, .nsteps = 4};
+    assert_true(flow_number(&some, step));
+    assert_int_equal(some.ninstances, RC_MAX_INSTANCES);
+    assert_int_equal(flow_node_of(&some, RC_MAX_INSTANCES - 1), 3);
+    assert_int_equal(flow_node_of(&some, RC_MAX_INSTANCES), FLOW_NONE);
+    step[1].copies++;
+    assert_false(flow_number(&some, step));
+    struct flow_step deep[40] = {{.kind = FLOW_LINEAR, .end = 40}};
+    for (flow_node i = 1; i < 40; i++)
+        deep[i] = (struct flow_step){.kind = i % 2 ? FLOW_EACH : FLOW_LINEAR,
+                                     .parent = (flow_node)(i - 1),
+                                     .end = 40,
+                                     .copies = i % 2 ? UINT16_MAX : 1};
+    some = (struct flow){.steps = deep, .nsteps = 40};
+    assert_false(flow_number(&some, deep));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walk), cmocka_unit_test(test_find),    cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_set),  cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_walk),      cmocka_unit_test(test_find),           cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_set),       cmocka_unit_test(test_headers),        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_instances), cmocka_unit_test(test_instance_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

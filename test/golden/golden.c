@@ -19,6 +19,7 @@
  *   explain                                  what a person would be told */
 #include "base/num.h"
 #include "codec/json.h"
+#include "core/tree.h"
 #include "defs/defs.h"
 #include "engine/prepare.h"
 #include "tell.h"
@@ -51,8 +52,10 @@ static struct rc_sv next_line(struct rc_sv *text)
 static uint32_t step_at(const struct world *world, struct rc_sv id)
 {
     if (rc_sv_is(id, "flow")) return 0; /* as a whole */
-    flow_node node = world->command.flow ? flow_find(world->command.flow, id) : FLOW_NONE;
-    return node == FLOW_NONE ? UINT32_MAX : node;
+    const struct rc_command *c = &world->command;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_is_named(c, i, id)) return i;
+    return UINT32_MAX;
 }
 
 static int why_of(struct rc_sv slug)

@@ -27,6 +27,16 @@ static void put_edge(struct rc_buf *out, const char *from, const char *to)
         rc_put_format(out, " %s -> %s", from, to);
 }
 
+/* A block uses some fields in its own way (core/command.h). */
+static void tell_block(struct rc_buf *out, const struct rc_node *old, const struct rc_node *new)
+{
+    if (new->cleared != old->cleared) rc_put_text(out, new->cleared ? ", reached" : ", no longer reached");
+    if (new->lost != old->lost) rc_put_text(out, new->lost ? ", a straggler" : ", no straggler");
+    if (new->tries != old->tries) rc_put_text(out, new->tries ? ", stays so" : ", anew");
+    if (new->asks != old->asks) rc_put_text(out, new->asks ? ", only asked" : ", asked");
+    rc_put_char(out, '\n');
+}
+
 static void tell_node(struct rc_buf *out, const struct world_record *record, const struct rc_command *c,
                       const struct rc_change *change)
 {
@@ -43,6 +53,12 @@ static void tell_node(struct rc_buf *out, const struct world_record *record, con
     if (new->why != old->why &&new->why) rc_put_format(out, " (%s)", rc_why_word(new->why).slug);
     if (new->phase != old->phase || new->phase != RC_PHASE_NONE)
         rc_put_format(out, ", %s", rc_phase_word(new->phase).slug);
+    bool until = times->due != before->due && times->due && new->phase == RC_PHASE_DELAYED;
+    if (flow_is_block(rc_node_step(c, change->at)->kind)) {
+        if (until) put_from_now(out, "until", times->due, record->at);
+        tell_block(out, old, new);
+        return;
+    }
     if (new->attempt != old->attempt) rc_put_format(out, ", attempt %u", new->attempt);
     if (new->tries != old->tries) rc_put_format(out, ", try %u", new->tries);
     if (new->asks != old->asks) rc_put_format(out, ", question %u", new->asks);
@@ -50,8 +66,7 @@ static void tell_node(struct rc_buf *out, const struct world_record *record, con
     if (new->undo_round != old->undo_round) rc_put_format(out, ", undo round %u", new->undo_round);
     if (new->lost != old->lost) rc_put_format(out, ", lost %u", new->lost);
     if (new->cleared != old->cleared) rc_put_text(out, new->cleared ? ", cleared" : ", no longer cleared");
-    if (times->due != before->due && times->due && new->phase == RC_PHASE_DELAYED)
-        put_from_now(out, "until", times->due, record->at);
+    if (until) put_from_now(out, "until", times->due, record->at);
     if (new->phase == RC_PHASE_OPEN && times->due != before->due)
         put_from_now(out, "times out", times->due, record->at);
     if (times->since != before->since && times->since) rc_put_text(out, ", unknown from now on");
@@ -118,6 +133,7 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
     case RC_CHANGE_CLOCK: tell_clock(out, record, &change->u.clock); break;
     case RC_CHANGE_PLACE: tell_place(out, &change->u.place); break;
     case RC_CHANGE_PRIORITY: rc_put_format(out, "    priority: %u\n", change->u.priority); break;
+    case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
 }

@@ -114,8 +114,10 @@ enum rc_status world_occupy_lane(struct world *world, uint32_t n, struct rc_erro
 
 static enum rc_status messages_of(struct world *world, struct rc_ask first, struct rc_error *err)
 {
-    struct rc_ask queue[RC_MAX_MESSAGES] = {first};
+    enum { MOST = 2048 };
+    static struct rc_ask queue[MOST];
     uint32_t n = 1;
+    queue[0] = first;
     for (uint32_t at = 0; at < n; at++) {
         struct rc_out out = {0};
         if (queue[at].to.agg == RC_AGG_COMMAND && queue[at].to.id >= WORLD_OTHERS) {
@@ -129,7 +131,7 @@ static enum rc_status messages_of(struct world *world, struct rc_ask first, stru
                 : take(world, &queue[at], &out, err);
         if (status != RC_OK) return status;
         if (queue[at].to.agg == RC_AGG_GATE) rc_gate_apply(&world->gate, out.change);
-        for (uint32_t i = 0; i < out.nmessage && n < RC_MAX_MESSAGES; i++) queue[n++] = out.message[i];
+        for (uint32_t i = 0; i < out.nmessage && n < MOST; i++) queue[n++] = out.message[i];
     }
     return RC_OK;
 }

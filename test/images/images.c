@@ -11,7 +11,7 @@
  *
  * With --controls a protection is off, one after the other, and each must be caught by every workload that depends on it.
  *
- * RC_IMAGES says how many, else RC_TIER; RC_IMAGES_SEED repeats a run's images. Exit code 0 where nothing was lost, or, with
+ * RC_IMAGES says how many, else RC_TIER; RC_IMAGES_SEED repeats a run's images, and without it RC_SEED says which. Exit code 0 where nothing was lost, or, with
  * --controls, all were caught. */
 #include "judge.h"
 
@@ -350,6 +350,7 @@ static bool look_at_all(struct run *run)
 static void read_environment(struct run *run)
 {
     const char *tier = getenv("RC_TIER"), *images = getenv("RC_IMAGES"), *seed = getenv("RC_IMAGES_SEED");
+    if (!seed) seed = getenv("RC_SEED");
     bool quick = !tier || strcmp(tier, "quick") == 0;
     run->images = images ? strtoull(images, NULL, 10) : quick ? TIER_QUICK : TIER_CI;
     if (rc_random(&run->seed, sizeof run->seed) != RC_OK) die("random numbers", "there are none");

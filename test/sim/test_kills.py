@@ -2,8 +2,8 @@
 and kill -9 at any moment; again and again everything that clients saw, the outside saw and the store has is held against the invariants by
 recourse_check. Then the negative controls: the same with a protection taken away must be found out.
 
-RC_KILLS: how many kills with something in flight (default by RC_TIER: 20, 300, 10000). RC_KILL_SEED replays a schedule; clients and the
-kernel's timing are not part of it."""
+RC_KILLS: how many kills with something in flight (default by RC_TIER: 20, 300, 10000). RC_KILL_SEED replays a schedule, without it
+RC_SEED says which; clients and the kernel's timing are not part of it."""
 import http.client
 import json
 import os
@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+import kit
 from kit import (BUILD, PR, RESTING, Failure, Process, Server, StandIn, case, changed, eventually, example_dependency, example_flow, main, note,
                  pull, true)
 import checker
@@ -27,7 +28,7 @@ from told import History, Told
 
 TIER = os.environ.get("RC_TIER", "quick")
 KILLS = int(os.environ.get("RC_KILLS", {"quick": 20, "ci": 300, "campaign": 10000}.get(TIER, 20)))
-SEED = int(os.environ.get("RC_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("RC_KILL_SEED") or kit.SEED)
 CLIENTS = 6
 CHECK_EVERY = 50   # kills
 FRESH_EVERY = 400  # a new store, so that a check of all of it stays cheap

@@ -73,6 +73,23 @@ static void the_same_story_without_the_control_is_sound(void **state)
     assert_true(sum.seen.turns > LIVES && sum.seen.crashes > LIVES && sum.seen.lives == LIVES);
 }
 
+/* What they came to does not depend on the number of processes. */
+static void lives_of_this_process(void **state)
+{
+    (void)state;
+    struct sim_order order = {.from = 7, .n = LIVES, .jobs = 2, .control = SIM_SOUND, .enough = 1};
+    static struct sim_sum others, ours;
+    sim_run(&order, &others);
+    order.jobs = 0;
+    sim_run(&order, &ours);
+    assert_int_equal(ours.nfailures, 0);
+    assert_int_equal(ours.lives, LIVES);
+    assert_memory_equal(&ours.seen, &others.seen, sizeof ours.seen);
+    sim_sum_add(&ours, &others);
+    assert_int_equal(ours.lives, 2 * LIVES);
+    assert_int_equal(ours.seen.lives, 2 * LIVES);
+}
+
 static void what_was_covered_adds_up(void **state)
 {
     (void)state;
@@ -101,6 +118,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_is_the_same_life),
         cmocka_unit_test(a_broken_life_is_made_short),
         cmocka_unit_test(the_same_story_without_the_control_is_sound),
+        cmocka_unit_test(lives_of_this_process),
         cmocka_unit_test(what_was_covered_adds_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

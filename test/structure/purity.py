@@ -1,4 +1,4 @@
-"""Purity of cel/, flow/ and core/, read from their object code (ELF; nm, objdump) and, for function pointers, their source.
+"""Purity of cel/, cron/, flow/ and core/, read from their object code (ELF; nm, objdump) and, for function pointers, their source.
 
 Function pointers: a declarator "(*name)(" is what is looked for in the source of core/. A typedef of a function type would
 escape that; so on x86-64 the object code is asked too: core/ must not make an indirect call.
@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-PURE = ("cel", "flow", "core")
+PURE = ("cel", "cron", "flow", "core")
 # const data with addresses in it is written once, by the loader
 WRITABLE = re.compile(r"^\.(data|bss|tdata|tbss)(?!\.rel\.ro)(\.|$)")
 

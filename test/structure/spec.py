@@ -150,7 +150,8 @@ def enum_numbers(tree, path, name):
     for member in filter(None, (m.strip() for m in match.group(1).split(","))):
         code, _, number = member.partition("=")
         value = int(number, 0) if number else value + 1
-        yield code.strip(), value
+        if not code.strip().endswith("_KINDS"):  # how many there are is not stored
+            yield code.strip(), value
 
 
 def numbers(tree):

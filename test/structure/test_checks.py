@@ -7,9 +7,11 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -27,6 +29,7 @@ import house
 import includes
 import purity
 import reliability
+import seed
 import sizes
 import spec
 import words
@@ -464,6 +467,22 @@ class Counting(Planted):
         self.assertEqual(self.families(("a", lambda box: counting.Count())).failed, 1)
         self.assertEqual(self.families(("a", broken), ("b", lambda box: counting.Count(passed=2))).failed, 1)
 
+    def test_boxes(self):
+        """A slower machine has more time; all families together have no more than there is, and who comes too late has failed."""
+        given = []
+
+        def work(box):
+            given.append(box)
+            return counting.Count(passed=1)
+        self.assertEqual(self.families(("a", work)).failed, 0)
+        self.assertEqual(given, [9 * families.SLOWER])
+        self.addCleanup(setattr, families, "ENDS", families.ENDS)
+        families.ENDS = time.monotonic() + 5
+        self.assertEqual(self.families(("a", work)).failed, 0)
+        self.assertTrue(1 <= given[1] <= 5, given)
+        families.ENDS = time.monotonic()
+        self.assertEqual((self.families(("a", work)).failed, len(given)), (1, 2))
+
     def test_interrupted(self):
         def interrupted(box):
             raise KeyboardInterrupt
@@ -480,6 +499,20 @@ class Counting(Planted):
     def test_time_box(self):
         self.assertIsNone(families.run(["sleep", "30"], 0.2, "/dev/null"))
         self.assertEqual(families.run(["sh", "-c", "exit 3"], 10, "/dev/null"), 3)
+
+    def test_interrupted_command_may_tidy_up(self):
+        """Meson ends its tests, which have process groups of their own, when it is told to end."""
+        ready, ended = self.folder / "ready", self.folder / "ended"
+
+        def interrupt():
+            while not ready.exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, signal.default_int_handler))
+        threading.Thread(target=interrupt, daemon=True).start()
+        with self.assertRaises(KeyboardInterrupt):
+            families.run(["sh", "-c", f"trap 'touch {ended}; exit' TERM; touch {ready}; while :; do sleep 0.1; done"], 60, "/dev/null", patience=30)
+        self.assertTrue(ended.exists())
 
     def test_family_that_ignores_the_signal(self):
         start = time.monotonic()
@@ -535,7 +568,7 @@ class Figures(Planted):
             done = subprocess.run([sys.executable, "-B", "-c", program, str(HERE.parent), str(self.folder), *options],
                                   capture_output=True, text=True)
             self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        self.assertIn("figure fuzz_seconds is missing", done.stdout)
+        self.assertIn("figure fuzz_executions is missing", done.stdout)
         self.assertEqual(json.loads((self.folder / "figures.json").read_text())["tier"], "ci")
 
     def test_document(self):
@@ -551,6 +584,74 @@ class Figures(Planted):
         self.edit("docs/RELIABILITY.md", "| 5 |", "| 50 |")
         self.finds(reliability.check_made_by_the_script, "is not what")
         self.finds(reliability.check_found, "newest stands first", "not with once")
+
+
+class Seeds(Planted):
+    """The seed of a tree: the same for the same tree, another for another one."""
+
+    def setUp(self):
+        super().setUp()
+        environment = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(environment)))
+        for name in [name for name in os.environ if name == "RC_SEED" or name.startswith("GIT_")]:
+            del os.environ[name]
+        os.environ["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)
+
+    def git(self, *words_):
+        who = ("-c", "user.name=n", "-c", "user.email=n@localhost", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", str(self.folder), *who, *words_], check=True, capture_output=True)
+
+    def commit(self, text):
+        self.put("src/base/a.c", text)
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "x")
+        return seed.of_tree(self.folder)
+
+    def test_range(self):
+        self.assertEqual(seed.of_name("x"), 3835152007)
+        for name in range(1000):
+            self.assertTrue(1 <= seed.of_name(str(name)) <= seed.MOST)
+
+    def test_given(self):
+        os.environ["RC_SEED"] = "12"
+        self.assertEqual(seed.of_tree(self.folder), 12)
+
+    def test_of_a_commit(self):
+        """Two commits with the same tree have the same seed; what is not committed, and what a build leaves behind, changes nothing."""
+        self.git("init", "-q")
+        first = self.commit("a")
+        self.put("build-x/y.c", "left behind")
+        self.put("src/base/a.c", "not committed")
+        self.assertEqual(seed.of_tree(self.folder), first)
+        self.assertEqual(self.commit("a"), seed.of_name(seed.named_by_git(self.folder)))
+        (self.folder / "build-x/y.c").unlink()
+        self.assertEqual(self.commit("a"), first)
+        self.assertNotEqual(self.commit("b"), first)
+
+    def test_without_git(self):
+        first = seed.of_tree(self.folder)
+        self.assertIsNone(seed.named_by_git(self.folder))
+        self.put("build-x/src/y.c", "left behind")
+        self.put("src/base/a.pyc", "left behind")
+        self.assertEqual(seed.of_tree(self.folder), first)
+        self.put("src/base/a.c", "x")
+        second = seed.of_tree(self.folder)
+        self.put("src/base/a.c", "y")
+        self.assertEqual(len({first, second, seed.of_tree(self.folder)}), 3)
+
+    def test_unpacked_below_another_repository(self):
+        self.git("init", "-q")
+        self.commit("a")
+        self.put("inside/src/base/a.c", "a")
+        self.assertIsNone(seed.named_by_git(self.folder / "inside"))
+
+    def test_tests_are_told(self):
+        """Of continuous integration and the quick tier, not of a campaign, whatever the environment says."""
+        os.environ["RC_SEED"] = "5"
+        self.addCleanup(setattr, families, "TIER", families.TIER)
+        for tier, told in (("quick", str(families.SEED)), ("ci", str(families.SEED)), ("campaign", None)):
+            families.TIER = tier
+            self.assertEqual(families.GCC.environment().get("RC_SEED"), told)
 
 
 class Campaign(Planted):
@@ -594,12 +695,26 @@ class FuzzTargets(unittest.TestCase):
         spec.loader.exec_module(self.run_)
 
     def test_coverage_is_judged(self):
-        row = self.run_.rows("# a comment\njson 90 70 src/a/*.c src/b.c\n")["json"]
+        row = self.run_.rows("# a comment\njson 500 90 70 src/a/*.c src/b.c\n")["json"]
         found = {"src/a/x.c": ((9, 10), (1, 2)), "src/a/y.c": ((0, 10), (0, 2)), "src/b.c": ((20, 20), (4, 4)), "src/c.c": ((0, 99), (0, 99))}
         lines, branches, report = self.run_.judge(row, found)
         self.assertEqual((lines, branches, len(report)), (72.5, 62.5, 3))
         with self.assertRaises(ValueError):
-            self.run_.judge(self.run_.Row("json", 1, 1, ("src/none.c",)), found)
+            self.run_.judge(self.run_.Row("json", 1, 1, 1, ("src/none.c",)), found)
+
+    def test_amount(self):
+        """Outside of campaigns the amount and the inputs are fixed, whatever the machine does in a second."""
+        environment = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(environment)))
+        for name in ("RC_FUZZ_SECONDS", "RC_TIER", "RC_SEED"):
+            os.environ.pop(name, None)
+        row = self.run_.Row("json", 500, 90, 70, ())
+        most = {"max_total_time": self.run_.MOST_SECONDS}
+        self.assertEqual(self.run_.amount(row), {"runs": 100, **most})
+        os.environ.update(RC_TIER="ci", RC_SEED="7")
+        self.assertEqual(self.run_.amount(row), {"runs": 500, "seed": "7", **most})
+        os.environ["RC_FUZZ_SECONDS"] = "9"
+        self.assertEqual(self.run_.amount(row), {"max_total_time": 9})
 
     def test_every_target_has_a_row(self):
         build = (families.ROOT / "test" / "fuzz" / "meson.build").read_text()

@@ -264,6 +264,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
     if (status == RC_OK) status = stage_work(staging, err);
     if (status == RC_OK) status = grow_commands(staging->disk, batch->ntouched, err);
     if (status == RC_OK && batch->hold) status = mem_check_hold(staging->disk, batch->hold, err);
+    if (status == RC_OK) status = mem_schedules_stage(staging->disk, batch, &staging->audits, err);
     return status;
 }
 
@@ -327,6 +328,7 @@ static void publish(struct staging *staging)
         if (touched->created) insert_command(disk, command);
     }
     publish_work(staging);
+    mem_schedules_publish(disk, batch);
     mem_audit_publish(disk, &staging->audits);
     if (batch->hold) *mem_find_hold(disk, batch->hold->id) = *batch->hold;
     disk->high.change += batch->nrecords;

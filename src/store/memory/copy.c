@@ -149,6 +149,14 @@ static bool add_purged(struct rc_memory_disk *disk, const struct rc_memory_disk 
     return disk->purged != NULL;
 }
 
+static bool add_schedules(struct rc_memory_disk *disk, const struct rc_memory_disk *from)
+{
+    if (!from->nschedules) return true;
+    disk->schedules = copy_block(from->schedules, from->nschedules * sizeof *from->schedules, 0);
+    disk->nschedules = disk->schedules ? from->nschedules : 0;
+    return disk->schedules != NULL;
+}
+
 /* ---- bulks ---------------------------------------------------------------------------------------------------------- */
 
 static void keep(struct rc_arena *arena, struct rc_sv *text)
@@ -221,7 +229,7 @@ struct rc_memory_disk *rc_memory_disk_copy(struct rc_memory_disk *from)
     memcpy(disk->holds, from->holds, sizeof disk->holds);
     bool whole = add_commands(disk, from) && add_work(disk, from->work) && add_definitions(disk, from) &&
                  add_namespaces(disk, from) && add_tokens(disk, from) && add_audits(disk, from) &&
-                 add_purged(disk, from) && add_bulks(disk, from);
+                 add_purged(disk, from) && add_bulks(disk, from) && add_schedules(disk, from);
     pthread_mutex_unlock(&from->lock);
     if (whole) return disk;
     rc_memory_disk_free(disk);

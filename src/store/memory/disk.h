@@ -98,6 +98,8 @@ struct rc_memory_disk {
     struct rc_hold holds[RC_MAX_HOLDS]; /* newest first */
     uint32_t nholds;
     uint64_t last_hold;
+    struct rc_schedule *schedules;
+    uint32_t nschedules;
 };
 
 struct mem_store {
@@ -241,3 +243,12 @@ enum rc_status mem_read_bulk_items(struct rc_reader *, uint64_t id, uint32_t res
 enum rc_status mem_read_bulk_events(struct rc_reader *, uint64_t id, uint32_t after, struct rc_arena *,
                                     uint32_t cap, struct rc_bulk_event **, uint32_t *ret_n,
                                     struct rc_error *);
+
+/* ---- schedule.c ----------------------------------------------------------------------------------------------------- */
+
+/* What can fail comes first. */
+RC_MUST enum rc_status mem_schedules_stage(struct rc_memory_disk *, const struct rc_batch *,
+                                           struct mem_audits *, struct rc_error *);
+void mem_schedules_publish(struct rc_memory_disk *, const struct rc_batch *);
+enum rc_status mem_read_schedules(struct rc_reader *, struct rc_arena *, struct rc_schedule **, uint32_t *,
+                                  struct rc_error *);

@@ -64,6 +64,7 @@ static const struct rc_driver driver = {
     .history = mem_read_history,
     .work = mem_read_work,
     .gates = mem_read_gates,
+    .schedules = mem_read_schedules,
     .in_flight = mem_read_in_flight,
     .list = mem_read_list,
     .audit = mem_read_audit,
@@ -116,6 +117,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     free(disk->audits);
     mem_bulks_free(disk->bulks);
     free(disk->purged);
+    free(disk->schedules);
     mem_work_free(disk->work);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);

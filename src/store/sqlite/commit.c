@@ -390,6 +390,7 @@ static enum rc_status write_batch(struct writing *writing, struct rc_error *err)
     if (status == RC_OK) status = write_tallies(writing, err);
     if (status == RC_OK) status = sq_write_usage(writing->conn, writing->shares, batch->ntouched, err);
     if (status == RC_OK && batch->hold) status = sq_hold_set(writing->conn, batch->hold, err);
+    if (status == RC_OK) status = sq_schedules_write(writing->conn, batch, err);
     if (status == RC_OK) status = write_high(writing, err);
     for (uint32_t i = 0; i < batch->ntouched; i++)
         rc_map_remove(&store->by_seq, batch->touched[i].command->id.seq);

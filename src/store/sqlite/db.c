@@ -27,6 +27,8 @@
 #define PURGE_COLUMNS "seq, nonce, state, in_flight, rev, created, changed, ns, type, refs"
 #define DEF_COLUMNS   "id, kind, active, version, name, text, source, digest, at"
 
+#define SCHEDULE_COLUMNS                                                                                     \
+    "flow, id, planned, accepted, paused, last, last_nonce, last_planned, started, missed, skipped, changed, fault"
 #define HOLD_COLUMNS                                                                                         \
     "nonce, cause, since, until, seq, left, commands, attempts, checks, repeats, reviews, bulks, released, " \
     "watch"
@@ -166,6 +168,10 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_LIFE] = "SELECT life.id, cause, life.at, change, audit, high.at FROM life, high",
     [SQ_LIFE_UNMARK] = "UPDATE life SET id = abs(random() / 2) + 1, cause = 0, at = 0",
     [SQ_LIFE_MARK] = "UPDATE life SET cause = ?, at = ?",
+    [SQ_SCHEDULE_SET] = "INSERT OR REPLACE INTO schedule (" SCHEDULE_COLUMNS
+                        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQ_SCHEDULE_DROP] = "DELETE FROM schedule WHERE flow = ? AND id = ?",
+    [SQ_SCHEDULES] = "SELECT " SCHEDULE_COLUMNS " FROM schedule ORDER BY flow, id",
     [SQ_HOLD_ADD] = "INSERT INTO hold (" HOLD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_HOLD_SET] = "UPDATE hold SET (" HOLD_COLUMNS ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " WHERE id = ?",

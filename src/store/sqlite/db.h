@@ -16,7 +16,7 @@
  *   hold.c     holds
  *   backup.c   copies                                         check.c    a file held against itself
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
- *   bulk.c     bulks
+ *   bulk.c     bulks                                          schedule.c schedules
  *   open.c     create, check, open, close                     lock.c     one process at a time
  *   seal.c     pages that cannot change unseen                log.c      the log that a crash left
  *
@@ -116,6 +116,9 @@ enum sq_statement {
     SQ_LIFE,
     SQ_LIFE_UNMARK,
     SQ_LIFE_MARK,
+    SQ_SCHEDULE_SET,
+    SQ_SCHEDULE_DROP,
+    SQ_SCHEDULES,
     SQ_HOLD_ADD,
     SQ_HOLD_SET,
     SQ_HOLD_END,
@@ -491,3 +494,9 @@ enum rc_status sq_read_bulk_events(struct rc_reader *, uint64_t id, uint32_t aft
                                    uint32_t cap, struct rc_bulk_event **, uint32_t *ret_n, struct rc_error *);
 /* backup.c: as rc_sqlite_backup, over what is there; the copy is of when the store changed last. */
 RC_MUST enum rc_status sq_copy(const char *store, const char *to, struct rc_holdings *ret, struct rc_error *);
+
+/* ---- schedule.c ----------------------------------------------------------------------------------------------------- */
+
+RC_MUST enum rc_status sq_schedules_write(struct sq_conn *, const struct rc_batch *, struct rc_error *);
+enum rc_status sq_read_schedules(struct rc_reader *, struct rc_arena *, struct rc_schedule **, uint32_t *,
+                                 struct rc_error *);

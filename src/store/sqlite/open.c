@@ -460,6 +460,7 @@ const struct rc_driver sq_driver = {
     .history = sq_read_history,
     .work = sq_read_work,
     .gates = sq_read_gates,
+    .schedules = sq_read_schedules,
     .in_flight = sq_read_in_flight,
     .list = sq_read_list,
     .audit = sq_read_audit,

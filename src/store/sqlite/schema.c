@@ -149,6 +149,13 @@ static const char tables[] =
     " subject TEXT, actor TEXT, reason TEXT,"
     " PRIMARY KEY (bulk, rev)) STRICT, WITHOUT ROWID;"
 
+    "CREATE TABLE schedule (" /* core/schedule.h */
+    " flow TEXT NOT NULL, id TEXT NOT NULL, planned INTEGER NOT NULL, accepted INTEGER NOT NULL,"
+    " paused INTEGER NOT NULL, last INTEGER NOT NULL, last_nonce INTEGER NOT NULL,"
+    " last_planned INTEGER NOT NULL, started INTEGER NOT NULL, missed INTEGER NOT NULL,"
+    " skipped INTEGER NOT NULL, changed INTEGER NOT NULL, fault TEXT,"
+    " PRIMARY KEY (flow, id)) STRICT, WITHOUT ROWID;"
+
     /* one row: numbers that never go back, whatever is deleted */
     "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "
     "NULL,"

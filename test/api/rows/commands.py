@@ -51,6 +51,8 @@ ROWS = [
     row("getHistory", 404, "not-found", lambda s: to(id=NOBODY)),
     row("listAttempts", 200, lambda s: to(id=s.completed(), query={"after": 0, "limit": 2})),
     row("listAttempts", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("listSteps", 200, lambda s: to(id=s.completed(), query={"after": 0, "limit": 2, "state": "succeeded,idle"})),
+    row("listSteps", 404, "not-found", lambda s: to(id=NOBODY)),
     row("streamEvents", 200, lambda s: to(query=followed(s), headers={"Last-Event-ID": "0"}, until=b"retry:")),
     row("streamEvents", 200, lambda s: to(query={"last_event_id": 0}, until=b'"state":"completed"')),
     row("explainCommand", 200, lambda s: to(id=s.completed())),

@@ -17,6 +17,7 @@ ROWS = [
     row("getCommand", 410, "purged", lambda s: to(id=purged(s))),
     row("getHistory", 410, "purged", lambda s: to(id=purged(s))),
     row("listAttempts", 410, "purged", lambda s: to(id=purged(s))),
+    row("listSteps", 410, "purged", lambda s: to(id=purged(s))),
     row("explainCommand", 410, "purged", lambda s: to(id=purged(s))),
     row("previewRollBack", 410, "purged", lambda s: to(id=purged(s))),
     row("actOnCommand", 410, "purged", lambda s: to(id=purged(s), action="note", body={"reason": "too late"})),

@@ -1,0 +1,71 @@
+/* Guards: fields that may be missing are read only where has() has been asked. Recursion is bounded by the depth of the
+ * tree. */
+#include "cel/check.h"
+
+static bool asks_for_field(const struct cel_node *node)
+{
+    return node->op == CEL_OP_HAS && node->first->op == CEL_OP_ROOT;
+}
+
+/* Whether a node that is true (or, with `holds` false, false) says the same of all its children. */
+static bool speaks_for_all(const struct cel_node *node, bool holds)
+{
+    return node->op == (holds ? CEL_OP_AND : CEL_OP_OR);
+}
+
+static bool is_not(const struct cel_node *node)
+{
+    return node->op == CEL_OP_CALL && node->fn == CEL_FN_NOT;
+}
+
+enum rc_status cel_assume(struct cel_checker *checker, const struct cel_node *node, bool holds)
+{
+    if (is_not(node)) return cel_assume(checker, node->first, !holds);
+    if (speaks_for_all(node, holds)) {
+        enum rc_status status = RC_OK;
+        for (const struct cel_node *kid = node->first; kid && status == RC_OK; kid = kid->next)
+            status = cel_assume(checker, kid, holds);
+        return status;
+    }
+    if (!holds || !asks_for_field(node)) return RC_OK;
+    struct cel_guard *guard = RC_NEW(checker->arena, struct cel_guard);
+    if (!guard) return rc_fail_arena(checker->err, checker->arena);
+    *guard = (struct cel_guard){node->first->slot, cel_text(node->value), checker->guards};
+    checker->guards = guard;
+    return RC_OK;
+}
+
+enum rc_status cel_check_guard(struct cel_checker *checker, const struct cel_node *select,
+                               const struct cel_type *from, const struct cel_type **ret)
+{
+    struct rc_sv name = cel_text(select->value);
+    const struct cel_node *root = select->first;
+    const char *missing = NULL;
+    if (select->op != CEL_OP_SELECT || from->kind != CEL_T_OBJECT || root->op != CEL_OP_ROOT) return RC_OK;
+    for (uint32_t i = 0; i < from->nfields; i++)
+        if (rc_sv_eq(from->fields[i].name, name)) missing = from->fields[i].missing;
+    if (!missing) return RC_OK;
+    for (const struct cel_guard *guard = checker->guards; guard; guard = guard->outer)
+        if (guard->root == root->slot && rc_sv_eq(guard->field, name)) return RC_OK;
+    struct rc_sv of = checker->scope->roots[root->slot].name;
+    return cel_mismatch(checker, select, ret,
+                        "%.*s.%.*s may not exist here (%s): guard it with has(%.*s.%.*s)", RC_SV_ARG(of),
+                        RC_SV_ARG(name), missing, RC_SV_ARG(of), RC_SV_ARG(name));
+}
+
+static uint32_t prove(const struct cel_node *node, bool holds, uint32_t root, struct rc_sv *field, uint32_t n,
+                      uint32_t cap)
+{
+    if (is_not(node)) return prove(node->first, !holds, root, field, n, cap);
+    if (speaks_for_all(node, holds))
+        for (const struct cel_node *kid = node->first; kid; kid = kid->next)
+            n = prove(kid, holds, root, field, n, cap);
+    else if (holds && asks_for_field(node) && node->first->slot == root && n < cap)
+        field[n++] = cel_text(node->value);
+    return n;
+}
+
+uint32_t cel_prog_proves(const struct cel_prog *prog, uint32_t root, struct rc_sv *field, uint32_t cap)
+{
+    return prove(prog->root, true, root, field, 0, cap);
+}

@@ -1,0 +1,116 @@
+/* The state of a command in words, sharper than the state's own text where its clock, its steps or its blocks allow it. */
+#include "codec/view_part.h"
+#include "core/tree.h"
+
+void rc_view_until(struct rc_buf *buf, rc_us at)
+{
+    char time[RC_TIME_TEXT];
+    rc_format_time(at, time);
+    rc_put_format(buf, "waiting until %s", time);
+}
+
+/* What the clock says of a command is sharper than its state alone. */
+static bool put_clock(struct rc_buf *buf, const struct rc_command *c, uint32_t step)
+{
+    char time[RC_TIME_TEXT];
+    if (c->state == RC_PENDING && rc_command_waits_in_lane(c)) {
+        rc_put_format(buf, "waits for its turn: concurrency key %.*s", RC_SV_ARG(c->place.key));
+        return true;
+    }
+    if (c->state == RC_PENDING && rc_command_waits_to_begin(c)) {
+        rc_format_time(c->data[0].times.due, time);
+        rc_put_format(buf, "starts at %s", time);
+        return true;
+    }
+    bool late = c->why == RC_WHY_DEADLINE &&
+                (c->state == RC_REVIEW || c->state == RC_CANCELLED || c->state == RC_ROLLED_BACK);
+    if (!late || step) return false;
+    rc_put_format(buf, "%s: %s", rc_state_word(c->state).text, rc_why_word(RC_WHY_DEADLINE).text);
+    return true;
+}
+
+/* What comes first is no other try, but the end of a sleep, or of the pause of a repeat. */
+static bool put_sleep(struct rc_buf *buf, const struct rc_command *c)
+{
+    uint32_t first = 0;
+    if (c->state != RC_WAITING && c->state != RC_PENDING) return false;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (c->node[i].phase == RC_PHASE_DELAYED &&
+            (!first || c->data[i].times.due < c->data[first].times.due))
+            first = i;
+    if (!first || rc_step_at(c, first)->kind == FLOW_CALL) return false;
+    rc_view_until(buf, c->data[first].times.due);
+    return true;
+}
+
+/* A step whose outcome nobody knows, or a loop of which nobody knows whether it had begun. */
+static bool is_open_end(const struct rc_command *c, uint32_t at)
+{
+    unsigned state = c->node[at].state;
+    return state == RC_STEP_UNKNOWN || state == RC_STEP_UNDO_UNKNOWN || state == RC_STEP_UNDO_FAILED;
+}
+
+/* What the flow wanted and did not happen: of blocks only those that failed before anything in them began. */
+static bool is_missing(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool whole = !flow_is_block(rc_step_at(c, at)->kind) || rc_has_not_begun(c, at);
+    if (node->state == RC_STEP_SKIPPED) return node->why == RC_WHY_NEEDS || node->why == RC_WHY_PERSON;
+    bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+    return node->state == RC_STEP_UNKNOWN || (failed && whole && !rc_is_closed(c, at));
+}
+
+/* The first one, and how many there are. */
+static uint32_t find(const struct rc_command *c, bool missing, uint32_t *ret_n)
+{
+    uint32_t first = 0;
+    *ret_n = 0;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        if (missing ? !is_missing(c, i) : !is_open_end(c, i)) continue;
+        if (!(*ret_n)++) first = i;
+    }
+    return first;
+}
+
+/* A person has to say where a choose goes on, or what becomes of what cannot be taken back. */
+static bool put_stop(struct rc_buf *buf, const struct rc_command *c)
+{
+    struct rc_path path;
+    for (uint32_t i = 0; i < c->nnodes && c->state == RC_REVIEW; i++) {
+        const struct rc_node *node = &c->node[i];
+        bool undecided = node->state == RC_STEP_ACTIVE && rc_step_at(c, i)->kind == FLOW_CHOOSE &&
+                         node->why == RC_WHY_EXPRESSION;
+        if (!undecided && (node->why != RC_WHY_IRREVERSIBLE || !flow_is_block(rc_step_at(c, i)->kind)))
+            continue;
+        struct rc_sv name = rc_view_step_name(c, i, &path);
+        if (undecided)
+            rc_put_format(buf, "a person must decide: %.*s cannot choose a case", RC_SV_ARG(name));
+        else
+            rc_put_format(buf,
+                          "a person must decide: %.*s has failed, and what happened cannot be taken back",
+                          RC_SV_ARG(name));
+        return true;
+    }
+    return false;
+}
+
+void rc_view_display(struct rc_buf *buf, const struct rc_command *c)
+{
+    uint32_t step = 0, n = 0;
+    struct rc_path path;
+    if (c->state == RC_REVIEW || c->state == RC_PARTIAL) step = find(c, c->state == RC_PARTIAL, &n);
+    if (put_clock(buf, c, step) || put_sleep(buf, c)) return;
+    struct rc_sv name = rc_view_step_name(c, step, &path);
+    const char *state = step ? rc_step_word(c->node[step].state).text : "";
+    if (step && c->state == RC_PARTIAL) {
+        rc_put_format(buf, "completed, but %.*s: %s", RC_SV_ARG(name), state);
+        if (n > 1) rc_put_format(buf, " (and %u more)", n - 1);
+    } else if (c->state == RC_RESOLVED && c->why == RC_WHY_REPLACED) {
+        rc_put_text(buf, rc_why_word(RC_WHY_REPLACED).text);
+    } else if (step) {
+        rc_put_format(buf, "a person must decide: %.*s %s", RC_SV_ARG(name), state);
+        if (n > 1) rc_put_format(buf, " (and %u more)", n - 1);
+    } else if (!put_stop(buf, c)) {
+        rc_put_text(buf, rc_state_word(c->state).text);
+    }
+}

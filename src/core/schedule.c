@@ -1,0 +1,233 @@
+/* When schedules run. Every number of times that is walked here is bounded: what lies far back is reached by windows that end now. */
+#include "core/schedule.h"
+
+#include "base/random.h"
+
+#define ON_TIME RC_SECONDS(RC_SCHEDULE_ON_TIME_S)
+#define HOUR    RC_SECONDS(3600)
+enum { STEPS = 64 };
+
+/* The next time behind `after`, up to `until`. */
+static bool next_of(const struct flow_schedule *of, rc_us after, rc_us until, rc_us *ret)
+{
+    rc_us next;
+    if (!of->zone || !cron_next(&of->expr, of->zone, after, &next) || next > until) return false;
+    *ret = next;
+    return true;
+}
+
+/* The last `n` times behind `after` up to `until`: the first and the last of them. *ret_left: how many lie before them, as far as they
+ * were walked. False: there is none. */
+static bool last_of(const struct flow_schedule *of, rc_us after, rc_us until, uint32_t n, rc_us *ret_first,
+                    rc_us *ret_last, uint64_t *ret_left)
+{
+    static const rc_us window[] = {2 * HOUR, 48 * HOUR, 64 * 24 * HOUR, 2 * 366 * 24 * HOUR, UINT64_MAX};
+    rc_us ring[RC_MAX_CATCH_UP];
+    uint64_t found = 0;
+    for (unsigned i = 0; i < sizeof window / sizeof *window && found <= n; i++) {
+        rc_us from = until > window[i] && until - window[i] > after ? until - window[i] : after;
+        found = 0;
+        for (rc_us at = from; next_of(of, at, until, &at);) ring[found++ % n] = at;
+        if (from == after) break;
+    }
+    if (!found) return false;
+    *ret_first = ring[found > n ? found % n : 0];
+    *ret_last = ring[(found - 1) % n];
+    *ret_left = found > n ? found - n : 0;
+    return true;
+}
+
+/* What was missed up to `limit` is caught up as the schedule says, or not at all. */
+static void accept_missed(struct rc_schedule *s, const struct flow_schedule *of, rc_us limit)
+{
+    rc_us first = 0, last = 0;
+    uint64_t left = 0;
+    uint32_t n = of->missed == FLOW_MISSED_ALL ? RC_MAX_CATCH_UP : 1;
+    bool any = last_of(of, s->planned, limit, n, &first, &last, &left);
+    s->missed += left;
+    if (any && of->missed != FLOW_MISSED_SKIP) {
+        s->planned = first - 1;
+        s->accepted = last;
+        return;
+    }
+    s->missed += any;
+    s->planned = limit;
+}
+
+/* Times that wait for the run before: those that have come meanwhile are behind them, as many as there is room for. */
+static void queue_more(struct rc_schedule *s, const struct flow_schedule *of, rc_us wall)
+{
+    rc_us at = s->planned;
+    uint32_t n = 0;
+    while (n < RC_MAX_SCHEDULE_QUEUE && next_of(of, at, wall, &at)) {
+        n++;
+        bool came_in_time = wall - at <= ON_TIME;
+        if (at > s->accepted && came_in_time) s->accepted = at;
+    }
+}
+
+/* One step; false: nothing is left to be done now, and ret->next says until when. */
+static bool plan_one(struct rc_plan *ret, const struct flow_schedule *of, rc_us wall, bool busy)
+{
+    struct rc_schedule *s = &ret->after;
+    rc_us at;
+    if (s->accepted <= s->planned) {
+        if (!next_of(of, s->planned, UINT64_MAX, &at)) return false;
+        if (at > wall) {
+            ret->next = at;
+            return false;
+        }
+        if (wall - at > ON_TIME)
+            accept_missed(s, of, wall - ON_TIME);
+        else
+            s->accepted = at;
+        return true;
+    }
+    if (!next_of(of, s->planned, s->accepted, &at)) { /* the definition has changed meanwhile */
+        s->planned = s->accepted;
+        return true;
+    }
+    if (busy && of->overlap == FLOW_OVERLAP_QUEUE) {
+        queue_more(s, of, wall);
+        ret->next = wall + RC_CALENDAR_LOOK;
+        return false;
+    }
+    s->planned = at;
+    if (busy && of->overlap == FLOW_OVERLAP_SKIP) {
+        s->skipped++;
+        return true;
+    }
+    ret->run = at;
+    ret->next = wall; /* there may be more */
+    return false;
+}
+
+void rc_schedule_plan(const struct rc_schedule *s, const struct flow_schedule *of, rc_us wall, bool busy,
+                      struct rc_plan *ret)
+{
+    *ret = (struct rc_plan){.after = *s, .next = UINT64_MAX};
+    if (s->paused) return;
+    bool more = true;
+    for (unsigned i = 0; more && i < STEPS; i++) more = plan_one(ret, of, wall, busy);
+    if (more) ret->next = wall;
+    const struct rc_schedule *after = &ret->after;
+    ret->changed =
+        s->planned != after->planned || s->accepted != after->accepted || s->missed != after->missed ||
+        s->skipped != after->skipped;
+}
+
+bool rc_schedule_wants_busy(const struct rc_schedule *s, const struct flow_schedule *of, rc_us wall)
+{
+    rc_us at;
+    if (!s->last.seq || of->overlap == FLOW_OVERLAP_ALLOW || s->paused) return false;
+    return s->accepted > s->planned || next_of(of, s->planned, wall, &at);
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------------------- */
+
+static void set_fault(struct rc_schedule *s, struct rc_sv fault)
+{
+    uint32_t n = fault.n < RC_SCHEDULE_FAULT ? fault.n : RC_SCHEDULE_FAULT - 1;
+    memset(s->fault, 0, sizeof s->fault);
+    if (n) memcpy(s->fault, fault.p, n);
+}
+
+static void started(struct rc_schedule *s, const struct rc_schedule_ask *in, rc_us planned)
+{
+    s->last = in->command;
+    s->last_planned = planned;
+    s->started++;
+    set_fault(s, (struct rc_sv){0});
+}
+
+static void occur(struct rc_schedule *s, const struct rc_ask *ask)
+{
+    const struct rc_schedule_ask *in = ask->u.schedule;
+    struct rc_plan plan;
+    rc_schedule_plan(s, in->of, ask->wall, in->busy, &plan);
+    if (plan.run && !in->command.seq) { /* it stays to be made */
+        rc_us planned = s->planned;
+        *s = plan.after;
+        s->planned = plan.run - 1;
+        if (s->planned < planned) s->planned = planned;
+        set_fault(s, in->fault);
+        return;
+    }
+    *s = plan.after;
+    if (plan.run) started(s, in, plan.run);
+}
+
+/* The times up to now are dealt with. */
+static void begin_behind(struct rc_schedule *s, rc_us wall)
+{
+    if (s->planned < wall) s->planned = wall;
+    s->accepted = 0;
+}
+
+static bool same(const struct rc_schedule *a, const struct rc_schedule *b)
+{
+    return a->planned == b->planned && a->accepted == b->accepted && a->paused == b->paused &&
+           a->last.seq == b->last.seq && a->started == b->started && a->missed == b->missed &&
+           a->skipped == b->skipped && strcmp(a->fault, b->fault) == 0;
+}
+
+static enum rc_status submit(const struct rc_ask *ask, struct rc_arena *arena, struct rc_out *out,
+                             struct rc_error *err)
+{
+    uint64_t random = ask->seed;
+    out->message = RC_NEW(arena, struct rc_ask);
+    if (!out->message) return rc_fail_arena(err, arena);
+    *out->message = (struct rc_ask){.kind = RC_MSG_SUBMIT,
+                                    .to = {.agg = RC_AGG_COMMAND, .id = ask->u.schedule->submit->seq},
+                                    .from = ask->to,
+                                    .now = ask->now,
+                                    .wall = ask->wall,
+                                    .seed = rc_mix(&random),
+                                    .u.submit = ask->u.schedule->submit};
+    out->nmessage = 1;
+    return RC_OK;
+}
+
+enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask *ask, struct rc_arena *arena,
+                                struct rc_out *ret, struct rc_error *err)
+{
+    struct rc_schedule *after = rc_copy(arena, s, sizeof *s);
+    struct rc_out out = {.change = RC_NEW(arena, struct rc_change)};
+    if (!after || !out.change) return rc_fail_arena(err, arena);
+    switch ((enum rc_message_kind)ask->kind) {
+    case RC_MSG_PLAN: begin_behind(after, ask->wall); break;
+    case RC_MSG_OCCUR: occur(after, ask); break;
+    case RC_MSG_PAUSE: after->paused = true; break;
+    case RC_MSG_RESUME:
+        after->paused = false;
+        begin_behind(after, ask->wall);
+        break;
+    case RC_MSG_RUN: started(after, ask->u.schedule, 0); break;
+    case RC_MSG_SUBMIT:
+    case RC_MSG_ADMIT:
+    case RC_MSG_RESULT:
+    case RC_MSG_LOST:
+    case RC_MSG_DUE:
+    case RC_MSG_ACTION:
+    case RC_MSG_RESTORED:
+    case RC_MSG_WANT:
+    case RC_MSG_OFFER:
+    case RC_MSG_DONE:
+    case RC_MSG_BACKLOG:
+    case RC_MSG_CLOSED:
+    case RC_MSG_GRANT:
+    case RC_MSG_LANE_WANT:
+    case RC_MSG_LANE_OFFER:
+    case RC_MSG_LANE_LEAVE:
+    case RC_MSG_LANE_YIELD:
+        return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
+    }
+    bool makes = ask->u.schedule && ask->u.schedule->submit;
+    enum rc_status status = makes ? submit(ask, arena, &out, err) : RC_OK;
+    if (status != RC_OK) return status;
+    after->changed = ask->now;
+    *out.change = (struct rc_change){.kind = RC_CHANGE_SCHEDULE, .u.schedule = after};
+    out.nchange = !same(s, after) || ask->kind == RC_MSG_PLAN;
+    *ret = out;
+    return RC_OK;
+}
