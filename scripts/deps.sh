@@ -6,7 +6,7 @@
 # On a system without apt-get it does nothing: the build then says what it does not find.
 set -eu
 
-build='gcc libc6-dev pkg-config meson ninja-build libcurl4-openssl-dev libevent-dev libjansson-dev libsqlite3-dev libssl-dev libyaml-dev'
+build='gcc libc6-dev pkg-config meson ninja-build libcurl4-openssl-dev libevent-dev libjansson-dev libsqlite3-dev libssl-dev libyaml-dev tzdata'
 test="$build binutils clang clang-format clang-tidy curl fish golang-go jq libclang-rt-dev libcmocka-dev openssl llvm man-db procps python3 python3-yaml
     shellcheck sqlite3 strace systemd universal-ctags util-linux zsh"
 

@@ -84,7 +84,7 @@ struct api_field {
     enum api_type type;
     uint32_t max; /* bytes of a text, items of a list, the highest number */
     bool required;
-    size_t offset;  /* of a struct rc_sv, bool, uint32_t (number), uint64_t (count) or struct cel_value */
+    size_t offset;  /* of a struct rc_sv, bool, uint64_t (count) or struct cel_value (also a number) */
     uint32_t least; /* the lowest number */
 };
 struct api_shape {
@@ -443,6 +443,8 @@ api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;
 /* The address of the bulk that has the key already, as a member of a problem. */
 void api_put_bulk_path(const struct api_call *, struct rc_json *);
 api_handler api_bulk_list, api_bulk_get, api_bulk_items;
+api_handler api_lease, api_leased, api_report, api_reported, api_queues, api_queues_read, api_queue_order;
+extern const struct api_shape api_lease_shape, api_report_shape, api_heartbeat_shape, api_queue_shape;
 extern const struct api_shape api_bulk_shape, api_order_shape;
 extern const struct api_shape api_submit_shape, api_batch_shape, api_act_shape, api_apply_shape;
 

@@ -234,6 +234,8 @@ void rc_api_flush(struct rc_api *api)
 static enum rc_status finish(struct api_call *call, struct rc_error *err)
 {
     call->arena = call->request.arena; /* NULL where the engine kept it */
+    http_unwatch(call->wait.watch);
+    call->wait.watch = NULL;
     call->done = call->request.status == RC_OK;
     if (call->done) {
         api_go_on(call, call->route->finish_reads, call->route->finish);

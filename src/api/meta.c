@@ -87,6 +87,7 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
         {"requests_refused_total", "counter", "Requests that the engine refused.", stats.refused},
         {"submissions_shed_total", "counter", "Submissions that were refused because too much was waiting.",
          stats.shed},
+        {"late_reports_total", "counter", "Reports of workers that had lost their lease.", stats.late},
         {"attempts_total", "counter", "Attempts that left.", stats.attempts},
         {"results_total", "counter", "Results of attempts.", stats.results},
         {"attempts_lost_total", "counter", "Attempts that were in flight when the server stopped.",

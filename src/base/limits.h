@@ -97,12 +97,12 @@ enum {
         60000000, /* microseconds: by how much one step of priority makes a command older. Stored rows depend
                                     on it: never change it */
     RC_CALENDAR_LOOK =
-        1000000,     /* microseconds: how often the wall clock is looked at while something waits for it */
-    RC_MAX_LOST = 3, /* crashes in a row before a command is set aside */
-    RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
+        1000000,       /* microseconds: how often the wall clock is looked at while something waits for it */
+    RC_MAX_LOST = 3,   /* crashes in a row before a command is set aside */
+    RC_MAX_PATH = 192, /* bytes of the path of a step within loops */
     RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
-    RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
-    RC_MAX_ATTEMPTS = 1000,  /* attempts of one retry policy */
+    RC_MAX_INSTANCES = 4096,  /* instances of steps and blocks of one command, loops unrolled */
+    RC_MAX_ATTEMPTS = 1000,   /* attempts of one retry policy */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,           /* bytes kept of an answer that could not be used */
@@ -123,4 +123,14 @@ enum {
     RC_MAX_GRACE_S = 60,             /* seconds between SIGTERM and SIGKILL */
     RC_MAX_RUNNING = 256,            /* programs that run at a time */
     RC_MAX_CONCURRENT = 4096,        /* attempts in flight per dependency */
+    /* workers */
+    RC_MAX_LEASE_S = 3600, /* how long a worker may be silent */
+    RC_MAX_LEASE_TASKS =
+        1000, /* tasks that one worker gets at a time; reports and heartbeats in one request */
+    RC_MAX_LEASE_QUEUES = 16,  /* queues that one worker asks at a time */
+    RC_MAX_CAPABILITIES = 16,  /* capabilities that it declares */
+    RC_MAX_POLLERS = 4096,     /* workers that wait for a task; more are answered 503 */
+    RC_MAX_LEASES = 65536,     /* tasks that are leased at a time */
+    RC_MAX_SHOWN_LEASES = 100, /* leases that are shown of a queue */
+    RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is cut */
 };

@@ -40,10 +40,11 @@ static void put_undo(struct cli *cli, const struct cel_value *body)
         return;
     }
     fputs("  would undo, in this order:\n", screen->out);
-    for (uint32_t i = 0; i < undo.n; i++) {
+    uint64_t total = cli_number(body, "undo_total");
+    for (uint32_t i = 0; i < undo.n; i++) { /* those of one wave have the same number */
         const struct cel_value *one = &undo.v.items[i];
         struct rc_sv id = cli_text(one, "external_id");
-        fprintf(screen->out, "%*u. ", INDENT, i + 1);
+        fprintf(screen->out, "%*llu. ", INDENT, (unsigned long long)cli_number(one, "wave"));
         screen_sv(screen, cli_text(one, "step"));
         fputs(" at ", screen->out);
         screen_sv(screen, cli_text(one, "dependency"));
@@ -53,6 +54,13 @@ static void put_undo(struct cli *cli, const struct cel_value *body)
         }
         fputc('\n', screen->out);
     }
+    if (total > undo.n)
+        fprintf(screen->out, "  and %llu more (recourse steps ID --state succeeded)\n",
+                (unsigned long long)(total - undo.n));
+    struct cel_value stays = cli_member(body, "irreversible");
+    for (uint32_t i = 0; stays.kind == CEL_LIST && i < stays.n; i++)
+        screen_line(screen, "  cannot be undone, where it has happened: %.*s",
+                    RC_SV_ARG(cel_text(stays.v.items[i])));
 }
 
 /* What it will touch: the command, and what exactly this action does to it. */

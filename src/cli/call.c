@@ -138,12 +138,13 @@ int cli_usage(struct cli *cli, const char *format, ...)
 /* ---- calls --------------------------------------------------------------------------------------------- */
 
 /* The token from the file or the environment: never from the command line, which every process can see. */
-static enum rc_status read_token(struct cli *cli, char ret_token[MAX_TOKEN + 1], struct rc_error *err)
+static enum rc_status read_token(const struct cli_args *args, struct rc_arena *arena,
+                                 char ret_token[MAX_TOKEN + 1], struct rc_error *err)
 {
-    const char *path = cli_value(cli->args, "token-file"), *given = getenv("RECOURSE_TOKEN");
+    const char *path = cli_value(args, "token-file"), *given = getenv("RECOURSE_TOKEN");
     struct rc_sv text = rc_sv_of(given);
     struct stat file;
-    if (path && cli_read_file(cli->arena, path, &text) != CLI_OK)
+    if (path && cli_read_file(arena, path, &text) != CLI_OK)
         return rc_fail(err, RC_INVALID, "the token cannot be read");
     if (path && stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_mode & (S_IRGRP | S_IROTH))
         fprintf(stderr, "recourse: %s can be read by others: chmod 600 %s\n", path, path);
@@ -155,19 +156,31 @@ static enum rc_status read_token(struct cli *cli, char ret_token[MAX_TOKEN + 1],
     return RC_OK;
 }
 
-static enum rc_status open_client(struct cli *cli, struct rc_error *err)
+static enum rc_status open_with(const struct cli_args *args, unsigned timeout_ms, struct rc_arena *arena,
+                                struct rc_client **ret, struct rc_error *err)
 {
     char token[MAX_TOKEN + 1] = "";
-    const char *ns = cli_value(cli->args, "namespace");
-    enum rc_status status = read_token(cli, token, err);
-    const struct rc_client_options options = {.server = cli->server,
-                                              .ca = cli->ca,
-                                              .timeout_ms = cli->timeout_ms,
+    const char *ns = cli_value(args, "namespace");
+    enum rc_status status = read_token(args, arena, token, err);
+    const struct rc_client_options options = {.server = cli_server(args),
+                                              .ca = cli_first_of(cli_value(args, "ca"), "RECOURSE_CA", NULL),
+                                              .timeout_ms = timeout_ms,
                                               .token = token,
                                               .ns = ns ? ns : getenv("RECOURSE_NAMESPACE")};
-    if (status == RC_OK) status = rc_client_open(&options, &cli->client, err);
+    if (status == RC_OK) status = rc_client_open(&options, ret, err);
     explicit_bzero(token, sizeof token);
     return status;
+}
+
+enum rc_status cli_open_client(const struct cli_args *args, struct rc_arena *arena, struct rc_client **ret,
+                               struct rc_error *err)
+{
+    return open_with(args, 0, arena, ret, err);
+}
+
+static enum rc_status open_client(struct cli *cli, struct rc_error *err)
+{
+    return open_with(cli->args, cli->timeout_ms, cli->arena, &cli->client, err);
 }
 
 enum rc_status cli_follow(struct cli *cli, const char *path, rc_client_take *take, void *context,

@@ -88,6 +88,11 @@ void cli_put_json_error(const struct rc_error *);
 
 /* What scripts see of an error. */
 int cli_exit_of(enum rc_status);
+/* A client as the options and the environment say. */
+struct rc_client;
+RC_MUST
+enum rc_status cli_open_client(const struct cli_args *, struct rc_arena *, struct rc_client **ret,
+                               struct rc_error *);
 /* Reads a file, "-" is standard input; at most CLI_MAX_INPUT bytes. 0, or the exit code after saying what was
  * wrong. */
 RC_MUST

@@ -104,6 +104,12 @@ static const struct cli_option attempts_options[] = {
     {"limit", 'n', "N", "rows of a page, up to 200", "50"},
     END,
 };
+static const struct cli_option steps_options[] = {
+    {"state", 's', "STATES", "only steps in these states, with commas between them: failed,rejected"},
+    {"after", 0, "N", "only those behind this place"},
+    {"limit", 'n', "N", "rows of a page, up to 200", "50"},
+    END,
+};
 static const struct cli_option events_options[] = {
     {"state", 's', "STATES", "only changes to one of these states, with commas between them"},
     {"type", 't', "TYPE", "only commands of this type"},
@@ -114,6 +120,14 @@ static const struct cli_option events_options[] = {
 };
 static const struct cli_option history_options[] = {
     {"after", 0, "N", "only records behind this revision"},
+    END,
+};
+static const struct cli_option worker_options[] = {
+    {"queue", 0, "NAME", "ask this queue (required; may be repeated)"},
+    {"programs", 0, "FILE", "what may run: a JSON object of tasks and their programs (required)"},
+    {"capability", 0, "NAME", "declare this one (may be repeated)"},
+    {"parallel", 0, "N", "tasks at a time, up to 64", "1"},
+    {"name", 0, "NAME", "how it calls itself (else the host's name)"},
     END,
 };
 static const struct cli_option eval_options[] = {
@@ -301,6 +315,9 @@ const struct cli_command cli_commands[] = {
     {"list", "", "list commands, newest first", NULL, list_options, 0, 0, cli_run_list},
     {"show", "ID", "show one command and its steps", "With `--type` by its key: the last use of the key.",
      show_options, 1, 1, cli_run_show},
+    {"steps", "ID", "the steps and blocks of a command, page by page",
+     "By their paths, in the order of the flow. Of loops, only items and passes that have begun.",
+     steps_options, 1, 1, cli_run_steps},
     {"explain", "ID", "say what is wrong, what is safe, and what can be done",
      "The first thing to ask when something failed: what happened, whether the other side received it, "
      "whether a retry "
@@ -387,6 +404,26 @@ const struct cli_command cli_commands[] = {
      "An expression that is wrong or cannot be evaluated gives exit code 3, with its line and column and a "
      "mark below the place; so does a context that is no JSON object.",
      eval_options, 1, 1, cli_run_program},
+    {"queue", "list|show|pause|drain|resume [NAME]", "queues of workers: what waits, and why",
+     "`list` shows every queue; `show NAME` one with what is leased of it. `pause` leases nothing more, and "
+     "workers go on waiting; "
+     "`drain` is for deploys: workers that ask are told to end, and when nothing is leased any more nothing "
+     "is under way. `resume` "
+     "goes on. A server that starts anew leases again.",
+     NULL, 1, 2, cli_run_queue},
+    {"worker", "", "do tasks of a queue with programs on this host",
+     "Leases steps that a dependency of kind `worker` has put into a queue, runs the program that FILE lists "
+     "for the task, and "
+     "reports. A program gets the task's input as JSON on stdin, and RECOURSE_IDEMPOTENCY_KEY; exit code 0 "
+     "is "
+     "success with stdout as the output, 75 is a failure that is tried again, any other one a rejection. "
+     "A task that FILE does not list is not run.\n"
+     "FILE: {\"resize\": {\"program\": \"/usr/bin/resize\", \"args\": [\"-q\"], \"output\": \"json\", "
+     "\"timeout\": "
+     "\"5m\", \"directory\": \"/tmp\", \"environment\": {\"LANG\": \"C\"}}}. Runs until SIGTERM; what is "
+     "under way is brought to its "
+     "end.",
+     worker_options, 0, 0, cli_run_program},
     {"bulk", "preview|run|show|items|pause|resume|cancel|list [ACTION|ID]",
      "act on many commands, with a preview",
      "`preview ACTION` freezes which commands are in it and says for each whether the action is possible, "

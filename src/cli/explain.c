@@ -1,7 +1,7 @@
 /* recourse explain: for a person who was just woken up. */
 #include "cli/run.h"
 
-enum { INDENT = 18 };
+enum { INDENT = 18, SHOWN_DONE = 10 };
 
 static struct rc_sv attempt_text(struct cli *cli, const struct cel_value *attempt)
 {
@@ -25,6 +25,11 @@ static void put_what(struct cli *cli, const struct cel_value *body)
     if (!cli_bool(body, "ended") || cli_text(&what, "step").n)
         screen_item(&cli->screen, "What happened", INDENT, cli_text(&what, "text"));
     if (error.n) screen_item(&cli->screen, "Error", INDENT, error);
+    struct cel_value item = cli_member(&what, "item");
+    struct rc_buf text = rc_buf_in(cli->arena, 1 << 16);
+    if (item.kind == CEL_NULL) return;
+    cel_put_json(&text, item);
+    screen_item(&cli->screen, "For the item", INDENT, rc_buf_sv(&text));
 }
 
 static void put_affected(struct cli *cli, const struct cel_value *body)
@@ -37,12 +42,16 @@ static void put_affected(struct cli *cli, const struct cel_value *body)
                         RC_SV_ARG(actor)));
     if (done.kind != CEL_LIST || done.n == 0) return;
     struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
-    for (uint32_t i = 0; i < done.n; i++) {
+    for (uint32_t i = 0; i < done.n && i < SHOWN_DONE; i++) {
         struct rc_sv id = cli_text(&done.v.items[i], "external_id");
         rc_put_text(&buf, i ? ", " : "");
         rc_put(&buf, cli_text(&done.v.items[i], "step"));
         if (id.n) rc_put_format(&buf, " (%.*s)", RC_SV_ARG(id));
     }
+    uint64_t total = cli_number(&affects, "done_total");
+    if (total > SHOWN_DONE)
+        rc_put_format(&buf, " and %llu more (recourse steps %.*s --state succeeded)",
+                      (unsigned long long)(total - SHOWN_DONE), RC_SV_ARG(cli_text(body, "id")));
     screen_item(&cli->screen, "Already done", INDENT, rc_buf_sv(&buf));
 }
 

@@ -185,7 +185,7 @@ static void draw(struct cli *cli, const struct cel_value *command, unsigned *io_
     cli->screen.out = picture;
     cli->screen.now = rc_clock_wall();
     cli_put_head(cli, command);
-    cli_put_steps(cli, cli_member(command, "steps"));
+    cli_put_steps(cli, command, false); /* a loop is one line, so that the picture fits the terminal */
     cli->screen.out = out;
     if (fclose(picture) == 0) {
         if (*io_lines) fprintf(out, "\033[%uA\033[J", *io_lines);

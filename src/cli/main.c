@@ -8,17 +8,23 @@
 
 enum { ARENA_FIRST = 64 << 10 };
 
-static const char *first_of(const char *given, const char *variable, const char *otherwise)
+const char *cli_first_of(const char *given, const char *variable, const char *otherwise)
 {
     const char *value = getenv(variable);
     if (given) return given;
     return value && *value ? value : otherwise;
 }
 
+const char *cli_server(const struct cli_args *args)
+{
+    return cli_first_of(cli_value(args, "server"), "RECOURSE_SERVER", "http://127.0.0.1:7070");
+}
+
 /* With a token it is the token that says who it is, unless somebody is named. */
 const char *cli_actor(struct cli *cli)
 {
-    if (cli->actor || first_of(cli_value(cli->args, "token-file"), "RECOURSE_TOKEN", NULL)) return cli->actor;
+    if (cli->actor || cli_first_of(cli_value(cli->args, "token-file"), "RECOURSE_TOKEN", NULL))
+        return cli->actor;
     const struct passwd *entry = getpwuid(getuid());
     return cli->actor = entry ? entry->pw_name : NULL;
 }
@@ -93,10 +99,8 @@ int cli_main(int argc, char **argv, const struct cli_host *host)
     if (code != CLI_OK) return code;
     struct cli cli = {.host = host,
                       .args = &args,
-                      .server =
-                          first_of(cli_value(&args, "server"), "RECOURSE_SERVER", "http://127.0.0.1:7070"),
-                      .actor = first_of(cli_value(&args, "actor"), "RECOURSE_ACTOR", NULL),
-                      .ca = first_of(cli_value(&args, "ca"), "RECOURSE_CA", NULL),
+                      .server = cli_server(&args),
+                      .actor = cli_first_of(cli_value(&args, "actor"), "RECOURSE_ACTOR", NULL),
                       .json = cli_has(&args, "json"),
                       .quiet = cli_has(&args, "quiet"),
                       .yes = cli_has(&args, "yes"),

@@ -10,7 +10,7 @@ enum { CLI_ARENA = 512 << 20, CLI_MAX_PATH = 4096 };
 struct cli {
     const struct cli_host *host;
     const struct cli_args *args;
-    const char *server, *ca;
+    const char *server;
     const char *actor; /* as it was given; cli_actor() knows more */
     bool json, quiet, yes;
     bool held;           /* an answer has said that the store is held */
@@ -23,6 +23,9 @@ struct cli {
 /* Who is acting: as it was given; else whom the token is for (NULL), else the login name. */
 const char *cli_actor(struct cli *);
 
+/* What was given, else the variable of the environment, else the third. */
+const char *cli_first_of(const char *given, const char *variable, const char *otherwise);
+const char *cli_server(const struct cli_args *);
 RC_MUST
 int cli_parse(int argc, char **argv, struct cli_args *);
 const struct cli_command *cli_find(const char *name);
@@ -73,6 +76,7 @@ struct cel_value cli_member(const struct cel_value *object, const char *name);
 
 /* ---- the commands */
 int cli_run_program(struct cli *, const struct cli_args *); /* what the host gives by this name */
+int cli_run_queue(struct cli *, const struct cli_args *);
 int cli_run_hold(struct cli *, const struct cli_args *);
 int cli_run_schedule(struct cli *, const struct cli_args *);
 int cli_run_purge(struct cli *, const struct cli_args *);
@@ -90,6 +94,7 @@ int cli_run_whoami(struct cli *, const struct cli_args *);
 int cli_run_token(struct cli *, const struct cli_args *);
 int cli_run_namespace(struct cli *, const struct cli_args *);
 int cli_run_attempts(struct cli *, const struct cli_args *);
+int cli_run_steps(struct cli *, const struct cli_args *);
 int cli_run_definitions(struct cli *, const struct cli_args *);
 int cli_run_events(struct cli *, const struct cli_args *);
 int cli_run_watch(struct cli *, const struct cli_args *);
@@ -143,7 +148,8 @@ struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
-void cli_put_steps(struct cli *, struct cel_value steps); /* as a table, with an empty line before it */
+/* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */
+void cli_put_steps(struct cli *, const struct cel_value *command, bool loops);
 struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */
 /* Writes the member "refs" from the options --ref. */
 RC_MUST

@@ -1,7 +1,7 @@
 /* recourse list, recourse show, recourse history */
 #include "cli/run.h"
 
-enum { INDENT = 14, LIST_COLUMNS = 9, STEP_COLUMNS = 5, CHANGE_INDENT = 24, ATTEMPT_COLUMNS = 8 };
+enum { INDENT = 14, LIST_COLUMNS = 9, CHANGE_INDENT = 24, ATTEMPT_COLUMNS = 8 };
 
 /* ---- shared -------------------------------------------------------------------------------------------- */
 
@@ -222,39 +222,6 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
 
 /* ---- show ---------------------------------------------------------------------------------------------- */
 
-static struct rc_sv step_note(struct cli *cli, const struct cel_value *step)
-{
-    struct rc_sv why = cli_text(step, "why_text"), id = cli_text(step, "external_id"),
-                 due = cli_text(step, "due");
-    if (due.n) {
-        struct rc_sv ago = screen_ago(&cli->screen, cli->arena, due);
-        return rc_text(cli->arena, "%.*s %.*s", RC_SV_ARG(cli_text(step, "purpose")), RC_SV_ARG(ago));
-    }
-    if (id.n) return rc_text(cli->arena, "%.*s", RC_SV_ARG(id));
-    return why;
-}
-
-void cli_put_steps(struct cli *cli, struct cel_value steps)
-{
-    static const struct screen_column column[STEP_COLUMNS] = {
-        {"STEP", 8, true}, {"STATE", 8, false}, {"TRIES", 5, false}, {"AT", 6, true}, {"NOTE", 10, true}};
-    struct rc_sv *cells = RC_NEW_ARRAY(cli->arena, struct rc_sv, (size_t)steps.n * STEP_COLUMNS);
-    enum tint *tint = RC_NEW_ARRAY(cli->arena, enum tint, steps.n);
-    if (!cells || !tint || steps.n == 0) return;
-    for (uint32_t i = 0; i < steps.n; i++) {
-        const struct cel_value *step = &steps.v.items[i];
-        struct rc_sv *cell = &cells[i * STEP_COLUMNS];
-        cell[0] = cli_text(step, "id");
-        cell[1] = cli_text(step, "state");
-        tint[i] = screen_tone(cli_text(step, "tone"));
-        cell[2] = rc_text(cli->arena, "%llu", (unsigned long long)cli_number(step, "attempts"));
-        cell[3] = cli_text(step, "dependency");
-        cell[4] = step_note(cli, step);
-    }
-    fputc('\n', cli->screen.out);
-    screen_table(&cli->screen, column, STEP_COLUMNS, cells, steps.n, 1, tint);
-}
-
 /* The id behind a key, where the operand is one. */
 static int find_id(struct cli *cli, const char *operand, struct rc_sv *ret)
 {
@@ -297,7 +264,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
         if (refs.kind == CEL_MAP && refs.n)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
-        cli_put_steps(cli, cli_member(body, "steps"));
+        cli_put_steps(cli, body, true);
         if (screen_tone(cli_text(body, "tone")) > TINT_GOOD) {
             fputc('\n', cli->screen.out);
             screen_line(&cli->screen, "recourse explain %.*s says what can be done",

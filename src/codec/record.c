@@ -221,6 +221,7 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
     switch ((enum rc_cause)ask->kind) {
     case RC_CAUSE_SUBMIT: cel_put_json(buf, ask->u.submit->payload); break;
     case RC_CAUSE_RESULT:
+    case RC_CAUSE_LATE:
         rc_json_object(&json, NULL);
         put_result(&json, ask->u.result);
         rc_json_end_object(&json);
@@ -478,7 +479,8 @@ static void get_act(struct reading *in, struct rc_act *act)
 enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc_ask *io_ask,
                             struct rc_error *err)
 {
-    bool submit = io_ask->kind == RC_MSG_SUBMIT, result = io_ask->kind == RC_MSG_RESULT;
+    bool submit = io_ask->kind == RC_MSG_SUBMIT;
+    bool result = io_ask->kind == RC_MSG_RESULT || io_ask->kind == RC_MSG_LATE;
     if (!submit && !result && io_ask->kind != RC_MSG_ACTION) return from.n ? damaged(err, "cause", 0) : RC_OK;
     struct reading in = {0};
     enum rc_status status = parse(from, "cause", arena, &in.from, err);

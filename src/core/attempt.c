@@ -4,16 +4,18 @@
 
 #include "base/limits.h"
 
-static uint64_t gate_of(const struct rc_command *command, uint32_t at)
+uint64_t rc_node_gate(const struct rc_command *command, uint32_t at)
 {
-    const struct flow *flow = command->flow;
-    return flow_gate_id(flow->dependencies[rc_node_step(command, at)->call.dependency]);
+    const struct flow_call *call = &rc_node_step(command, at)->call;
+    struct rc_sv dependency = command->flow->dependencies[call->dependency];
+    return call->worker ? flow_line_id(dependency, command->id.ns, call->capability)
+                        : flow_gate_id(dependency);
 }
 
 static void tell_gate(struct rc_draft *draft, uint32_t at, enum rc_message_kind kind)
 {
     rc_draft_message(draft, (struct rc_ask){.kind = (uint8_t)kind,
-                                            .to = {.agg = RC_AGG_GATE, .id = gate_of(&draft->c, at)},
+                                            .to = {.agg = RC_AGG_GATE, .id = rc_node_gate(&draft->c, at)},
                                             .node = at,
                                             .order = draft->c.data[at].times.due});
 }
@@ -23,7 +25,7 @@ void rc_step_want(struct rc_draft *draft, uint32_t at)
     draft->c.node[at].phase = RC_PHASE_READY;
     draft->c.data[at].times.due =
         rc_command_order(&draft->c); /* the oldest command first: what was begun is brought to its end */
-    tell_gate(draft, at, RC_MSG_WANT);
+    tell_gate(draft, at, rc_node_step(&draft->c, at)->call.worker ? RC_MSG_QUEUE : RC_MSG_WANT);
 }
 
 void rc_step_delay(struct rc_draft *draft, uint32_t at, rc_us due)

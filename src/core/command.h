@@ -163,6 +163,8 @@ static inline bool rc_clock_is_wall(const struct rc_clock *clock, rc_us due)
 {
     return clock->wall && due == clock->start;
 }
+/* Where the step waits for its turn: the gate of its dependency, or a line of its own where workers do it. */
+uint64_t rc_node_gate(const struct rc_command *, uint32_t at);
 
 /* State from nodes and mode (core/derive.c holds the table). Pure function of control. */
 enum rc_state rc_command_derive(const struct rc_command *);

@@ -49,8 +49,8 @@ static enum rc_received received(const struct rc_command *c, uint32_t at)
     if (node->attempt == 0) return node->doubt ? RC_RECEIVED_MAYBE : RC_RECEIVED_NO;
     if (node->phase == RC_PHASE_OPEN) return RC_RECEIVED_MAYBE;
     if (data->status) return RC_RECEIVED_YES;
-    bool never_left =
-        data->why == RC_WHY_NOT_SENT || data->why == RC_WHY_ADDRESS || data->why == RC_WHY_CONFIGURATION;
+    bool never_left = data->why == RC_WHY_NOT_SENT || data->why == RC_WHY_ADDRESS ||
+                      data->why == RC_WHY_CONFIGURATION || data->why == RC_WHY_RELEASED;
     return never_left && !node->doubt ? RC_RECEIVED_NO : RC_RECEIVED_MAYBE;
 }
 
@@ -99,7 +99,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     bool asks = purpose == RC_CHECK || purpose == RC_UNDO_CHECK;
     switch ((enum rc_phase)node->phase) {
     case RC_PHASE_OPEN: return asks ? RC_NEXT_CHECKED : RC_NEXT_ANSWER;
-    case RC_PHASE_READY: return RC_NEXT_PLACE;
+    case RC_PHASE_READY: return rc_node_step(c, at)->call.worker ? RC_NEXT_WORKER : RC_NEXT_PLACE;
     case RC_PHASE_DELAYED:
         if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
         return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;

@@ -28,6 +28,9 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_DONE: after.in_use -= gate->in_use > 0; break;
     case RC_MSG_BACKLOG: after.backlog = ask->node != 0; break;
     case RC_MSG_CLOSED: after.closed = ask->node != 0; break;
+    case RC_MSG_QUEUE: after.backlog = true; break;
+    case RC_MSG_PULL: admit = !gate->closed; break;
+    case RC_MSG_LATE:
     case RC_MSG_SUBMIT:
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:

@@ -155,6 +155,9 @@ enum rc_status rc_lane_step(const struct rc_lane *lane, const struct rc_ask *ask
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
     case RC_MSG_CLOSED:
+    case RC_MSG_QUEUE:
+    case RC_MSG_PULL:
+    case RC_MSG_LATE:
     case RC_MSG_PLAN:
     case RC_MSG_OCCUR:
     case RC_MSG_PAUSE:

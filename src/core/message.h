@@ -22,13 +22,16 @@ enum rc_message_kind {
     RC_MSG_ACTION = RC_CAUSE_ACTION, /* a person acts */
     RC_MSG_RESTORED =
         RC_CAUSE_RESTORED,        /* the store is an older state: what was done after it is not known */
+    RC_MSG_LATE = RC_CAUSE_LATE,  /* a worker reports about an attempt whose lease it has lost */
     RC_MSG_GRANT = RC_CAUSE_LANE, /* from its lane: one place is yours */
     /* to a gate */
-    RC_MSG_WANT = 64, /* a step is ready: is there a place? */
-    RC_MSG_OFFER,     /* from the engine: the oldest waiting step of your queue */
-    RC_MSG_DONE,      /* an attempt ended, or the place was not used */
-    RC_MSG_BACKLOG,   /* from the engine: whether steps wait in the store (node: 1 or 0) */
-    RC_MSG_CLOSED,    /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    RC_MSG_WANT = 64,  /* a step is ready: is there a place? */
+    RC_MSG_OFFER,      /* from the engine: the oldest waiting step of your queue */
+    RC_MSG_DONE,       /* an attempt ended, or the place was not used */
+    RC_MSG_BACKLOG,    /* from the engine: whether steps wait in the store (node: 1 or 0) */
+    RC_MSG_CLOSED,     /* from the engine: whether nothing new may leave (node: 1 or 0) */
+    RC_MSG_QUEUE = 70, /* a step for workers is ready: it waits until one takes it */
+    RC_MSG_PULL,       /* from the engine: a worker takes the oldest step of your line */
     /* to a lane, from its commands */
     RC_MSG_LANE_WANT =
         80, /* a place (node: limit, purpose: enum rc_lane_wish, order; act: how the one that gives way is cancelled) */
@@ -53,6 +56,14 @@ enum rc_lane_wish {
 
 /* How far an attempt came before it ended. */
 enum rc_reach { RC_NOT_SENT, RC_SENT, RC_ANSWERED };
+
+/* What a worker says of a task, in the place of a status: the codes of HTTP that mean the same. */
+enum rc_report {
+    RC_REPORT_DONE = 200,
+    RC_REPORT_REJECTED = 422,
+    RC_REPORT_UNKNOWN = 500,
+    RC_REPORT_FAILED = 503
+};
 
 /* What an executor found. Who found it decides nothing: core/outcome.c does. */
 struct rc_result {

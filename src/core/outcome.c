@@ -30,9 +30,19 @@ static struct rc_finding by_exit(unsigned code)
     return (struct rc_finding){code == TEMPORARY_FAILURE ? RC_OUT_FAILED : RC_OUT_REJECTED, RC_WHY_STATUS};
 }
 
+/* What a worker says itself (core/message.h: enum rc_report). */
+static struct rc_finding by_report(unsigned report)
+{
+    if (report == RC_REPORT_DONE) return (struct rc_finding){RC_OUT_SUCCEEDED, RC_WHY_NONE};
+    if (report == RC_REPORT_REJECTED) return (struct rc_finding){RC_OUT_REJECTED, RC_WHY_WORKER};
+    if (report == RC_REPORT_FAILED) return (struct rc_finding){RC_OUT_FAILED, RC_WHY_WORKER};
+    return (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_WORKER};
+}
+
 static struct rc_finding by_kind(const struct flow_dependency *dependency, unsigned status, bool is_success)
 {
     if (dependency->kind == FLOW_DEP_PROGRAM) return by_exit(is_success ? 0 : status);
+    if (dependency->kind == FLOW_DEP_WORKER) return by_report(status);
     return by_status(is_success ? 200 : status);
 }
 
@@ -58,7 +68,7 @@ struct rc_finding rc_outcome_of_result(const struct rc_result *result,
 
 bool rc_result_answers(const struct rc_result *result, const struct flow_dependency *dependency)
 {
-    if (dependency && dependency->kind == FLOW_DEP_PROGRAM)
+    if (dependency && dependency->kind != FLOW_DEP_HTTP)
         return rc_outcome_of_result(result, dependency, false).outcome == RC_OUT_SUCCEEDED;
     bool found = result->status >= 200 && result->status < 300;
     return result->reach == RC_ANSWERED && result->usable &&

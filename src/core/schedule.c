@@ -111,9 +111,8 @@ void rc_schedule_plan(const struct rc_schedule *s, const struct flow_schedule *o
     for (unsigned i = 0; more && i < STEPS; i++) more = plan_one(ret, of, wall, busy);
     if (more) ret->next = wall;
     const struct rc_schedule *after = &ret->after;
-    ret->changed =
-        s->planned != after->planned || s->accepted != after->accepted || s->missed != after->missed ||
-        s->skipped != after->skipped;
+    ret->changed = s->planned != after->planned || s->accepted != after->accepted ||
+                   s->missed != after->missed || s->skipped != after->skipped;
 }
 
 bool rc_schedule_wants_busy(const struct rc_schedule *s, const struct flow_schedule *of, rc_us wall)
@@ -210,6 +209,9 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_DUE:
     case RC_MSG_ACTION:
     case RC_MSG_RESTORED:
+    case RC_MSG_LATE:
+    case RC_MSG_QUEUE:
+    case RC_MSG_PULL:
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
@@ -219,8 +221,7 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_LANE_WANT:
     case RC_MSG_LANE_OFFER:
     case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD:
-        return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
+    case RC_MSG_LANE_YIELD: return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
     }
     bool makes = ask->u.schedule && ask->u.schedule->submit;
     enum rc_status status = makes ? submit(ask, arena, &out, err) : RC_OK;

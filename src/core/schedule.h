@@ -11,14 +11,15 @@ enum { RC_SCHEDULE_FAULT = 160 };
 /* As it is stored, one row of fixed size. */
 struct rc_schedule {
     char flow[RC_MAX_NAME + 1], id[RC_MAX_NAME + 1]; /* names, terminated */
-    rc_us planned;                             /* times up to this one are dealt with */
+    rc_us planned;                                   /* times up to this one are dealt with */
     rc_us accepted; /* times behind it up to this one shall run: they came in time, or are caught up */
     bool paused;
-    struct rc_link last;               /* the command of the last run; seq 0: there was none */
-    rc_us last_planned;                /* for which time it was; 0: a person asked for it */
-    uint64_t started, missed, skipped; /* runs; missed and not caught up; left out, because the run before had not ended */
-    rc_us changed;                     /* engine time */
-    char fault[RC_SCHEDULE_FAULT];     /* why the next run could not be submitted; empty: nothing is wrong */
+    struct rc_link last; /* the command of the last run; seq 0: there was none */
+    rc_us last_planned;  /* for which time it was; 0: a person asked for it */
+    uint64_t started, missed,
+        skipped;   /* runs; missed and not caught up; left out, because the run before had not ended */
+    rc_us changed; /* engine time */
+    char fault[RC_SCHEDULE_FAULT]; /* why the next run could not be submitted; empty: nothing is wrong */
 };
 
 /* What comes next. */

@@ -247,7 +247,9 @@ static void remember_fault(struct rc_draft *draft, uint32_t at, struct rc_findin
 {
     const struct flow_dependency *dependency = dependency_of(draft, at);
     bool program = dependency && dependency->kind == FLOW_DEP_PROGRAM;
-    const char *what = program ? "exit code" : "HTTP";
+    const char *what = program                                             ? "exit code"
+                       : dependency && dependency->kind == FLOW_DEP_WORKER ? "worker"
+                                                                           : "HTTP";
     struct rc_sv text = result->error, excerpt = program ? last_words(result->excerpt) : result->excerpt;
     if (result->reach == RC_ANSWERED)
         text = excerpt.n ? rc_text(draft->arena, "%s %u: %.*s", what, result->status, RC_SV_ARG(excerpt))
@@ -399,9 +401,26 @@ static void settle(struct rc_draft *draft, uint32_t at, const struct rc_result *
     }
 }
 
+/* A worker gave it back before it began: no try was used. Where nothing may start any more it ends like what could not leave. */
+static bool release(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
+{
+    struct rc_node *node = &draft->c.node[at];
+    enum rc_purpose purpose = rc_node_purpose(&draft->c, at);
+    bool does = purpose == RC_ACT || purpose == RC_UNDO;
+    if (result->reach != RC_NOT_SENT || result->why != RC_WHY_RELEASED) return false;
+    if (does && !may_try(draft, at)) return false;
+    if (does)
+        node->tries = (uint16_t)(node->tries - (node->tries > 0));
+    else
+        node->asks = (uint16_t)(node->asks - (node->asks > 0));
+    rc_step_want(draft, at);
+    return true;
+}
+
 void rc_step_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result)
 {
     draft->c.node[at].lost = 0;
+    if (release(draft, at, result)) return;
     settle(draft, at, result);
 }
 

@@ -20,11 +20,10 @@ static bool is_current(const struct rc_draft *draft)
 
 static void give_place_back(struct rc_draft *draft)
 {
-    const struct rc_command *c = &draft->c;
-    struct rc_sv dependency = c->flow->dependencies[rc_node_step(c, draft->ask->node)->call.dependency];
+    uint32_t at = draft->ask->node;
     rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_DONE,
-                                            .to = {.agg = RC_AGG_GATE, .id = flow_gate_id(dependency)},
-                                            .node = draft->ask->node});
+                                            .to = {.agg = RC_AGG_GATE, .id = rc_node_gate(&draft->c, at)},
+                                            .node = at});
 }
 
 /* What waited for a time goes on. */
@@ -77,6 +76,7 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_DUE: fact(draft); return RC_OK;
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
     case RC_MSG_GRANT: rc_place_grant(draft); return RC_OK;
+    case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
@@ -90,7 +90,9 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_OCCUR:
     case RC_MSG_PAUSE:
     case RC_MSG_RESUME:
-    case RC_MSG_RUN: break;
+    case RC_MSG_RUN:
+    case RC_MSG_QUEUE:
+    case RC_MSG_PULL: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }

@@ -16,7 +16,8 @@ const char *defs_kind_word(unsigned kind);
 struct defs_file {
     struct rc_sv source; /* name for messages; at most RC_ERROR_SOURCE bytes are shown */
     struct rc_sv text;
-    bool stored; /* an earlier version accepted it: steps that may be missing are read without a guard, and a zone that this
+    bool
+        stored; /* an earlier version accepted it: steps that may be missing are read without a guard, and a zone that this
                     machine does not know any more is no error */
 };
 
@@ -27,8 +28,9 @@ struct defs_position {
 
 /* One request that a flow makes. */
 struct defs_ask {
-    uint16_t dependency;  /* which of the flow's */
-    struct rc_sv program; /* the path; empty: over HTTP */
+    uint16_t dependency; /* which of the flow's */
+    enum flow_dep_kind kind;
+    struct rc_sv program; /* kind FLOW_DEP_PROGRAM: the path */
     struct defs_position at;
 };
 struct defs_asks {

@@ -99,17 +99,21 @@ static void check_program(const struct defs_one *one, const struct defs_ask *ask
 static void check_asks(const struct defs_one *one, const struct callable *callable,
                        struct defs_errors *errors)
 {
+    static const struct {
+        const char *name, *with;
+    } kinds[FLOW_DEP_KINDS] = {[FLOW_DEP_HTTP] = {"http", "method"},
+                               [FLOW_DEP_PROGRAM] = {"program", "program"},
+                               [FLOW_DEP_WORKER] = {"worker", "task"}};
     for (uint32_t i = 0; i < one->asks.n; i++) {
         const struct defs_ask *ask = &one->asks.item[i];
         if (ask->dependency >= one->flow->ndependencies) continue;
         struct rc_sv name = one->flow->dependencies[ask->dependency];
         const struct flow_dependency *dependency = find_dependency(callable, name);
         if (!dependency) continue;
-        bool program = ask->program.n > 0;
-        if (program != (dependency->kind == FLOW_DEP_PROGRAM))
+        if (ask->kind != dependency->kind)
             complain(errors, one, ask->at, "the dependency '%.*s' is of kind %s: it is called with '%s'",
-                     RC_SV_ARG(name), program ? "http" : "program", program ? "method" : "program");
-        else if (program)
+                     RC_SV_ARG(name), kinds[dependency->kind].name, kinds[dependency->kind].with);
+        else if (ask->kind == FLOW_DEP_PROGRAM)
             check_program(one, ask, dependency, errors);
     }
 }

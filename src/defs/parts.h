@@ -10,7 +10,8 @@ bool defs_read_value(struct defs_reader *, const struct defs_node *, struct cel_
 defs_read_fn defs_read_schedules; /* struct flow: schedules; after its payload */
 /* A zone of this machine's database, in the arena. RC_INVALID (no name of a zone, no zone in the file), RC_NOT_FOUND, RC_LIMIT, RC_NOMEM. */
 RC_MUST
-enum rc_status defs_read_zone(struct rc_sv name, struct rc_arena *, const struct cron_zone **ret, struct rc_error *);
+enum rc_status defs_read_zone(struct rc_sv name, struct rc_arena *, const struct cron_zone **ret,
+                              struct rc_error *);
 defs_read_fn defs_read_steps; /* struct flow: steps, after its other fields */
 
 /* One document; NULL: complained. */

@@ -21,7 +21,6 @@ struct defs_codes { /* arg of defs_read_outcomes */
         {"key_lifetime", DEFS_OPTIONAL, defs_read_span, offsetof(struct flow_dependency, key_lifetime),      \
          NULL},                                                                                              \
         {"outcomes", DEFS_OPTIONAL, defs_read_outcomes, 0, codes}, {"breaker", DEFS_LATER, NULL, 0, NULL},   \
-        {"vars", DEFS_LATER, NULL, 0, NULL},                                                                 \
     {                                                                                                        \
-        "queue", DEFS_LATER, NULL, 0, NULL                                                                   \
+        "vars", DEFS_LATER, NULL, 0, NULL                                                                    \
     }

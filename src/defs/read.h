@@ -18,7 +18,7 @@ struct defs_reader {
     struct rc_arena *scratch; /* what is not */
     struct defs_errors *errors;
     const struct defs_place *place;
-    bool stored; /* struct defs_file */
+    bool stored; /* see struct defs_file */
 
     /* what expressions see here; see scope.h */
     unsigned roots; /* bits 1 << enum flow_root, that the object which is being read may use */
@@ -38,7 +38,6 @@ struct defs_reader {
     struct defs_origin *origin; /* beside node */
     uint32_t nnodes, cap_nodes;
     bool too_many; /* nodes: nothing more is read */
-    bool stored;   /* see struct defs_file */
     uint32_t depth;
     flow_node reading;              /* the step whose fields are read */
     struct defs_siblings *siblings; /* what stands before it in its block */

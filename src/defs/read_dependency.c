@@ -1,6 +1,7 @@
 /* Dependencies. */
 #include "defs/parts.h"
 #include "defs/program.h"
+#include "defs/worker.h"
 
 #include "base/near.h"
 #include "base/num.h"
@@ -73,7 +74,7 @@ bool defs_read_dependency_kind(struct defs_reader *r, const struct defs_node *no
                                const void *arg)
 {
     static const struct defs_word word[] = {
-        {"http", FLOW_DEP_HTTP}, {"program", FLOW_DEP_PROGRAM}, {"worker", -1}};
+        {"http", FLOW_DEP_HTTP}, {"program", FLOW_DEP_PROGRAM}, {"worker", FLOW_DEP_WORKER}};
     static const struct defs_words words = {word, 3};
     (void)arg;
     uint8_t kind;
@@ -110,8 +111,9 @@ static const struct defs_table dependency_table = DEFS_TABLE(dependency_field);
 static const struct defs_table *table_of(const struct defs_node *root)
 {
     const struct defs_node *kind = defs_node_key(root, "kind");
-    bool program = kind && kind->value->kind == DEFS_SCALAR && rc_sv_is(kind->value->text, "program");
-    return program ? &defs_program_table : &dependency_table;
+    if (!kind || kind->value->kind != DEFS_SCALAR) return &dependency_table;
+    if (rc_sv_is(kind->value->text, "program")) return &defs_program_table;
+    return rc_sv_is(kind->value->text, "worker") ? &defs_worker_table : &dependency_table;
 }
 
 struct flow_dependency *defs_read_dependency(struct defs_reader *r, const struct defs_node *root)
@@ -123,7 +125,9 @@ struct flow_dependency *defs_read_dependency(struct defs_reader *r, const struct
     }
     dependency->concurrent = 32;
     dependency->connect_timeout = dependency->program.grace = RC_SECONDS(5);
+    dependency->worker.lease = RC_SECONDS(30);
     if (!defs_read_object(r, root, table_of(root), dependency)) return NULL;
+    if (!dependency->worker.queue.n) dependency->worker.queue = dependency->name;
     dependency->gate = flow_gate_id(dependency->name);
     return dependency;
 }

@@ -231,6 +231,6 @@ bool defs_read_program_request(struct defs_reader *r, const struct defs_node *no
     bool ok = defs_read_object(r, node, &request_table, &build);
     if (build.output) rc_put_text(&build.code, ", \"output\": \"json\"");
     rc_put_char(&build.code, '}');
-    return ok && defs_add_ask(r, node, build.path) &&
+    return ok && defs_add_ask(r, node, FLOW_DEP_PROGRAM, build.path) &&
            defs_add_site(r, node, &build.code, (struct defs_reach){.roots = r->roots}, &request->site);
 }

@@ -63,10 +63,8 @@ static bool check_payload(struct defs_reader *r, const struct defs_node *node, c
 static bool read_one(struct defs_reader *r, const struct defs_node *node, struct flow *flow,
                      struct flow_schedule *schedule, const struct flow_schedule *before)
 {
-    *schedule = (struct flow_schedule){.zone_name = RC_SV("UTC"),
-                                       .zone = &cron_utc,
-                                       .ns = RC_SV("default"),
-                                       .payload = {.kind = CEL_MAP}};
+    *schedule = (struct flow_schedule){
+        .zone_name = RC_SV("UTC"), .zone = &cron_utc, .ns = RC_SV("default"), .payload = {.kind = CEL_MAP}};
     if (!defs_read_object(r, node, &schedule_table, schedule)) return false;
     for (; before < schedule; before++)
         if (rc_sv_eq(before->id, schedule->id))

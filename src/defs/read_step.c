@@ -1,6 +1,7 @@
 /* Steps: the tree that their lists make, and the fields that every step has. */
 #include "defs/scope.h"
 #include "defs/steps.h"
+#include "defs/worker.h"
 
 #include "base/near.h"
 
@@ -227,6 +228,7 @@ static const struct defs_range width_range = {1, RC_MAX_INSTANCES, true};
 static const struct defs_field call_field[] = {
     STEP_FIELDS,
     {"call", DEFS_REQUIRED, read_call, IN(call.dependency), NULL},
+    {"capability", DEFS_OPTIONAL, defs_read_capability, IN(call.capability), NULL},
     {"irreversible", DEFS_OPTIONAL, defs_read_bool, IN(call.irreversible), NULL},
     {"require", DEFS_OPTIONAL, defs_read_require, IN(call.require), NULL},
     DEFS_ACTION_FIELDS(IN(call.act)),
@@ -323,9 +325,14 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     flow_node reading = r->reading;
     r->reading = draft->self;
     r->outputs = NULL;
+    uint32_t asked = r->asks.n;
     if (step->kind == FLOW_CALL) step->call.act = defs_action_default;
+    step->call.worker = step->kind == FLOW_CALL && defs_asks_worker(draft->node);
+    if (step->call.worker)
+        step->call.act.timeout = RC_SECONDS(RC_MAX_TIMEOUT_S); /* the lease is what bounds it */
     if (step->kind == FLOW_EACH) step->block.width = DEFS_EACH_WIDTH;
     bool ok = defs_read_object(r, draft->node, table, draft);
+    if (step->kind == FLOW_CALL) ok &= defs_check_worker(r, draft->node, step, asked);
     if (step->kind == FLOW_CALL) ok = ok && check_call(r, draft->node, &step->call);
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;

@@ -1,5 +1,6 @@
 /* Requests: everything about one that is known before it is sent is checked here. */
 #include "defs/program.h"
+#include "defs/worker.h"
 
 #include "base/near.h"
 
@@ -209,7 +210,8 @@ static const struct defs_field request_field[] = {
 };
 static const struct defs_table request_table = DEFS_TABLE(request_field);
 
-bool defs_add_ask(struct defs_reader *r, const struct defs_node *node, struct rc_sv program)
+bool defs_add_ask(struct defs_reader *r, const struct defs_node *node, enum flow_dep_kind kind,
+                  struct rc_sv program)
 {
     struct defs_asks *asks = &r->asks;
     if (asks->n == asks->cap) {
@@ -220,8 +222,10 @@ bool defs_add_ask(struct defs_reader *r, const struct defs_node *node, struct rc
         asks->item = more;
         asks->cap = cap;
     }
-    asks->item[asks->n++] = (struct defs_ask){
-        .dependency = r->calls, .program = program, .at = defs_source_position(r->source, node->at)};
+    asks->item[asks->n++] = (struct defs_ask){.dependency = r->calls,
+                                              .kind = kind,
+                                              .program = program,
+                                              .at = defs_source_position(r->source, node->at)};
     return true;
 }
 
@@ -230,12 +234,14 @@ bool defs_read_request(struct defs_reader *r, const struct defs_node *node, void
     struct defs_request *request = target;
     if (node->kind == DEFS_MAP && defs_node_key(node, "program"))
         return defs_read_program_request(r, node, target, arg);
+    if (node->kind == DEFS_MAP && defs_node_key(node, "task"))
+        return defs_read_task_request(r, node, target, arg);
     struct build build = {.code = rc_buf_in(r->scratch, RC_MAX_EXPR)};
     bool ok = defs_read_object(r, node, &request_table, &build);
     request->safe = build.safe;
     rc_put_char(&build.code, '}');
     /* secrets are let into headers only: every piece elsewhere was compiled without them */
-    return ok && defs_add_ask(r, node, (struct rc_sv){0}) &&
+    return ok && defs_add_ask(r, node, FLOW_DEP_HTTP, (struct rc_sv){0}) &&
            defs_add_site(r, node, &build.code, (struct defs_reach){.roots = r->roots, .secrets = true},
                          &request->site);
 }

@@ -9,8 +9,8 @@ struct defs_request {
 
 defs_read_fn defs_read_request; /* struct defs_request, over r->roots */
 
-/* Remembers that the dependency of the step is asked like this; `program` is empty where it is asked over HTTP. */
-bool defs_add_ask(struct defs_reader *, const struct defs_node *, struct rc_sv program);
+/* Remembers that the dependency of the step is asked like this; `program` is the path where the kind has one. */
+bool defs_add_ask(struct defs_reader *, const struct defs_node *, enum flow_dep_kind, struct rc_sv program);
 
 /* Appends a map of header names to texts over r->roots, which may hold secrets. Names are checked; those that
  * the sender itself sets are refused. */

@@ -82,17 +82,22 @@ static bool set_view(struct defs_reader *r, const struct cel_field *field, uint3
     return true;
 }
 
+/* An array of its own with so much room. */
+static bool make_own(struct defs_reader *r, struct defs_view *view, uint32_t cap)
+{
+    struct cel_field *field = RC_NEW_ARRAY(r->arena, struct cel_field, cap);
+    if (!field) return defs_fail_arena(r, r->arena);
+    if (view->n) memcpy(field, view->field, view->n * sizeof *field);
+    view->field = field;
+    view->cap = cap;
+    return true;
+}
+
 /* Appends what was given from there to there. Types that were handed out see the part that they saw before. */
 static bool append(struct defs_reader *r, struct defs_view *view, uint32_t from, uint32_t to, const char *why)
 {
-    if (view->n + (to - from) > view->cap) {
-        uint32_t cap = 2 * (view->n + (to - from)) + 8;
-        struct cel_field *more = RC_NEW_ARRAY(r->arena, struct cel_field, cap);
-        if (!more) return defs_fail_arena(r, r->arena);
-        if (view->n) memcpy(more, view->field, view->n * sizeof *more);
-        view->field = more;
-        view->cap = cap;
-    }
+    uint32_t n = view->n + (to - from);
+    if (n > view->cap && !make_own(r, view, 2 * n + 8)) return false;
     for (uint32_t i = from; i < to; i++) {
         struct cel_field field = r->given[i];
         if (!field.missing && !r->stored) field.missing = why;
@@ -110,7 +115,8 @@ static struct defs_view view_of(const struct cel_type *type)
 bool defs_see_given(struct defs_reader *r, uint32_t from, const char *why)
 {
     struct defs_view view = view_of(r->steps);
-    return append(r, &view, from, r->ngiven, why) && set_view(r, view.field, view.n);
+    return make_own(r, &view, view.n + r->ngiven - from) && append(r, &view, from, r->ngiven, why) &&
+           set_view(r, view.field, view.n);
 }
 
 void defs_begin_siblings(struct defs_reader *r, struct defs_siblings *of, flow_node parent)
@@ -178,6 +184,7 @@ bool defs_see_needs(struct defs_reader *r, const struct flow_step *step, bool ha
     uint8_t *mark = RC_NEW_ARRAY(r->scratch, uint8_t, of->n + 1u);
     struct defs_view view = view_of(of->before);
     if (!mark) return defs_fail_arena(r, r->scratch);
+    if (!make_own(r, &view, view.n + r->ngiven - of->from[0])) return false;
     mark_needs(of, step, has_condition ? HAS_ENDED : HAS_SUCCEEDED, mark);
     for (uint32_t i = of->n; i-- > 0;) {
         const struct flow_step *sibling = &r->node[of->head[i]];
@@ -191,6 +198,15 @@ bool defs_see_needs(struct defs_reader *r, const struct flow_step *step, bool ha
     return set_view(r, view.field, view.n);
 }
 
+/* Everything that is seen is there. */
+static bool see_all(struct defs_reader *r)
+{
+    struct defs_view view = view_of(r->steps);
+    if (!make_own(r, &view, view.n)) return false;
+    for (uint32_t i = 0; i < view.n; i++) view.field[i].missing = NULL;
+    return set_view(r, view.field, view.n);
+}
+
 static bool see_condition(struct defs_reader *r, flow_site condition)
 {
     enum { MOST = 64 };
@@ -201,7 +217,7 @@ static bool see_condition(struct defs_reader *r, flow_site condition)
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = 0; k < view.n; k++) {
             if (!view.field[k].missing || !rc_sv_eq(view.field[k].name, name[i])) continue;
-            if (!changed && !append(r, &view, 0, 0, NULL)) return false;
+            if (!changed && !make_own(r, &view, view.n)) return false;
             changed = true;
             view.field[k].missing = NULL;
         }
@@ -211,5 +227,6 @@ static bool see_condition(struct defs_reader *r, flow_site condition)
 bool defs_read_if(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
 {
     flow_site *condition = target;
-    return defs_read_condition(r, node, condition, arg) && see_condition(r, *condition);
+    if (defs_read_condition(r, node, condition, arg)) return see_condition(r, *condition);
+    return see_all(r) && false; /* what stands behind it is not to blame */
 }

@@ -24,20 +24,32 @@ static enum rc_status add_fact(struct rc_engine *engine, const struct rc_command
     return RC_OK;
 }
 
+static enum rc_status keep_lease(struct rc_engine *engine, const struct rc_command *c, uint32_t at,
+                                 struct rc_error *err)
+{
+    if (rc_map_put(&engine->started, rc_attempt_key(c->id.seq, at, c->node[at].attempt), engine) != RC_OK ||
+        rc_lease_take_over(engine, c, at) != RC_OK)
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    return RC_OK;
+}
+
 /* An open attempt: of a process that is gone, of this one with its answer still to come, or of this one and never sent. Only the last
  * two hold a place. */
 static enum rc_status take_over_attempt(struct rc_engine *engine, const struct rc_command *c, uint32_t at,
                                         bool restart, struct rc_error *err)
 {
     const void *known = rc_map_get(&engine->started, rc_attempt_key(c->id.seq, at, c->node[at].attempt));
-    bool of_another_process = restart || (known && known != engine && ((const struct rc_fact *)known)->lost);
+    bool worker = restart && rc_node_step(c, at)->call.worker; /* it does not end with this process */
+    bool of_another_process =
+        (restart && !worker) || (known && known != engine && ((const struct rc_fact *)known)->lost);
     if (!of_another_process) {
-        struct rc_door *door =
-            rc_engine_door(engine, flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]));
+        struct rc_door *door = rc_engine_door(engine, rc_node_gate(c, at));
         if (!door) return rc_fail(err, RC_NOMEM, "out of memory");
+        rc_line_learn(door, c, at);
         door->gate.in_use++;
     }
-    return known ? RC_OK : add_fact(engine, c, at, restart, err);
+    if (known) return RC_OK;
+    return worker ? keep_lease(engine, c, at, err) : add_fact(engine, c, at, restart, err);
 }
 
 static enum rc_status take_over(struct rc_engine *engine, uint64_t seq, bool restart, struct rc_error *err)

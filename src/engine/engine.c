@@ -27,6 +27,7 @@ void rc_engine_reply(struct rc_engine *engine, struct rc_request *request)
 static void destroy(struct rc_engine *engine)
 {
     rc_engine_forget(engine);
+    rc_work_forget(engine);
     rc_bulks_free(engine);
     rc_facts_free(&engine->facts);
     rc_facts_free(&engine->answers);
@@ -56,6 +57,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     engine->monotonic = tick.monotonic;
     engine->seed = tick.seed;
     engine->inbox_last = &engine->inbox;
+    engine->last_poller = &engine->pollers;
     engine->room = true;
     rc_pace_init(&engine->pace, ports->wait);
     rc_suspects_start(ports->suspects);
@@ -207,6 +209,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .lost = engine->stats.lost,
         .refused = engine->stats.refused,
         .shed = engine->stats.shed,
+        .late = engine->stats.late,
         .faults = engine->stats.faults,
         .hot = engine->stats.hot,
         .in_flight = engine->stats.in_flight,

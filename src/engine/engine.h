@@ -113,6 +113,7 @@ void rc_engine_leave_exec(struct rc_engine *);
 
 struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused;
+    uint64_t late; /* reports of workers that had lost their lease */
     uint64_t shed; /* submissions that were refused because too much was waiting */
     uint64_t
         faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */

@@ -26,6 +26,7 @@ void rc_turn_reply(struct rc_engine *engine, enum rc_status failed, const struct
 struct starting {
     struct rc_start start;
     struct rc_fact *fact; /* in the start's arena: "it did not leave" */
+    struct rc_task *task; /* for a worker; NULL: an executor's */
 };
 
 static void free_starts(struct starting *starts, uint32_t n)
@@ -43,6 +44,12 @@ static enum rc_status prepare_start(const struct rc_effect *effect, struct start
     return cel_copy(effect->request, ret->start.arena, &ret->start.effect.request);
 }
 
+static enum rc_status prepare_task(struct rc_engine *engine, uint32_t effect, struct starting *ret)
+{
+    if (ret->start.effect.dependency->kind != FLOW_DEP_WORKER) return RC_OK;
+    return rc_task_make(engine, effect, &ret->start, &ret->task);
+}
+
 static enum rc_status prepare_starts(struct rc_engine *engine, struct starting **ret, struct rc_error *err)
 {
     const struct rc_effect *effects = engine->turn.effects.items;
@@ -51,6 +58,7 @@ static enum rc_status prepare_starts(struct rc_engine *engine, struct starting *
     if (!starts) return rc_fail_arena(err, engine->turn.arena);
     for (uint32_t i = 0; i < n; i++) {
         enum rc_status status = prepare_start(&effects[i], &starts[i]);
+        if (status == RC_OK) status = prepare_task(engine, i, &starts[i]);
         if (status == RC_OK) continue;
         free_starts(starts, i + 1);
         return rc_fail(err, status, "a request cannot be made ready to leave");
@@ -81,6 +89,7 @@ static void start(struct rc_engine *engine, struct starting *starting)
     uint64_t key = rc_attempt_key(effect->of.id, effect->node, effect->attempt);
     struct rc_exec *exec = engine->ports.exec[effect->dependency->kind];
     atomic_fetch_add(&engine->stats.attempts, 1);
+    if (starting->task && rc_task_leave(engine, starting->task)) return;
     if (exec && rc_map_put(&engine->started, key, engine) == RC_OK &&
         hand_over(engine, exec, &starting->start))
         return;
@@ -90,7 +99,7 @@ static void start(struct rc_engine *engine, struct starting *starting)
                                                 .node = effect->node,
                                                 .attempt = effect->attempt,
                                                 .purpose = effect->purpose,
-                                                .result = exec ? busy : nowhere};
+                                                .result = exec || starting->task ? busy : nowhere};
     rc_facts_push(&engine->facts, starting->fact);
 }
 
@@ -143,6 +152,7 @@ static void publish(struct rc_engine *engine, const struct rc_batch *batch, stru
     if (engine->turn.holds) engine->hold = engine->turn.hold;
     for (uint32_t i = 0; i < batch->ntouched; i++) publish_moves(engine, &batch->touched[i]);
     release_facts(engine);
+    rc_reports_done(engine);
     for (uint32_t i = 0; i < engine->turn.effects.n; i++) start(engine, &starts[i]);
     tell_changed(engine);
     rc_turn_reply(engine, RC_OK, NULL);

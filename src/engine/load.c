@@ -51,8 +51,7 @@ enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *
 struct rc_work rc_work_of(const struct rc_command *c, uint32_t at, uint8_t phase, rc_us due)
 {
     struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};
-    if (phase == RC_PHASE_READY)
-        row.gate = flow_gate_id(c->flow->dependencies[rc_node_step(c, at)->call.dependency]);
+    if (phase == RC_PHASE_READY) row.gate = rc_node_gate(c, at);
     if (phase == RC_PHASE_DELAYED && at == 0 && rc_clock_is_wall(&c->clock, due)) row.gate = RC_CALENDAR;
     return row;
 }

@@ -153,8 +153,9 @@ static enum rc_status add_record(struct rc_engine *engine, struct rc_command *c,
 enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, const struct rc_ask *cause,
                                 const struct rc_out *out, struct rc_error *err)
 {
-    /* what a person did is on record, also where it changed nothing */
-    if (out->nchange == 0 && (cause->kind != RC_MSG_ACTION || cause->from.agg == RC_AGG_LANE)) return RC_OK;
+    /* what a person did is on record, also where it changed nothing; so is a report that came too late */
+    bool person = cause->kind == RC_MSG_ACTION && cause->from.agg != RC_AGG_LANE;
+    if (out->nchange == 0 && !person && cause->kind != RC_MSG_LATE) return RC_OK;
     bool created = out->nchange && out->change[0].kind == RC_CHANGE_CREATE;
     enum rc_status status = touch(engine, hot, created, err);
     if (status == RC_OK && out->nchange == 0) status = note(engine, as_it_is(hot), err);
@@ -247,7 +248,8 @@ static struct rc_schedule_write *last_of_each(struct rc_turn *turn, uint32_t *re
     for (uint32_t i = 0; i < turn->schedules.n; i++) {
         bool again = false;
         for (uint32_t k = i + 1; k < turn->schedules.n && !again && !all[i].by; k++)
-            again = strcmp(all[k].row->flow, all[i].row->flow) == 0 && strcmp(all[k].row->id, all[i].row->id) == 0;
+            again = strcmp(all[k].row->flow, all[i].row->flow) == 0 &&
+                    strcmp(all[k].row->id, all[i].row->id) == 0;
         if (!again) all[n++] = all[i];
     }
     *ret_n = n;

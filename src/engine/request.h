@@ -2,13 +2,18 @@
 /* What clients ask of the engine, and its answer. A request belongs to whoever made it, except between
  * rc_engine_post and the reply. */
 #include "core/access.h"
+#include "engine/work.h"
 #include "exec/exec.h"
 #include "store/store.h"
 
 enum rc_request_kind {
     RC_REQUEST_SUBMIT,
     RC_REQUEST_ACT,
-    RC_REQUEST_SCHEDULE, /* an order to a schedule */
+    RC_REQUEST_SCHEDULE,  /* an order to a schedule */
+    RC_REQUEST_LEASE,     /* a worker asks for tasks: answered when there are some */
+    RC_REQUEST_REPORT,    /* what came of them */
+    RC_REQUEST_HEARTBEAT, /* it lives: nothing is stored */
+    RC_REQUEST_QUEUE,     /* queues are shown, or one is paused: the same */
     /* these commit by themselves */
     RC_REQUEST_DEFINE,
     RC_REQUEST_BULK,
@@ -75,6 +80,13 @@ struct rc_request {
             uint64_t nonce;                   /* the same */
             uint32_t check;                   /* of its id: a wrong one is not found */
         } bulk;
+        struct rc_lease_ask *lease; /* in `arena`, like those below */
+        struct {
+            struct rc_report_item *items; /* each has its own status */
+            uint32_t n;
+            struct rc_sv ns; /* the only one that is reported about; empty: any */
+        } report;            /* and heartbeat */
+        struct rc_queue_ask *queue;
         struct rc_access_change access;
         struct {
             const struct rc_token_use *uses;

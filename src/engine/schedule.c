@@ -27,7 +27,8 @@ static void put_name(char to[RC_MAX_NAME + 1], struct rc_sv name)
     to[name.n] = 0;
 }
 
-static const struct rc_schedule *row_of(const struct rc_schedule *rows, uint32_t n, const struct rc_schedule *like)
+static const struct rc_schedule *row_of(const struct rc_schedule *rows, uint32_t n,
+                                        const struct rc_schedule *like)
 {
     for (uint32_t i = 0; i < n; i++)
         if (strcmp(rows[i].flow, like->flow) == 0 && strcmp(rows[i].id, like->id) == 0) return &rows[i];
@@ -102,8 +103,9 @@ enum rc_status rc_schedule_unit(struct rc_engine *engine, const struct rc_ask *a
     struct rc_planner *planner = find(engine, ask->to.id);
     if (!planner) return rc_fail(err, RC_BUG, "there is no such schedule");
     enum rc_status status = rc_schedule_step(&planner->row, ask, engine->turn.arena, out, err);
-    return status == RC_OK && out->nchange ? rc_overlay_schedule(engine, planner, out->change->u.schedule, err)
-                                           : status;
+    return status == RC_OK && out->nchange
+               ? rc_overlay_schedule(engine, planner, out->change->u.schedule, err)
+               : status;
 }
 
 /* Whether the command of the last run has not ended. */
@@ -133,11 +135,13 @@ static struct cel_value refs_of(const struct rc_planner *planner, struct rc_aren
 }
 
 /* "schedule/nightly/2026-11-22T01:00:00Z"; of what a person asks for, with that person's key. */
-static struct rc_sv key_of(const struct rc_planner *planner, rc_us planned, struct rc_sv asked, struct rc_arena *arena)
+static struct rc_sv key_of(const struct rc_planner *planner, rc_us planned, struct rc_sv asked,
+                           struct rc_arena *arena)
 {
     char time[RC_TIME_TEXT];
     rc_format_time(planned, time);
-    if (asked.n) return rc_text(arena, "schedule/%.*s/run/%.*s", RC_SV_ARG(planner->of->id), RC_SV_ARG(asked));
+    if (asked.n)
+        return rc_text(arena, "schedule/%.*s/run/%.*s", RC_SV_ARG(planner->of->id), RC_SV_ARG(asked));
     return rc_text(arena, "schedule/%.*s/%.19sZ", RC_SV_ARG(planner->of->id), time);
 }
 
@@ -163,13 +167,15 @@ static enum rc_status prepare(struct rc_engine *engine, struct rc_planner *plann
     request->bytes = (uint32_t)cel_size_bytes(in.payload);
     enum rc_status status =
         rc_prepare_submit(rc_engine_set(engine), &in, arena, &request->u.submit, &found, 1, &n);
-    return status == RC_OK ? RC_OK : rc_fail(err, status, "%s%s%s", found.pointer, found.pointer[0] ? ": " : "", found.text);
+    return status == RC_OK
+               ? RC_OK
+               : rc_fail(err, status, "%s%s%s", found.pointer, found.pointer[0] ? ": " : "", found.text);
 }
 
 /* Runs a message that may make a command: with the one that has the key already, or a new one, or the words of what is in its way.
  * Not RC_OK: trouble that passes, and nothing has happened. */
-static enum rc_status run_with_command(struct rc_engine *engine, struct rc_planner *planner, struct rc_ask *ask,
-                                       struct rc_schedule_ask *in, struct rc_error *err)
+static enum rc_status run_with_command(struct rc_engine *engine, struct rc_planner *planner,
+                                       struct rc_ask *ask, struct rc_schedule_ask *in, struct rc_error *err)
 {
     struct rc_request *request = &planner->request;
     struct rc_hot *hot = NULL;
@@ -182,8 +188,8 @@ static enum rc_status run_with_command(struct rc_engine *engine, struct rc_plann
     if (status == RC_PURGED) { /* it ran, and nothing is left of it */
         in->command = (struct rc_link){UINT64_C(1), 0};
         struct rc_key_match match;
-        if (rc_read_key(engine->reader, request->u.submit.ns, request->u.submit.type, request->u.submit.key, &match,
-                        err) == RC_OK)
+        if (rc_read_key(engine->reader, request->u.submit.ns, request->u.submit.type, request->u.submit.key,
+                        &match, err) == RC_OK)
             in->command.seq = match.seq;
         return rc_unit_run(engine, ask, err);
     }
@@ -208,12 +214,13 @@ static enum rc_status run_with_command(struct rc_engine *engine, struct rc_plann
     return status;
 }
 
-static struct rc_ask ask_of(struct rc_engine *engine, enum rc_message_kind kind, const struct rc_planner *planner,
-                            const struct rc_schedule_ask *in)
+static struct rc_ask ask_of(struct rc_engine *engine, enum rc_message_kind kind,
+                            const struct rc_planner *planner, const struct rc_schedule_ask *in)
 {
-    struct rc_ask ask = rc_engine_ask(
-        engine, kind,
-        (struct rc_addr){.agg = RC_AGG_SCHEDULE, .id = flow_schedule_id(planner->flow->name, planner->of->id)});
+    struct rc_ask ask =
+        rc_engine_ask(engine, kind,
+                      (struct rc_addr){.agg = RC_AGG_SCHEDULE,
+                                       .id = flow_schedule_id(planner->flow->name, planner->of->id)});
     ask.u.schedule = in;
     return ask;
 }
@@ -346,8 +353,8 @@ rc_us rc_schedules_sleep(const struct rc_engine *engine)
 
 /* ---- what people want ----------------------------------------------------------------------------------------------- */
 
-static enum rc_status run_now(struct rc_engine *engine, struct rc_request *request, struct rc_planner *planner,
-                              struct rc_ask *ask, struct rc_schedule_ask *in)
+static enum rc_status run_now(struct rc_engine *engine, struct rc_request *request,
+                              struct rc_planner *planner, struct rc_ask *ask, struct rc_schedule_ask *in)
 {
     struct rc_sv key = key_of(planner, engine->turn.wall, request->u.schedule.key, engine->turn.arena);
     const struct rc_author *by = &request->u.schedule.by;
@@ -391,7 +398,8 @@ static uint8_t deed_of(enum rc_schedule_order order)
 }
 
 /* Who wanted it goes into the audit with the row. */
-static enum rc_status note_author(struct rc_engine *engine, struct rc_request *request, struct rc_planner *planner)
+static enum rc_status note_author(struct rc_engine *engine, struct rc_request *request,
+                                  struct rc_planner *planner)
 {
     struct rc_turn *turn = &engine->turn;
     struct rc_schedule_write *write = turn->schedules.items;
@@ -428,7 +436,8 @@ void rc_request_schedule(struct rc_engine *engine, struct rc_request *request)
                                     &(struct rc_object){.what = "schedule", .ns = planner->of->ns}, err);
     bool starts = order == RC_SCHEDULE_RUN;
     if (request->status == RC_OK && starts && rc_engine_held(engine))
-        request->status = rc_fail(err, RC_ON_HOLD, "the store is held after it was restored (recourse hold show)");
+        request->status =
+            rc_fail(err, RC_ON_HOLD, "the store is held after it was restored (recourse hold show)");
     if (request->status == RC_OK && starts && planner->touched) request->status = come_again(err);
     if (request->status != RC_OK) return;
     struct rc_schedule_ask in = {.of = planner->of};

@@ -72,9 +72,64 @@ static inline void rc_window_forget(struct rc_window *window) /* what was taken 
     window->more = true;
 }
 
+struct rc_name {
+    char text[RC_MAX_NAME];
+    uint32_t n;
+};
+static inline struct rc_sv rc_name_sv(const struct rc_name *name)
+{
+    return (struct rc_sv){name->text, name->n};
+}
+void rc_name_set(struct rc_name *, struct rc_sv); /* what is longer is cut */
+
+/* What a gate is whose steps workers do (work.c). */
+enum rc_line_kind { RC_LINE_UNKNOWN, RC_LINE_NONE, RC_LINE_WORKERS };
+struct rc_line {
+    enum rc_line_kind kind;
+    struct rc_name dependency, ns, capability;
+    uint64_t ns_key;
+    uint64_t served; /* when it had its turn last */
+};
+
 struct rc_door { /* a gate and who waits before it */
     struct rc_gate gate;
+    struct rc_line line;
     struct rc_window waiting;
+};
+
+/* ---- remote workers (work.c, lease.c, queue.c) ------------------------------------------------------------------------- */
+
+struct rc_lease {
+    uint64_t key; /* rc_attempt_key */
+    uint64_t seq, nonce;
+    uint32_t node, at; /* at: in the heap */
+    uint16_t attempt;
+    uint8_t purpose;
+    struct rc_h128 secret;
+    rc_us since, span, deadline, most; /* most: the step's timeout; no heartbeat goes beyond it */
+    struct rc_name ns, queue, worker;
+    char progress[RC_MAX_PROGRESS];
+    uint32_t progress_n;
+};
+struct rc_leases {
+    struct rc_map by_key;
+    struct rc_lease **heap; /* by deadline */
+    uint32_t n, cap;
+    struct rc_map late; /* attempts of which a late report is on record */
+};
+struct rc_asked {
+    struct rc_name capability; /* empty: whoever asked */
+    rc_us at;
+};
+struct rc_queue {
+    struct rc_name name;
+    uint8_t state; /* enum rc_queue_state */
+    struct rc_asked asked[RC_MAX_CAPABILITIES];
+    uint32_t nasked;
+};
+struct rc_grant { /* an effect of the turn, and for whom */
+    struct rc_request *request;
+    uint32_t effect;
 };
 
 /* ---- facts ----------------------------------------------------------------------------------------------------------- */
@@ -134,6 +189,8 @@ struct rc_turn {
     struct rc_list touched;                   /* struct rc_touch */
     struct rc_list effects;                   /* struct rc_effect */
     struct rc_list schedules;                 /* struct rc_schedule_write */
+    struct rc_list grants;                    /* struct rc_grant, in the order of their effects */
+    struct rc_list ended;                     /* uint64_t: leases that were reported on */
     struct rc_facts taken;                    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
@@ -221,6 +278,14 @@ struct rc_engine {
     struct rc_known *known_read;            /* the reading thread's */
     struct rc_hold hold;                    /* the newest one as committed; id 0: there was none */
     struct rc_map quotas;                   /* struct rc_taken (quota.c), by namespace */
+    struct rc_leases leases;
+    struct rc_request *pollers, **last_poller; /* workers that wait, those who asked first first */
+    uint32_t npollers;
+    bool gives_more;         /* there is something for them that did not fit in the last turn */
+    struct rc_map ns_served; /* when a namespace had its turn last, as a number; by hash of its name */
+    uint64_t served;
+    struct rc_queue *queues;
+    uint32_t nqueues;
 
     pthread_mutex_t lock;    /* guards inbox and answers */
     pthread_mutex_t leaving; /* held while an attempt is handed to its executor; guards apart_from_exec */
@@ -235,7 +300,7 @@ struct rc_engine {
     _Atomic bool draining;
     struct {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
-        _Atomic uint64_t shed;
+        _Atomic uint64_t shed, late;
         _Atomic uint32_t hot, in_flight, queued, damaged;
         _Atomic bool room, healthy, held, drained;
     } stats;
@@ -404,6 +469,49 @@ rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will 
 void rc_schedules_forget(struct rc_engine *);
 void rc_request_schedule(struct rc_engine *, struct rc_request *);
 
+/* work.c */
+void rc_line_learn(struct rc_door *, const struct rc_command *, uint32_t at);
+RC_MUST enum rc_status rc_line_find_out(struct rc_engine *, struct rc_door *, struct rc_error *);
+/* The queue in which it is found now; empty: its dependency is not one of workers any more. */
+struct rc_sv rc_line_queue(const struct rc_engine *, const struct rc_line *);
+/* Whether who asks like this can do what waits there. */
+bool rc_work_can(const struct rc_lease_ask *, const struct rc_line *, struct rc_sv queue);
+/* The request waits from now on, unless its status says otherwise. */
+void rc_work_ask(struct rc_engine *, struct rc_request *);
+RC_MUST enum rc_status rc_work_give(struct rc_engine *, struct rc_error *);
+/* After the commit, or instead of it. `all`: nobody goes on waiting. */
+void rc_work_reply(struct rc_engine *, bool all);
+rc_us rc_work_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
+void rc_work_forget(struct rc_engine *);
+/* The task of an effect, in the start's arena; NULL: nobody has pulled it. */
+RC_MUST enum rc_status rc_task_make(struct rc_engine *, uint32_t effect, const struct rc_start *,
+                                    struct rc_task **ret);
+/* It is leased from now on. False: it has not left. */
+RC_MUST bool rc_task_leave(struct rc_engine *, struct rc_task *);
+/* lease.c */
+struct rc_h128 rc_lease_secret(const struct rc_command *, uint32_t node, uint16_t attempt);
+struct rc_lease *rc_lease_find(struct rc_engine *, uint64_t key);
+RC_MUST enum rc_status rc_lease_add(struct rc_engine *, const struct rc_lease *); /* a copy */
+void rc_lease_extend(struct rc_engine *, struct rc_lease *, rc_us span);          /* span 0: as it was */
+void rc_lease_end(struct rc_engine *, uint64_t key);
+void rc_leases_expire(struct rc_engine *);
+rc_us rc_leases_sleep(const struct rc_engine *);
+void rc_leases_forget(struct rc_engine *);
+/* An attempt that is out when the process begins. RC_NOMEM. */
+RC_MUST enum rc_status rc_lease_take_over(struct rc_engine *, const struct rc_command *, uint32_t at);
+/* report.c */
+void rc_request_report(struct rc_engine *, struct rc_request *);
+void rc_request_heartbeat(struct rc_engine *, struct rc_request *);
+void rc_reports_done(struct rc_engine *);
+/* queue.c */
+uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
+void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);
+bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *); /* all that it asks */
+void rc_request_queue(struct rc_engine *, struct rc_request *);
+
+/* turn.c: a unit about a step, under suspicion while it runs (suspects.h). */
+RC_MUST enum rc_status rc_run_for_step(struct rc_engine *, const struct rc_ask *, uint64_t seq,
+                                       struct rc_error *);
 /* turn.c: the name of what is done for a step, whoever starts it, on the page of suspects. */
 uint64_t rc_step_unit(uint64_t seq, uint32_t node);
 

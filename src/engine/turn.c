@@ -105,8 +105,8 @@ static bool is_out(struct rc_engine *engine, const struct rc_ask *ask, uint64_t 
 
 /* A unit about a step, under suspicion while it runs. What was set aside has a clean record again: a person who tries it knows of it. An
  * answer is always heard: what it belongs to has left in this life of the process, so somebody wanted it. */
-static enum rc_status run_for_step(struct rc_engine *engine, const struct rc_ask *ask, uint64_t seq,
-                                   struct rc_error *err)
+enum rc_status rc_run_for_step(struct rc_engine *engine, const struct rc_ask *ask, uint64_t seq,
+                               struct rc_error *err)
 {
     struct rc_suspects *suspects = engine->ports.suspects;
     uint64_t unit = rc_step_unit(seq, ask->node);
@@ -136,7 +136,7 @@ static enum rc_status run_fact(struct rc_engine *engine, const struct rc_fact *f
     ask.purpose = fact->answer.purpose;
     if (!fact->lost) ask.u.result = &fact->answer.result;
     atomic_fetch_add(fact->lost ? &engine->stats.lost : &engine->stats.results, 1);
-    return run_for_step(engine, &ask, fact->answer.of.id, err);
+    return rc_run_for_step(engine, &ask, fact->answer.of.id, err);
 }
 
 static enum rc_status run_facts(struct rc_engine *engine, struct rc_error *err)
@@ -169,7 +169,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_window *window
             rc_engine_ask(engine, RC_MSG_DUE, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = first->seq});
         struct rc_error error;
         ask.node = first->node;
-        status = run_for_step(engine, &ask, first->seq, &error);
+        status = rc_run_for_step(engine, &ask, first->seq, &error);
         if (rc_turn_passes(engine, status)) {
             if (err) *err = error;
             return status;
@@ -210,6 +210,8 @@ static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *er
         struct rc_door *door = engine->doors.slot[i].value;
         if (!door) continue;
         if (door->gate.closed != closed) status = tell_gate(engine, door, RC_MSG_CLOSED, closed, err);
+        if (status == RC_OK) status = rc_line_find_out(engine, door, err);
+        if (door->line.kind == RC_LINE_WORKERS) continue; /* who asks is given to, nobody else */
         if (status == RC_OK && rc_gate_free(&door->gate, rc_engine_set(engine)))
             status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
         if (status == RC_OK && door->gate.backlog && !door->waiting.n && !door->waiting.more)
@@ -234,7 +236,7 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
         ask.node = row.node;
         ask.order = row.order;
         rc_window_pop(&door->waiting); /* before: what comes of it may queue here, in front of it */
-        enum rc_status status = run_for_step(engine, &ask, row.seq, &error);
+        enum rc_status status = rc_run_for_step(engine, &ask, row.seq, &error);
         if (rc_turn_passes(engine, status)) {
             rc_window_add(&door->waiting, &row);
             if (err) *err = error;
@@ -249,8 +251,10 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
 static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)
 {
     enum rc_status status = RC_OK;
-    for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++)
-        if (engine->doors.slot[i].value) status = offer(engine, engine->doors.slot[i].value, err);
+    for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++) {
+        struct rc_door *door = engine->doors.slot[i].value;
+        if (door && door->line.kind != RC_LINE_WORKERS) status = offer(engine, door, err);
+    }
     return status;
 }
 
@@ -268,7 +272,8 @@ static uint64_t request_unit(const struct rc_request *request)
 
 static void run_request(struct rc_engine *engine, struct rc_request *request)
 {
-    struct rc_suspects *suspects = rc_request_stands(request) ? NULL : engine->ports.suspects;
+    bool changes = request->kind == RC_REQUEST_SUBMIT || request->kind == RC_REQUEST_ACT;
+    struct rc_suspects *suspects = changes ? engine->ports.suspects : NULL;
     uint64_t unit = suspects ? request_unit(request) : 0;
     request->status = RC_OK; /* it may have run before, in a turn that was dropped */
     request->replayed = false;
@@ -288,6 +293,10 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_SUBMIT: rc_request_submit(engine, request); break;
     case RC_REQUEST_ACT: rc_request_act(engine, request); break;
     case RC_REQUEST_SCHEDULE: rc_request_schedule(engine, request); break;
+    case RC_REQUEST_LEASE: rc_work_ask(engine, request); break;
+    case RC_REQUEST_REPORT: rc_request_report(engine, request); break;
+    case RC_REQUEST_HEARTBEAT: rc_request_heartbeat(engine, request); break;
+    case RC_REQUEST_QUEUE: rc_request_queue(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
@@ -310,6 +319,7 @@ static void run_requests(struct rc_engine *engine, struct rc_request **requests)
         request->next = NULL;
         run_request(engine, request);
         turn->nunits++;
+        if (request->kind == RC_REQUEST_LEASE && request->status == RC_OK) continue; /* it waits (work.c) */
         *turn->last_reply = request;
         turn->last_reply = &request->next;
     }
@@ -329,19 +339,21 @@ static rc_us calendar_sleep(const struct rc_engine *engine)
 
 static rc_us sleep_of(struct rc_engine *engine)
 {
-    rc_us sleep = UINT64_MAX, waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
+    rc_us sleep = rc_work_sleep(engine), waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
     rc_us schedules = rc_schedules_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
     if (engine->lanes_short) return 0;
     if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
-    if (rc_engine_held(engine)) return engine->hold.left ? 0 : UINT64_MAX;
-    if (!engine->room) return RC_SECONDS(1);            /* nothing new starts; look for room again */
-    if (engine->closed && !is_closed(engine)) return 0; /* it was released in this turn */
-    if (first) sleep = first->order > engine->now ? first->order - engine->now : 0;
+    if (rc_engine_held(engine)) return engine->hold.left ? 0 : sleep;
+    if (!engine->room)
+        return sleep < RC_SECONDS(1) ? sleep : RC_SECONDS(1); /* nothing new starts; look for room again */
+    if (engine->closed && !is_closed(engine)) return 0;       /* it was released in this turn */
+    if (first && first->order <= engine->now) return 0;
+    if (first && first->order - engine->now < sleep) sleep = first->order - engine->now;
     if (!first && engine->due.more) return 0;
     for (size_t i = 0; i < engine->doors.cap; i++) {
         const struct rc_door *door = engine->doors.slot[i].value;
-        if (door && (door->waiting.n || door->waiting.more) &&
+        if (door && door->line.kind != RC_LINE_WORKERS && (door->waiting.n || door->waiting.more) &&
             rc_gate_free(&door->gate, rc_engine_set(engine)))
             return 0;
     }
@@ -353,9 +365,11 @@ static rc_us sleep_of(struct rc_engine *engine)
 static void count_turn(struct rc_engine *engine, bool healthy)
 {
     uint32_t in_flight = 0;
-    for (size_t i = 0; i < engine->doors.cap; i++)
-        if (engine->doors.slot[i].value)
-            in_flight += ((struct rc_door *)engine->doors.slot[i].value)->gate.in_use;
+    for (size_t i = 0; i < engine->doors.cap; i++) {
+        const struct rc_door *door = engine->doors.slot[i].value;
+        /* a lease lives on when the server ends: nobody waits for it */
+        if (door && door->line.kind != RC_LINE_WORKERS) in_flight += door->gate.in_use;
+    }
     atomic_fetch_add(&engine->stats.turns, 1);
     atomic_fetch_add(&engine->stats.units, engine->turn.nunits);
     atomic_store(&engine->stats.in_flight, in_flight);
@@ -386,6 +400,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     engine->full = false;
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
+    if (status == RC_OK) rc_lanes_trim(engine);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
     bool may = engine->room && !rc_engine_held(engine);
@@ -394,11 +409,14 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
         status = run_due(engine, &engine->calendar, RC_CALENDAR, engine->turn.wall, err);
     if (status == RC_OK && may && !engine->turn.draining) status = rc_schedules_run(engine, err);
     if (status == RC_OK) run_requests(engine, requests);
+    if (status == RC_OK) rc_leases_expire(engine); /* behind what workers have said until now */
     if (status == RC_OK) status = run_offers(engine, err);
+    if (status == RC_OK) status = rc_work_give(engine, err);
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
     rc_schedules_end_turn(engine);
     if (engine->booted) rc_waves_record(engine);
+    rc_work_reply(engine, engine->turn.draining);
     return committed != RC_OK                                      ? committed
            : rc_turn_passes(engine, status) && engine->turn.nunits ? RC_OK
                                                                    : status;

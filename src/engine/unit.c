@@ -68,7 +68,10 @@ static enum rc_status step_gate(struct rc_engine *engine, const struct rc_ask *a
     enum rc_status status =
         rc_gate_step(&door->gate, ask, rc_engine_set(engine), engine->turn.arena, out, err);
     if (status == RC_OK) status = rc_overlay_gate(engine, door, out->change, err);
-    if (status != RC_OK || ask->kind != RC_MSG_WANT || out->nmessage) return status;
+    struct rc_hot *hot = rc_cache_find(&engine->cache, ask->from.id);
+    bool wants = ask->kind == RC_MSG_WANT || ask->kind == RC_MSG_QUEUE;
+    if (wants && hot) rc_line_learn(door, &hot->command, ask->node);
+    if (status != RC_OK || !wants || out->nmessage) return status;
     /* it queues, at once, so that it is not passed by. Should the turn be dropped, so is the window */
     rc_window_add(&door->waiting, &(struct rc_work){.phase = RC_PHASE_READY,
                                                     .gate = ask->to.id,

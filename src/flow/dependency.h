@@ -2,7 +2,7 @@
 /* A dependency: an outside system and how it may be reached. Immutable, shared between threads. */
 #include "flow/flow.h"
 
-enum flow_dep_kind { FLOW_DEP_HTTP, FLOW_DEP_PROGRAM, FLOW_DEP_KINDS };
+enum flow_dep_kind { FLOW_DEP_HTTP, FLOW_DEP_PROGRAM, FLOW_DEP_WORKER, FLOW_DEP_KINDS };
 
 struct flow_refine { /* what a status means here, where it differs from the general rule */
     uint16_t status; /* of HTTP, or the exit code of a program */
@@ -21,6 +21,12 @@ struct flow_program {
     uint32_t open_files;                /* 0: the executor's own */
 };
 
+/* Where remote workers find the steps. */
+struct flow_worker {
+    struct rc_sv queue;
+    rc_us lease; /* how long a worker may be silent */
+};
+
 struct flow_dependency {
     uint64_t id; /* of this version in the store */
     struct rc_sv name;
@@ -29,6 +35,7 @@ struct flow_dependency {
     struct rc_h128 digest;
     enum flow_dep_kind kind;
     struct flow_program program; /* kind FLOW_DEP_PROGRAM */
+    struct flow_worker worker;   /* kind FLOW_DEP_WORKER */
     struct rc_sv base;           /* "https://host:port/prefix", without a slash at the end */
     bool tls;
     struct rc_sv host; /* a name or an address; of IPv6 without brackets */
@@ -46,6 +53,9 @@ struct flow_dependency {
 /* Address of a dependency's gate: 63 bits of a hash of its name, so that it is the same everywhere and for
  * ever. */
 uint64_t flow_gate_id(struct rc_sv name);
+/* The same for steps that workers do: those of each namespace and each capability wait in a line of their own, so that a
+ * worker never has to look past what is not for it. */
+uint64_t flow_line_id(struct rc_sv dependency, struct rc_sv ns, struct rc_sv capability);
 
 /* Whether a header (in any case) belongs to the sender: framing and connection (RFC 9112), the identity of the
  * attempt, and encodings, as answers are read as they come. Flows and dependencies may not set it. */

@@ -83,3 +83,14 @@ uint64_t flow_gate_id(struct rc_sv name)
     rc_sha256_add_sv(&hash, name);
     return rc_sha256_h128(&hash).hi >> 1;
 }
+
+uint64_t flow_line_id(struct rc_sv dependency, struct rc_sv ns, struct rc_sv capability)
+{
+    struct rc_sha256 hash;
+    rc_sha256_init(&hash);
+    rc_sha256_add_sv(&hash, RC_SV("line"));
+    rc_sha256_add_sv(&hash, dependency);
+    rc_sha256_add_sv(&hash, ns);
+    rc_sha256_add_sv(&hash, capability);
+    return rc_sha256_h128(&hash).hi >> 1;
+}

@@ -134,6 +134,8 @@ struct flow_call {
     struct rc_sv external_id;       /* name of the output that is the id outside; empty: none */
     const struct cel_type *outputs; /* an object: what the step's outputs are; NULL: it declares none */
     bool irreversible;
+    bool worker;             /* remote workers do it: its requests are {task, input?} */
+    struct rc_sv capability; /* what a worker must declare to get it; empty: nothing */
 };
 
 /* Whether a roll back has nothing to do for a step that happened. */

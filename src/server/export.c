@@ -246,6 +246,39 @@ static enum rc_status put_commands(struct exporting *in, uint64_t last)
     return status == RC_OK ? put_gap(in, expected, last + 1) : status;
 }
 
+/* ---- schedules ----------------------------------------------------------------------------------------- */
+
+static enum rc_status put_schedules(struct exporting *in)
+{
+    struct rc_schedule *all = NULL;
+    uint32_t n = 0;
+    rc_arena_reset(in->page);
+    enum rc_status status = rc_read_schedules(in->reader, in->page, &all, &n, &in->err);
+    for (uint32_t i = 0; i < n && status == RC_OK; i++) {
+        struct rc_buf buf;
+        if (in->type.n && !rc_sv_is(in->type, all[i].flow)) continue;
+        rc_arena_reset(in->one);
+        struct rc_json json = begin(in, &buf, "schedule");
+        rc_json_text(&json, "flow", all[i].flow);
+        rc_json_text(&json, "id", all[i].id);
+        rc_json_time(&json, "planned", all[i].planned);
+        rc_json_time(&json, "accepted", all[i].accepted);
+        rc_json_bool(&json, "paused", all[i].paused);
+        if (all[i].last.seq) {
+            rc_json_u64(&json, "last", all[i].last.seq);
+            put_nonce(&json, "last_nonce", all[i].last.nonce);
+        }
+        rc_json_time(&json, "last_planned", all[i].last_planned);
+        rc_json_u64(&json, "started", all[i].started);
+        rc_json_u64(&json, "missed", all[i].missed);
+        rc_json_u64(&json, "skipped", all[i].skipped);
+        rc_json_time(&json, "changed", all[i].changed);
+        rc_json_maybe(&json, "fault", rc_sv_of(all[i].fault));
+        status = end(in, &json);
+    }
+    return status;
+}
+
 /* ---- audit --------------------------------------------------------------------------------------------- */
 
 static enum rc_status put_entry(struct exporting *in, const struct rc_audit_entry *entry)
@@ -292,6 +325,7 @@ static enum rc_status put_all(struct exporting *in)
     if (status == RC_OK) status = put_namespaces(in);
     if (status == RC_OK) status = put_definitions(in);
     if (status == RC_OK) status = put_commands(in, high.seq);
+    if (status == RC_OK) status = put_schedules(in);
     if (status == RC_OK) status = put_audit(in);
     if (status != RC_OK) return status;
     rc_arena_reset(in->one);

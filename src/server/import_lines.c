@@ -319,6 +319,40 @@ static enum rc_status take_entry(struct importing *in, struct line *line)
     return put_row(in, &(struct rc_import){.entry = &entry});
 }
 
+/* ---- schedules ----------------------------------------------------------------------------------------- */
+
+static void take_name(struct line *line, const char *name, char ret[RC_MAX_NAME + 1])
+{
+    struct rc_sv text = line_text(line, name, RC_MAX_NAME, true);
+    if (text.n) memcpy(ret, text.p, text.n);
+    ret[text.n] = 0;
+    if (strlen(ret) != text.n) line_refuse(line, name);
+}
+
+static enum rc_status take_schedule(struct importing *in, struct line *line)
+{
+    struct rc_schedule row = {
+        .planned = line_time(line, "planned"),
+        .accepted = line_time(line, "accepted"),
+        .paused = line_bool(line, "paused"),
+        .last = {line_number(line, "last", 1, RC_SEQ_MAX, false), line_nonce(line, "last_nonce", false)},
+        .last_planned = line_time(line, "last_planned"),
+        .started = line_number(line, "started", 0, INT64_MAX, true),
+        .missed = line_number(line, "missed", 0, INT64_MAX, true),
+        .skipped = line_number(line, "skipped", 0, INT64_MAX, true),
+        .changed = line_time(line, "changed")};
+    struct rc_sv fault = line_text(line, "fault", RC_SCHEDULE_FAULT - 1, false);
+    take_name(line, "flow", row.flow);
+    take_name(line, "id", row.id);
+    if (fault.n) memcpy(row.fault, fault.p, fault.n);
+    enum rc_status status = finish(in, line);
+    const struct rc_schedule_write write = {.row = &row};
+    if (status != RC_OK) return status;
+    return in->sink->command(in->sink->context,
+                             &(struct rc_batch){.schedules = &write, .nschedules = 1, .imported = true},
+                             &in->err);
+}
+
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
 static const struct reader {
@@ -327,6 +361,7 @@ static const struct reader {
 } readers[] = {
     {"namespace", take_namespace}, {"definition", take_definition}, {"command", take_command},
     {"record", take_record},       {"tombstone", take_tombstone},   {"audit", take_entry},
+    {"schedule", take_schedule},
 };
 
 static enum rc_status take_line(struct importing *in, struct rc_sv text, bool *ret_end)

@@ -232,7 +232,9 @@ CHECK_INVARIANT(33, "work-is-listed",
         flying += rc_command_in_flight(&of->c);
         counts[of->row.state < RC_STATES ? of->row.state : 0]++;
     }
-    uint64_t rows = rows_of(run, RC_PHASE_DELAYED, 0) + rows_of_gates(run), listed = listed_in_flight(run);
+    uint64_t rows = rows_of(run, RC_PHASE_DELAYED, 0) + rows_of(run, RC_PHASE_DELAYED, RC_CALENDAR) +
+                    rows_of_gates(run),
+             listed = listed_in_flight(run);
     CHECK_HOLDS(run, rows == waiting, "%llu steps wait, and there are %llu rows of work", ULL(waiting),
                 ULL(rows));
     check_lanes(run);

@@ -22,7 +22,7 @@ struct writer {
     bool each, loop;
     struct {
         uint32_t id;
-        bool list; /* a set with a list; else a call with an id */
+        bool list;      /* a set with a list; else a call with an id */
     } visible[VISIBLE]; /* steps that stand before in the lines around the place */
     uint32_t nvisible;
 };
@@ -166,7 +166,9 @@ static bool put_join(struct writer *w)
 {
     uint32_t how = dice(w, 6);
     if (how < 3) return false;
-    walk_put(w->walk, how == 3 ? "    join: {quorum: 2}\n" : how == 4 ? "    join: {quorum: 1}\n" : "    join: any\n");
+    walk_put(w->walk, how == 3   ? "    join: {quorum: 2}\n"
+                      : how == 4 ? "    join: {quorum: 1}\n"
+                                 : "    join: any\n");
     return true;
 }
 
@@ -217,7 +219,7 @@ static uint32_t put_repeat(struct writer *w, uint32_t room)
 static uint32_t put_choose(struct writer *w, uint32_t room)
 {
     static const char *const undecided[] = {"escalate", "else", "fail"};
-    uint32_t cases = 1 + (room > 4 * (1 + LEAF_ROOM) && chance(w, 40)), n = 1;
+    uint32_t cases = room > 4 * (1 + LEAF_ROOM) && chance(w, 40) ? 2 : 1, n = 1;
     uint32_t each = (room - 1) / (cases + 1);
     if (chance(w, 15)) walk_put(w->walk, "    critical: false\n");
     if (chance(w, 60)) walk_put(w->walk, "    on_error: %s\n", undecided[dice(w, 3)]);
@@ -322,8 +324,9 @@ static uint32_t put_list(struct writer *w, uint32_t room, bool line, bool branch
 
 void walk_define_block_flow(struct walk *walk, uint32_t flow)
 {
-    static const char *const on_failure[] = {"keep", "roll_back", "review"},
-                             *const late[] = {"review", "cancel", "roll_back"};
+    static const char *const on_failure[] = {"keep", "roll_back", "review"}, *const late[] = {"review",
+                                                                                              "cancel",
+                                                                                              "roll_back"};
     uint32_t policy = walk_dice(walk, 3), on_deadline = walk_dice(walk, 3);
     struct writer w = {.walk = walk, .undone = policy == 1};
     walk_put_head(walk, flow, on_failure[policy]);

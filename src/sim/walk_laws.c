@@ -305,8 +305,7 @@ static void laws_of_sleep(struct walk *walk)
                         c->data[i].times.due >= engine->now + walk->world->sleep,
                     "S2 the engine wakes up in time", "command %llu, step %u", ULL(seq), i);
             if (c->node[i].phase != RC_PHASE_READY || !engine->room || walk->draining) continue;
-            const struct rc_door *door = rc_map_get(
-                &engine->doors, flow_gate_id(c->flow->dependencies[rc_node_step(c, i)->call.dependency]));
+            const struct rc_door *door = rc_map_get(&engine->doors, rc_node_gate(c, i));
             LAW(door && rc_gate_free(&door->gate, rc_engine_set(engine)) == 0,
                 "S3 nobody waits for a free place", "command %llu, step %u", ULL(seq), i);
         }

@@ -118,7 +118,7 @@ struct rc_batch {
     const struct rc_hold *hold; /* how far the hold that is not released has come; NULL: as it was */
     const struct rc_schedule_write *schedules; /* each once */
     uint32_t nschedules;
-    bool imported;              /* of an export: what people did is in its audit, or lost; no new entries */
+    bool imported; /* of an export: what people did is in its audit, or lost; no new entries */
 };
 
 RC_MUST enum rc_status rc_store_commit(struct rc_store *, const struct rc_batch *, struct rc_error *);

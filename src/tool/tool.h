@@ -7,6 +7,8 @@
 
 /* recourse eval */
 int tool_eval(const struct cli_args *);
+/* recourse worker: until SIGTERM or SIGINT; then what is under way is brought to its end */
+int tool_worker(const struct cli_args *);
 
 struct tool_value {
     struct cel_value value;

@@ -52,7 +52,10 @@ class Stage:
         listener = socket.create_server(("127.0.0.1", 0))  # the kernel takes connections; nobody ever answers
         world.closers.append(listener.close)
         self.defs = world.write(create_pr=example_flow(attempts=2, check_attempts=2), github=example_dependency(self.hub.port),
-                                open=simple_flow("open", "mute", "timeout: 1h"),
+                                pictures="dependency: pictures\nkind: worker\n",
+                                picture='flow: picture\nsteps:\n- id: do\n  call: pictures\n  with: { task: resize, input: { n: "${payload.n}" } }\n',
+                                open=simple_flow("open", "mute", "timeout: 1h")
+                                + 'schedule: [{ id: yearly, cron: "0 0 1 1 *", payload: { n: 1 } }]\n',
                                 mute=dependency("mute", f"http://127.0.0.1:{listener.getsockname()[1]}", concurrent=2))
         self.server = self.other(more=["--hold"])  # held, and released at once: so there is a window to ask for
         self.api = self.server.api

@@ -16,7 +16,7 @@ COMMANDS = {c["name"]: c for c in TABLE["commands"]}
 EXITS = {e["code"] for e in TABLE["exits"]}
 WIDTHS = (40, 61, 80, 200)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-SERVERS = {"serve"}  # does not end by itself; its output is its log, which test/e2e reads as JSON
+SERVERS = {"serve", "worker"}  # does not end by itself; its output is its log, which test/e2e reads as JSON
 
 # Ways to run a command that do more than its operands alone: lists of words, in which names in braces are filled in.
 EXAMPLES = {
@@ -34,6 +34,7 @@ EXAMPLES = {
     "restore": [["{copy}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
+    "queue": [["list"]],  # test/e2e/test_workers.py has one to show
     "hold": [["show"]],
     "schedule": [["list"]],
     "token": [["list"], ["create", "deploy", "--role", "viewer"], ["show", "{token}"], ["revoke", "{token}"]],

@@ -165,11 +165,38 @@ static void test_wide(void **state)
     }
 }
 
+/* Steps that need all before them, and steps whose conditions ask for others. */
+static void test_needs(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_buf buf = begin(kit, "flow: f\nsteps:\n- id: p\n  parallel:\n");
+    for (int i = 0; i < 340; i++) {
+        rc_put_format(&buf, "  - { id: s%d, set: { v: 1 }, needs: [", i);
+        for (int k = 0; k < i; k++) rc_put_format(&buf, k ? ", s%d" : "s%d", k);
+        rc_put_text(&buf, "] }\n");
+    }
+    assert_int_equal(kit_parse(kit, rc_buf_sv(&buf)), RC_OK);
+    buf = begin(kit, "flow: f\nsteps:\n- { id: s0, set: { v: 1 }, if: true }\n");
+    for (int i = 1; i < RC_MAX_NODES - 1; i++)
+        rc_put_format(&buf, "- { id: s%d, set: { v: \"${steps.s%d}\" }, if: has(steps.s%d) }\n", i, i - 1,
+                      i - 1);
+    assert_int_equal(kit_parse(kit, rc_buf_sv(&buf)), RC_OK);
+    assert_true(rc_arena_used(kit->arena) < 64 << 20);
+    buf = begin(kit, "flow: f\nsteps:\n");
+    for (int i = 0; i < RC_MAX_NODES - 2; i++)
+        rc_put_format(&buf, "- { id: s%d, set: { v: 1 }, if: true }\n", i);
+    rc_put_text(&buf, "- { id: z, set: { v: \"${steps.s9}\" }, if: \"has(steps.s9)");
+    for (int i = 0; i < 900; i++) rc_put_format(&buf, " && has(steps.s%d)", i % 64);
+    rc_put_text(&buf, "\" }\n");
+    assert_int_equal(kit_parse(kit, rc_buf_sv(&buf)), RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(test_insertions), KIT_TEST(test_long_expression), KIT_TEST(test_names),
         KIT_TEST(test_outputs),    KIT_TEST(test_documents),       KIT_TEST(test_wide),
+        KIT_TEST(test_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,10 @@
 /* What steps see of each other: which are there, and which must be asked for. */
 #include "kit.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #define GET(id)       "{ id: " id ", call: d, with: { method: GET, path: / } }"
 #define GETS(id, too) "{ id: " id ", call: d, with: { method: GET, path: / }, " too " }"
 
@@ -146,6 +150,11 @@ static const struct {
                                                                                                           "\n",
      NO("7:58", "a", "it has an `if`") "\n" NO("8:40", "a", "it has an `if`")},
 
+    {"what cannot be read blames nothing else",
+     "- " TOO("a", "if: payload.x") "\n- { id: b, if: has(steps.a) && x, linear: [" SET("c",
+                                                                                        "steps.a") "] }\n",
+     "f.yaml:4:32: unknown name 'x'; known here: payload, command, steps"},
+
     /* loops */
     {"items",
      "- { id: b, each: \"${[1, 2]}\", max: 2, steps: [" OUT("c") ", " SET(
@@ -218,11 +227,46 @@ static void test_stored(void **state)
     assert_int_equal(defs_parse(file, kit->arena, &kit->one, &kit->n, &kit->errors), RC_INVALID);
 }
 
+/* ---- the page */
+
+/* The examples of steps in docs/definitions.md, put together, are a flow. */
+static void test_page(void **state)
+{
+    struct kit *kit = *state;
+    const char *examples = getenv("RC_EXAMPLES");
+    assert_non_null(examples);
+    char path[PATH_MAX];
+    struct defs_file page;
+    snprintf(path, sizeof path, "%s/../docs/definitions.md", examples);
+    assert_int_equal(defs_read_file(path, kit->arena, &page, &kit->errors.error[0]), RC_OK);
+    struct rc_buf buf = rc_buf_in(kit->arena, 1 << 20);
+    rc_put_text(&buf, "flow: f\nsteps:\n");
+    const char *text = rc_copy_sv(kit->arena, page.text).p, *from = text;
+    int n = 0;
+    while ((from = strstr(from, "\n```yaml\n  - ")) != NULL) {
+        from += strlen("\n```yaml\n");
+        const char *end = strstr(from, "```\n");
+        assert_non_null(end);
+        rc_put(&buf, (struct rc_sv){from, (uint32_t)(end - from)});
+        n++;
+    }
+    rc_put_char(&buf, 0);
+    assert_int_equal(buf.status, RC_OK);
+    assert_true(n >= 7);
+    const struct flow *flow = kit_flow(kit, buf.p);
+    bool has[FLOW_KINDS] = {false};
+    for (flow_node i = 0; i < flow->nsteps; i++) has[flow->steps[i].kind] = true;
+    for (unsigned kind = 1; kind < FLOW_KINDS; kind++)
+        if (strcmp(flow_kind_word(kind), "?") != 0 && !has[kind])
+            fail_msg("the page has no example of %s", flow_kind_word(kind));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(test_seen),
         KIT_TEST(test_stored),
+        KIT_TEST(test_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ def overload(world):
     server.control["write_us"] = WRITE_US
     api = server.api
     kept = 0
-    for number in range(6):  # on a machine that stands still for seconds even these clients may be slower than the server: they try again
+    for number in range(8):  # on a machine that stands still for seconds even these clients may be slower than the server: they try again
         figures = flood(server, target, number)
         note(figures)
         kept += figures["accepted_per_s"]

@@ -1,12 +1,47 @@
 """Time: commands that begin later, deadlines, and schedules; under clocks that jump and processes that are killed."""
 import random
 import time
+import threading
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kit import Canary, case, contains, dependency, equal, eventually, main, simple_flow, true
+from kit import case, contains, dependency, equal, eventually, main, simple_flow, true
 from worse import WorseServer
 
 MINUTE = 60
+
+
+class Other:
+    """An outside system that counts what it is asked, and answers with `status`."""
+
+    def __init__(self, world):
+        other, self.seen, self.status = self, [], 200
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                other.seen.append(self.headers["Idempotency-Key"])
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(other.status)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def handle(self):
+                try:
+                    super().handle()
+                except ConnectionResetError:  # the server was killed
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.listener.daemon_threads = True
+        self.port = self.listener.server_address[1]
+        threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
+        world.closers += [self.listener.server_close, self.listener.shutdown]
 
 
 def text(at):
@@ -15,7 +50,7 @@ def text(at):
 
 def place(world, more="", flow="", **options):
     """A server on a machine whose clock can be set, and what it calls."""
-    other = Canary(world)
+    other = Other(world)
     defs = world.write(flow=simple_flow("send", more=more) + flow, github=dependency("github", f"http://127.0.0.1:{other.port}"))
     server = WorseServer(world, defs=defs, **options)
     server.control.shift(20 - time.time() % MINUTE)  # so that no minute ends while a test gets ready
@@ -105,7 +140,7 @@ def bad_times(world):
 @case("a deadline stops what is tried again and again, across a kill; a person lets it go on")
 def deadline(world):
     server, other = place(world, more="retry: { delay: 1h, jitter: none, limit: { attempts: 9 } }")
-    other.answer = (429, {}, b"{}")
+    other.status = 429
     api = server.api
     id = api.submit("send", {"n": 1}, deadline="2s").must(201).json["id"]
     api.until_state(id, "waiting")
@@ -117,7 +152,7 @@ def deadline(world):
     row = api.list("state=review")[0]
     equal((row["why"], row["next"]["code"]), ("deadline", "late"), "in the list")
     contains(str(api.history(id)), "'kind': 'clock'", "the history")
-    other.answer = (200, {}, b"{}")
+    other.status = 200
     api.act(id, "retry").must(200)
     api.until_state(id, "completed")
 
@@ -147,8 +182,8 @@ def schedules(world):
     for id in [c["id"] for c in api.list("type=send")]:
         api.until_state(id, "completed")
     equal(len(other.seen), 9, "requests")
-    equal(api.list("ref.schedule=each")[0]["key"], runs(server)[-1], "found by its schedule")
-    equal(api.list("ref.schedule=each")[0]["actor"], "schedule/each", "actor")
+    equal(api.list("ref=schedule%3Deach")[0]["key"], runs(server)[-1], "found by its schedule")
+    equal(api.list("ref=schedule%3Deach")[0]["actor"], "schedule/each", "actor")
     true(server.control["asked"] > 0, "nobody has asked the clock")
 
 
@@ -177,7 +212,7 @@ def policies(world):
 def overlap(world):
     flow = "schedule:\n" + schedule("skips", overlap="skip") + schedule("queues", overlap="queue")
     server, other = place(world, flow=flow, more="retry: { delay: 1h, jitter: none, limit: { attempts: 9 } }")
-    other.answer = (429, {}, b"{}")
+    other.status = 429
     api = server.api
 
     def of(id):
@@ -191,7 +226,7 @@ def overlap(world):
         eventually(lambda: of("queues")["runs"]["started"] == 1, lambda: f"queues: {of('queues')}")
     equal(len(runs(server)), 2, "one run of each")
     eventually(lambda: of("queues")["waiting"], "the next one waits")
-    other.answer = (200, {}, b"{}")
+    other.status = 200
     api.act(of("queues")["last"], "retry").must(200)
     eventually(lambda: of("queues")["runs"]["started"] == 3, lambda: f"one after the other: {of('queues')}")
     equal([k for k in runs(server) if "queues" in k], [f"schedule/queues/{text(at + n * MINUTE)}" for n in range(3)], "in their order")
@@ -224,6 +259,18 @@ def orders(world):
     audit = [(e["action"], e["data"].get("schedule"), e["data"].get("actor")) for e in api.get("/v1/audit").must(200).json["entries"]
              if e["kind"] == "schedule"]
     equal(audit[::-1], [("paused", "each", "tester"), ("run", "each", "tester"), ("resumed", "each", "tester")], "audit")
+    known = server.cli("schedule", "show", "send", "each", json_out=True)
+    equal(server.stop(), 0, "exit code")
+    out = world.dir / "export.ndjson"
+    server.cli("export", "--store", server.store, "--out", out)
+    server.cli("import", out, "--store", world.dir / "imported.db")
+    server.store = world.dir / "imported.db"
+    server.start()
+    server.release()
+    eventually(lambda: server.cli("schedule", "show", "send", "each", json_out=True)["runs"] == known["runs"], "the numbers of the schedule came along")
+    time.sleep(1.2)
+    equal(len(runs(server)), 2, "what another life of the store may have run is not run again")
+    api = server.api
     api.get("/v1/schedules/send/none").problem(404, "not-found")
     api.get("/v1/schedules/other/each").problem(404, "not-found")
 

@@ -71,11 +71,16 @@ static void test_types(void **state)
     expect(&whole, cel_double(1.5), ": must be of type integer, not number");
     struct flow_schema either = {.types = FLOW_NULL | FLOW_STRING | FLOW_ARRAY, ANY};
     expect(&either, cel_bool(true), ": must be of type null or string or array, not boolean");
-    expect(&either, (struct cel_value){.kind = CEL_BYTES},
-           ": must be of type null or string or array, not value that JSON does not have");
+    static const uint8_t others[] = {CEL_UINT, CEL_BYTES,  CEL_DURATION, CEL_TIMESTAMP,
+                                     CEL_TYPE, CEL_SECRET, CEL_UNKNOWN,  CEL_KINDS};
+    for (size_t i = 0; i < sizeof others; i++)
+        expect(&either, (struct cel_value){.kind = others[i]},
+               ": must be of type null or string or array, not value that JSON does not have");
     expect(&whole, cel_double(NAN), ": must be of type integer, not number");
     expect(&whole, cel_double(INFINITY), ": must be of type integer, not number");
     expect(&whole, cel_double(1e300), ": must be of type integer, not number");
+    expect(&whole, cel_double(-1e300), ": must be of type integer, not number");
+    expect(&whole, cel_double(-0x1p63), "");
 }
 
 static struct cel_value after(const struct flow_schema *schema, struct cel_value value)
@@ -257,6 +262,27 @@ static void test_long_pointer(void **state)
     assert_memory_equal(err.pointer, "/~0~0", 5);
 }
 
+/* Without room there is no type, at whichever allocation it runs out. */
+static void test_type_without_room(void **state)
+{
+    (void)state;
+    const struct flow_property property = {RC_SV("a"), &text, false};
+    const struct flow_schema schemas[] = {
+        {.types = FLOW_ARRAY, ANY}, {.types = FLOW_OBJECT, .properties = &property, .nproperties = 1, ANY}};
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        unsigned refused = 0;
+        const struct cel_type *type = NULL;
+        for (size_t limit = 0; !type && limit < 4096; limit += 8) {
+            struct rc_arena *arena = rc_arena_new(0, limit);
+            type = flow_schema_type(&schemas[i], arena);
+            refused += !type;
+            if (type) assert_int_equal(type->kind, i ? CEL_T_OBJECT : CEL_T_LIST);
+            rc_arena_free(arena);
+        }
+        assert_true(type && refused > 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,7 +290,7 @@ int main(void)
         cmocka_unit_test(test_ranges),       cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_choices),      cmocka_unit_test(test_objects),
         cmocka_unit_test(test_many_errors),  cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_long_pointer),
+        cmocka_unit_test(test_long_pointer), cmocka_unit_test(test_type_without_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ static const char payload[] =
     "{\"title\":\"T\",\"project\":1,\"repo\":\"r/..\",\"branch\":\"b\",\"n\":1,\"text\":\"\\u00e4\"}";
 static const char command[] = "{\"key\":\"k\",\"type\":\"t\",\"actor\":\"a\"}";
 static const char steps[] = "{\"create\":{\"outputs\":{\"number\":1,\"id\":7},\"external_id\":\"7\"}}";
+static const char item[] = "{\"n\":1,\"sku\":\"a/b\"}";
 static const char outputs[] = "{\"number\":1,\"id\":7,\"url\":\"u\"}";
 
 static void error_laws(enum rc_status status, const struct defs_errors *errors)
@@ -45,18 +46,70 @@ static void eval_sites(const struct flow *flow, struct cel_value roots[FLOW_ROOT
     }
 }
 
+static bool is_unnamed_line(const struct flow_step *step)
+{
+    return step->kind == FLOW_LINEAR && !step->id.n && !step->nneeds && step->critical;
+}
+
+/* What core relies on of the children of a block. */
+static void block_laws(const struct flow *flow, flow_node at)
+{
+    const struct flow_step *block = &flow->steps[at];
+    bool loop = block->kind == FLOW_EACH || block->kind == FLOW_REPEAT;
+    bool pair = block->kind == FLOW_FALLBACK, lines = block->block.join != FLOW_JOIN_ALL;
+    uint32_t n = 0;
+    for (flow_node child = flow_first_child(flow, at); child != FLOW_NONE;
+         child = flow_next_sibling(flow, child), n++) {
+        const struct flow_step *step = &flow->steps[child];
+        bool last = step->end == block->end;
+        FUZZ_LAW(step->parent == at);
+        if (loop || block->kind == FLOW_CHOOSE || (pair && n)) FUZZ_LAW(is_unnamed_line(step));
+        if (block->kind == FLOW_CHOOSE) FUZZ_LAW(last == (step->cond == 0));
+        if (loop || pair) FUZZ_LAW(!step->cond && !step->nneeds && step->critical);
+        if (block->kind == FLOW_PARALLEL && lines) FUZZ_LAW(step->kind == FLOW_LINEAR);
+    }
+    if (loop) FUZZ_LAW(n == 1 && block->copies >= 1);
+    if (pair) FUZZ_LAW(n == 2 && !block->id.n);
+    if (block->kind == FLOW_CHOOSE) FUZZ_LAW(n >= 2);
+    if (block->kind == FLOW_REPEAT) FUZZ_LAW(block->loop.until != 0);
+    if (block->kind == FLOW_EACH) FUZZ_LAW(block->loop.list != 0 && block->block.width >= 1);
+    if (block->block.join == FLOW_JOIN_QUORUM)
+        FUZZ_LAW(block->block.quorum >= 1 &&
+                 block->block.quorum <= (block->kind == FLOW_EACH ? block->copies : n));
+}
+
+static void leaf_laws(const struct flow *flow, flow_node at)
+{
+    const struct flow_step *step = &flow->steps[at];
+    const struct flow_call *call = &step->call;
+    FUZZ_LAW(step->end == at + 1 && step->id.n);
+    if (step->kind == FLOW_CALL) {
+        FUZZ_LAW(call->dependency < flow->ndependencies);
+        FUZZ_LAW(call->act.present && call->act.request && call->act.retry.attempts);
+        return;
+    }
+    FUZZ_LAW(call->act.reads_only && call->act.repeatable && !call->act.present);
+    if (step->kind == FLOW_SLEEP) FUZZ_LAW((step->sleep.span > 0) != (step->sleep.until != 0));
+    if (step->kind == FLOW_SET) FUZZ_LAW(step->values != 0);
+}
+
 static void shape_laws(const struct flow *flow)
 {
     FUZZ_LAW(flow->nsteps >= 2 && flow->nsteps <= RC_MAX_NODES && flow->nsites <= RC_MAX_SITES);
     FUZZ_LAW(flow->steps[0].end == flow->nsteps && flow->steps[0].kind == FLOW_LINEAR);
-    for (flow_node i = 1; i < flow->nsteps; i++) {
+    FUZZ_LAW(flow->ninstances >= flow->nsteps && flow->ninstances <= RC_MAX_INSTANCES);
+    FUZZ_LAW(flow_node_of(flow, flow->ninstances - 1) < flow->nsteps);
+    FUZZ_LAW(flow_node_of(flow, flow->ninstances) == FLOW_NONE);
+    for (flow_node i = 0; i < flow->nsteps; i++) {
         const struct flow_step *step = &flow->steps[i];
-        FUZZ_LAW(step->parent < i && step->end > i && step->end <= flow->steps[step->parent].end);
-        FUZZ_LAW(flow_find(flow, step->id) == i);
-        if (step->kind != FLOW_CALL) continue;
-        FUZZ_LAW(step->call.dependency < flow->ndependencies);
-        FUZZ_LAW(step->call.act.present && step->call.act.request && step->call.act.retry.attempts);
-        for (uint16_t k = 0; k < step->nneeds; k++) FUZZ_LAW(step->needs[k] < i);
+        if (i) FUZZ_LAW(step->parent < i && step->end > i && step->end <= flow->steps[step->parent].end);
+        if (step->id.n) FUZZ_LAW(flow_find(flow, step->id) == i);
+        for (uint16_t k = 0; k < step->nneeds; k++)
+            FUZZ_LAW(step->needs[k] < i && flow->steps[step->needs[k]].parent == step->parent);
+        if (flow_is_block(step->kind))
+            block_laws(flow, i);
+        else
+            leaf_laws(flow, i);
     }
 }
 
@@ -66,7 +119,9 @@ static void flow_laws(const struct flow *flow, struct rc_arena *arena)
                                           [FLOW_ROOT_COMMAND] = fuzz_json(rc_sv_of(command), arena),
                                           [FLOW_ROOT_STEPS] = fuzz_json(rc_sv_of(steps), arena),
                                           [FLOW_ROOT_OUTPUTS] = fuzz_json(rc_sv_of(outputs), arena),
-                                          [FLOW_ROOT_RESPONSE] = fuzz_json(rc_sv_of(response), arena)};
+                                          [FLOW_ROOT_RESPONSE] = fuzz_json(rc_sv_of(response), arena),
+                                          [FLOW_ROOT_ITEM] = fuzz_json(rc_sv_of(item), arena),
+                                          [FLOW_ROOT_INDEX] = cel_int(3)};
     shape_laws(flow);
     for (unsigned round = 0; round < 2; round++) {
         struct rc_error errors[4];

@@ -41,6 +41,10 @@ static enum rc_status command(void *context, const struct rc_batch *batch, struc
 {
     struct sink *sink = context;
     struct rc_row kept;
+    if (batch->nschedules) {
+        FUZZ_LAW(batch->nschedules == 1 && !batch->ntouched && batch->imported);
+        return rc_store_commit(sink->store, batch, err);
+    }
     FUZZ_LAW(batch->ntouched == 1 && batch->imported && batch->touched[0].created);
     const struct rc_command *made = batch->touched[0].command;
     follows(sink, made->id.seq);

@@ -28,7 +28,8 @@
 #define DEF_COLUMNS   "id, kind, active, version, name, text, source, digest, at"
 
 #define SCHEDULE_COLUMNS                                                                                     \
-    "flow, id, planned, accepted, paused, last, last_nonce, last_planned, started, missed, skipped, changed, fault"
+    "flow, id, planned, accepted, paused, last, last_nonce, last_planned, started, missed, skipped, "        \
+    "changed, fault"
 #define HOLD_COLUMNS                                                                                         \
     "nonce, cause, since, until, seq, left, commands, attempts, checks, repeats, reviews, bulks, released, " \
     "watch"
