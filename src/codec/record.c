@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/record_part.h"
 #include "codec/write.h"
 
 /* Outputs may be as deep as any JSON, and stand in a row of a list. */
@@ -121,14 +122,6 @@ static void put_owner(struct rc_buf *buf, const struct rc_change *change)
     rc_put_char(buf, ']');
 }
 
-static void put_place(struct rc_buf *buf, const struct rc_place *place)
-{
-    rc_put_format(buf, "[%d,0,%llu,%u,%u,", RC_CHANGE_PLACE, (unsigned long long)place->lane, place->limit,
-                  place->state);
-    rc_put_json(buf, place->key);
-    rc_put_char(buf, ']');
-}
-
 static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us at)
 {
     switch ((enum rc_change_kind)change->kind) {
@@ -159,7 +152,7 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  change->u.clock.wall},
                      6);
         break;
-    case RC_CHANGE_PLACE: put_place(buf, &change->u.place); break;
+    case RC_CHANGE_PLACE: rc_put_place(buf, &change->u.place); break;
     case RC_CHANGE_PRIORITY:
         put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
         break;
@@ -395,12 +388,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .over = absolute(&in, item(&in, 4)),
                                            .wall = byte(&in, 5, 2)};
         break;
-    case RC_CHANGE_PLACE:
-        change.u.place = (struct rc_place){.lane = number(&in, item(&in, 2), INT64_MAX),
-                                           .limit = (uint16_t)number(&in, item(&in, 3), RC_MAX_LANE),
-                                           .state = byte(&in, 4, RC_PLACE_STATES),
-                                           .key = text(&in, item(&in, 5))};
-        break;
+    case RC_CHANGE_PLACE: in.bad = !rc_get_place(row, &change.u.place); break;
     case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */

@@ -8,6 +8,7 @@
 #include "engine/prepare.h"
 #include "engine/pace.h"
 #include "core/lane.h"
+#include "engine/lanes.h"
 #include "engine/load.h"
 
 #include <pthread.h>
@@ -450,15 +451,6 @@ void rc_wave_settle(struct rc_engine *, struct rc_wave_item *); /* its request w
 void rc_waves_record(struct rc_engine *);
 rc_us rc_waves_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 
-/* lane.c: one message to a lane. With RC_LANE_FULL err and engine->holder name who holds a place. */
-RC_MUST enum rc_status rc_engine_step_lane(struct rc_engine *, const struct rc_ask *, struct rc_out *,
-                                           struct rc_error *);
-/* lane.c: at the beginning of a turn: who may have a place and was not told gets it. */
-RC_MUST enum rc_status rc_lanes_offer(struct rc_engine *, struct rc_error *);
-RC_MUST enum rc_status rc_lanes_boot(struct rc_engine *,
-                                     struct rc_error *); /* finds those with a free place */
-void rc_lanes_trim(struct rc_engine *);                  /* between two turns */
-void rc_lanes_forget(struct rc_engine *);
 /* schedule.c: one message to a schedule */
 RC_MUST enum rc_status rc_schedule_unit(struct rc_engine *, const struct rc_ask *, struct rc_out *,
                                         struct rc_error *);

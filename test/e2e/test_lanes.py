@@ -179,6 +179,22 @@ def kills(world):
     equal({c["concurrency"]["place"] for c in [server.api.command(id) for id in ids]}, {"left"}, "places")
 
 
+@case("far more wait than memory holds: each gets its turn, in order, also behind a crash", long=False)
+def many(world):
+    server, slow = serve(world, limit=1)
+    ids = [line["command"]["id"] if "command" in line else line["id"]
+           for line in server.api.batch([{"type": JOB, "payload": {"n": n, "lane": "a"}} for n in range(1, 201)])]
+    slow.has(1)
+    equal(server.api.act(ids[149], "cancel", reason="beyond the window").must(200).json["state"], "cancelled", "cancelled")
+    server.kill()  # the fault
+    server.start()
+    slow.let("all")
+    for id in [*ids[:149], *ids[150:]]:
+        server.api.until_state(id, "completed")
+    done = list(dict.fromkeys(slow.order))  # the first was sent twice
+    equal(done, [n for n in range(1, 201) if n != 150], "each, in order")
+
+
 @case("what has failed holds its place until a person cancels it; what has ended needs one to be rolled back")
 def holds(world):
     undo = "    undo:\n      with: { method: POST, path: \"/${payload.n + 1000}\" }\n      timeout: 50s\n      repeatable: true\n"
