@@ -1,4 +1,6 @@
 """Concurrency keys and priority: who is at work, who waits for whom, and that nobody is lost."""
+import shutil
+import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -59,13 +61,13 @@ class Slow:
         eventually(lambda: all(n in self.inside for n in which), lambda: f"{which} are there: {self.inside}")
 
 
-def flow(limit=1, when_full="queue", key='"${payload.lane}"', more="", undo=""):
+def flow(limit=1, when_full="queue", key='"${payload.lane}"', more="", undo="", repeatable="true"):
     concurrency = f"concurrency: {{ key: {key}, limit: {limit}, when_full: {when_full} }}\n"
     return (f"flow: {JOB}\npayload:\n  type: object\n  required: [n]\n"
             "  properties: { n: { type: integer }, lane: { type: string }, urgent: { type: integer } }\n"
             f'key: "${{payload.n}}"\n{concurrency}{more}steps:\n  - id: call\n    call: other\n'
-            '    with: { method: POST, path: "/${payload.n}" }\n    timeout: 50s\n    repeatable: true\n'
-            f"    retry: {{ delay: 50ms, limit: {{ attempts: 5 }} }}\n{undo}")
+            '    with: { method: POST, path: "/${payload.n}" }\n    timeout: 50s\n'
+            f"    repeatable: {repeatable}\n    retry: {{ delay: 50ms, limit: {{ attempts: 5 }} }}\n{undo}")
 
 
 def serve(world, concurrent=50, more_args=(), **how):
@@ -193,6 +195,68 @@ def many(world):
         server.api.until_state(id, "completed")
     done = list(dict.fromkeys(slow.order))  # the first was sent twice
     equal(done, [n for n in range(1, 201) if n != 150], "each, in order")
+
+
+def rows(store):
+    with sqlite3.connect(store) as db:
+        return db.execute("SELECT phase, gate, ord, seq, node FROM work WHERE phase >= 16 ORDER BY 1, 2, 3, 4").fetchall()
+
+
+def one_at_a_time(server, slow, ids):
+    """The rest goes to its end, and no two are at work together."""
+    slow.let("all")
+    for id in ids:
+        server.api.until_state(id, "completed")
+
+
+@case("an export and an import keep who holds a place and who waits; the doctor finds nothing")
+def moved(world):
+    server, slow = serve(world, limit=1)
+    ids = [job(server.api, n) for n in range(1, 4)]
+    ended = job(server.api, 9, lane="z")
+    slow.has(1, 9)
+    slow.let(9)
+    server.api.until_state(ended, "completed")
+    server.kill()
+    lanes = rows(server.store)
+    equal([(row[0], row[3], row[4]) for row in lanes], [(16, 2, 1), (16, 3, 1), (17, 1, 1)], "rows of the lane")
+    (world.dir / "out.ndjson").write_text(server.cli("export", "--store", server.store))
+    new = world.dir / "new.db"
+    server.cli("import", world.dir / "out.ndjson", "--store", new, "--quiet")
+    equal(rows(new), lanes, "rows of the import")
+    equal(server.cli("export", "--store", new), (world.dir / "out.ndjson").read_text(), "an export of it")
+    contains(server.cli("doctor", "--store", server.store, code=1), "is whole", "the doctor, who misses the server alone")
+    server.start()
+    slow.has(1)
+    one_at_a_time(server, slow, ids)
+    equal(rows(server.store), [], "nobody is in a lane any more")
+
+
+@case("a backup of the middle, restored: who waited is asked for, holds its place until that is settled, and the rest follows")
+def restored(world):
+    server, slow = serve(world, limit=1, repeatable="false")
+    api = server.api
+    ids = [job(api, n) for n in range(1, 4)]
+    slow.has(1)
+    copy = world.dir / "copy.db"
+    server.cli("backup", copy, "--store", server.store, "--quiet")
+    slow.let("all")
+    for id in ids:
+        api.until_state(id, "completed")
+    server.kill()
+    for file in server.store.parent.glob(server.store.name + "*"):
+        file.unlink()
+    shutil.copy(copy, server.store)
+    server.start()
+    server.release()
+    before = len(slow.order)
+    for n, id in enumerate(ids):
+        state = api.until_resting(id)["state"]
+        equal([api.command(one)["state"] for one in ids[n + 1:]], ["pending"] * (2 - n), f"those behind number {n + 1} wait")
+        equal(state, "review", "it may have been done in the other life")
+        api.act(id, "resolve", verdict="happened", reason="looked at the other side").must(200)
+        api.until_state(id, "completed")
+    equal(len(slow.order), before, "nothing is done twice")
 
 
 @case("what has failed holds its place until a person cancels it; what has ended needs one to be rolled back")
