@@ -146,7 +146,8 @@ static bool read_priority(struct defs_reader *r, const struct defs_node *node, v
     if (!defs_want(r, node, DEFS_SCALAR, "a number or a text with ${…}")) return false;
     struct defs_scalar scalar = defs_scalar_of(node);
     bool number = scalar.kind == DEFS_IS_INT && scalar.i >= 0 && scalar.i <= RC_MAX_PRIORITY;
-    if (!number && scalar.kind != DEFS_IS_TEXT)
+    bool expression = scalar.kind == DEFS_IS_TEXT && rc_sv_starts(node->text, RC_SV("${"));
+    if (!number && !expression)
         return defs_fail(r, node, RC_INVALID,
                          "a priority is a whole number from 0 to %d, or an expression in ${…}",
                          RC_MAX_PRIORITY);
