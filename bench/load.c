@@ -1,6 +1,6 @@
 /* The load generator: one process, one thread, one epoll for clients and for the target that the flows call.
  *
- *   load MODE [--batch N] [--steps 1|3] [--connections N] [--seconds S] [--warmup S] [--port P] [--target-port P] [--open N] [--rate N]
+ *   load MODE [--batch N] [--steps 1|3|100] [--connections N] [--seconds S] [--warmup S] [--port P] [--target-port P] [--open N] [--rate N]
  *             [--server-pid PID] [--run NAME] [--customers N] [--count N] [--mixed]
  *
  * MODE submit   N connections, each submits, waits for 201 and submits again. The flow stands before a narrow gate
@@ -193,7 +193,7 @@ static void read_arguments(int argc, char **argv)
     if (mode == MODES) die("load submit|life|latency|offer|search|read|wait [OPTION]…");
     load.mode = (enum mode)mode;
     if (!load.clients || load.clients > CLIENTS || !load.open || !load.rate || !load.customers ||
-        load.batch > MAX_LINES || (load.steps != 1 && load.steps != 3) ||
+        load.batch > MAX_LINES || (load.steps != 1 && load.steps != 3 && load.steps != 100) ||
         (load.batch && load.mode != SUBMIT && load.mode != LIFE))
         die("load: a number is out of bounds");
 }

@@ -26,7 +26,7 @@ static size_t behind(const char *in, const char *text)
 static const char *type(void)
 {
     if (load.mode == SUBMIT || load.mode == OFFER) return "bench.wait";
-    return load.steps == 3 ? "bench.three" : "bench.one";
+    return load.steps == 100 ? "bench.each" : load.steps == 3 ? "bench.three" : "bench.one";
 }
 
 /* Numbers have leading digits already, so that they stay JSON numbers whatever is put behind. */

@@ -28,6 +28,7 @@ WORKLOADS = {
     "life1": ("life",),
     "life3": ("life", "--steps", 3),
     "latency": ("latency",),
+    "each": ("life", "--steps", 100, "--connections", 16, "--open", 32),
 }
 BARE = ("submit", "batch", "life1", "life3")  # compared with a bare SQLite loop
 OFFERING = 1024  # connections, where a rate is offered

@@ -14,7 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 WORKLOADS = {"submit": ("submit_single", "single submissions"), "submit512": ("submit_single512", "the same, 512 connections"),
-             "batch": ("submit_batch", "in batches of 100"), "life1": ("life1", "one-step lives"), "life3": ("life3", "three-step lives")}
+             "batch": ("submit_batch", "in batches of 100"), "life1": ("life1", "one-step lives"), "life3": ("life3", "three-step lives"),
+             "each": ("each100", "lives of an each of 100 calls")}
 
 
 def median(results, name):
@@ -56,6 +57,8 @@ def figures(data):
         found["rss_idle_mib"] = round(median(data["submit"]["runs"], "rss_idle_mib"), 1)
     if "life1" in data:
         found["disk_bytes_per_life1"] = round(statistics.median(run["store_bytes"] / run["total"] for run in data["life1"]["runs"]))
+    if "each" in data:
+        found["each100_steps_per_s"] = 100 * found["each100_per_s"]
     if "overload" in data:
         for name in ("half", "twice"):
             for what in ("offered_per_s", "accepted_per_s", "p50_ms", "p99_ms", "refused_p99_ms"):
@@ -101,6 +104,7 @@ ROWS = (
     Row("in NDJSON batches of 100, 16 connections, /s", "{:,.0f}", ("submit_batch_per_s",), (60000,), (85000,)),
     Row("whole lives of a one-step command/s", "{:,.0f}", ("life1_per_s",), (12500,), (25000,)),
     Row("whole lives of a three-step command/s", "{:,.0f}", ("life3_per_s",), (6000,), (12000,)),
+    Row("calls of an each of 100 items/s", "{:,.0f}", ("each100_steps_per_s",), (8000,), (16000,)),
     Row("share of the bare SQLite loop (single submissions)", "{:.0%}", ("floor_sqlite_share",), (0.6,), (0.8,)),
     Row("submit to completed at 50/s, p50 / p99, ms", "{:.2f} / {:.2f}", ("latency_p50_ms", "latency_p99_ms"), (1.2, 4), (0.6, 2), True),
     Row("slow-down from 100 thousand to 5 million commands", "{:.2f} times", ("slowdown",), (1.3,), (1.1,), True),

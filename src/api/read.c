@@ -226,6 +226,23 @@ enum rc_status api_steps(struct api_call *call, struct rc_error *err)
     return RC_OK;
 }
 
+/* Why no worker has it yet; empty where there is no memory for it. */
+static struct rc_sv say_worker(const struct api_call *call, const struct rc_command *c, uint32_t node)
+{
+    struct rc_worker_wait wait;
+    rc_engine_worker_wait(call->api->options.engine, c, node, &wait);
+    if (!wait.queue.n) return RC_SV("it waits for workers, and its dependency is none of workers any more");
+    struct rc_sv what = wait.capability.n ? rc_text(call->scratch, "a worker that declares \"%.*s\"",
+                                                    RC_SV_ARG(wait.capability))
+                                          : RC_SV("a worker");
+    const char *why = wait.state == RC_QUEUE_PAUSED     ? ", which is paused"
+                      : wait.state == RC_QUEUE_DRAINING ? ", which is being drained"
+                      : wait.last_asked                 ? ""
+                                                        : "; none has asked since the server began";
+    return rc_text(call->scratch, "it waits in the queue \"%.*s\" for %.*s%s", RC_SV_ARG(wait.queue),
+                   RC_SV_ARG(what), why);
+}
+
 enum rc_status api_explain(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
@@ -239,6 +256,7 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
     if (rc_command_waits_in_lane(&loaded.command))
         status = look_into_lane(call, &loaded.command, &facts, err);
     if (status != RC_OK) return status;
+    if (facts.next == RC_NEXT_WORKER) facts.next_text = say_worker(call, &loaded.command, facts.node);
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
     rc_view_explain(&call->json, &loaded.command, &facts, attempts, n);

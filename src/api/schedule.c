@@ -46,7 +46,7 @@ static void put_row(struct rc_json *json, const struct rc_schedule *row)
     const struct rc_schedule *of = row ? row : &none;
     rc_json_bool(json, "paused", of->paused);
     put_time(json, "planned", of->planned);
-    rc_json_bool(json, "waiting", of->accepted > of->planned);
+    rc_json_bool(json, "due", of->accepted > of->planned);
     if (of->last.seq)
         rc_json_id(json, "last", of->last.seq, of->last.nonce);
     else
@@ -55,7 +55,7 @@ static void put_row(struct rc_json *json, const struct rc_schedule *row)
     rc_json_object(json, "runs");
     rc_json_u64(json, "started", of->started);
     rc_json_u64(json, "missed", of->missed);
-    rc_json_u64(json, "skipped", of->skipped);
+    rc_json_u64(json, "left_out", of->skipped);
     rc_json_end_object(json);
     rc_json_maybe(json, "error", rc_sv_of(of->fault));
 }

@@ -405,24 +405,17 @@ const struct cli_command cli_commands[] = {
      "mark below the place; so does a context that is no JSON object.",
      eval_options, 1, 1, cli_run_program},
     {"queue", "list|show|pause|drain|resume [NAME]", "queues of workers: what waits, and why",
-     "`list` shows every queue; `show NAME` one with what is leased of it. `pause` leases nothing more, and "
-     "workers go on waiting; "
-     "`drain` is for deploys: workers that ask are told to end, and when nothing is leased any more nothing "
-     "is under way. `resume` "
-     "goes on. A server that starts anew leases again.",
+     "`pause` leases nothing more; workers wait. `drain` tells workers that ask to end. A server that starts "
+     "anew leases again.",
      NULL, 1, 2, cli_run_queue},
     {"worker", "", "do tasks of a queue with programs on this host",
-     "Leases steps that a dependency of kind `worker` has put into a queue, runs the program that FILE lists "
-     "for the task, and "
-     "reports. A program gets the task's input as JSON on stdin, and RECOURSE_IDEMPOTENCY_KEY; exit code 0 "
-     "is "
-     "success with stdout as the output, 75 is a failure that is tried again, any other one a rejection. "
-     "A task that FILE does not list is not run.\n"
-     "FILE: {\"resize\": {\"program\": \"/usr/bin/resize\", \"args\": [\"-q\"], \"output\": \"json\", "
-     "\"timeout\": "
-     "\"5m\", \"directory\": \"/tmp\", \"environment\": {\"LANG\": \"C\"}}}. Runs until SIGTERM; what is "
-     "under way is brought to its "
-     "end.",
+     "Leases steps of dependencies of kind `worker`, runs the program that FILE lists for the task, and "
+     "reports: exit code 0 is "
+     "success, stdout the output; 75 is tried again; any other one is a rejection. A program gets the input "
+     "as JSON on stdin. "
+     "FILE: {\"resize\": {\"program\": \"/usr/bin/resize\", \"args\": [], \"output\": \"json\", \"timeout\": "
+     "\"5m\"}}.\n"
+     "What FILE does not list does not run. On SIGTERM what is under way is brought to its end.",
      worker_options, 0, 0, cli_run_program},
     {"bulk", "preview|run|show|items|pause|resume|cancel|list [ACTION|ID]",
      "act on many commands, with a preview",

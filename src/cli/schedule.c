@@ -32,9 +32,9 @@ static void put_one(struct cli *cli, const struct cel_value *schedule)
     put_line(cli, "last", cli_text(schedule, "last"));
     put_line(cli, "of", cli_text(schedule, "last_planned"));
     put_line(cli, "error", cli_text(schedule, "error"));
-    fprintf(cli->screen.out, "%-10s %llu started, %llu missed, %llu skipped\n", "runs",
+    fprintf(cli->screen.out, "%-10s %llu started, %llu missed, %llu left out\n", "runs",
             (unsigned long long)cli_number(&runs, "started"), (unsigned long long)cli_number(&runs, "missed"),
-            (unsigned long long)cli_number(&runs, "skipped"));
+            (unsigned long long)cli_number(&runs, "left_out"));
     for (uint32_t i = 0; next.kind == CEL_LIST && i < next.n; i++)
         put_line(cli, i ? "" : "next", cel_text(next.v.items[i]));
 }
@@ -95,7 +95,7 @@ static struct rc_sv path_of(struct cli *cli, const struct cli_args *args, const 
 static int show(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
-    int fault = cli_get(cli, &reply, path_of(cli, args, "").p);
+    int fault = cli_get(cli, &reply, "%s", path_of(cli, args, "").p);
     if (fault != CLI_OK) return fault;
     const struct cel_value *answer = &reply.answer.body;
     if (cli->json) {

@@ -271,6 +271,19 @@ static void put_last(const struct telling *tell)
     rc_json_end_object(tell->json);
 }
 
+static void put_next(const struct telling *tell)
+{
+    const struct rc_explanation *facts = tell->facts;
+    if (!facts->next_text.n) {
+        rc_view_next(tell->json, facts->next, facts->next_at);
+        return;
+    }
+    rc_json_object(tell->json, "next");
+    rc_json_text(tell->json, "code", rc_next_word(facts->next).slug);
+    rc_json_sv(tell->json, "text", facts->next_text);
+    rc_json_end_object(tell->json);
+}
+
 void rc_view_explain(struct rc_json *json, const struct rc_command *command,
                      const struct rc_explanation *facts, const struct rc_view_attempt *attempts, uint32_t n)
 {
@@ -282,7 +295,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     put_received(&tell);
     put_retry(&tell);
     put_last(&tell);
-    rc_view_next(json, facts->next, facts->next_at);
+    put_next(&tell);
     put_waits_for(&tell);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);

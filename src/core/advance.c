@@ -81,19 +81,42 @@ static void cannot_tell(struct rc_draft *draft, uint32_t at, const struct rc_err
     rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
 }
 
+/* Its own condition; what a case is chosen by is looked at by its block. Where no other step can have made it come out otherwise in another
+ * life of the store, what it leaves out cannot have begun there. */
+static enum rc_status looks_at_condition(struct rc_draft *draft, uint32_t at, bool *ret,
+                                         struct rc_error *error)
+{
+    const struct rc_command *c = &draft->c;
+    flow_site condition = rc_step_at(c, at)->cond;
+    *ret = true;
+    if (!condition || rc_step_at(c, c->node[at].parent)->kind == FLOW_CHOOSE) return RC_OK;
+    enum rc_status status = rc_site_holds(draft, at, condition, NULL, ret, error);
+    bool same = !cel_prog_reads(c->flow->sites[condition].prog, FLOW_ROOT_STEPS);
+    if (same && (status != RC_OK || !*ret)) rc_forget_doubt(draft, at, rc_behind(c, at));
+    return status;
+}
+
+bool rc_step_condition_holds(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_error error;
+    bool holds;
+    return looks_at_condition(draft, at, &holds, &error) == RC_OK && holds;
+}
+
 /* An idle node whose turn may have come: it begins, or is left out, or goes on waiting. */
 static void begin(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
-    const struct flow_step *step = rc_step_at(c, at);
     enum needs needs = needs_of(c, at);
     bool holds = true;
     struct rc_error error;
     if (needs == OPEN) return;
+    enum rc_status status = needs == MET ? looks_at_condition(draft, at, &holds, &error) : RC_OK;
     if (needs == MISSING) {
         rc_leave_out(draft, at, RC_WHY_NEEDS);
-    } else if (step->cond && rc_step_at(c, c->node[at].parent)->kind != FLOW_CHOOSE &&
-               rc_site_holds(draft, at, step->cond, NULL, &holds, &error) != RC_OK) {
+    } else if (status != RC_OK && rc_is_leaf(c, at) && c->node[at].doubt) {
+        rc_leaf_start(draft, at); /* it is asked whether it was done */
+    } else if (status != RC_OK) {
         cannot_tell(draft, at, &error);
     } else if (!holds) {
         rc_leave_out(draft, at, RC_WHY_CONDITION);
@@ -155,6 +178,7 @@ enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_
 {
     struct rc_command *c = &draft->c;
     struct rc_node *node = &c->node[at];
+    may_start &= !draft->still;
     if (node->state == RC_STEP_IDLE && may_start) begin(draft, at);
     if (!rc_is_leaf(c, at)) {
         if (node->state != RC_STEP_IDLE) advance_block(draft, at);

@@ -60,7 +60,7 @@ void rc_advance_choose(struct rc_draft *draft, uint32_t block)
     struct rc_command *c = &draft->c;
     uint32_t taken = rc_taken(c, block);
     if (taken == UINT32_MAX && c->node[block].why == RC_WHY_EXPRESSION) return; /* a person decides */
-    if (taken == UINT32_MAX) taken = take(draft, block);
+    if (taken == UINT32_MAX && !draft->still) taken = take(draft, block);
     if (taken == UINT32_MAX) return;
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
     bool asked = true;
@@ -128,7 +128,7 @@ void rc_advance_repeat(struct rc_draft *draft, uint32_t block)
             rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
             return;
         }
-        if (!again(draft, block, passes)) return;
+        if (draft->still || !again(draft, block, passes)) return;
     }
 }
 

@@ -18,6 +18,7 @@ struct rc_draft {
     struct rc_out *out;
     uint32_t cap_message, cap_effect;
     uint64_t random; /* state of the stream that the message's seed starts */
+    bool still;      /* blocks are looked at as they are: nothing in them starts */
     enum rc_status status;
     struct rc_error *err;
 };
@@ -123,6 +124,8 @@ void rc_step_did_not_happen(struct rc_draft *, uint32_t at, enum rc_why);
 void rc_advance(struct rc_draft *);
 /* Whether everything that the step needs has succeeded: else it is left out. */
 bool rc_step_needs_are_met(const struct rc_command *, uint32_t at);
+/* Whether what says if it is to be done holds now. */
+bool rc_step_condition_holds(struct rc_draft *, uint32_t at);
 /* The step begins (anew): counters at zero. */
 void rc_step_start(struct rc_draft *, uint32_t at);
 

@@ -23,6 +23,7 @@ struct rc_explanation {
     const char *retry_reason; /* one sentence, static: why it is or is not safe */
     enum rc_next next;        /* what happens next by itself, or what a person has to do */
     rc_us next_at;            /* when, where that is known; 0 otherwise */
+    struct rc_sv next_text;   /* the same in other words, by who knows more than the command; empty: none */
     bool can_be_settled; /* resolve: with happened and did_not_happen too, not only with accepted_as_is */
     struct rc_allowed allowed[RC_ACTIONS];
     /* of one that waits in its lane, filled in by who can look there: who holds a place, oldest first; borrowed */

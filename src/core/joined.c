@@ -10,8 +10,17 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
+    uint32_t undoing; /* of those that move: what takes back */
     unsigned state, why; /* of the first branch that failed, a refused one before the others */
 };
+
+/* A block in it goes on taking back, also where what else was under way is given up. */
+static bool takes_back(const struct rc_command *c, uint32_t branch)
+{
+    for (uint32_t i = branch; i < rc_behind(c, branch); i++)
+        if (!rc_is_leaf(c, i) && c->node[i].state == RC_STEP_UNDOING) return true;
+    return false;
+}
 
 static void count(const struct rc_command *c, uint32_t branch, enum rc_progress progress, struct tally *tally)
 {
@@ -19,7 +28,10 @@ static void count(const struct rc_command *c, uint32_t branch, enum rc_progress 
     bool refused = node->state == RC_STEP_REJECTED && tally->state != RC_STEP_REJECTED;
     switch (progress) {
     case RC_NOT_BEGUN: tally->idle++; break;
-    case RC_MOVING: tally->moving++; break;
+    case RC_MOVING:
+        tally->moving++;
+        tally->undoing += takes_back(c, branch);
+        break;
     case RC_PASSED: tally->succeeded += node->state == RC_STEP_SUCCEEDED; break;
     case RC_ENDED:
         if (!tally->failed++ || refused) {
@@ -30,14 +42,17 @@ static void count(const struct rc_command *c, uint32_t branch, enum rc_progress 
     }
 }
 
-/* Brings on what has begun. */
-static struct tally look(struct rc_draft *draft, uint32_t block)
+/* Brings on what has begun; `still`: as it is, and nothing in it starts. */
+static struct tally look(struct rc_draft *draft, uint32_t block, bool still)
 {
     struct tally tally = {.branches = rc_branches(&draft->c, block)};
+    bool was = draft->still;
+    draft->still |= still;
     for (uint32_t i = 0; i < tally.branches; i++) {
         uint32_t branch = rc_branch(&draft->c, block, i);
         count(&draft->c, branch, rc_advance_child(draft, branch, false), &tally);
     }
+    draft->still = was;
     return tally;
 }
 
@@ -157,7 +172,7 @@ static void stop(struct rc_draft *draft, uint32_t block, const struct tally *tal
     bool over = tally->moving == 0;
     if (rc_step_at(c, block)->block.running == FLOW_RUNNING_CANCEL) {
         over = rc_settle_leaves(draft, block + 1, rc_behind(c, block));
-        if (over) (void)look(draft, block);
+        if (over) over = !look(draft, block, true).undoing;
     }
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
     if (over) rc_block_fail(draft, block, state, why);
@@ -180,8 +195,12 @@ void rc_advance_joined(struct rc_draft *draft, uint32_t block)
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
     if (!has_items(draft, block)) return;
     bool all = how->join == FLOW_JOIN_ALL;
+    bool cancels = how->running == FLOW_RUNNING_CANCEL;
     for (;;) {
-        struct tally tally = look(draft, block);
+        struct tally tally = look(draft, block, cancels); /* what was given up does not begin again */
+        bool fails = all ? tally.failed && how->on_error == FLOW_FAIL_FAST
+                         : tally.succeeded + tally.moving + tally.idle < needed(how, tally.branches);
+        if (cancels && !fails) tally = look(draft, block, false);
         uint32_t want = needed(how, tally.branches);
         if (!all && tally.succeeded >= want) {
             reached(draft, block, &tally);

@@ -5,7 +5,7 @@
 
 #define ON_TIME RC_SECONDS(RC_SCHEDULE_ON_TIME_S)
 #define HOUR    RC_SECONDS(3600)
-enum { STEPS = 64 };
+enum { STEPS = 64, COUNTED = 1000 };
 
 /* The next time behind `after`, up to `until`. */
 static bool next_of(const struct flow_schedule *of, rc_us after, rc_us until, rc_us *ret)
@@ -16,10 +16,17 @@ static bool next_of(const struct flow_schedule *of, rc_us after, rc_us until, rc
     return true;
 }
 
-/* The last `n` times behind `after` up to `until`: the first and the last of them. *ret_left: how many lie before them, as far as they
- * were walked. False: there is none. */
+/* How many times there are behind `after` up to `until`; more than COUNTED are not counted. */
+static uint64_t count(const struct flow_schedule *of, rc_us after, rc_us until)
+{
+    uint64_t n = 0;
+    while (n < COUNTED && next_of(of, after, until, &after)) n++;
+    return n;
+}
+
+/* The last `n` times behind `after` up to `until`: the first and the last of them. False: there is none. */
 static bool last_of(const struct flow_schedule *of, rc_us after, rc_us until, uint32_t n, rc_us *ret_first,
-                    rc_us *ret_last, uint64_t *ret_left)
+                    rc_us *ret_last)
 {
     static const rc_us window[] = {2 * HOUR, 48 * HOUR, 64 * 24 * HOUR, 2 * 366 * 24 * HOUR, UINT64_MAX};
     rc_us ring[RC_MAX_CATCH_UP];
@@ -33,7 +40,6 @@ static bool last_of(const struct flow_schedule *of, rc_us after, rc_us until, ui
     if (!found) return false;
     *ret_first = ring[found > n ? found % n : 0];
     *ret_last = ring[(found - 1) % n];
-    *ret_left = found > n ? found - n : 0;
     return true;
 }
 
@@ -41,17 +47,16 @@ static bool last_of(const struct flow_schedule *of, rc_us after, rc_us until, ui
 static void accept_missed(struct rc_schedule *s, const struct flow_schedule *of, rc_us limit)
 {
     rc_us first = 0, last = 0;
-    uint64_t left = 0;
-    uint32_t n = of->missed == FLOW_MISSED_ALL ? RC_MAX_CATCH_UP : 1;
-    bool any = last_of(of, s->planned, limit, n, &first, &last, &left);
-    s->missed += left;
-    if (any && of->missed != FLOW_MISSED_SKIP) {
-        s->planned = first - 1;
-        s->accepted = last;
+    uint64_t missed = count(of, s->planned, limit),
+             most = of->missed == FLOW_MISSED_ALL ? RC_MAX_CATCH_UP : 1;
+    if (of->missed == FLOW_MISSED_SKIP || !last_of(of, s->planned, limit, (uint32_t)most, &first, &last)) {
+        s->missed += missed;
+        s->planned = limit;
         return;
     }
-    s->missed += any;
-    s->planned = limit;
+    s->missed += missed > most ? missed - most : 0;
+    s->planned = first - 1;
+    s->accepted = last;
 }
 
 /* Times that wait for the run before: those that have come meanwhile are behind them, as many as there is room for. */

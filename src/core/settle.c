@@ -87,11 +87,11 @@ static bool may_try(const struct rc_draft *draft, uint32_t at)
 }
 
 /* Whether what the step needs is there. Only a step in doubt is settled without: another life of the store may have had it. */
-static bool may_go_on(const struct rc_draft *draft, uint32_t at)
+static bool may_go_on(struct rc_draft *draft, uint32_t at)
 {
     const struct rc_command *c = &draft->c;
     if (rc_node_side(&c->node[at])->undo || c->mode != RC_MODE_FORWARD) return true;
-    return rc_step_needs_are_met(c, at) && !rc_only_asked(c, at);
+    return rc_step_needs_are_met(c, at) && !rc_only_asked(c, at) && rc_step_condition_holds(draft, at);
 }
 
 void rc_step_end_without(struct rc_draft *draft, uint32_t at, unsigned state, enum rc_why why)
@@ -144,6 +144,13 @@ void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us r
         rc_step_end_without(draft, at, side->failed, RC_WHY_RETRIES);
 }
 
+static enum rc_why why_left_out(const struct rc_draft *draft, uint32_t at)
+{
+    const struct rc_command *c = &draft->c;
+    bool condition = !rc_only_asked(c, at) && rc_step_needs_are_met(c, at);
+    return condition ? RC_WHY_CONDITION : rc_why_left_out(c, at);
+}
+
 void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why)
 {
     draft->c.node[at].doubt = 0;
@@ -152,7 +159,7 @@ void rc_step_did_not_happen(struct rc_draft *draft, uint32_t at, enum rc_why why
     if (may_go_on(draft, at))
         rc_step_again(draft, at, why, 0);
     else
-        rc_step_end(draft, at, RC_STEP_SKIPPED, rc_why_left_out(&draft->c, at));
+        rc_step_end(draft, at, RC_STEP_SKIPPED, why_left_out(draft, at));
 }
 
 /* ---- unknown -------------------------------------------------------------------------------------------------------- */
@@ -409,6 +416,7 @@ static bool release(struct rc_draft *draft, uint32_t at, const struct rc_result 
     bool does = purpose == RC_ACT || purpose == RC_UNDO;
     if (result->reach != RC_NOT_SENT || result->why != RC_WHY_RELEASED) return false;
     if (does && !may_try(draft, at)) return false;
+    remember_fault(draft, at, (struct rc_finding){RC_OUT_FAILED, RC_WHY_RELEASED}, result);
     if (does)
         node->tries = (uint16_t)(node->tries - (node->tries > 0));
     else

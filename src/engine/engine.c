@@ -43,6 +43,7 @@ static void destroy(struct rc_engine *engine)
     }
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->leaving);
+    pthread_mutex_destroy(&engine->queues_lock);
     free(engine);
 }
 
@@ -68,6 +69,7 @@ enum rc_status rc_engine_new(const struct rc_ports *ports, const struct flow_set
     atomic_init(&engine->stats.healthy, true);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->leaving, NULL);
+    pthread_mutex_init(&engine->queues_lock, NULL);
     engine->turn.arena = rc_arena_new(TURN_FIRST, TURN_MAX);
     enum rc_status status =
         engine->turn.arena ? rc_engine_boot(engine, true, err) : rc_fail(err, RC_NOMEM, "out of memory");

@@ -96,6 +96,17 @@ const struct flow_set *rc_engine_definitions(const struct rc_engine *);
 /* Namespaces and tokens. For one thread, which may use it until it asks again. A change that a client was told of is in it. */
 struct rc_known *rc_engine_known(struct rc_engine *);
 
+/* Who could do a step that waits for a worker. */
+struct rc_worker_wait {
+    struct rc_sv queue,
+        capability;   /* of the definitions; queue empty: its dependency is not one of workers any more */
+    uint8_t state;    /* of the queue: enum rc_queue_state */
+    rc_us last_asked; /* when a worker that could do it asked last; 0: none since the start */
+};
+/* Any thread. */
+void rc_engine_worker_wait(struct rc_engine *, const struct rc_command *, uint32_t node,
+                           struct rc_worker_wait *ret);
+
 /* The last fact that could not be taken in (stats.faults counts them). On the engine's thread, until the next turn. */
 const struct rc_error *rc_engine_last_fault(const struct rc_engine *);
 

@@ -39,7 +39,7 @@ static struct rc_queue *find_or_add(struct rc_engine *engine, struct rc_sv name)
 {
     struct rc_queue *queue = find(engine, name);
     if (queue || !is_defined(engine, name)) return queue;
-    queue = realloc(engine->queues, (engine->nqueues + 1) * sizeof *queue);
+    queue = realloc(engine->queues, /* with the lock held */ (engine->nqueues + 1) * sizeof *queue);
     if (!queue) return NULL;
     engine->queues = queue;
     queue += engine->nqueues++;
@@ -67,12 +67,14 @@ static void note(struct rc_queue *queue, struct rc_sv capability, rc_us now)
 
 void rc_queues_asked(struct rc_engine *engine, const struct rc_lease_ask *ask)
 {
+    pthread_mutex_lock(&engine->queues_lock);
     for (uint32_t i = 0; i < ask->nqueues; i++) {
         struct rc_queue *queue = find_or_add(engine, ask->queues[i]);
         if (!queue) continue;
         note(queue, RC_SV(""), engine->now);
         for (uint32_t k = 0; k < ask->ncapabilities; k++) note(queue, ask->capabilities[k], engine->now);
     }
+    pthread_mutex_unlock(&engine->queues_lock);
 }
 
 bool rc_queues_drain(const struct rc_engine *engine, const struct rc_lease_ask *ask)
@@ -82,14 +84,29 @@ bool rc_queues_drain(const struct rc_engine *engine, const struct rc_lease_ask *
     return ask->nqueues > 0;
 }
 
-/* ---- what is shown -------------------------------------------------------------------------------------------------- */
-
 static rc_us last_asked(const struct rc_queue *queue, struct rc_sv capability)
 {
     for (uint32_t i = 0; queue && i < queue->nasked; i++)
         if (rc_sv_eq(rc_name_sv(&queue->asked[i].capability), capability)) return queue->asked[i].at;
     return 0;
 }
+
+void rc_engine_worker_wait(struct rc_engine *engine, const struct rc_command *c, uint32_t node,
+                           struct rc_worker_wait *ret)
+{
+    const struct flow_call *call = &rc_node_step(c, node)->call;
+    const struct flow_dependency *dependency =
+        flow_set_dependency(rc_engine_set(engine), c->flow->dependencies[call->dependency]);
+    *ret = (struct rc_worker_wait){.capability = call->capability};
+    if (!dependency || dependency->kind != FLOW_DEP_WORKER) return;
+    ret->queue = dependency->worker.queue;
+    pthread_mutex_lock(&engine->queues_lock);
+    ret->state = rc_queue_state(engine, ret->queue);
+    ret->last_asked = last_asked(find(engine, ret->queue), call->capability);
+    pthread_mutex_unlock(&engine->queues_lock);
+}
+
+/* ---- what is shown -------------------------------------------------------------------------------------------------- */
 
 static bool somebody_asks(const struct rc_engine *engine, const struct rc_line *line, struct rc_sv queue)
 {
@@ -206,13 +223,14 @@ void rc_request_queue(struct rc_engine *engine, struct rc_request *request)
     struct rc_queue_ask *ask = request->u.queue;
     struct rc_error *err = &request->error;
     if (ask->name.n) {
+        pthread_mutex_lock(&engine->queues_lock);
         struct rc_queue *queue = find_or_add(engine, ask->name);
+        if (queue && ask->state < RC_QUEUE_STATES) queue->state = ask->state;
+        pthread_mutex_unlock(&engine->queues_lock);
         if (!queue)
             request->status =
                 rc_fail(err, RC_NOT_FOUND, "no dependency of kind worker has the queue \"%.*s\"",
                         RC_SV_ARG(ask->name));
-        else if (ask->state < RC_QUEUE_STATES)
-            queue->state = ask->state;
         tell_drained(engine);
     }
     if (request->status == RC_OK) request->status = show_all(engine, ask, request->arena, err);

@@ -285,6 +285,8 @@ struct rc_engine {
     bool gives_more;         /* there is something for them that did not fit in the last turn */
     struct rc_map ns_served; /* when a namespace had its turn last, as a number; by hash of its name */
     uint64_t served;
+    pthread_mutex_t
+        queues_lock; /* guards the two below against other threads; the engine's own reads without it */
     struct rc_queue *queues;
     uint32_t nqueues;
 

@@ -271,7 +271,7 @@ static enum rc_status put_schedules(struct exporting *in)
         rc_json_time(&json, "last_planned", all[i].last_planned);
         rc_json_u64(&json, "started", all[i].started);
         rc_json_u64(&json, "missed", all[i].missed);
-        rc_json_u64(&json, "skipped", all[i].skipped);
+        rc_json_u64(&json, "left_out", all[i].skipped);
         rc_json_time(&json, "changed", all[i].changed);
         rc_json_maybe(&json, "fault", rc_sv_of(all[i].fault));
         status = end(in, &json);

@@ -339,7 +339,7 @@ static enum rc_status take_schedule(struct importing *in, struct line *line)
         .last_planned = line_time(line, "last_planned"),
         .started = line_number(line, "started", 0, INT64_MAX, true),
         .missed = line_number(line, "missed", 0, INT64_MAX, true),
-        .skipped = line_number(line, "skipped", 0, INT64_MAX, true),
+        .skipped = line_number(line, "left_out", 0, INT64_MAX, true),
         .changed = line_time(line, "changed")};
     struct rc_sv fault = line_text(line, "fault", RC_SCHEDULE_FAULT - 1, false);
     take_name(line, "flow", row.flow);

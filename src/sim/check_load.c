@@ -71,9 +71,7 @@ static bool take_moment(struct check_run *run, struct check_command *of, const s
     return true;
 }
 
-/* Whether a step of the core ends before change k: each says last what state follows, and names each node once, in their order, before what is
- * of the whole command (core/draft.c). */
-static bool step_ends(const struct rc_record *record, uint32_t begin, uint32_t k)
+bool check_step_ends(const struct rc_record *record, uint32_t begin, uint32_t k)
 {
     if (record->changes[k - 1].kind == RC_CHANGE_STATE) return true;
     if (record->changes[k].kind != RC_CHANGE_NODE) return false;
@@ -95,7 +93,7 @@ static bool apply(struct check_run *run, struct check_command *of, const struct 
     for (uint32_t k = 0; k < record->nchanges; k++) {
         struct rc_change change = record->changes[k];
         if (change.kind == RC_CHANGE_CREATE) change.u.create = &of->id;
-        if (k > begin && step_ends(record, begin, k)) {
+        if (k > begin && check_step_ends(record, begin, k)) {
             if (of->nmoments == 0 && !take_moment(run, of, NULL)) return false;
             if (!take_moment(run, of, record)) return false;
             begin = k;

@@ -127,8 +127,7 @@ static inline const struct flow_call *check_call_of(const struct check_command *
 }
 static inline bool check_is_undo_side(unsigned step_state)
 {
-    return step_state == RC_STEP_UNDOING || step_state == RC_STEP_UNDO_UNKNOWN ||
-           step_state == RC_STEP_UNDO_FAILED || step_state == RC_STEP_UNDONE;
+    return sim_is_undo_side(step_state);
 }
 /* The result that a cause brings, or NULL; and the action. */
 static inline const struct rc_result *check_result_of(const struct rc_ask *cause)

@@ -1,6 +1,6 @@
 #pragma once
 /* Where the instances of a command stand, as flow.h numbers them; written for the proof, beside the core's own (private to sim/). */
-#include "core/command.h"
+#include "core/change.h"
 
 static inline const struct flow_step *sim_step(const struct rc_command *c, uint32_t at)
 {
@@ -14,6 +14,9 @@ static inline bool sim_is_leaf(const struct rc_command *c, uint32_t at)
 {
     return !flow_is_block(sim_step(c, at)->kind);
 }
+/* Whether a step of the core, which began with change `begin` of a record, ends before change k: each says last what state follows, and
+ * names each node once, in their order, before what is of the whole command (core/draft.c). */
+bool check_step_ends(const struct rc_record *, uint32_t begin, uint32_t k);
 /* The number behind the last instance of a subtree. */
 static inline uint32_t sim_behind(const struct rc_command *c, uint32_t at)
 {
@@ -68,10 +71,21 @@ static inline bool sim_is_left_unknown(const struct rc_command *c, uint32_t at)
 {
     return c->node[at].state == RC_STEP_UNKNOWN && c->node[at].phase == RC_PHASE_NONE;
 }
+static inline bool sim_is_undo_side(unsigned step_state)
+{
+    return step_state == RC_STEP_UNDOING || step_state == RC_STEP_UNDO_UNKNOWN ||
+           step_state == RC_STEP_UNDO_FAILED || step_state == RC_STEP_UNDONE;
+}
+/* It has happened, and may be undone by now. */
+static inline bool sim_has_succeeded(const struct rc_command *c, uint32_t at)
+{
+    return c->node[at].state == RC_STEP_SUCCEEDED ||
+           (sim_is_leaf(c, at) && sim_is_undo_side(c->node[at].state));
+}
 /* Over for what comes behind it. */
 static inline bool sim_is_over(const struct rc_command *c, uint32_t at)
 {
     unsigned state = c->node[at].state;
-    return state == RC_STEP_SUCCEEDED || state == RC_STEP_SKIPPED || sim_has_failed(c, at) ||
+    return sim_has_succeeded(c, at) || state == RC_STEP_SKIPPED || sim_has_failed(c, at) ||
            (sim_is_left_unknown(c, at) && !sim_step(c, at)->critical);
 }

@@ -82,7 +82,7 @@ struct walk_seen { /* a command, from its history */
     rc_us began[WALK_INSTANCES]; /* by the history: when it was idle last, and what it was then is over */
     rc_us ended[WALK_INSTANCES];
     bool lifted; /* a person, or an older state, has taken its time to begin or its deadline away */
-    uint32_t turned;             /* in which turn the mode changed */
+    uint32_t turned;             /* in which turn the mode changed, from 1 */
     struct rc_h128 payload_hash;
     bool restored; /* some of what left of it was lost with the state behind */
     bool behind;   /* it went on behind the state that was restored, and the engine has not said so yet */

@@ -18,11 +18,12 @@ enum {
 struct writer {
     struct walk *walk;
     uint32_t ids, depth;
-    bool undone; /* every call needs an undo: the flow rolls back by itself */
+    bool undone; /* calls need an undo, or are irreversible: the flow, or a block around them, takes them back by itself */
+    bool surplus; /* they need an undo */
     bool each, loop;
     struct {
         uint32_t id;
-        bool list;      /* a set with a list; else a call with an id */
+        bool list; /* a set with a list; else a call with an id */
     } visible[VISIBLE]; /* steps that stand before in the lines around the place */
     uint32_t nvisible;
 };
@@ -68,8 +69,8 @@ static void put_condition(struct writer *w, const char *name)
         walk_put(w->walk, "%s: 4 / payload.n > 1\n", name);
         break;
     case 4: walk_put(w->walk, "%s: has(steps.s%u)\n", name, id); break;
-    case 5: walk_put(w->walk, "%s: steps.s%u.outputs.id == 4711\n", name, id); break;
-    default: walk_put(w->walk, "%s: steps.s%u.outputs.id != 4711\n", name, id); break;
+    case 5: walk_put(w->walk, "%s: has(steps.s%u) && steps.s%u.outputs.id == 4711\n", name, id, id); break;
+    default: walk_put(w->walk, "%s: has(steps.s%u) && steps.s%u.outputs.id != 4711\n", name, id, id); break;
     }
 }
 
@@ -78,9 +79,9 @@ static void put_items(struct writer *w)
     uint32_t list = pick_visible(w, true), id = pick_visible(w, false);
     uint32_t how = dice(w, 6);
     if (how >= 4 && list != UINT32_MAX)
-        walk_put(w->walk, "    each: \"${steps.s%u.outputs.list}\"\n", list);
+        walk_put(w->walk, "    each: \"${has(steps.s%u) ? steps.s%u.outputs.list : []}\"\n", list, list);
     else if (how == 3 && id != UINT32_MAX)
-        walk_put(w->walk, "    each: \"${[steps.s%u.outputs.id, 2]}\"\n", id);
+        walk_put(w->walk, "    each: \"${has(steps.s%u) ? [steps.s%u.outputs.id, 2] : []}\"\n", id, id);
     else if (how == 2)
         walk_put(w->walk, "    each: \"${payload.list.filter(x, x > 1)}\"\n");
     else
@@ -94,7 +95,7 @@ static void put_until(struct writer *w)
     case 0: walk_put(w->walk, "      until: index >= 1\n"); break;
     case 1: walk_put(w->walk, "      until: payload.ok\n"); break;
     case 2: walk_put(w->walk, "      until: payload.n > 1\n"); break;
-    case 3: walk_put(w->walk, "      until: steps.s%u.outputs.id != 4711\n", id); break;
+    case 3: walk_put(w->walk, "      until: has(steps.s%u) && steps.s%u.outputs.id != 4711\n", id, id); break;
     default: walk_put(w->walk, "      until: has(steps.s%u)\n", id); break;
     }
 }
@@ -124,13 +125,13 @@ static void put_common(struct writer *w, const uint32_t *before, uint32_t n)
 static bool put_call(struct writer *w, uint32_t id)
 {
     struct walk *walk = w->walk;
-    bool outputs = chance(w, 60), irreversible = !w->undone && chance(w, 10);
+    bool outputs = chance(w, 60), irreversible = !w->surplus && chance(w, 8);
     uint32_t seen = pick_visible(w, false);
     walk_put(walk, "  - id: s%u\n    call: %s\n", id, walk->dependency[dice(w, WALK_DEPENDENCIES)].name);
     walk_put(walk, "    timeout: %us\n", 2 + dice(w, 20));
     walk_put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"%s%s", id,
              w->each ? ", item: \"${item}\"" : "", w->loop ? ", index: \"${index}\"" : "");
-    if (seen != UINT32_MAX && chance(w, 15)) walk_put(walk, ", id: \"${steps.s%u.outputs.id}\"", seen);
+    if (seen != UINT32_MAX && chance(w, 15)) walk_put(walk, ", id: \"${has(steps.s%u) ? steps.s%u.outputs.id : 0}\"", seen, seen);
     walk_put(walk, "}}\n");
     walk_put_terms(walk, outputs, irreversible, w->undone);
     return outputs;
@@ -147,17 +148,22 @@ static uint32_t put_fallback(struct writer *w, uint32_t percent)
     return 3; /* the pair, the line, the call */
 }
 
-static void put_block_terms(struct writer *w, bool joined, bool all, bool can_continue)
+static void put_block_terms(struct writer *w, bool joined, bool all)
 {
     static const char *const undo[] = {"none", "failed_branch", "block"};
-    bool goes_on = can_continue && chance(w, 20);
-    if (chance(w, walk_chance(w->walk, 20) ? w->walk->soft : 15)) walk_put(w->walk, "    critical: false\n");
+    bool goes_on = chance(w, 20);
+    if (chance(w, 15)) walk_put(w->walk, "    critical: false\n");
     if (goes_on)
         walk_put(w->walk, "    on_error: continue\n");
     else if (joined && chance(w, 35))
         walk_put(w->walk, "    running: cancel\n");
-    if (chance(w, 50)) walk_put(w->walk, "    undo: %s\n", undo[dice(w, 3)]);
-    if (joined && !all && chance(w, 50)) walk_put(w->walk, "    surplus: undo\n");
+    uint32_t how = all && chance(w, 50) ? 0 : dice(w, 3);
+    if (how || !all) walk_put(w->walk, "    undo: %s\n", undo[how]);
+    w->undone |= how > 0;
+    if (joined && !all && chance(w, 50)) {
+        walk_put(w->walk, "    surplus: undo\n");
+        w->undone = w->surplus = true;
+    }
     if (joined && chance(w, 30)) walk_put(w->walk, "    width: %u\n", 1 + dice(w, 2));
 }
 
@@ -166,16 +172,14 @@ static bool put_join(struct writer *w)
 {
     uint32_t how = dice(w, 6);
     if (how < 3) return false;
-    walk_put(w->walk, how == 3   ? "    join: {quorum: 2}\n"
-                      : how == 4 ? "    join: {quorum: 1}\n"
-                                 : "    join: any\n");
+    walk_put(w->walk, how == 3 ? "    join: {quorum: 2}\n" : how == 4 ? "    join: {quorum: 1}\n" : "    join: any\n");
     return true;
 }
 
 static uint32_t put_parallel(struct writer *w, uint32_t room)
 {
     bool some = put_join(w);
-    put_block_terms(w, true, !some, true);
+    put_block_terms(w, true, !some);
     walk_put(w->walk, "    parallel:\n");
     return 1 + put_inner(w, room - 1, 4, false, some);
 }
@@ -183,10 +187,10 @@ static uint32_t put_parallel(struct writer *w, uint32_t room)
 static uint32_t put_each(struct writer *w, uint32_t room)
 {
     bool each = w->each, loop = w->loop;
-    uint32_t copies = room / COPIES > 1 + LEAF_ROOM ? (dice(w, 4) == 3 ? 2u : COPIES) : 2u;
+    uint32_t copies = room / COPIES > 1 + LEAF_ROOM && dice(w, 4) != 3 ? COPIES : 2u;
     put_items(w);
     walk_put(w->walk, "    max: %u\n", copies);
-    put_block_terms(w, true, !put_join(w), true);
+    put_block_terms(w, true, !put_join(w));
     walk_put(w->walk, "    steps:\n");
     w->each = w->loop = true;
     uint32_t body = 1 + put_inner(w, (room - 1) / copies - 1, 4, true, false);
@@ -239,7 +243,7 @@ static uint32_t put_choose(struct writer *w, uint32_t room)
 
 static uint32_t put_linear(struct writer *w, uint32_t room)
 {
-    put_block_terms(w, false, true, true);
+    put_block_terms(w, false, true);
     walk_put(w->walk, "    linear:\n");
     return 1 + put_inner(w, room - 1, 4, true, false);
 }
@@ -267,20 +271,15 @@ static uint32_t put_block(struct writer *w, uint32_t room, uint32_t id, const ui
 {
     walk_put(w->walk, "  - id: s%u\n", id);
     put_common(w, before, n);
+    static uint32_t (*const puts[])(struct writer *, uint32_t) = {put_parallel, put_each,   put_choose,
+                                                                  put_repeat,   put_linear, put_parallel,
+                                                                  put_each,     put_choose, put_repeat};
+    bool undone = w->undone, surplus = w->surplus;
     uint32_t more = put_fallback(w, room > 4 * CALL_ROOM ? 20 : 0);
-    room -= more;
-    switch (dice(w, 10)) {
-    case 0:
-    case 1:
-    case 2: return more + put_parallel(w, room);
-    case 3:
-    case 4: return more + put_each(w, room);
-    case 5:
-    case 6: return more + put_choose(w, room);
-    case 7:
-    case 8: return more + put_repeat(w, room);
-    default: return more + put_linear(w, room);
-    }
+    more += puts[dice(w, sizeof puts / sizeof *puts)](w, room - more);
+    w->undone = undone;
+    w->surplus = surplus;
+    return more;
 }
 
 static uint32_t put_one(struct writer *w, uint32_t room, const uint32_t *before, uint32_t n)
@@ -324,9 +323,8 @@ static uint32_t put_list(struct writer *w, uint32_t room, bool line, bool branch
 
 void walk_define_block_flow(struct walk *walk, uint32_t flow)
 {
-    static const char *const on_failure[] = {"keep", "roll_back", "review"}, *const late[] = {"review",
-                                                                                              "cancel",
-                                                                                              "roll_back"};
+    static const char *const on_failure[] = {"keep", "roll_back", "review"},
+                             *const late[] = {"review", "cancel", "roll_back"};
     uint32_t policy = walk_dice(walk, 3), on_deadline = walk_dice(walk, 3);
     struct writer w = {.walk = walk, .undone = policy == 1};
     walk_put_head(walk, flow, on_failure[policy]);

@@ -150,11 +150,11 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
 {
     struct rc_error error = {0};
     uint8_t before[WALK_INSTANCES] = {0}, mode = seen->c.mode;
-    struct rc_node was[WALK_INSTANCES] = {0};
-    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
-        before[i] = seen->c.node[i].state;
-        was[i] = seen->c.node[i];
-    }
+    struct rc_node was[WALK_INSTANCES] = {0}; /* before the step of the core that is looked at */
+    uint8_t was_mode = mode;
+    uint32_t begin = 0;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
+    if (seen->c.nnodes) memcpy(was, seen->c.node, seen->c.nnodes * sizeof *was);
     LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
         ULL(record->seq), record->rev);
     LAW(record->at >= seen->c.changed && (record->at >= walk->latest || walk->folding_anew),
@@ -166,6 +166,12 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     for (uint32_t i = 0; i < record->nchanges; i++) {
         struct rc_change change = record->changes[i];
         const struct rc_identity id = seen->c.id;
+        if (i > begin && check_step_ends(record, begin, i)) {
+            walk_laws_of_blocks(walk, seen, record, was, was_mode);
+            memcpy(was, seen->c.node, seen->c.nnodes * sizeof *was);
+            was_mode = seen->c.mode;
+            begin = i;
+        }
         if (change.kind == RC_CHANGE_CREATE) change.u.create = &id;
         const struct rc_node old = change.kind == RC_CHANGE_NODE && change.at < seen->c.nnodes
                                        ? seen->c.node[change.at]
@@ -182,7 +188,7 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
               rc_state_word(seen->c.state).slug);
     for (uint32_t i = 0; walk->tell && i < record->nchanges; i++)
         if (record->changes[i].kind == RC_CHANGE_NODE) tell_node(&seen->c, record->changes[i].at, walk->tell);
-    if (seen->c.mode != mode) seen->turned = walk->cover->turns;
+    if (seen->c.mode != mode) seen->turned = walk->cover->turns + 1;
     walk->cover->why[seen->c.why]++;
     seen->c.rev = record->rev;
     seen->was[record->rev % WALK_WAS].change = record->change;
@@ -195,7 +201,7 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
         walk->cover->why[seen->c.node[i].why]++;
         walk->cover->why[seen->c.data[i].why]++;
     }
-    if (!walk->broken) walk_laws_of_blocks(walk, seen, record, was, mode);
+    if (!walk->broken) walk_laws_of_blocks(walk, seen, record, was, was_mode);
     if (!walk->broken) laws_of_waiting(walk, seen, record, before);
     if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
         walk_laws_of_doubt(walk, seen, record->rev);

@@ -73,7 +73,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
     const struct flow_call *call = &rc_node_step(c, sent->node)->call;
     const struct walk_sent *last = NULL;
     /* what was recorded in the same turn, before the cancel, leaves before the cancel is answered */
-    LAW(c->mode == RC_MODE_FORWARD || (seen->turned == walk->cover->turns && !seen->cancelled),
+    LAW(c->mode == RC_MODE_FORWARD || (seen->turned == walk->cover->turns + 1 && !seen->cancelled),
         "L9 nothing but checks and undos leaves after a cancel or a roll back", "command %llu",
         ULL(sent->seq));
     for (uint32_t i = 0; i < walk->world->nleft; i++)

@@ -24,18 +24,12 @@ static bool is_critical_failure(const struct rc_command *c, uint32_t at)
     return sim_has_failed(c, at) && sim_step(c, at)->critical;
 }
 
-static bool is_undo_side(unsigned state)
-{
-    return state == RC_STEP_UNDOING || state == RC_STEP_UNDO_UNKNOWN || state == RC_STEP_UNDO_FAILED ||
-           state == RC_STEP_UNDONE;
-}
-
 /* Something in it is yet to be undone. */
 static bool stands_in(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t i = at; i < sim_behind(c, at); i++)
         if (sim_stands(c, i) ||
-            (sim_is_leaf(c, i) && is_undo_side(c->node[i].state) && c->node[i].state != RC_STEP_UNDONE))
+            (sim_is_leaf(c, i) && sim_is_undo_side(c->node[i].state) && c->node[i].state != RC_STEP_UNDONE))
             return true;
     return false;
 }
@@ -47,7 +41,7 @@ static void laws_of_needs(struct walk *walk, const struct walk_seen *seen, uint3
     const struct rc_command *c = &seen->c;
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
-        bool met = c->node[need].state == RC_STEP_SUCCEEDED;
+        bool met = sim_has_succeeded(c, need);
         if (sim_step(c, at)->cond) met |= sim_is_over(c, need);
         LAW(met || seen->passed[need], "L16 a step waits for what it needs", "command %llu, step %u, need %u",
             ULL(c->id.seq), at, need);
@@ -57,14 +51,13 @@ static void laws_of_needs(struct walk *walk, const struct walk_seen *seen, uint3
 void walk_laws_of_turns(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
-    if (seen->turned == walk->cover->turns) return;
+    if (seen->turned == walk->cover->turns + 1) return;
     for (uint32_t at = sent->node; at; at = c->node[at].parent) {
         uint32_t block = c->node[at].parent;
         enum flow_kind kind = sim_step(c, block)->kind;
         laws_of_needs(walk, seen, at);
         if (flow_is_joined(kind)) continue;
-        SIM_EACH_CHILD(c, block, other)
-        {
+        SIM_EACH_CHILD (c, block, other) {
             unsigned state = c->node[other].state;
             bool open = state == RC_STEP_IDLE || state == RC_STEP_ACTIVE || state == RC_STEP_UNDOING;
             if (other == at) {
@@ -119,7 +112,7 @@ void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, co
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
         unsigned state = c->node[i].state;
         if (i == sent->node || !sim_is_leaf(c, i) || !is_undone_before(c, scope, sent->node, i)) continue;
-        bool clean = !sim_stands(c, i) && (!is_undo_side(state) || state == RC_STEP_UNDONE) &&
+        bool clean = !sim_stands(c, i) && (!sim_is_undo_side(state) || state == RC_STEP_UNDONE) &&
                      state != RC_STEP_ACTIVE && state != RC_STEP_UNKNOWN;
         LAW(clean, "L8 undoing goes in reverse order", "command %llu: step %u before step %u", ULL(sent->seq),
             sent->node, i);
@@ -148,11 +141,10 @@ static struct tally count(const struct look *look, uint32_t block)
     const struct flow_block *how = &sim_step(c, block)->block;
     struct tally tally = {.branches = sim_branches(c, block)};
     uint32_t number = 0;
-    SIM_EACH_CHILD(c, block, branch)
-    {
+    SIM_EACH_CHILD (c, block, branch) {
         unsigned state = c->node[branch].state, was = look->was[branch].state;
         if (number++ == tally.branches) break;
-        tally.succeeded += state == RC_STEP_SUCCEEDED;
+        tally.succeeded += sim_has_succeeded(c, branch);
         tally.open += !sim_is_over(c, branch);
         tally.had_succeeded += was == RC_STEP_SUCCEEDED;
         tally.had_open += !was_over(look, branch);
@@ -175,7 +167,8 @@ static void laws_of_a_branch(const struct look *look, uint32_t block, uint32_t b
     HOLDS(look, branch, c->node[branch].item < tally.branches || sim_step(c, block)->kind != FLOW_EACH,
           "K4 an each does its items, and nothing else");
     if (how->width && !person)
-        HOLDS(look, branch, tally.moving <= how->width, "K5 no more branches are under way than the width");
+        HOLDS(look, branch, tally.moving <= how->width,
+              "K5 no more branches are under way than the width");
     if (how->join == FLOW_JOIN_ALL) {
         HOLDS(look, branch, how->on_error == FLOW_CONTINUE || !tally.failed,
               "K6 behind a failure nothing new begins in the block");
@@ -193,11 +186,10 @@ static void laws_of_a_pass(const struct look *look, uint32_t block, uint32_t pas
     const struct flow_loop *loop = &sim_step(c, block)->loop;
     uint32_t first = block + 1, before = pass - sim_step(c, block)->body;
     if (pass == first) return;
-    HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED,
-          "K9 a pass begins when the one before is over");
+    HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED, "K9 a pass begins when the one before is over");
     HOLDS(look, pass, look->record->at >= look->seen->ended[before] + loop->every,
           "K10 between two passes there is the pause that the flow says");
-    HOLDS(look, pass, !loop->within || look->record->at <= look->seen->began[first] + loop->within,
+    HOLDS(look, pass, !loop->within || look->seen->ended[before] + loop->every <= look->seen->began[first] + loop->within,
           "K11 no pass begins later than the flow says");
 }
 
@@ -212,13 +204,12 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
         HOLDS(look, at,
-              c->node[need].state == RC_STEP_SUCCEEDED || (sim_step(c, at)->cond && sim_is_over(c, need)),
+              sim_has_succeeded(c, need) || (sim_step(c, at)->cond && sim_is_over(c, need)),
               "L16 a step waits for what it needs");
     }
     switch (step->kind) {
     case FLOW_LINEAR:
-        SIM_EACH_CHILD(c, block, other)
-        {
+        SIM_EACH_CHILD (c, block, other) {
             if (other == at) break;
             HOLDS(look, at, sim_is_over(c, other), "L12 a step waits for those before it");
             HOLDS(look, at, step->block.on_error == FLOW_CONTINUE || !is_critical_failure(c, other),
@@ -228,11 +219,12 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     case FLOW_PARALLEL:
     case FLOW_EACH: laws_of_a_branch(look, block, at); break;
     case FLOW_CHOOSE:
-        SIM_EACH_CHILD(c, block, other)
-        HOLDS(look, at,
-              other == at || c->node[other].state == RC_STEP_SKIPPED ||
-                  c->node[other].state == RC_STEP_IDLE || c->node[other].asks || look->walk->restored.times,
-              "K1 of a choose one case is done");
+        SIM_EACH_CHILD (c, block, other)
+            HOLDS(look, at,
+                  other == at || c->node[other].state == RC_STEP_SKIPPED ||
+                      c->node[other].state == RC_STEP_IDLE || c->node[other].asks ||
+                      look->walk->restored.times,
+                  "K1 of a choose one case is done");
         break;
     case FLOW_REPEAT: laws_of_a_pass(look, block, at); break;
     case FLOW_FALLBACK:
@@ -260,16 +252,14 @@ static void laws_of_join(const struct look *look, uint32_t block)
             HOLDS(look, i, c->node[i].state == RC_STEP_IDLE && !c->node[i].attempt,
                   "K4 an each does its items, and nothing else");
     if (all && ends && node->state == RC_STEP_SUCCEEDED) {
-        HOLDS(look, block, known && !tally.open,
-              "K14 a block that needs all has succeeded when all are over");
-        SIM_EACH_CHILD(c, block, branch)
-        HOLDS(look, block, step->block.on_error == FLOW_CONTINUE || !is_critical_failure(c, branch),
-              "K14 a block that needs all has succeeded when all are over");
+        HOLDS(look, block, known && !tally.open, "K14 a block that needs all has succeeded when all are over");
+        SIM_EACH_CHILD (c, block, branch)
+            HOLDS(look, block, step->block.on_error == FLOW_CONTINUE || !is_critical_failure(c, branch),
+                  "K14 a block that needs all has succeeded when all are over");
     }
     if (all) return;
     if (node->state == RC_STEP_SUCCEEDED)
-        HOLDS(look, block, known && tally.succeeded >= tally.need,
-              "K15 a join is reached when enough have succeeded");
+        HOLDS(look, block, known && tally.succeeded >= tally.need, "K15 a join is reached when enough have succeeded");
     if (node->state == RC_STEP_ACTIVE && c->mode == RC_MODE_FORWARD && known && !node->asks)
         HOLDS(look, block, tally.succeeded < tally.need, "K16 a join is decided as early as it is reached");
     if (ends && sim_has_failed(c, block) && node->why == RC_WHY_IMPOSSIBLE)
@@ -283,9 +273,9 @@ static void laws_of_taking_back(const struct look *look, uint32_t block)
     const struct rc_command *c = look->c;
     unsigned undo = sim_step(c, block)->block.undo;
     if (undo == FLOW_UNDO_NONE || look->mode != RC_MODE_FORWARD) return;
-    SIM_EACH_CHILD(c, block, child)
-    HOLDS(look, child, (undo == FLOW_UNDO_FAILED_BRANCH && !sim_has_failed(c, child)) || !stands_in(c, child),
-          "K18 what a block that fails has to take back is undone when it has failed");
+    SIM_EACH_CHILD (c, block, child)
+        HOLDS(look, child, (undo == FLOW_UNDO_FAILED_BRANCH && !sim_has_failed(c, child)) || !stands_in(c, child),
+              "K18 what a block that fails has to take back is undone when it has failed");
 }
 
 static void laws_of_a_straggler(const struct look *look, uint32_t branch)
@@ -308,7 +298,7 @@ static bool may_be_touched(const struct look *look, uint32_t at)
         uint32_t around = c->node[block].parent;
         bool surplus = c->node[block].lost && sim_step(c, around)->block.surplus == FLOW_SURPLUS_UNDO;
         bool back = look->was[block].state == RC_STEP_UNDOING || c->node[block].state == RC_STEP_UNDOING;
-        if (is_undo_side(c->node[at].state) && (surplus || back)) return true;
+        if (sim_is_undo_side(c->node[at].state) && (surplus || back)) return true;
         if (anew && look->was[block].tries && !c->node[block].tries &&
             flow_nothing_to_undo(&sim_step(c, at)->call))
             return true;

@@ -232,7 +232,8 @@ static void test_routes(void **state)
         assert_true(api_routes[i].text && *api_routes[i].text);
         bool sends = api_routes[i].method == HTTP_POST || api_routes[i].method == HTTP_PUT;
         assert_true(sends == (api_routes[i].body != NULL));
-        assert_true((api_routes[i].method != HTTP_GET) == (api_routes[i].finish != NULL));
+        /* what changes something is answered by the engine; a GET only where it asks the engine for what no store has */
+        assert_true(api_routes[i].method == HTTP_GET || api_routes[i].finish != NULL);
         for (uint32_t k = 0; k < i; k++)
             assert_true(api_routes[i].method != api_routes[k].method ||
                         strcmp(api_routes[i].path, api_routes[k].path) != 0);

@@ -95,7 +95,7 @@ static struct rc_sv make(char *bytes, uint32_t n, const char *footer, uint32_t *
         memset(bytes + at, 0, times);
         at += times;
         memset(bytes + at, 0, 6);
-        memcpy(bytes + at + 6, "XXX", 4);
+        memcpy(bytes + at + 6, "ABC", 4);
         at += 10;
     }
     at += (uint32_t)sprintf(bytes + at, "\n%s\n", footer);

@@ -363,6 +363,37 @@ static void test_asked(void **state)
                         "f.yaml:16:44: the dependency 'host' does not list the program /bin/false");
 }
 
+/* Memory that ends anywhere is an answer. */
+static void test_memory(void **state)
+{
+    struct kit *kit = *state;
+    static const char text[] =
+        "flow: f\non_failure: roll_back\nsteps:\n- id: p\n  join: { quorum: 1 }\n  undo: none\n  parallel:\n"
+        "  - { id: a, set: { o: 1 }, critical: false }\n"
+        "  - { id: b, needs: [a], if: has(steps.a), set: { o: \"${steps.a.outputs.o}\" } }\n"
+        "  - { id: c, linear: [" GET("c1") "], fallback: [" GET(
+            "c2") "] }\n"
+                  "- id: q\n  choose:\n  - { if: has(steps.c1), steps: [ { id: d, sleep: 1s } ] }\n  - else: "
+                  "[]\n"
+                  "- { id: e, each: [1, 2], max: 2, steps: [" GET(
+                      "e1") ", { id: e2, sleep: 1s } ] }\n"
+                            "- { id: r, repeat: { max: 2, until: steps.r1.outputs.o == 1 }, steps: [ { id: "
+                            "r1, set: { o: 1 } } ] }\n";
+    unsigned refusals = 0;
+    enum rc_status status = RC_LIMIT;
+    for (size_t limit = 0; status != RC_OK; limit += 64) {
+        struct rc_arena *small = rc_arena_new(0, limit);
+        assert_non_null(small);
+        assert_true(limit < 1 << 20);
+        status = defs_parse((struct defs_file){RC_SV("f.yaml"), rc_sv_of(text)}, small, &kit->one, &kit->n,
+                            &kit->errors);
+        refusals += status == RC_LIMIT;
+        if (status != RC_OK) assert_int_equal(status, RC_LIMIT);
+        rc_arena_free(small);
+    }
+    assert_true(refusals > 50);
+}
+
 /* ---- limits */
 
 static void put_levels(struct rc_buf *buf, const char *begin, const char *end, int n)
@@ -463,7 +494,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(test_shapes), KIT_TEST(test_wrong), KIT_TEST(test_every_field), KIT_TEST(test_asked),
-        KIT_TEST(test_depth),  KIT_TEST(test_nodes), KIT_TEST(test_instances),
+        KIT_TEST(test_memory), KIT_TEST(test_depth), KIT_TEST(test_nodes),       KIT_TEST(test_instances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,9 +16,34 @@ static const struct {
     {"unknown", DEP "hedaers: {}\n", "f.yaml:4:1: unknown field 'hedaers'; did you mean 'headers'?"},
     {"unknown, nothing near", DEP "zebra: 1\n", "f.yaml:4:1: unknown field 'zebra'"},
     {"kind", "dependency: d\nkind: htpp\nbase: http://h\n",
-     "f.yaml:2:7: 'htpp' is none of http, program; did you mean 'http'?"},
+     "f.yaml:2:7: 'htpp' is none of http, program, worker; did you mean 'http'?"},
+    {"lease too short", "dependency: d\nkind: worker\nlease: 999ms\n", "f.yaml:3:8: must be at least 1s"},
+    {"lease too long", "dependency: d\nkind: worker\nlease: 3601s\n", "f.yaml:3:8: must be at most 1h"},
+    {"queue", "dependency: d\nkind: worker\nqueue: a b\n",
+     "f.yaml:3:8: 'a b' is no name here: it must be a small letter, then small letters, digits, '_', '.' and "
+     "'-'"},
+    {"capability of a request",
+     "flow: f\nsteps:\n- { id: a, call: d, capability: x, with: { method: GET, path: / } }\n",
+     "f.yaml:3:21: only a step that workers do ('task' in 'with') has one"},
+    {"capability from a value",
+     "flow: f\nsteps:\n- { id: a, call: d, capability: '${payload.x}', with: { task: t } }\n",
+     "f.yaml:3:33: a capability cannot hold ${…}: it belongs to the flow's version"},
+    {"no capability", "flow: f\nsteps:\n- { id: a, call: d, capability: '', with: { task: t } }\n",
+     "f.yaml:3:33: a capability has 1 to 64 bytes"},
+    {"task from a value", "flow: f\nsteps:\n- { id: a, call: d, with: { task: '${payload.x}' } }\n",
+     "f.yaml:3:35: '${payload.x}' is no name here: it must be a small letter, then small letters, digits, "
+     "'_', '.' and '-'"},
+    {"task and method", "flow: f\nsteps:\n- { id: a, call: d, with: { task: t, method: GET } }\n",
+     "f.yaml:3:38: unknown field 'method'"},
+    {"half a worker",
+     "flow: f\nsteps:\n- { id: a, call: d, with: { task: t }, undo: { with: { method: PUT, path: / } } }\n",
+     "f.yaml:3:3: workers do all of a step (its check, undo and require, too) or nothing of it"},
+    {"a question that may change something",
+     "flow: f\nsteps:\n- { id: a, call: d, with: { task: t }, check: { with: { task: l }, happened: 'true' } "
+     "}\n",
+     "f.yaml:3:55: a question must change nothing: use GET or HEAD, or say 'reads: true'"},
     {"base of a worker", "dependency: d\nkind: worker\nbase: http://h\n",
-     "f.yaml:3:1: there is no field 'base'"},
+     "f.yaml:3:1: unknown field 'base'; did you mean 'lease'?"},
     {"posture defer", DEP "posture: defer\n", "f.yaml:4:10: 'defer' is not supported in this version"},
     {"posture skip", DEP "posture: skip\n", "f.yaml:4:10: 'skip' is not supported in this version"},
     {"posture stale", DEP "posture: stale\n", "f.yaml:4:10: 'stale' is not supported in this version"},
@@ -78,6 +103,21 @@ static const struct {
      "f.yaml:4:18: unknown name 'payload'"},
     {"base twice wrong", "dependency: d\nkind: http\nbase: [1]\n", "f.yaml:3:7: must be text, not a list"},
 };
+
+/* The fields of a worker, at their bounds; its errors stand in `wrong`. */
+static void test_worker(void **state)
+{
+    const struct flow_dependency *d =
+        kit_dependency(*state, "dependency: d\nkind: worker\nkey_lifetime: 24h\nposture: block\n");
+    assert_int_equal(d->kind, FLOW_DEP_WORKER);
+    assert_true(rc_sv_is(d->worker.queue, "d"));
+    assert_int_equal(d->worker.lease, RC_SECONDS(30));
+    d = kit_dependency(*state, "dependency: d\nkind: worker\nqueue: images\nlease: 1h\n");
+    assert_true(rc_sv_is(d->worker.queue, "images"));
+    assert_int_equal(d->worker.lease, RC_SECONDS(RC_MAX_LEASE_S));
+    d = kit_dependency(*state, "dependency: d\nkind: worker\nlease: 1s\n");
+    assert_int_equal(d->worker.lease, RC_SECONDS(1));
+}
 
 static void test_wrong(void **state)
 {
@@ -219,8 +259,8 @@ static void test_base(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        KIT_TEST(test_wrong),  KIT_TEST(test_defaults), KIT_TEST(test_every_field),
-        KIT_TEST(test_limits), KIT_TEST(test_base),
+        KIT_TEST(test_wrong),       KIT_TEST(test_worker), KIT_TEST(test_defaults),
+        KIT_TEST(test_every_field), KIT_TEST(test_limits), KIT_TEST(test_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,8 +30,6 @@ static const struct {
     {"sensitive", "flow: f\nsensitive: []\n" STEPS,
      "f.yaml:2:1: field 'sensitive' is not supported in this version"},
     {"vars", "flow: f\nvars: x\n" STEPS, "f.yaml:2:1: field 'vars' is not supported in this version"},
-    {"schedule", "flow: f\nschedule: x\n" STEPS,
-     "f.yaml:2:1: field 'schedule' is not supported in this version"},
     {"priority", "flow: f\npriority: 10\n" STEPS,
      "f.yaml:2:11: a priority is a whole number from 0 to 9, or an expression in ${…}"},
     {"priority -1", "flow: f\npriority: -1\n" STEPS,

@@ -335,13 +335,31 @@ static void test_examples(void **state)
                         "shop/issues/3/labels\"}");
 }
 
+static void test_worked_examples(void **state)
+{
+    struct kit *kit = *state;
+    static const char *const folder[] = {"shop/defs", "analytics/defs", "programs"};
+    const char *examples = getenv("RC_EXAMPLES");
+    assert_non_null(examples);
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
+        char path[PATH_MAX];
+        struct defs_file *files;
+        uint32_t n;
+        snprintf(path, sizeof path, "%s/%s", examples, folder[i]);
+        assert_int_equal(defs_read_dir(path, kit->arena, &files, &n, &kit->errors.error[0]), RC_OK);
+        if (defs_load(files, n, kit->arena, &kit->one, &kit->n, &kit->errors) != RC_OK)
+            fail_msg("%s: %s", folder[i], kit_errors(kit));
+        assert_true(kit->n >= 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(test_sorted),          KIT_TEST(test_between_files), KIT_TEST(test_all_files_are_read),
         KIT_TEST(test_beside),          KIT_TEST(test_error_bound),   KIT_TEST(test_directory),
         KIT_TEST(test_links),           KIT_TEST(test_special_files), KIT_TEST(test_sizes),
-        KIT_TEST(test_number_of_files), KIT_TEST(test_examples),
+        KIT_TEST(test_number_of_files), KIT_TEST(test_examples),      KIT_TEST(test_worked_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -222,10 +222,10 @@ def overlap(world):
     at = (int(now(server)) // MINUTE + 1) * MINUTE
     for n in range(3):
         go_to(server, at + n * MINUTE)
-        eventually(lambda n=n: of("skips")["runs"]["skipped"] == n, lambda: f"skipped: {of('skips')}")
+        eventually(lambda n=n: of("skips")["runs"]["left_out"] == n, lambda: f"skipped: {of('skips')}")
         eventually(lambda: of("queues")["runs"]["started"] == 1, lambda: f"queues: {of('queues')}")
     equal(len(runs(server)), 2, "one run of each")
-    eventually(lambda: of("queues")["waiting"], "the next one waits")
+    eventually(lambda: of("queues")["due"], "the next one waits")
     other.status = 200
     api.act(of("queues")["last"], "retry").must(200)
     eventually(lambda: of("queues")["runs"]["started"] == 3, lambda: f"one after the other: {of('queues')}")

@@ -208,6 +208,24 @@ def restart(world):
     equal([a["outcome"] for a in api.explain(ids[2])["attempts"]], ["unknown"], "attempts")
 
 
+@case("a server that stops lets nobody wait, and takes its leases with it")
+def stopping(world):
+    server = serve(world)
+    submit(server.api, "1")
+    task = Worker(server.api).task()
+    got = []
+    thread = threading.Thread(target=lambda: got.append(Worker(server.api).lease(wait="60s")))
+    thread.start()
+    eventually(lambda: server.api.get("/v1/queues/images").json["asking"] == 1, "somebody asks")
+    began = time.monotonic()
+    equal(server.stop(), 0, "exit code")
+    true(time.monotonic() - began < 20, "the server waited for a worker")
+    thread.join(20)
+    equal(got, [{"tasks": [], "draining": True}], "who waited is told")
+    server.start()
+    Worker(server.api).done(task).must(200)
+
+
 @case("batches: each item has its own end")
 def batches(world):
     server = serve(world)
@@ -245,8 +263,9 @@ def capabilities(world):
     equal([t["command"] for t in old.lease(max=10, wait="1s")["tasks"]], [first], "what the old worker gets")
     equal(Worker(api).lease(wait="0s")["tasks"], [], "what one without capabilities gets")
     # it waits, and everybody can see for what
-    equal(api.command(second)["next"]["code"] if isinstance(api.command(second).get("next"), dict) else api.explain(second)["next"]["code"],
-          "worker", "what comes next")
+    equal(api.explain(second)["next"]["code"], "worker", "what comes next")
+    contains(" ".join(server.cli("explain", second).split()), 'it waits in the queue "images" for a worker that declares "2"; none has asked since',
+             "the explanation")
     lines = api.get("/v1/queues/images").must(200).json["lines"]
     waits = [l for l in lines if l["capability"] == "2"][0]
     equal((waits["steps"], waits["last_asked"], waits["why"]),

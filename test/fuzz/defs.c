@@ -140,9 +140,12 @@ static void flow_laws(const struct flow *flow, struct rc_arena *arena)
 /* One of the two is what is reached; what may run is named in full. */
 static void dependency_laws(const struct flow_dependency *dependency)
 {
-    bool program = dependency->kind == FLOW_DEP_PROGRAM;
+    bool program = dependency->kind == FLOW_DEP_PROGRAM, worker = dependency->kind == FLOW_DEP_WORKER;
     FUZZ_LAW(dependency->concurrent >= 1);
-    FUZZ_LAW(program == (dependency->host.n == 0) && program == (dependency->program.npaths > 0));
+    FUZZ_LAW((program || worker) == (dependency->host.n == 0) && program == (dependency->program.npaths > 0));
+    FUZZ_LAW(!worker || (dependency->worker.queue.n >= 1 && dependency->worker.queue.n <= RC_MAX_NAME &&
+                         dependency->worker.lease >= RC_SECONDS(1) &&
+                         dependency->worker.lease <= RC_SECONDS(RC_MAX_LEASE_S)));
     for (uint32_t i = 0; i < dependency->program.npaths; i++) {
         struct rc_sv path = dependency->program.paths[i];
         FUZZ_LAW(path.n >= 1 && path.n <= RC_MAX_PROGRAM_PATH && path.p[0] == '/');

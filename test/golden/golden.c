@@ -159,7 +159,8 @@ static enum rc_status do_lost(struct world *world, struct rc_sv args, struct rc_
     uint32_t at = step_at(world, word(&args));
     int why = why_of(word(&args));
     if (at == UINT32_MAX || why < 0) return bad_event(err);
-    bool sent = why != RC_WHY_NOT_SENT && why != RC_WHY_ADDRESS && why != RC_WHY_CONFIGURATION;
+    bool sent = why != RC_WHY_NOT_SENT && why != RC_WHY_RELEASED && why != RC_WHY_ADDRESS &&
+                why != RC_WHY_CONFIGURATION;
     struct rc_result result = {.reach = sent ? RC_SENT : RC_NOT_SENT,
                                .why = (uint8_t)why,
                                .error = rc_sv_of(rc_why_word((unsigned)why).text)};
@@ -259,6 +260,16 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
     return world_deliver(world, ask, err);
 }
 
+/* A worker asks, and gets this step. */
+static enum rc_status do_pull(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint32_t at = step_at(world, word(&args));
+    if (at == UINT32_MAX) return bad_event(err);
+    struct rc_ask ask = world_ask(world, RC_MSG_PULL, at);
+    ask.to = (struct rc_addr){.agg = RC_AGG_GATE, .id = world->gate.id};
+    return world_deliver(world, ask, err);
+}
+
 static enum rc_status do_occupy(struct world *world, struct rc_sv args, struct rc_error *err)
 {
     uint64_t n;
@@ -290,6 +301,7 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "crash")) return do_crash(world, err);
     if (rc_sv_is(event, "aside")) return do_aside(world, line, err);
     if (rc_sv_is(event, "restored")) return do_restored(world, line, err);
+    if (rc_sv_is(event, "pull")) return do_pull(world, line, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
     if (rc_sv_is(event, "lane")) return do_lane(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);

@@ -158,6 +158,7 @@ enum rc_status world_offer(struct world *world, struct rc_error *err)
     for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++) {
         if (world->command.node[i].phase != RC_PHASE_READY || !rc_gate_free(&world->gate, world->set))
             continue;
+        if (rc_node_step(&world->command, i)->call.worker) continue; /* it waits until one asks */
         struct rc_ask offer = world_ask(world, RC_MSG_OFFER, i);
         offer.to = (struct rc_addr){.agg = RC_AGG_GATE, .id = world->gate.id};
         status = unit(world, offer, err);

@@ -264,8 +264,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
     if (status == RC_OK) status = stage_work(staging, err);
     if (status == RC_OK) status = grow_commands(staging->disk, batch->ntouched, err);
     if (status == RC_OK && batch->hold) status = mem_check_hold(staging->disk, batch->hold, err);
-    if (status == RC_OK) status = mem_schedules_stage(staging->disk, batch, &staging->audits, err);
-    return status;
+    return status == RC_OK ? mem_schedules_stage(staging->disk, batch, &staging->audits, err) : status;
 }
 
 static void take_back(struct staging *staging)
@@ -333,23 +332,6 @@ static void publish(struct staging *staging)
     if (batch->hold) *mem_find_hold(disk, batch->hold->id) = *batch->hold;
     disk->high.change += batch->nrecords;
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
-}
-
-bool mem_begin(struct mem_store *store, bool essential, enum rc_status *ret_failure, struct rc_error *err)
-{
-    struct rc_memory_fate fate = {store->fail, store->kept};
-    if (fate.status == RC_OK && store->fate) fate = store->fate(store->context);
-    if (fate.status == RC_OK && store->disk->full && !essential) fate.status = RC_FULL;
-    store->fail = RC_OK;
-    *ret_failure = fate.status == RC_OK ? RC_OK : rc_fail(err, fate.status, "the simulated disk failed");
-    if (fate.status != RC_OK && !(fate.status == RC_COMMIT_UNKNOWN && fate.kept)) return false;
-    pthread_mutex_lock(&store->disk->lock);
-    return true;
-}
-
-void mem_end(struct mem_store *store)
-{
-    pthread_mutex_unlock(&store->disk->lock);
 }
 
 enum rc_status mem_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)

@@ -173,3 +173,22 @@ void rc_memory_forget_keys(struct rc_memory_disk *disk)
 {
     rc_map_free(&disk->by_key);
 }
+
+/* ---- writes ----------------------------------------------------------------------------------------------------- */
+
+bool mem_begin(struct mem_store *store, bool essential, enum rc_status *ret_failure, struct rc_error *err)
+{
+    struct rc_memory_fate fate = {store->fail, store->kept};
+    if (fate.status == RC_OK && store->fate) fate = store->fate(store->context);
+    if (fate.status == RC_OK && store->disk->full && !essential) fate.status = RC_FULL;
+    store->fail = RC_OK;
+    *ret_failure = fate.status == RC_OK ? RC_OK : rc_fail(err, fate.status, "the simulated disk failed");
+    if (fate.status != RC_OK && !(fate.status == RC_COMMIT_UNKNOWN && fate.kept)) return false;
+    pthread_mutex_lock(&store->disk->lock);
+    return true;
+}
+
+void mem_end(struct mem_store *store)
+{
+    pthread_mutex_unlock(&store->disk->lock);
+}

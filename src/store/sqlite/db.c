@@ -172,7 +172,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_SCHEDULE_SET] = "INSERT OR REPLACE INTO schedule (" SCHEDULE_COLUMNS
                         ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_SCHEDULE_DROP] = "DELETE FROM schedule WHERE flow = ? AND id = ?",
-    [SQ_SCHEDULES] = "SELECT " SCHEDULE_COLUMNS " FROM schedule ORDER BY flow, id",
+    [SQ_SCHEDULES] = "SELECT " SCHEDULE_COLUMNS " FROM schedule WHERE flow > '' ORDER BY flow, id",
     [SQ_HOLD_ADD] = "INSERT INTO hold (" HOLD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_HOLD_SET] = "UPDATE hold SET (" HOLD_COLUMNS ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " WHERE id = ?",

@@ -494,9 +494,6 @@ enum rc_status sq_read_bulk_events(struct rc_reader *, uint64_t id, uint32_t aft
                                    uint32_t cap, struct rc_bulk_event **, uint32_t *ret_n, struct rc_error *);
 /* backup.c: as rc_sqlite_backup, over what is there; the copy is of when the store changed last. */
 RC_MUST enum rc_status sq_copy(const char *store, const char *to, struct rc_holdings *ret, struct rc_error *);
-
-/* ---- schedule.c ----------------------------------------------------------------------------------------------------- */
-
 RC_MUST enum rc_status sq_schedules_write(struct sq_conn *, const struct rc_batch *, struct rc_error *);
 enum rc_status sq_read_schedules(struct rc_reader *, struct rc_arena *, struct rc_schedule **, uint32_t *,
                                  struct rc_error *);

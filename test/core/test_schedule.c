@@ -1,0 +1,224 @@
+/* What a schedule does next: times that come in time, late, while the run before is not over, and under a clock that jumps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/schedule.h"
+
+#define MINUTE RC_SECONDS(60)
+#define BEGIN  (RC_SECONDS(1800000000) / MINUTE * MINUTE)
+
+static struct flow_schedule of(enum flow_missed missed, enum flow_overlap overlap)
+{
+    struct flow_schedule schedule = {
+        .zone = &cron_utc, .missed = (uint8_t)missed, .overlap = (uint8_t)overlap};
+    assert_int_equal(cron_parse(RC_SV("* * * * *"), &schedule.expr, NULL), RC_OK);
+    return schedule;
+}
+
+/* Looks until nothing is left to be done at this time; the times that ran, at most `cap`. */
+static uint32_t look(struct rc_schedule *s, const struct flow_schedule *schedule, rc_us wall, bool busy,
+                     rc_us *ret_ran, uint32_t cap)
+{
+    uint32_t n = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        struct rc_plan plan;
+        rc_schedule_plan(s, schedule, wall, busy, &plan);
+        assert_true(plan.after.planned >= s->planned);
+        *s = plan.after;
+        if (plan.run) {
+            if (n < cap) ret_ran[n] = plan.run;
+            n++;
+            busy |= schedule->overlap != FLOW_OVERLAP_ALLOW;
+        } else if (plan.next > wall) {
+            return n;
+        }
+    }
+    fail_msg("it does not come to rest");
+    return n;
+}
+
+static void test_in_time(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_SKIP, FLOW_OVERLAP_ALLOW);
+    struct rc_schedule s = {.planned = BEGIN};
+    rc_us ran[4];
+    assert_int_equal(look(&s, &schedule, BEGIN + MINUTE - 1, false, ran, 4), 0);
+    assert_int_equal(look(&s, &schedule, BEGIN + MINUTE, false, ran, 4), 1);
+    assert_int_equal(ran[0], BEGIN + MINUTE);
+    assert_int_equal(look(&s, &schedule, BEGIN + MINUTE, false, ran, 4), 0);
+    assert_int_equal(look(&s, &schedule, BEGIN - 60 * MINUTE, false, ran, 4), 0); /* the clock goes back */
+    assert_int_equal(look(&s, &schedule, BEGIN + MINUTE + 1, false, ran, 4), 0);
+    /* as late as may be, and a moment later */
+    assert_int_equal(
+        look(&s, &schedule, BEGIN + 2 * MINUTE + RC_SECONDS(RC_SCHEDULE_ON_TIME_S), false, ran, 4), 2);
+    assert_int_equal(s.missed, 0);
+    assert_int_equal(
+        look(&s, &schedule, BEGIN + 4 * MINUTE + RC_SECONDS(RC_SCHEDULE_ON_TIME_S) + 1, false, ran, 4), 1);
+    assert_int_equal(ran[0], BEGIN + 5 * MINUTE);
+    assert_int_equal(s.missed, 1);
+}
+
+static void test_missed(void **state)
+{
+    (void)state;
+    static rc_us ran[RC_MAX_CATCH_UP + 2];
+    const rc_us wall = BEGIN + 10 * MINUTE + RC_SECONDS(30);
+    static const struct {
+        enum flow_missed missed;
+        uint32_t runs;
+        uint64_t left;
+    } row[] = {{FLOW_MISSED_SKIP, 1, 9}, {FLOW_MISSED_LATEST, 2, 8}, {FLOW_MISSED_ALL, 10, 0}};
+    for (unsigned i = 0; i < 3; i++) {
+        struct flow_schedule schedule = of(row[i].missed, FLOW_OVERLAP_ALLOW);
+        struct rc_schedule s = {.planned = BEGIN};
+        assert_int_equal(look(&s, &schedule, wall, false, ran, 12), row[i].runs);
+        assert_int_equal(s.missed, row[i].left);
+        for (uint32_t k = 0; k < row[i].runs; k++)
+            assert_int_equal(ran[k], BEGIN + (10 - row[i].runs + 1 + k) * MINUTE);
+    }
+}
+
+/* At the bound of what is made up for, and one above; and after ten years. */
+static void test_catch_up(void **state)
+{
+    (void)state;
+    static rc_us ran[RC_MAX_CATCH_UP + 2];
+    struct flow_schedule schedule = of(FLOW_MISSED_ALL, FLOW_OVERLAP_ALLOW);
+    for (unsigned more = 0; more < 2; more++) {
+        struct rc_schedule s = {.planned = BEGIN};
+        rc_us last = BEGIN + (RC_MAX_CATCH_UP + more) * MINUTE;
+        assert_int_equal(look(&s, &schedule, last + MINUTE + 1, false, ran, RC_MAX_CATCH_UP + 2),
+                         RC_MAX_CATCH_UP + 1);
+        assert_int_equal(ran[0], BEGIN + (1 + more) * MINUTE);
+        assert_int_equal(ran[RC_MAX_CATCH_UP - 1], last);
+        assert_int_equal(s.missed, more);
+    }
+    struct rc_schedule s = {.planned = BEGIN};
+    rc_us wall = BEGIN + 10 * 365 * 24 * 60 * MINUTE + MINUTE / 2;
+    assert_int_equal(look(&s, &schedule, wall, false, ran, RC_MAX_CATCH_UP + 2), RC_MAX_CATCH_UP + 1);
+    assert_int_equal(ran[RC_MAX_CATCH_UP], wall - MINUTE / 2);
+    assert_true(s.missed > 0);
+}
+
+static void test_overlap(void **state)
+{
+    (void)state;
+    rc_us ran[4];
+    struct flow_schedule skip = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_SKIP),
+                         queue = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_QUEUE),
+                         allow = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_ALLOW);
+    struct rc_schedule s = {.planned = BEGIN, .last = {1, 1}}, q = s, a = s;
+    assert_true(rc_schedule_wants_busy(&s, &skip, BEGIN + MINUTE));
+    assert_false(rc_schedule_wants_busy(&s, &skip, BEGIN + MINUTE - 1));
+    assert_false(rc_schedule_wants_busy(&a, &allow, BEGIN + MINUTE));
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(look(&s, &skip, BEGIN + i * MINUTE, true, ran, 4), 0);
+        assert_int_equal(look(&q, &queue, BEGIN + i * MINUTE, true, ran, 4), 0);
+        assert_int_equal(look(&a, &allow, BEGIN + i * MINUTE, true, ran, 4), 1);
+    }
+    assert_int_equal(s.skipped, 3);
+    assert_int_equal(s.missed, 0);
+    for (unsigned i = 1; i <= 3; i++) { /* an hour later: waiting has not made them late */
+        assert_int_equal(look(&q, &queue, BEGIN + 60 * MINUTE, false, ran, 4), 1);
+        if (i <= 3) assert_int_equal(ran[0], BEGIN + i * MINUTE);
+    }
+    assert_int_equal(q.missed, 0);
+}
+
+/* So many wait; what comes then was missed. */
+static void test_queue(void **state)
+{
+    (void)state;
+    rc_us ran[4];
+    struct flow_schedule queue = of(FLOW_MISSED_SKIP, FLOW_OVERLAP_QUEUE);
+    struct rc_schedule s = {.planned = BEGIN, .last = {1, 1}};
+    for (unsigned i = 1; i <= RC_MAX_SCHEDULE_QUEUE + 1; i++)
+        assert_int_equal(look(&s, &queue, BEGIN + i * MINUTE, true, ran, 4), 0);
+    assert_int_equal(s.accepted, BEGIN + RC_MAX_SCHEDULE_QUEUE * MINUTE);
+    rc_us later = BEGIN + 500 * MINUTE + 1;
+    for (unsigned i = 1; i <= RC_MAX_SCHEDULE_QUEUE; i++) {
+        assert_int_equal(look(&s, &queue, later, false, ran, 4), 1);
+        assert_int_equal(ran[0], BEGIN + i * MINUTE);
+    }
+    assert_int_equal(look(&s, &queue, later, false, ran, 4), 1);
+    assert_int_equal(ran[0], BEGIN + 500 * MINUTE);
+    assert_int_equal(s.missed, 500 - 1 - RC_MAX_SCHEDULE_QUEUE);
+}
+
+static void step(struct rc_schedule *s, enum rc_message_kind kind, rc_us wall,
+                 const struct rc_schedule_ask *in, uint32_t changes)
+{
+    struct rc_arena *arena = rc_arena_new(4096, 1 << 20);
+    struct rc_ask ask = {
+        .kind = (uint8_t)kind, .to = {.agg = RC_AGG_SCHEDULE, .id = 5}, .now = 3, .wall = wall};
+    struct rc_out out;
+    ask.u.schedule = in;
+    assert_int_equal(rc_schedule_step(s, &ask, arena, &out, NULL), RC_OK);
+    assert_int_equal(out.nchange, changes);
+    assert_int_equal(out.nmessage, in && in->submit != NULL);
+    if (out.nmessage) {
+        assert_int_equal(out.message->kind, RC_MSG_SUBMIT);
+        assert_int_equal(out.message->to.id, in->submit->seq);
+    }
+    if (changes) *s = *out.change->u.schedule;
+    rc_arena_free(arena);
+}
+
+static void test_messages(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_ALLOW);
+    const struct rc_identity command = {.seq = 9, .nonce = 10};
+    const struct rc_schedule_ask none = {.of = &schedule},
+                                 made = {.of = &schedule, .submit = &command, .command = {9, 10}},
+                                 there = {.of = &schedule, .command = {8, 7}},
+                                 full = {.of = &schedule, .fault = RC_SV("no room")};
+    struct rc_schedule s = {0};
+    step(&s, RC_MSG_PLAN, BEGIN, &none, 1);
+    assert_int_equal(s.planned, BEGIN);
+    step(&s, RC_MSG_OCCUR, BEGIN + MINUTE, &full, 1); /* it stays to be made */
+    assert_string_equal(s.fault, "no room");
+    assert_int_equal(s.started, 0);
+    step(&s, RC_MSG_OCCUR, BEGIN + MINUTE, &full, 0);
+    step(&s, RC_MSG_OCCUR, BEGIN + 9 * MINUTE, &made, 1); /* much later, and not missed */
+    assert_true(s.last.seq == 9 && s.last_planned == BEGIN + MINUTE && s.started == 1 && !s.fault[0]);
+    step(&s, RC_MSG_PAUSE, BEGIN + 9 * MINUTE, &none, 1);
+    step(&s, RC_MSG_PAUSE, BEGIN + 9 * MINUTE, &none, 0);
+    step(&s, RC_MSG_OCCUR, BEGIN + 20 * MINUTE, &none, 0);
+    step(&s, RC_MSG_RUN, BEGIN + 20 * MINUTE, &there, 1);
+    assert_true(s.last.seq == 8 && s.last_planned == 0 && s.started == 2 && s.paused);
+    step(&s, RC_MSG_RESUME, BEGIN + 30 * MINUTE, &none, 1);
+    assert_true(!s.paused && s.planned == BEGIN + 30 * MINUTE);
+    step(&s, RC_MSG_PLAN, BEGIN, &none, 1); /* never back */
+    assert_int_equal(s.planned, BEGIN + 30 * MINUTE);
+    struct rc_ask ask = {.kind = RC_MSG_DUE};
+    struct rc_arena *arena = rc_arena_new(4096, 1 << 20);
+    struct rc_out out;
+    assert_int_equal(rc_schedule_step(&s, &ask, arena, &out, NULL), RC_BUG);
+    rc_arena_free(arena);
+}
+
+static void test_without_a_zone(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_ALL, FLOW_OVERLAP_ALLOW);
+    struct rc_schedule s = {.planned = BEGIN, .accepted = BEGIN + MINUTE};
+    struct rc_plan plan;
+    schedule.zone = NULL;
+    rc_schedule_plan(&s, &schedule, BEGIN + 9 * MINUTE, false, &plan);
+    assert_true(plan.run == 0 && plan.next == UINT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_time),        cmocka_unit_test(test_missed), cmocka_unit_test(test_catch_up),
+        cmocka_unit_test(test_overlap),        cmocka_unit_test(test_queue),  cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_without_a_zone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
