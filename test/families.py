@@ -88,7 +88,8 @@ FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-lin
 COVERAGE = Build("coverage", "clang", ("--buildtype=release", f"-Dc_args={coverage.FLAGS}", f"-Dc_link_args={coverage.FLAGS}"))
 COVERING_LIVES = 3000
 COVERING = ("unit", "golden", "contract", "conformance")
-COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following"))
+COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following",
+                                               "flows", "time", "workers"))
 
 
 def say(text):

@@ -415,7 +415,7 @@ const struct api_route api_routes[] = {
      &api_schedule_shape,
      api_schedule_order,
      api_schedule_ordered,
-     "start one run now, outside of its times",
+     "start one run now",
      API_READS_LITTLE,
      API_READS_LITTLE},
     {HTTP_GET,

@@ -86,16 +86,19 @@ static int list(struct cli *cli)
     return CLI_OK;
 }
 
-static struct rc_sv path_of(struct cli *cli, const struct cli_args *args, const char *order)
+static const char *path_of(struct cli *cli, const struct cli_args *args, const char *order)
 {
-    return rc_text(cli->arena, "/v1/schedules/%s/%s%s%s", args->operand[1], args->operand[2],
-                   *order ? "/" : "", order);
+    struct rc_sv flow = rc_client_escape(cli->arena, rc_sv_of(args->operand[1])),
+                 id = rc_client_escape(cli->arena, rc_sv_of(args->operand[2]));
+    struct rc_sv path = rc_text(cli->arena, "/v1/schedules/%.*s/%.*s%s%s", RC_SV_ARG(flow), RC_SV_ARG(id),
+                                *order ? "/" : "", order);
+    return path.p ? path.p : "/v1/schedules";
 }
 
 static int show(struct cli *cli, const struct cli_args *args)
 {
     struct cli_reply reply;
-    int fault = cli_get(cli, &reply, "%s", path_of(cli, args, "").p);
+    int fault = cli_get(cli, &reply, "%s", path_of(cli, args, ""));
     if (fault != CLI_OK) return fault;
     const struct cel_value *answer = &reply.answer.body;
     if (cli->json) {
@@ -119,7 +122,7 @@ static int order(struct cli *cli, const struct cli_args *args)
     if (key) rc_json_text(&json, "key", key);
     if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     rc_json_end_object(&json);
-    int fault = cli_post(cli, &reply, path_of(cli, args, what).p, &buf, NULL);
+    int fault = cli_post(cli, &reply, path_of(cli, args, what), &buf, NULL);
     if (fault != CLI_OK) return fault;
     const struct cel_value *answer = &reply.answer.body;
     bool runs = strcmp(what, "run") == 0;

@@ -27,8 +27,7 @@ bool rc_block_can_be_retried(const struct rc_command *c, uint32_t at)
     const struct rc_node *node = &c->node[at];
     if (!rc_command_is_forward(c) || rc_is_closed(c, at)) return false;
     if (rc_block_is_undecided(c, at)) return true;
-    bool unbegun = (node->state == RC_STEP_FAILED && node->why == RC_WHY_EXPRESSION && !node->tries);
-    return (node->tries && can_begin_anew(c, at)) || (unbegun && rc_has_not_begun(c, at));
+    return node->tries && can_begin_anew(c, at);
 }
 
 bool rc_block_can_be_skipped(const struct rc_command *c, uint32_t at)
@@ -36,5 +35,5 @@ bool rc_block_can_be_skipped(const struct rc_command *c, uint32_t at)
     const struct rc_node *node = &c->node[at];
     if (!rc_command_is_forward(c) || rc_is_closed(c, at) || at == 0) return false;
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-    return rc_block_is_undecided(c, at) || (over && (node->tries || rc_has_not_begun(c, at)));
+    return rc_block_is_undecided(c, at) || (over && (node->tries || node->why == RC_WHY_IMPOSSIBLE));
 }

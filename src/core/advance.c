@@ -79,6 +79,8 @@ static void cannot_tell(struct rc_draft *draft, uint32_t at, const struct rc_err
 {
     rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0, rc_sv_of(error->text));
     rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+    if (!rc_is_leaf(&draft->c, at))
+        draft->c.node[at].tries = 1; /* nothing in it begins until a person retries it */
 }
 
 /* Its own condition; what a case is chosen by is looked at by its block. Where no other step can have made it come out otherwise in another

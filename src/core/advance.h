@@ -60,6 +60,8 @@ void rc_leave_out(struct rc_draft *, uint32_t at, enum rc_why);
 void rc_left_out_settle(struct rc_draft *, uint32_t block);
 /* An idle step in doubt is asked, or the loop around it that has not begun is a person's matter. */
 void rc_ask_in_doubt(struct rc_draft *, uint32_t at);
+/* Something in a subtree may have been done in another life of the store. */
+bool rc_is_in_doubt(const struct rc_command *, uint32_t at);
 /* Nobody has to be asked about these instances: they cannot have begun. */
 void rc_forget_doubt(struct rc_draft *, uint32_t from, uint32_t end);
 

@@ -21,7 +21,7 @@ static int rank_of_block(const struct rc_command *c, uint32_t at)
         node->state == RC_STEP_UNKNOWN || (node->state == RC_STEP_ACTIVE && node->why == RC_WHY_EXPRESSION);
     if (waits_for_a_person) return 5;
     if (at && (node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED) && !rc_is_closed(c, at) &&
-        (node->tries || rc_has_not_begun(c, at)))
+        (node->tries || node->why == RC_WHY_IMPOSSIBLE))
         return rc_node_step(c, at)->critical ? 3 : 2;
     return at && node->phase != RC_PHASE_NONE;
 }

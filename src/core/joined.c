@@ -10,7 +10,7 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
-    uint32_t undoing; /* of those that move: what takes back */
+    uint32_t undoing;    /* of those that move: what takes back */
     unsigned state, why; /* of the first branch that failed, a refused one before the others */
 };
 
@@ -102,8 +102,10 @@ static bool has_items(struct rc_draft *draft, uint32_t block)
 
 /* ---- go on ---------------------------------------------------------------------------------------------------------- */
 
-static uint32_t needed(const struct flow_block *block, uint32_t branches)
+uint32_t rc_needed(const struct rc_command *c, uint32_t at)
 {
+    const struct flow_block *block = &rc_step_at(c, at)->block;
+    uint32_t branches = rc_branches(c, at);
     uint32_t all = block->join == FLOW_JOIN_ALL      ? branches
                    : block->join == FLOW_JOIN_QUORUM ? block->quorum
                                                      : 1;
@@ -199,9 +201,9 @@ void rc_advance_joined(struct rc_draft *draft, uint32_t block)
     for (;;) {
         struct tally tally = look(draft, block, cancels); /* what was given up does not begin again */
         bool fails = all ? tally.failed && how->on_error == FLOW_FAIL_FAST
-                         : tally.succeeded + tally.moving + tally.idle < needed(how, tally.branches);
+                         : tally.succeeded + tally.moving + tally.idle < rc_needed(c, block);
         if (cancels && !fails) tally = look(draft, block, false);
-        uint32_t want = needed(how, tally.branches);
+        uint32_t want = rc_needed(c, block);
         if (!all && tally.succeeded >= want) {
             reached(draft, block, &tally);
             return;

@@ -15,7 +15,7 @@ void rc_forget_doubt(struct rc_draft *draft, uint32_t from, uint32_t end)
     }
 }
 
-static bool is_in_doubt(const struct rc_command *c, uint32_t at)
+bool rc_is_in_doubt(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t i = at; i < rc_behind(c, at); i++)
         if (rc_is_leaf(c, i) && c->node[i].state == RC_STEP_IDLE && c->node[i].doubt) return true;
@@ -54,7 +54,7 @@ void rc_ask_in_doubt(struct rc_draft *draft, uint32_t at)
 void rc_leave_out(struct rc_draft *draft, uint32_t at, enum rc_why why)
 {
     struct rc_command *c = &draft->c;
-    if (!is_in_doubt(c, at)) {
+    if (!rc_is_in_doubt(c, at)) {
         rc_step_end(draft, at, RC_STEP_SKIPPED, why);
     } else if (rc_is_leaf(c, at)) {
         rc_leaf_start(draft, at);

@@ -22,8 +22,11 @@ uint32_t rc_child_before(const struct rc_command *c, uint32_t block, uint32_t co
 
 uint32_t rc_branches(const struct rc_command *c, uint32_t block)
 {
-    if (rc_step_at(c, block)->kind == FLOW_EACH)
-        return c->data[block].outputs.kind == CEL_LIST ? c->data[block].outputs.n : 0;
+    if (rc_step_at(c, block)->kind == FLOW_EACH) {
+        uint32_t most = rc_step_at(c, block)->copies, items = c->data[block].outputs.n;
+        if (c->data[block].outputs.kind != CEL_LIST) return 0;
+        return items < most ? items : most; /* a history from elsewhere may say more */
+    }
     uint32_t n = 0;
     RC_EACH_CHILD (c, block, 0, child) n++;
     return n;
@@ -159,5 +162,9 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
 bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
 {
     struct rc_path path;
-    return rc_sv_eq(name, rc_step_at(c, at)->id) || rc_sv_eq(name, rc_node_path(c, at, &path));
+    const struct flow_step *step = rc_step_at(c, at);
+    if (rc_sv_eq(name, step->id) || rc_sv_eq(name, rc_node_path(c, at, &path))) return true;
+    bool unnamed = at && !step->id.n && flow_is_block(step->kind) &&
+                   step->body; /* what the first step in it is called */
+    return unnamed && rc_is_named(c, at + 1, name);
 }

@@ -37,6 +37,8 @@ static inline bool rc_is_within(const struct rc_command *c, uint32_t at, uint32_
 /* How many branches a joined block has now: the children of a parallel one, the items of an each (0 before its list is known). */
 uint32_t rc_branches(const struct rc_command *, uint32_t block);
 uint32_t rc_branch(const struct rc_command *, uint32_t block, uint32_t number);
+/* How many of them must succeed (joined.c). */
+uint32_t rc_needed(const struct rc_command *, uint32_t block);
 /* The sibling that a need of `at` names. */
 uint32_t rc_need(const struct rc_command *, uint32_t at, uint16_t number);
 /* Passes of a repeat that have begun. */
@@ -48,7 +50,8 @@ uint32_t rc_taken(const struct rc_command *, uint32_t block);
 bool rc_can_begin(const struct rc_command *, uint32_t at);
 /* Whether nothing in a block has begun. */
 bool rc_has_not_begun(const struct rc_command *, uint32_t block);
-/* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). */
+/* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). What is
+ * put around a step without a name of its own (its fallback, a branch) goes by the name of that step, too. */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
 
 /* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back, or

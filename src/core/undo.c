@@ -188,12 +188,13 @@ void rc_block_take_back(struct rc_draft *draft, uint32_t block)
 
 /* ---- anew ----------------------------------------------------------------------------------------------------------- */
 
-/* What was undone has another key the next time; what leaves nothing behind is worked out again. */
+/* What leaves nothing behind is worked out again. What has left once has another key the next time: its request may be another one, and
+ * the other side would take it for what it has seen. */
 static void reset_leaf(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     struct rc_data *data = &draft->c.data[at];
-    bool new_round = node->state == RC_STEP_UNDONE || node->state == RC_STEP_REJECTED;
+    bool new_round = node->attempt > 0;
     if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(&draft->c, at)->call)) return;
     if (new_round && node->round < UINT8_MAX) node->round++;
     node->undo_round = 0;
@@ -227,6 +228,11 @@ void rc_block_reset(struct rc_draft *draft, uint32_t block)
 {
     struct rc_command *c = &draft->c;
     bool branches = rc_step_at(c, block)->block.undo == FLOW_UNDO_FAILED_BRANCH;
+    if (rc_has_not_begun(c, block)) { /* its condition is looked at again */
+        c->node[block].tries = 0;
+        rc_step_end(draft, block, RC_STEP_IDLE, RC_WHY_NONE);
+        return;
+    }
     RC_EACH_CHILD (c, block, 0, first) {
         for (uint32_t copy = 0; copy < rc_step_at(c, block)->copies; copy++) {
             uint32_t child = first + copy * rc_step_at(c, block)->body;

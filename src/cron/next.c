@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 
-enum { DAY_S = 86400, REACH_S = 26 * 3600, DAYS_MAX = 366 * 9, HOURS_ALL = (1 << 24) - 1 };
+enum { DAY_S = 86400, REACH_S = 26 * 3600, DAYS_MAX = 366 * 41, HOURS_ALL = (1 << 24) - 1 };
 #define LAST_SECOND INT64_C(253086595200) /* in 9990: times are below the year 10000 in every zone */
 
 static int64_t floor_div(int64_t a, int64_t b)

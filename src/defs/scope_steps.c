@@ -62,14 +62,15 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     return true;
 }
 
-/* Why what a node gave may be missing for its siblings; NULL: it is there when they start. */
-static const char *doubt_of(const struct defs_reader *r, flow_node head, bool goes_on)
+/* Why what an item of the list gave may be missing for its siblings; NULL: it is there when they start. */
+static const char *doubt_of(const struct defs_reader *r, const struct defs_siblings *of, uint32_t item)
 {
-    const struct flow_step *step = &r->node[head];
-    bool block = flow_is_block(step->kind) && step->kind != FLOW_EACH; /* an each is read by its id */
-    if (step->cond) return block ? "its block has an `if`" : "it has an `if`";
-    if (!step->critical) return block ? "its block is not critical" : "it is not critical";
-    return goes_on ? DEFS_GOES_ON : NULL;
+    const struct flow_step *head = &r->node[of->head[item]];
+    enum flow_kind kind = r->node[of->self[item]].kind;
+    bool block = flow_is_block(kind) && kind != FLOW_EACH; /* an each is read by its own id */
+    if (head->cond) return block ? "its block has an `if`" : "it has an `if`";
+    if (!head->critical) return block ? "its block is not critical" : "it is not critical";
+    return of->goes_on ? DEFS_GOES_ON : NULL;
 }
 
 /* ---- views */
@@ -135,8 +136,7 @@ bool defs_begin_sibling(struct defs_reader *r, struct defs_siblings *of)
 {
     of->from[of->n] = r->ngiven;
     for (; of->ordered && of->shown < of->n; of->shown++)
-        if (!append(r, &of->view, of->from[of->shown], of->from[of->shown + 1],
-                    doubt_of(r, of->head[of->shown], of->goes_on)))
+        if (!append(r, &of->view, of->from[of->shown], of->from[of->shown + 1], doubt_of(r, of, of->shown)))
             return false;
     if (of->ordered && of->n) return set_view(r, of->view.field, of->view.n);
     r->steps = of->before;
@@ -146,8 +146,7 @@ bool defs_begin_sibling(struct defs_reader *r, struct defs_siblings *of)
 void defs_end_siblings(struct defs_reader *r, struct defs_siblings *of)
 {
     for (uint32_t i = 0; i < of->n; i++)
-        doubt(r, of->from[i], i + 1 < of->n ? of->from[i + 1] : r->ngiven,
-              doubt_of(r, of->head[i], of->goes_on));
+        doubt(r, of->from[i], i + 1 < of->n ? of->from[i + 1] : r->ngiven, doubt_of(r, of, i));
     r->steps = of->before;
     r->siblings = of->up;
 }
@@ -192,7 +191,7 @@ bool defs_see_needs(struct defs_reader *r, const struct flow_step *step, bool ha
     }
     for (uint32_t i = 0; i < of->n; i++) {
         uint32_t to = of->from[i + 1];
-        const char *why = mark[i] == HAS_SUCCEEDED ? NULL : doubt_of(r, of->head[i], of->goes_on);
+        const char *why = mark[i] == HAS_SUCCEEDED ? NULL : doubt_of(r, of, i);
         if ((of->ordered || mark[i]) && !append(r, &view, of->from[i], to, why)) return false;
     }
     return set_view(r, view.field, view.n);

@@ -338,6 +338,7 @@ void rc_schedules_end_turn(struct rc_engine *engine)
 rc_us rc_schedules_sleep(const struct rc_engine *engine)
 {
     rc_us wall = engine->turn.wall, sleep = UINT64_MAX;
+    if (engine->turn.draining) return sleep; /* nothing starts any more */
     if (engine->planners.set != rc_engine_set(engine)) return 0;
     for (uint32_t i = 0; i < engine->planners.n; i++) {
         const struct rc_planner *planner = &engine->planners.item[i];

@@ -503,6 +503,10 @@ void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);
 bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *); /* all that it asks */
 void rc_request_queue(struct rc_engine *, struct rc_request *);
 
+/* turn.c: the gate is told (RC_MSG_OFFER, RC_MSG_PULL) of the first who waits before it: there must be one. Any other status than RC_OK: it
+ * still waits, and the turn has no room for more. */
+RC_MUST enum rc_status rc_call_first(struct rc_engine *, struct rc_door *, enum rc_message_kind,
+                                     struct rc_error *);
 /* turn.c: a unit about a step, under suspicion while it runs (suspects.h). */
 RC_MUST enum rc_status rc_run_for_step(struct rc_engine *, const struct rc_ask *, uint64_t seq,
                                        struct rc_error *);

@@ -221,31 +221,36 @@ static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *er
     return status;
 }
 
+enum rc_status rc_call_first(struct rc_engine *engine, struct rc_door *door, enum rc_message_kind kind,
+                             struct rc_error *err)
+{
+    struct rc_ask ask =
+        rc_engine_ask(engine, kind, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
+    struct rc_error error;
+    const struct rc_work row = *rc_window_first(&door->waiting);
+    ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = row.seq};
+    ask.node = row.node;
+    ask.order = row.order;
+    rc_window_pop(&door->waiting); /* before: what comes of it may queue here, in front of it */
+    enum rc_status status = rc_run_for_step(engine, &ask, row.seq, &error);
+    if (rc_turn_passes(engine, status)) {
+        rc_window_add(&door->waiting, &row);
+        if (err) *err = error;
+        return status;
+    }
+    if (status != RC_OK) rc_engine_fault(engine, &error);
+    engine->turn.nunits++;
+    return RC_OK;
+}
+
 /* Free places for those who have waited longest. */
 static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, struct rc_error *err)
 {
-    struct rc_turn *turn = &engine->turn;
-    const struct rc_work *first;
-    while (turn->nunits < (engine->apart ? 1 : 2 * RC_MAX_UNITS) &&
-           rc_gate_free(&door->gate, rc_engine_set(engine)) && (first = rc_window_first(&door->waiting))) {
-        struct rc_ask ask =
-            rc_engine_ask(engine, RC_MSG_OFFER, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
-        struct rc_error error;
-        const struct rc_work row = *first;
-        ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = row.seq};
-        ask.node = row.node;
-        ask.order = row.order;
-        rc_window_pop(&door->waiting); /* before: what comes of it may queue here, in front of it */
-        enum rc_status status = rc_run_for_step(engine, &ask, row.seq, &error);
-        if (rc_turn_passes(engine, status)) {
-            rc_window_add(&door->waiting, &row);
-            if (err) *err = error;
-            return status;
-        }
-        if (status != RC_OK) rc_engine_fault(engine, &error);
-        turn->nunits++;
-    }
-    return RC_OK;
+    enum rc_status status = RC_OK;
+    while (status == RC_OK && engine->turn.nunits < (engine->apart ? 1 : 2 * RC_MAX_UNITS) &&
+           rc_gate_free(&door->gate, rc_engine_set(engine)) && rc_window_first(&door->waiting))
+        status = rc_call_first(engine, door, RC_MSG_OFFER, err);
+    return status;
 }
 
 static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)

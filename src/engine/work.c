@@ -212,24 +212,10 @@ static enum rc_status note_grant(struct rc_engine *engine, struct rc_request *re
 static enum rc_status pull(struct rc_engine *engine, struct rc_request *request, struct rc_door *door,
                            struct rc_error *err)
 {
-    struct rc_turn *turn = &engine->turn;
-    struct rc_ask ask =
-        rc_engine_ask(engine, RC_MSG_PULL, (struct rc_addr){.agg = RC_AGG_GATE, .id = door->gate.id});
-    struct rc_error error;
     const struct rc_work row = *rc_window_first(&door->waiting);
-    uint32_t before = turn->effects.n;
-    ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = row.seq};
-    ask.node = row.node;
-    ask.order = row.order;
-    rc_window_pop(&door->waiting); /* before: what comes of it may queue here, in front of it */
-    enum rc_status status = rc_run_for_step(engine, &ask, row.seq, &error);
-    if (rc_turn_passes(engine, status)) {
-        rc_window_add(&door->waiting, &row);
-        if (err) *err = error;
-        return status;
-    }
-    if (status != RC_OK) rc_engine_fault(engine, &error);
-    turn->nunits++;
+    uint32_t before = engine->turn.effects.n;
+    enum rc_status status = rc_call_first(engine, door, RC_MSG_PULL, err);
+    if (status != RC_OK) return status;
     served(engine, door);
     return note_grant(engine, request, &row, before, err);
 }

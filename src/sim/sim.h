@@ -38,7 +38,21 @@
     SIM_CONTROL(RELEASE_BY_ITSELF, "release-by-itself",                                                      \
                 "what holds goes on before a person has released it")                                        \
     SIM_CONTROL(LOOK_AT_NOTHING, "look-at-nothing",                                                          \
-                "what was under way in an older state is not told that it was restored")
+                "what was under way in an older state is not told that it was restored")                     \
+    SIM_CONTROL(LINES_AT_ONCE, "lines-at-once", "the engine's flows have no lines: all in them begins")      \
+    SIM_CONTROL(ALL_CASES, "all-cases", "the engine's flows do every case of a choose")                      \
+    SIM_CONTROL(FALL_BACK_ALWAYS, "fall-back-always", "the engine's flows do fallbacks at once")             \
+    SIM_CONTROL(NEED_NOTHING, "need-nothing", "the engine's flows need nothing")                             \
+    SIM_CONTROL(NO_WIDTH, "no-width", "the engine's flows have no width")                                    \
+    SIM_CONTROL(ONE_IS_ENOUGH, "one-is-enough", "the engine's joins are content with one branch")            \
+    SIM_CONTROL(WANT_ALL, "want-all", "the engine's joins want all branches")                                \
+    SIM_CONTROL(GO_ON, "go-on", "the engine's blocks go on behind a failure")                                \
+    SIM_CONTROL(TAKE_NOTHING_BACK, "take-nothing-back", "the engine's blocks that fail take nothing back")   \
+    SIM_CONTROL(KEEP_SURPLUS, "keep-surplus", "the engine's joins keep what is left over")                   \
+    SIM_CONTROL(NO_PAUSE, "no-pause", "the engine's repeats make no pause")                                  \
+    SIM_CONTROL(PASS_FOR_EVER, "pass-for-ever", "the engine's repeats do not look at the time")              \
+    SIM_CONTROL(BEGIN_AT_ONCE, "begin-at-once", "the engine is not told when a command is to begin")         \
+    SIM_CONTROL(NO_DEADLINE, "no-deadline", "the engine is not told until when a command has to be through")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,

@@ -54,6 +54,7 @@ struct walk_sent {
     bool open;        /* this life of the engine waits for its answer */
     bool uncertain;   /* act, undo: nobody was told for sure whether it acted */
     bool acted;
+    bool over;     /* what it did was undone, or leaves nothing to undo, and is done anew */
     bool there;    /* checks: what was true when it left */
     bool said_yes; /* require: the answer */
 };
@@ -371,6 +372,7 @@ void walk_laws_of_reply(struct walk *, const struct walk_request *);
 void walk_laws_of_end(struct walk *);
 /* What must hold of blocks, before left[i] leaves; and behind a record, with the nodes before it. */
 void walk_laws_of_turns(struct walk *, const struct walk_seen *, const struct walk_sent *);
+void walk_laws_of_times(struct walk *, const struct walk_seen *, const struct walk_sent *);
 void walk_laws_of_undo_order(struct walk *, const struct walk_seen *, const struct walk_sent *);
 void walk_laws_of_blocks(struct walk *, struct walk_seen *, const struct rc_record *,
                          const struct rc_node *was, uint8_t mode);

@@ -73,7 +73,8 @@ static bool forges(enum sim_control control)
 {
     return control == SIM_REPEAT_BLINDLY || control == SIM_NO_SETTLE || control == SIM_MORE_PLACES ||
            control == SIM_UNDO_OUT_OF_ORDER || control == SIM_UNDO_TWICE || control == SIM_ONE_MORE_TRY ||
-           control == SIM_NO_DELAY || control == SIM_ASK_NOTHING;
+           control == SIM_NO_DELAY || control == SIM_ASK_NOTHING ||
+           (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER);
 }
 
 static void forge_call(enum sim_control control, struct flow_call *call, uint16_t at)
@@ -87,6 +88,29 @@ static void forge_call(enum sim_control control, struct flow_call *call, uint16_
     if (control == SIM_ASK_NOTHING) call->require = (struct flow_require){0};
 }
 
+/* Kinds of which all children begin. */
+static bool is_opened(enum sim_control control, enum flow_kind kind)
+{
+    return (control == SIM_LINES_AT_ONCE && kind == FLOW_LINEAR) ||
+           (control == SIM_ALL_CASES && kind == FLOW_CHOOSE) ||
+           (control == SIM_FALL_BACK_ALWAYS && kind == FLOW_FALLBACK);
+}
+
+static void forge_block(enum sim_control control, struct flow_step *step)
+{
+    struct flow_block *block = &step->block;
+    if (is_opened(control, step->kind)) step->kind = FLOW_PARALLEL;
+    if (control == SIM_NEED_NOTHING) step->nneeds = 0;
+    if (control == SIM_NO_WIDTH) block->width = 0;
+    if (control == SIM_ONE_IS_ENOUGH && flow_is_joined(step->kind)) block->join = FLOW_JOIN_ANY;
+    if (control == SIM_WANT_ALL) block->join = FLOW_JOIN_ALL;
+    if (control == SIM_GO_ON) block->on_error = FLOW_CONTINUE;
+    if (control == SIM_TAKE_NOTHING_BACK) block->undo = FLOW_UNDO_NONE;
+    if (control == SIM_KEEP_SURPLUS) block->surplus = FLOW_SURPLUS_KEEP;
+    if (control == SIM_NO_PAUSE) step->loop.every = 0;
+    if (control == SIM_PASS_FOR_EVER) step->loop.within = 0;
+}
+
 static void forge(const struct walk *walk)
 {
     const struct flow_set *set = walk->world->set;
@@ -94,6 +118,9 @@ static void forge(const struct walk *walk)
         for (uint16_t k = 0; k < set->flows[i]->nsteps; k++)
             forge_call(walk->control, (struct flow_call *)&set->flows[i]->steps[k].call,
                        k); /* cppcheck-suppress cert-EXP05-C */
+    for (uint32_t i = 0; i < set->nflows; i++)
+        for (uint16_t k = 0; k < set->flows[i]->nsteps; k++)
+            forge_block(walk->control, (struct flow_step *)&set->flows[i]->steps[k]);
     for (uint32_t i = 0; i < set->ndependencies; i++)
         if (walk->control == SIM_MORE_PLACES)
             ((struct flow_dependency *)set->dependencies[i])->concurrent += 2;
@@ -172,6 +199,7 @@ void walk_turn(struct walk *walk)
         walk_crash(walk, false);
     } else {
         walk_laws_of_turn(walk);
+        if (walk->status == RC_OK && !rc_engine_held(world->engine)) walk->turn_before = world->engine->now;
     }
 }
 
@@ -229,6 +257,7 @@ void walk_crash(struct walk *walk, bool in_order)
     }
     world->dead = !in_order;
     walk->life++;
+    walk->turn_before = 0;
     walk->draining = false;
     walk_outside_lost_touch(walk);
     world_crash(world);

@@ -128,7 +128,9 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
         const struct rc_node *node = &seen->c.node[i];
         seen->until[i] = node->phase == RC_PHASE_DELAYED ? seen->c.data[i].times.due
-                         : cause->kind == RC_MSG_ACTION || cause->kind == RC_MSG_RESTORED ? 0
+                         : cause->kind == RC_MSG_ACTION || cause->kind == RC_MSG_RESTORED ||
+                                 node->state != before[i] /* it was given up */
+                             ? 0
                                                                                           : seen->until[i];
     }
     bool answer = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
@@ -153,7 +155,11 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     struct rc_node was[WALK_INSTANCES] = {0}; /* before the step of the core that is looked at */
     uint8_t was_mode = mode;
     uint32_t begin = 0;
-    for (uint32_t i = 0; i < seen->c.nnodes; i++) before[i] = seen->c.node[i].state;
+    for (uint32_t i = 0; i < seen->c.nnodes; i++) {
+        before[i] = seen->c.node[i].state;
+        /* what was over is asked for anew, beside what follows it */
+        seen->passed[i] |= record->cause->kind == RC_MSG_RESTORED && sim_is_over(&seen->c, i);
+    }
     if (seen->c.nnodes) memcpy(was, seen->c.node, seen->c.nnodes * sizeof *was);
     LAW(record->rev == seen->c.rev + 1, "H3 a history has no gaps", "command %llu, record %u",
         ULL(record->seq), record->rev);

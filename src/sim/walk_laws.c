@@ -49,7 +49,7 @@ static void laws_of_keys(struct walk *walk, const struct walk_seen *seen, const 
             sent->attempt);
         LAW(!other->uncertain || same_key || nobody_knows, "L4 after an unknown the key stays the same",
             "command %llu, step %u", ULL(sent->seq), sent->node);
-        if (!other->lost) last = other;
+        if (!other->lost && !other->over) last = other;
     }
     LAW(!last || rc_h128_eq(last->key, sent->key) || seen->retried[sent->node],
         "L5 a new round begins only when a person retries", "command %llu, step %u, attempt %u",
@@ -88,6 +88,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
         LAW(c->node[sent->node].tries <= call->act.retry.attempts, "L11 no more tries than the flow allows",
             "command %llu, step %u", ULL(sent->seq), sent->node);
     walk_laws_of_turns(walk, seen, sent);
+    walk_laws_of_times(walk, seen, sent);
 }
 
 static void laws_of_places(struct walk *walk, const struct walk_sent *sent)
@@ -255,7 +256,9 @@ static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_
 static void laws_of_work(struct walk *walk, struct rc_reader *reader)
 {
     uint64_t seqs[PAGE];
-    uint32_t n = 0, rows = rows_of_work(walk, reader, RC_PHASE_DELAYED, 0), waiting = 0, flying = 0;
+    uint32_t n = 0, waiting = 0, flying = 0;
+    uint32_t rows = rows_of_work(walk, reader, RC_PHASE_DELAYED, 0) +
+                    rows_of_work(walk, reader, RC_PHASE_DELAYED, RC_CALENDAR); /* by the wall clock */
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         rows += rows_of_work(walk, reader, RC_PHASE_READY, walk->dependency[i].gate);
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {

@@ -53,6 +53,23 @@ static bool is_crowded(const struct walk *walk)
 
 static const char *const spaces[WALK_SPACES] = {"default", "b"};
 
+/* Some begin later, and some have to be through by a time. */
+static void put_off(struct walk *walk, struct rc_identity *in)
+{
+    rc_us now = RC_SECONDS(1800000000) + walk->world->now, start = 0;
+    uint32_t how = walk_dice(walk, 6);
+    if (walk->nput_off == WALK_PUT_OFF || how < 3) return;
+    if (how != 3) start = now + RC_SECONDS(1 + walk_dice(walk, 15));
+    if (how == 4) in->run_in = start - now;
+    if (how == 5) in->run_at = start;
+    if (how == 3 || walk_chance(walk, 30)) in->deadline = RC_SECONDS(1 + walk_dice(walk, 30));
+    walk->put_off[walk->nput_off].nonce = in->nonce;
+    walk->put_off[walk->nput_off].start = start;
+    walk->put_off[walk->nput_off++].deadline = in->deadline;
+    if (walk->control == SIM_BEGIN_AT_ONCE) in->run_at = in->run_in = 0;
+    if (walk->control == SIM_NO_DEADLINE) in->deadline = 0;
+}
+
 static struct walk_request new_submission(struct walk *walk)
 {
     struct walk_request sent = {.flow = walk_dice(walk, WALK_FLOWS)};
@@ -69,6 +86,7 @@ static struct walk_request new_submission(struct walk *walk)
     /* a life is to be the same every time; the kernel's numbers are not */
     sent.request->u.submit.nonce = walk->control == SIM_SAME_NONCE ? 1 : walk_nonce(walk);
     sent.nonce = sent.request->u.submit.nonce;
+    if (walk->timed) put_off(walk, &sent.request->u.submit);
     sent.payload_hash = sent.request->u.submit.payload_hash;
     WALK_TELL(walk, "  > submit %s/%s/%s %s\n", spaces[sent.space], type, key, payload);
     return sent;

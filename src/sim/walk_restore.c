@@ -179,6 +179,7 @@ static void fold_anew(struct walk *walk)
         memcpy(seen->until, known[seq].until, sizeof seen->until);
         memcpy(seen->began, known[seq].began, sizeof seen->began);
         memcpy(seen->ended, known[seq].ended, sizeof seen->ended);
+        seen->lifted = known[seq].lifted;
         seen->turned = known[seq].turned;
     }
     walk->folding_anew = false;

@@ -78,6 +78,23 @@ void walk_laws_of_turns(struct walk *walk, const struct walk_seen *seen, const s
     }
 }
 
+/* What was put off leaves when its time has come; what has to be through by a time does not begin anything behind it. A turn in which that
+ * time has come may have let something leave before it looked at the clock. */
+void walk_laws_of_times(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
+{
+    const struct rc_command *c = &seen->c;
+    for (uint32_t i = 0; i < walk->nput_off; i++) {
+        if (walk->put_off[i].nonce != c->id.nonce || seen->lifted) continue;
+        rc_us deadline = walk->put_off[i].deadline;
+        LAW(walk->put_off[i].start <= RC_SECONDS(1800000000) + walk->world->now,
+            "K21 nothing leaves before the time for which a command was put off", "command %llu, step %u",
+            ULL(c->id.seq), sent->node);
+        LAW(!deadline || !seen->began[0] || walk->turn_before < seen->began[0] + deadline,
+            "K22 nothing new leaves when the deadline is over", "command %llu, step %u", ULL(c->id.seq),
+            sent->node);
+    }
+}
+
 /* The innermost block around a step that takes back what happened in it; 0: the whole. */
 static uint32_t scope_of(const struct rc_command *c, uint32_t at)
 {
@@ -322,7 +339,10 @@ static void forget_round(struct walk *walk, struct walk_seen *seen, uint32_t at)
 {
     for (unsigned undo = 0; undo < 2; undo++) seen->side[at][undo].done = 0;
     for (uint32_t i = 0; i < walk->world->nleft; i++)
-        if (walk->sent[i].seq == seen->c.id.seq && walk->sent[i].node == at) walk->sent[i].uncertain = false;
+        if (walk->sent[i].seq == seen->c.id.seq && walk->sent[i].node == at) {
+            walk->sent[i].uncertain = false;
+            walk->sent[i].over = true;
+        }
 }
 
 static void laws_of_a_node(const struct look *look, uint32_t i)
@@ -350,6 +370,8 @@ void walk_laws_of_blocks(struct walk *walk, struct walk_seen *seen, const struct
     const struct look look = {walk, seen, c, record, was, mode};
     bool by_itself = record->cause->kind != RC_MSG_ACTION && c->why != RC_WHY_DEADLINE;
     note_times(seen, &look);
+    bool person = record->cause->kind == RC_MSG_ACTION && record->cause->u.act->action == RC_ACTION_RETRY;
+    seen->lifted |= person || record->cause->kind == RC_MSG_RESTORED;
     if (walk->folding_anew) return;
     for (uint32_t i = 0; i < c->nnodes && !walk->broken; i++) {
         bool over = was[i].state == RC_STEP_UNDONE || was[i].state == RC_STEP_SUCCEEDED;

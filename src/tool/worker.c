@@ -142,8 +142,8 @@ static void await(struct hand *hand, const struct rc_client_task *task)
 
 static uint8_t purpose_of(struct rc_sv word)
 {
-    for (uint8_t i = 0; i < RC_PURPOSES; i++)
-        if (rc_sv_is(word, rc_purpose_word(i).slug)) return i;
+    for (unsigned i = 0; i < RC_PURPOSES; i++)
+        if (rc_sv_is(word, rc_purpose_word(i).slug)) return (uint8_t)i;
     return RC_ACT;
 }
 

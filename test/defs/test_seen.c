@@ -69,6 +69,10 @@ static const struct {
      NO("4:31", "a", "not all branches of its block must succeed")},
     {"a quorum", "- { id: p, join: { quorum: 1 }, parallel: [" OUT("a") "] }\n- " SET("b", "steps.a") "\n",
      NO("4:31", "a", "not all branches of its block must succeed")},
+    {"a branch of these with an if",
+     "- { id: p, join: any, parallel: [" TOO("a", "if: payload.x") ", " OUT("c") "] }\n- " SET(
+         "b", "steps.a") "\n",
+     NO("4:31", "a", "it has an `if`")},
     {"with a fallback, and in one",
      "- " GETS("a", "fallback: [" OUT("b") "]") "\n- " SET("c", "steps.a") "\n- " SET("e", "steps.b") "\n",
      NO("4:31", "a", "it has a fallback, or stands in one") "\n" NO("5:31", "b",

@@ -33,6 +33,7 @@ BUILD = Path(os.environ.get("RC_BUILD", ROOT / "build"))
 RECOURSE = BUILD / "recourse"
 STANDIN = BUILD / "examples/github/github-standin"
 SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ  # the tests of memory say nothing then
+PROFILED = "LLVM_PROFILE_FILE" in os.environ  # what a killed program did does not count (test/coverage.py)
 LONG = os.environ.get("RC_E2E_LONG") == "1"
 # where the tests draw random numbers from: of the tree that is tested (test/seed.py), or new; RC_SEED repeats a run
 SEED = int(os.environ.get("RC_E2E_SEED") or os.environ.get("RC_SEED") or random.SystemRandom().randrange(1, 1 << 32))
@@ -323,6 +324,16 @@ class Process:
             return self.p.wait(most)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} has not ended within {most} s after signal {number}: {self.output[-2000:]}") from None
+
+    def leave(self):
+        """Ends it as it ends by itself, so that it leaves its profile; the second signal is for one that waits for what it has out."""
+        for _ in range(2):
+            if self.running():
+                self.p.send_signal(signal.SIGTERM)
+                try:
+                    self.p.wait(2)
+                except subprocess.TimeoutExpired:
+                    pass
 
     def kill(self):
         return self.end(signal.SIGKILL)
@@ -645,6 +656,8 @@ class World:
             except Exception as problem:  # the rest must still be closed
                 print(f"# closing: {problem}")
         for process in self.processes:
+            if PROFILED:
+                process.leave()
             if process.running():
                 process.p.kill()
             process.p.wait()

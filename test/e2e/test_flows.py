@@ -1,13 +1,12 @@
 """Flows of blocks on a real server: branches beside each other and their joins, choices, loops, sleeps and values; with kills in the
 middle, partial failure, what a retry repeats, and what is taken back."""
-import os
 import random
 import re
 from collections import Counter
 
-from kit import case, contains, dependency, equal, eventually, main, note, true
+from kit import SEED, case, contains, dependency, equal, eventually, main, note, true
+from worse import go_on, stop
 
-SEED = int(os.environ.get("RC_E2E_SEED", random.SystemRandom().randrange(1 << 32)))
 ITEMS = 100
 
 HEAD = """
@@ -171,6 +170,9 @@ def each(world):
     empty = submit(server, "each", 2, items=[])
     equal(api.until_state(empty, "completed")["steps"][0]["items"]["count"], 0, "no items")
 
+    full = submit(server, "each", 5, items=items(199, "f"))
+    done = api.until_state(full, "completed")
+    equal((len(done["steps"]), done["steps_total"], done["steps_next"]), (200, 200, None), "at the bound")
     many = submit(server, "each", 3, items=items(200, "m"))
     done = api.until_state(many, "completed")
     equal((len(done["steps"]), done["steps_total"]), (200, 201), "the answer with a command is bounded")
@@ -257,9 +259,11 @@ def kills(world, seed, name, payload, count, most=12):
     fired = 0
     for _ in range(count):
         eventually(lambda: server.api.command(id)["state"] != "pending", "it has begun")
-        eventually(lambda: len(hub.journal("POST")) >= rng.randrange(1 + most), "some requests have arrived", 5)
+        eventually(lambda: len(hub.journal("POST")) >= rng.randrange(1 + most), "some requests have arrived")
+        stop(hub.process)  # so that it does not come to its end before it is killed
         was = server.api.command(id)
         server.kill()
+        go_on(hub.process)
         fired += not was["ended"]
         server.start()
     true(fired >= 2, f"kills that hit it on its way: {fired}")

@@ -142,7 +142,7 @@ def deadline(world):
     server, other = place(world, more="retry: { delay: 1h, jitter: none, limit: { attempts: 9 } }")
     other.status = 429
     api = server.api
-    id = api.submit("send", {"n": 1}, deadline="2s").must(201).json["id"]
+    id = api.submit("send", {"n": 1}, deadline="6s").must(201).json["id"]
     api.until_state(id, "waiting")
     server.kill()
     server.start()

@@ -80,12 +80,14 @@ static struct rc_act action(struct run *run)
     uint32_t n;
     const struct cel_value *outputs = bodies(&n);
     const struct flow *flow = run->world.command.flow;
-    unsigned step = choose(run, flow->nsteps + 2u);
+    struct rc_path *path = RC_NEW(run->world.arena, struct rc_path);
+    unsigned step = choose(run, flow->ninstances + 2u);
     struct rc_act act = {
         .action = (uint8_t)choose(run, RC_ACTIONS + 1), .actor = RC_SV("a"), .reason = RC_SV("why")};
-    act.step = step < flow->nsteps    ? flow->steps[step].id
-               : step == flow->nsteps ? RC_SV("nobody")
-                                      : RC_SV("");
+    if (step && step < run->world.command.nnodes && path)
+        act.step = rc_node_path(&run->world.command, step, path);
+    else
+        act.step = step && step <= flow->ninstances ? RC_SV("nobody") : RC_SV("");
     act.verdict = (uint8_t)choose(run, RC_ACCEPTED_AS_IS + 2);
     act.external_id = choose(run, 2) ? RC_SV("id-1") : RC_SV("");
     act.outputs = choose(run, 2) ? outputs[1] : cel_null();
@@ -98,17 +100,17 @@ static struct rc_act action(struct run *run)
 static enum rc_status submit(struct run *run)
 {
     struct world *world = &run->world;
-    world->identity =
-        (struct rc_identity){.seq = 1,
-                             .nonce = 7,
-                             .flow = world->command.flow->id,
-                             .created = world->now,
-                             .ns = RC_SV("default"),
-                             .type = world->command.flow->name,
-                             .key = RC_SV("k"),
-                             .actor = RC_SV("a"),
-                             .payload = fuzz_json(RC_SV("{\"text\":\"x y\",\"n\":1}"), world->arena),
-                             .refs = {.kind = CEL_MAP}};
+    world->identity = (struct rc_identity){
+        .seq = 1,
+        .nonce = 7,
+        .flow = world->command.flow->id,
+        .created = world->now,
+        .ns = RC_SV("default"),
+        .type = world->command.flow->name,
+        .key = RC_SV("k"),
+        .actor = RC_SV("a"),
+        .payload = fuzz_json(RC_SV("{\"text\":\"x y\",\"n\":1,\"items\":[1,null]}"), world->arena),
+        .refs = {.kind = CEL_MAP}};
     struct rc_ask ask = world_ask(world, RC_MSG_SUBMIT, 0);
     ask.u.submit = &world->identity;
     return world_deliver(world, ask, NULL);
@@ -117,7 +119,7 @@ static enum rc_status submit(struct run *run)
 static enum rc_status answer(struct run *run, enum rc_message_kind kind)
 {
     struct world *world = &run->world;
-    uint32_t node = choose(run, world->command.flow->nsteps + 1u);
+    uint32_t node = choose(run, world->command.flow->ninstances + 1u);
     struct rc_ask ask = world_ask(world, kind, node);
     struct rc_result said = result(run);
     ask.u.result = &said;
@@ -172,7 +174,7 @@ static enum rc_status wild(struct run *run, bool to_gate)
 {
     struct world *world = &run->world;
     struct rc_ask ask =
-        world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->nsteps + 1u));
+        world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->ninstances + 1u));
     struct rc_result said = result(run);
     struct rc_act act = action(run);
     run->wild = true;
@@ -258,6 +260,15 @@ static void stored_laws(const struct world *world, uint32_t from)
     }
 }
 
+/* The numbering alone gives the same names as the tree of instances. */
+static void path_laws(const struct rc_command *c)
+{
+    struct rc_path a, b;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_node_step(c, i)->id.n)
+            FUZZ_LAW(rc_sv_eq(rc_node_path(c, i, &a), rc_view_path_in(c->flow, i, &b)));
+}
+
 static void view_laws(const struct world *world)
 {
     struct rc_buf buf = rc_buf_in(world->arena, 4 << 20), explained = rc_buf_in(world->arena, 4 << 20);
@@ -271,7 +282,14 @@ static void view_laws(const struct world *world)
     json = (struct rc_json){.buf = &explained};
     rc_view_explain(&json, &world->command, &facts, NULL, 0);
     fuzz_is_json(&explained, world->arena);
+    path_laws(&world->command);
     enum rc_status status = rc_command_undo_plan(&world->command, world->arena, &nodes, &n, NULL);
+    if (status == RC_OK) {
+        struct rc_buf plan = rc_buf_in(world->arena, 4 << 20);
+        json = (struct rc_json){.buf = &plan};
+        rc_view_plan(&json, &world->command, nodes, n);
+        fuzz_is_json(&plan, world->arena);
+    }
     FUZZ_LAW((status == RC_OK) == facts.allowed[RC_ACTION_ROLL_BACK].allowed ||
              rc_arena_status(world->arena) != RC_OK);
 }

@@ -117,8 +117,13 @@ static void look(struct folding *f)
     rc_view_command(&json, &f->command, NULL);
     fuzz_is_json(&buf, f->arena);
     rc_command_explain(&f->command, &facts);
-    if (rc_command_undo_plan(&f->command, f->arena, &nodes, &n, NULL) == RC_OK)
+    if (rc_command_undo_plan(&f->command, f->arena, &nodes, &n, NULL) == RC_OK) {
+        struct rc_buf plan = rc_buf_in(f->arena, 4 << 20);
         for (uint32_t i = 0; i < n; i++) FUZZ_LAW(nodes[i] < f->command.nnodes);
+        json = (struct rc_json){.buf = &plan};
+        rc_view_plan(&json, &f->command, nodes, n);
+        fuzz_is_json(&plan, f->arena);
+    }
     n = 0;
     enum rc_status status = rc_view_attempts_of(&f->command, f->record, f->n, f->arena, &attempts, &n, NULL);
     FUZZ_LAW(status == RC_OK || status == RC_DAMAGED || rc_arena_status(f->arena) != RC_OK);

@@ -27,10 +27,31 @@ static void runs(const struct cron_zone *zone, const char *text)
     }
 }
 
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Inputs that are kept are text: digits behind a line "hex". Anything else is taken as it is. */
+static struct rc_sv bytes_of(struct rc_sv input, struct rc_arena *arena)
+{
+    if (!rc_sv_starts(input, RC_SV("hex\n"))) return input;
+    char *bytes = rc_alloc_zero(arena, input.n, 1);
+    uint32_t n = 0;
+    FUZZ_LAW(bytes);
+    for (uint32_t i = 4; i < input.n; i++)
+        if (digit(input.p[i]) >= 0) {
+            bytes[n / 2] = (char)(bytes[n / 2] << 4 | digit(input.p[i]));
+            n++;
+        }
+    return (struct rc_sv){bytes, n / 2};
+}
+
 void fuzz_input(struct rc_sv input, struct rc_arena *arena)
 {
     const struct cron_zone *zone = NULL;
     struct zone_tail tail;
+    input = bytes_of(input, arena);
     struct rc_error err = {0};
     enum rc_status status = cron_zone_read(input, arena, &zone, &err);
     FUZZ_LAW(status == RC_OK || status == RC_INVALID || status == RC_LIMIT || status == RC_NOMEM);

@@ -54,7 +54,7 @@ static uint32_t step_at(const struct world *world, struct rc_sv id)
     if (rc_sv_is(id, "flow")) return 0; /* as a whole */
     const struct rc_command *c = &world->command;
     for (uint32_t i = 1; i < c->nnodes; i++)
-        if (rc_is_named(c, i, id)) return i;
+        if (rc_is_named(c, i, id) && (rc_node_step(c, i)->id.n || !rc_is_named(c, i + 1, id))) return i;
     return UINT32_MAX;
 }
 

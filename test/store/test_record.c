@@ -231,6 +231,9 @@ static void what_people_write_comes_back(void **state)
         {.kind = RC_CHANGE_NOTES, .u.notes = UINT32_MAX},
         {.kind = RC_CHANGE_SUCCESSOR, .u.successor = {INT64_MAX, UINT64_MAX}},
         {.kind = RC_CHANGE_SUCCESSOR, .u.successor = {1, UINT64_C(1) << 63}},
+        {.kind = RC_CHANGE_CLOCK, .u.clock = {AT + 5, RC_SECONDS(86400), AT - 7, 1}},
+        {.kind = RC_CHANGE_CLOCK, .u.clock = {.deadline = 1}},
+        {.kind = RC_CHANGE_CLOCK},
     };
     enum { N = sizeof in / sizeof *in };
     struct rc_buf buf = rc_buf_in(arena, 1000);
@@ -245,6 +248,11 @@ static void what_people_write_comes_back(void **state)
         if (in[i].kind == RC_CHANGE_OWNER) assert_true(rc_sv_eq(out[i].u.owner, in[i].u.owner));
         if (in[i].kind == RC_CHANGE_DUE) assert_true(out[i].u.due == in[i].u.due);
         if (in[i].kind == RC_CHANGE_NOTES) assert_true(out[i].u.notes == in[i].u.notes);
+        if (in[i].kind == RC_CHANGE_CLOCK)
+            assert_true(out[i].u.clock.start == in[i].u.clock.start &&
+                        out[i].u.clock.deadline == in[i].u.clock.deadline &&
+                        out[i].u.clock.over == in[i].u.clock.over &&
+                        out[i].u.clock.wall == in[i].u.clock.wall);
         if (in[i].kind != RC_CHANGE_SUCCESSOR) continue;
         assert_true(out[i].u.successor.seq == in[i].u.successor.seq);
         assert_true(out[i].u.successor.nonce == in[i].u.successor.nonce);
@@ -342,6 +350,9 @@ static void results_come_back_without_their_body(void **state)
         &(struct rc_ask){.kind = RC_MSG_RESULT, .u.result = &(struct rc_result){.reach = RC_NOT_SENT}});
     assert_sv(text, "{}");
     assert_int_equal(cause_back(RC_MSG_RESULT, text).u.result->reach, RC_NOT_SENT);
+    /* what a worker reported too late is kept in the same way */
+    text = cause_text(&(struct rc_ask){.kind = RC_MSG_LATE, .u.result = &result});
+    assert_true(rc_sv_eq(cause_back(RC_MSG_LATE, text).u.result->excerpt, result.excerpt));
 }
 
 static void actions_come_back(void **state)
@@ -401,6 +412,7 @@ static void bad_causes_are_damage(void **state)
         {RC_MSG_SUBMIT, "{"},
         {RC_MSG_RESULT, ""},
         {RC_MSG_RESULT, "[]"},
+        {RC_MSG_LATE, ""},
         {RC_MSG_RESULT, "{\"reach\":3}"},
         {RC_MSG_RESULT, "{\"why\":99}"},
         {RC_MSG_RESULT, "{\"usable\":2}"},

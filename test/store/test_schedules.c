@@ -126,6 +126,33 @@ static void what_people_did_is_in_the_audit(void **state)
                          "{\"subject\":\"anna\",\"reason\":\"why not\",\"flow\":\"f\",\"schedule\":\"i\"}"));
 }
 
+/* What waits for the wall clock has a queue of its own. */
+static void the_calendar_is_a_queue(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_work rows[4], wall = {.phase = RC_PHASE_DELAYED, .gate = RC_CALENDAR, .order = 5, .node = 0},
+                            engine = {.phase = RC_PHASE_DELAYED, .order = 5, .node = 0};
+    struct made_batch batch = kit_begin(kit);
+    uint32_t n;
+    made_submit(&batch, kit_new(kit, 1, "a"), RC_PENDING, false, &wall);
+    made_submit(&batch, kit_new(kit, 2, "b"), RC_PENDING, false, &engine);
+    kit_commit(kit, &batch, RC_OK);
+    kit_reopen(kit);
+    for (uint64_t queue = 0; queue <= RC_CALENDAR; queue++) {
+        assert_ok(kit, rc_read_work(rc_store_self(kit->store), RC_PHASE_DELAYED, queue, NULL, UINT64_MAX,
+                                    rows, 4, &n, &kit->err));
+        assert_int_equal(n, 1);
+        assert_int_equal(rows[0].seq, queue == RC_CALENDAR ? 1 : 2);
+    }
+    uint64_t gates[2]; /* it is none of the gates at which places are waited for */
+    assert_ok(kit, rc_read_gates(rc_store_self(kit->store), 0, gates, 2, &n, &kit->err));
+    assert_int_equal(n, 0);
+    struct rc_work other = {.phase = RC_PHASE_DELAYED, .gate = RC_CALENDAR + 1, .order = 5};
+    struct made_batch wrong = kit_begin(kit);
+    made_submit(&wrong, kit_new(kit, 3, "c"), RC_PENDING, false, &other);
+    kit_commit(kit, &wrong, RC_BUG);
+}
+
 #define RUN(name)                                                                                            \
     {                                                                                                        \
 #name, name, kit_setup, kit_teardown, kind                                                           \
@@ -137,6 +164,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(names_of_any_length_come_back),
         RUN(they_come_with_their_command),
         RUN(what_people_did_is_in_the_audit),
+        RUN(the_calendar_is_a_queue),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
 """What the command line does without a server, as a script sees it: what is printed, where, and the exit code."""
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import PATIENCE, RECOURSE, case, contains, equal, main, true
+from kit import PATIENCE, RECOURSE, Process, case, contains, equal, eventually, main, true
 
 
 def run(*argv, stdin=b"", code=0):
@@ -66,6 +67,45 @@ def eval_hostile(world):
         equal(out, "", "standard output")
         true(err and "\x1b" not in err, f"foreign controls reach the terminal: {err[:200]!r}")
     equal(run("eval", "'\x7f\u0085'")[0], '"\\u007f\\u0085"\n', "controls in a value")
+
+
+@case("worker: a list of programs that is wrong is refused before anything is asked; the error names the task and the field")
+def worker_list(world):
+    file = world.dir / "programs.json"
+
+    def refused(listed, what):
+        file.write_text(listed if isinstance(listed, str) else json.dumps(listed))
+        contains(run("worker", "--queue", "q", "--programs", file, code=3)[1], what)
+
+    def one(**fields):
+        return {"resize": {"program": "/bin/true", **fields}}
+
+    refused("", str(file))
+    for listed in ([], {}):
+        refused(listed, "must be an object: tasks, and the program of each")
+    refused({"resize": 1}, 'task "resize" must be an object')
+    refused({"resize": {}}, 'task "resize": "program" is missing')
+    for field, values, what in (("program", ["true", "", 1, "/" + "x" * 1024], "must be an absolute path"),
+                                ("directory", ["here"], "must be an absolute path"),
+                                ("args", ["-l", [1], ["a"] * 257], "must be a list of texts"),
+                                ("output", ["yaml"], "must be json or text"),
+                                ("timeout", ["2h", "0s", 5], "must be a time of up to an hour"),
+                                ("environment", [{"A": 1}, ["A"], {f"A{n}": "" for n in range(65)}], "must be an object of texts"),
+                                ("shell", [True], "is not known here")):
+        for value in values:
+            refused(one(**{field: value}), f'task "resize": "{field}" {what}')
+    refused({f"t{n}": {"program": "/bin/true"} for n in range(65)}, "more than 64 tasks")
+    run("worker", "--queue", "q", code=3)
+    run("worker", "--programs", file, code=3)
+    # at its bounds it begins, and ends when it is told to
+    most = one(program="/" + "x" * 1023, args=["a"] * 256, output="json", timeout="1h", directory="/", environment={f"A{n}": "" for n in range(64)})
+    file.write_text(json.dumps({**most, **{f"t{n}": {"program": "/bin/true"} for n in range(63)}}))
+    for parallel in ("0", "65"):
+        run("worker", "--queue", "q", "--programs", file, "--parallel", parallel, code=3)
+    argv = [RECOURSE, "worker", "--queue", "q", "--programs", file, "--parallel", "64", "--server", "http://127.0.0.1:1"]
+    worker = Process(world, "worker", argv)
+    eventually(lambda: "64 tasks are listed" in worker.output, lambda: f"it begins: {worker.output}")
+    equal(worker.end(signal.SIGTERM), 0, "exit code")
 
 
 main()

@@ -103,8 +103,7 @@ int main(int argc, char **argv)
                                       .worker = "c",
                                       .max = BATCH,
                                       .wait_s = 5};
-    signal(SIGTERM, on_signal);
-    signal(SIGINT, on_signal);
+    if (signal(SIGTERM, on_signal) == SIG_ERR || signal(SIGINT, on_signal) == SIG_ERR) return 1;
     if (rc_client_open(&options, &client, &err) != RC_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
