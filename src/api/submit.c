@@ -14,7 +14,7 @@ static const struct api_field submit_fields[] = {
     {"run_at", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct api_submission, run_at)},
     {"run_in", API_TEXT, RC_SPAN_TEXT, false, offsetof(struct api_submission, run_in)},
     {"deadline", API_TEXT, RC_SPAN_TEXT, false, offsetof(struct api_submission, deadline)},
-    {"priority", API_ANY, 0, false, offsetof(struct api_submission, priority)},
+    {"priority", API_NUMBER, RC_MAX_PRIORITY, false, offsetof(struct api_submission, priority), 0},
 };
 const struct api_shape api_submit_shape = {submit_fields, sizeof submit_fields / sizeof *submit_fields,
                                            sizeof(struct api_submission)};
