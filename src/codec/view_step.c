@@ -181,7 +181,8 @@ static void put_block(struct rc_json *json, const struct rc_command *c, uint32_t
         rc_json_u64(json, "taken", number);
     }
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-    if (over && node->tries && step->block.undo != FLOW_UNDO_NONE) rc_json_bool(json, "taken_back", true);
+    if (over && node->tries && step->block.undo != FLOW_UNDO_NONE && !rc_has_not_begun(c, at))
+        rc_json_bool(json, "taken_back", true);
 }
 
 /* What lies between a step and the named block around it: the case of a choose, and of what it is a fallback. */

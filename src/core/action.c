@@ -265,12 +265,20 @@ static void new_round(struct rc_draft *draft, uint32_t at)
     draft->c.data[at].times.keyed = 0;
 }
 
+static void restart_block(struct rc_draft *draft, uint32_t at)
+{
+    draft->c.node[at].tries = 0;
+    rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE);
+}
+
 static void retry_step(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (!rc_is_leaf(&draft->c, at)) {
         if (rc_block_is_undecided(&draft->c, at))
             node->why = RC_WHY_NONE;
+        else if (rc_could_not_begin(&draft->c, at))
+            restart_block(draft, at);
         else
             rc_block_reset(draft, at);
         return;

@@ -50,7 +50,8 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
         uint32_t whole = 0;
         for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);
         for (uint32_t i = 0; i < rc_branches(c, block); i++) {
-            uint32_t branch = rc_branch(c, block, i); /* one that a person has left something out of is not whole */
+            uint32_t branch =
+                rc_branch(c, block, i); /* one that a person has left something out of is not whole */
             whole += c->node[branch].state == RC_STEP_SUCCEEDED && !missed(c, branch);
         }
         return any || whole < rc_needed(c, block);

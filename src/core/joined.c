@@ -180,18 +180,25 @@ static void stop(struct rc_draft *draft, uint32_t block, const struct tally *tal
     if (over) rc_block_fail(draft, block, state, why);
 }
 
+/* What is left when a join was reached. */
+static void settle_the_rest(struct rc_draft *draft, uint32_t block)
+{
+    const struct rc_command *c = &draft->c;
+    for (uint32_t i = 0; i < rc_branches(c, block); i++) {
+        uint32_t branch = rc_branch(c, block, i);
+        if (c->node[branch].lost)
+            straggler(draft, block, branch);
+        else if (c->node[branch].asks)
+            rc_left_out_settle(draft, branch);
+    }
+}
+
 void rc_advance_joined(struct rc_draft *draft, uint32_t block)
 {
     struct rc_command *c = &draft->c;
     const struct flow_block *how = &rc_step_at(c, block)->block;
     if (c->node[block].cleared) {
-        for (uint32_t i = 0; i < rc_branches(c, block); i++) {
-            uint32_t branch = rc_branch(c, block, i);
-            if (c->node[branch].lost)
-                straggler(draft, block, branch);
-            else if (c->node[branch].asks)
-                rc_left_out_settle(draft, branch);
-        }
+        settle_the_rest(draft, block);
         return;
     }
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
@@ -206,6 +213,7 @@ void rc_advance_joined(struct rc_draft *draft, uint32_t block)
         uint32_t want = rc_needed(c, block);
         if (!all && tally.succeeded >= want) {
             reached(draft, block, &tally);
+            settle_the_rest(draft, block); /* what only waits is over now */
             return;
         }
         if (!all && tally.succeeded + tally.moving + tally.idle < want) {

@@ -377,9 +377,9 @@ CHECK_INVARIANT(18, "record-is-true",
             if (check_is_leaf(&run->command[i], at)) true_of(run, &run->command[i], at);
 }
 
-CHECK_INVARIANT(
-    19, "done-once",
-    "A step that is not repeatable is done at most once outside, and so is its undo, over all its rounds; once more where it was taken back and begins anew.")
+CHECK_INVARIANT(19, "done-once",
+                "A step that is not repeatable is done at most once outside, and so is its undo, over all "
+                "its rounds; once more where it was taken back and begins anew.")
 {
     for (uint32_t i = 0; run->in->complete && i < run->ncommands; i++) {
         const struct check_command *of = &run->command[i];

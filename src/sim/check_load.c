@@ -293,7 +293,8 @@ const char *check_at(const struct check_command *of, uint32_t rev, uint32_t node
     static _Thread_local unsigned next;
     char *to = text[next++ % 8];
     struct rc_path path;
-    struct rc_sv step = node && node < of->c.nnodes ? rc_node_path(&of->c, node, &path) : (struct rc_sv){"", 0};
+    struct rc_sv step =
+        node && node < of->c.nnodes ? rc_node_path(&of->c, node, &path) : (struct rc_sv){"", 0};
     snprintf(to, sizeof text[0], "command %llu (%.*s %.*s), record %u%s%.*s", (unsigned long long)of->id.seq,
              RC_SV_ARG(of->id.type), of->id.key.n < 48 ? (int)of->id.key.n : 48, of->id.key.p, rev,
              step.n ? ", step " : "", RC_SV_ARG(step));

@@ -53,8 +53,9 @@ static void stays(struct check_run *run, const struct check_change *change)
                 "%s: it had succeeded, and is %s", here(change), rc_step_word(after).slug);
 }
 
-CHECK_INVARIANT(20, "succeeded-stays",
-                "A step that succeeded never runs again by itself, and is left alone but where it is taken back.")
+CHECK_INVARIANT(
+    20, "succeeded-stays",
+    "A step that succeeded never runs again by itself, and is left alone but where it is taken back.")
 {
     check_each_change(run, stays);
 }
@@ -99,8 +100,9 @@ static void early(struct check_run *run, const struct check_change *change)
     bool in_doubt =
         change->cause->kind == RC_MSG_RESTORED; /* what may have been done is settled, first of all */
     bool given_up = change->after->state != change->before->state; /* and is asked what became of it */
-    CHECK_HOLDS(run, due || in_doubt || given_up || check_act_of(change->cause), "%s: it starts %llu µs before its time",
-                here(change), ULL(change->times_before->due - change->record->at));
+    CHECK_HOLDS(run, due || in_doubt || given_up || check_act_of(change->cause),
+                "%s: it starts %llu µs before its time", here(change),
+                ULL(change->times_before->due - change->record->at));
 }
 
 CHECK_INVARIANT(22, "never-early",
@@ -143,7 +145,8 @@ static void needs_of(struct check_run *run, const struct check_attempt *attempt,
     }
     enum flow_kind kind = sim_step(&of->c, block)->kind;
     if (flow_is_joined(kind) || kind == FLOW_CHOOSE || attempt->attempt != 1) return;
-    SIM_EACH_CHILD (&of->c, block, before) {
+    SIM_EACH_CHILD(&of->c, block, before)
+    {
         if (before == at) break;
         CHECK_HOLDS(run, was_passed(of, attempt->began, before), "%s: it begins before step %u has ended",
                     here(change), before);
@@ -220,7 +223,8 @@ static void reverse(struct check_run *run, const struct check_attempt *attempt,
     if (attempt->purpose != RC_UNDO) return;
     uint32_t scope = scope_of(c, change->from, attempt->node);
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
-        if (!check_is_leaf(of, i) || i == attempt->node || !comes_first(c, change->from, scope, attempt->node, i))
+        if (!check_is_leaf(of, i) || i == attempt->node ||
+            !comes_first(c, change->from, scope, attempt->node, i))
             continue;
         unsigned state = change->from->node[i].state;
         bool over = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
@@ -231,7 +235,9 @@ static void reverse(struct check_run *run, const struct check_attempt *attempt,
     }
 }
 
-CHECK_INVARIANT(25, "undo-in-reverse", "Undos run in reverse structural order: of a line one behind the other, of branches as they need each other.")
+CHECK_INVARIANT(25, "undo-in-reverse",
+                "Undos run in reverse structural order: of a line one behind the other, of branches as they "
+                "need each other.")
 {
     check_each_attempt(run, reverse);
 }

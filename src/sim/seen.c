@@ -51,7 +51,8 @@ static const char
     seldom[] = "a step is left out, and one behind it has not succeeded either: too seldom to be asked for",
     runs[] = "what is tried again waits for its place first: partial to pending or to running",
     undoes[] = "a roll back is refused where nothing is to be undone or to be settled first",
-    restores[] = "taken where an older state was restored, and not in every run";
+    restores[] = "taken where an older state was restored, and not in every run",
+    wide[] = "taken by flows of blocks and by commands with times, which only wide lives have (sim.h)";
 static const struct untaken {
     struct edge edge;
     const char *why;
@@ -83,6 +84,47 @@ static const struct untaken {
     {{COMMAND, RC_WAITING, RC_PENDING}, restores},
     {{STEP, RC_STEP_IDLE, RC_STEP_UNKNOWN}, restores},
     {{STEP, RC_STEP_SUCCEEDED, RC_STEP_UNDO_UNKNOWN}, restores},
+    {{COMMAND, RC_ABSENT, RC_WAITING}, wide},
+    {{COMMAND, RC_ABSENT, RC_ROLLED_BACK}, wide},
+    {{COMMAND, RC_PENDING, RC_ROLLING_BACK}, wide},
+    {{COMMAND, RC_PENDING, RC_CANCELLING}, wide},
+    {{STEP, RC_STEP_IDLE, RC_STEP_SUCCEEDED}, wide},
+    {{STEP, RC_STEP_IDLE, RC_STEP_FAILED}, wide},
+    {{STEP, RC_STEP_FAILED, RC_STEP_SUCCEEDED}, wide},
+    {{STEP, RC_STEP_FAILED, RC_STEP_IDLE}, wide},
+    {{STEP, RC_STEP_REJECTED, RC_STEP_IDLE}, wide},
+    {{STEP, RC_STEP_UNDONE, RC_STEP_IDLE}, wide},
+    {{STEP, RC_STEP_UNDONE, RC_STEP_ACTIVE}, wide},
+    {{STEP, RC_STEP_UNDONE, RC_STEP_SKIPPED}, wide},
+    {{STEP, RC_STEP_UNDONE, RC_STEP_SUCCEEDED}, wide},
+    {{STEP, RC_STEP_UNDONE, RC_STEP_FAILED}, wide},
+    {{STEP, RC_STEP_SUCCEEDED, RC_STEP_IDLE}, wide},
+    {{STEP, RC_STEP_SUCCEEDED, RC_STEP_ACTIVE}, wide},
+    {{STEP, RC_STEP_SUCCEEDED, RC_STEP_SKIPPED}, wide},
+    {{STEP, RC_STEP_SUCCEEDED, RC_STEP_FAILED}, wide},
+    {{BLOCK, RC_STEP_IDLE, RC_STEP_SKIPPED}, wide},
+    {{BLOCK, RC_STEP_IDLE, RC_STEP_SUCCEEDED}, wide},
+    {{BLOCK, RC_STEP_IDLE, RC_STEP_FAILED}, wide},
+    {{BLOCK, RC_STEP_IDLE, RC_STEP_REJECTED}, wide},
+    {{BLOCK, RC_STEP_IDLE, RC_STEP_UNKNOWN}, wide},
+    {{BLOCK, RC_STEP_UNKNOWN, RC_STEP_IDLE}, wide},
+    {{BLOCK, RC_STEP_UNKNOWN, RC_STEP_SKIPPED}, wide},
+    {{BLOCK, RC_STEP_ACTIVE, RC_STEP_SKIPPED}, wide},
+    {{BLOCK, RC_STEP_FAILED, RC_STEP_SKIPPED}, wide},
+    {{BLOCK, RC_STEP_REJECTED, RC_STEP_SKIPPED}, wide},
+    {{BLOCK, RC_STEP_SUCCEEDED, RC_STEP_FAILED}, wide},
+    {{BLOCK, RC_STEP_SUCCEEDED, RC_STEP_REJECTED}, wide},
+    {{BLOCK, RC_STEP_ACTIVE, RC_STEP_UNDOING}, wide},
+    {{BLOCK, RC_STEP_FAILED, RC_STEP_UNDOING}, wide},
+    {{BLOCK, RC_STEP_REJECTED, RC_STEP_UNDOING}, wide},
+    {{BLOCK, RC_STEP_IDLE, RC_STEP_UNDOING}, wide},
+    {{BLOCK, RC_STEP_UNDOING, RC_STEP_FAILED}, wide},
+    {{BLOCK, RC_STEP_UNDOING, RC_STEP_REJECTED}, wide},
+    {{BLOCK, RC_STEP_SUCCEEDED, RC_STEP_IDLE}, wide},
+    {{BLOCK, RC_STEP_FAILED, RC_STEP_IDLE}, wide},
+    {{BLOCK, RC_STEP_REJECTED, RC_STEP_IDLE}, wide},
+    {{BLOCK, RC_STEP_SKIPPED, RC_STEP_IDLE}, wide},
+    {{BLOCK, RC_STEP_ACTIVE, RC_STEP_IDLE}, wide},
 };
 
 static const char *why_untaken(const struct edge *edge)
@@ -135,7 +177,7 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
         cover->edges += !why;
         cover->taken += taken && !why;
         cover->holes += !taken && !why;
-        bool surprise = taken && why && why != seldom && why != restores;
+        bool surprise = taken && why && why != seldom && why != restores && why != wide;
         cover->surprises += surprise;
         if (!taken && !why) put_edge(&edges[i], "never taken: ", "", to);
         if (surprise) put_edge(&edges[i], "taken, though it is said that it cannot be: ", "", to);
@@ -147,6 +189,11 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
 /* Reasons that no life gives. */
 static bool is_out_of_reach(enum rc_why why)
 {
+    bool wide = why == RC_WHY_CONDITION || why == RC_WHY_NOT_TAKEN || why == RC_WHY_JOINED ||
+                why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
+                why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP || why == RC_WHY_DEADLINE;
+    bool worker = why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED;
+    if (wide || worker) return true; /* only wide lives have blocks and times (sim.h); none has workers */
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
            why == RC_WHY_SIGNAL ||     /* of a program: none runs here; test/exec is about them */

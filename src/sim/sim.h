@@ -63,6 +63,10 @@ enum sim_control {
 const char *sim_control_name(enum sim_control); /* as on the command line */
 const char *sim_control_text(enum sim_control);
 
+/* Lives also what still breaks too often to be asked for in every run: flows of blocks, and submissions with times. Set before the first
+ * life. */
+extern bool sim_wide;
+
 struct sim_verdict {
     const char *law; /* the first law that was broken, static; NULL: all held */
     char where[200];

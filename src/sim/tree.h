@@ -53,7 +53,7 @@ static inline uint32_t sim_branches(const struct rc_command *c, uint32_t block)
     uint32_t n = 0;
     if (sim_step(c, block)->kind == FLOW_EACH)
         return c->data[block].outputs.kind == CEL_LIST ? c->data[block].outputs.n : 0;
-    SIM_EACH_CHILD (c, block, child) n++;
+    SIM_EACH_CHILD(c, block, child) n++;
     return n;
 }
 /* What happened in it and has to be undone where it is taken back. */

@@ -29,6 +29,8 @@ const char *sim_control_text(enum sim_control control)
     return control < SIM_CONTROLS ? texts[control] : "";
 }
 
+bool sim_wide;
+
 /* ---- steps ---------------------------------------------------------------------------------------------------------- */
 
 static void somebody_acts(struct walk *walk)

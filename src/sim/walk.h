@@ -82,8 +82,8 @@ struct walk_seen { /* a command, from its history */
     rc_us until[WALK_INSTANCES]; /* the step waits until then; 0: it does not */
     rc_us began[WALK_INSTANCES]; /* by the history: when it was idle last, and what it was then is over */
     rc_us ended[WALK_INSTANCES];
-    bool lifted; /* a person, or an older state, has taken its time to begin or its deadline away */
-    uint32_t turned;             /* in which turn the mode changed, from 1 */
+    bool lifted;     /* a person, or an older state, has taken its time to begin or its deadline away */
+    uint32_t turned; /* in which turn the mode changed, from 1 */
     struct rc_h128 payload_hash;
     bool restored; /* some of what left of it was lost with the state behind */
     bool behind;   /* it went on behind the state that was restored, and the engine has not said so yet */
@@ -182,8 +182,9 @@ struct walk {
         rc_us start, deadline; /* wall; span. 0: none */
     } put_off[WALK_PUT_OFF];
     uint32_t nput_off;
-    rc_us turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
-    bool has_space;     /* somebody has asked for the namespace b */
+    rc_us
+        turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
+    bool has_space;  /* somebody has asked for the namespace b */
     uint32_t nversions; /* of flows, that were defined on the way */
     rc_us latest;       /* record */
     struct walk_journal *journal;

@@ -18,12 +18,13 @@ enum {
 struct writer {
     struct walk *walk;
     uint32_t ids, depth;
-    bool undone; /* calls need an undo, or are irreversible: the flow, or a block around them, takes them back by itself */
+    bool
+        undone; /* calls need an undo, or are irreversible: the flow, or a block around them, takes them back by itself */
     bool surplus; /* they need an undo */
     bool each, loop;
     struct {
         uint32_t id;
-        bool list; /* a set with a list; else a call with an id */
+        bool list;      /* a set with a list; else a call with an id */
     } visible[VISIBLE]; /* steps that stand before in the lines around the place */
     uint32_t nvisible;
 };
@@ -131,7 +132,8 @@ static bool put_call(struct writer *w, uint32_t id)
     walk_put(walk, "    timeout: %us\n", 2 + dice(w, 20));
     walk_put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"%s%s", id,
              w->each ? ", item: \"${item}\"" : "", w->loop ? ", index: \"${index}\"" : "");
-    if (seen != UINT32_MAX && chance(w, 15)) walk_put(walk, ", id: \"${has(steps.s%u) ? steps.s%u.outputs.id : 0}\"", seen, seen);
+    if (seen != UINT32_MAX && chance(w, 15))
+        walk_put(walk, ", id: \"${has(steps.s%u) ? steps.s%u.outputs.id : 0}\"", seen, seen);
     walk_put(walk, "}}\n");
     walk_put_terms(walk, outputs, irreversible, w->undone);
     return outputs;
@@ -172,7 +174,9 @@ static bool put_join(struct writer *w)
 {
     uint32_t how = dice(w, 6);
     if (how < 3) return false;
-    walk_put(w->walk, how == 3 ? "    join: {quorum: 2}\n" : how == 4 ? "    join: {quorum: 1}\n" : "    join: any\n");
+    walk_put(w->walk, how == 3   ? "    join: {quorum: 2}\n"
+                      : how == 4 ? "    join: {quorum: 1}\n"
+                                 : "    join: any\n");
     return true;
 }
 
@@ -323,8 +327,9 @@ static uint32_t put_list(struct writer *w, uint32_t room, bool line, bool branch
 
 void walk_define_block_flow(struct walk *walk, uint32_t flow)
 {
-    static const char *const on_failure[] = {"keep", "roll_back", "review"},
-                             *const late[] = {"review", "cancel", "roll_back"};
+    static const char *const on_failure[] = {"keep", "roll_back", "review"}, *const late[] = {"review",
+                                                                                              "cancel",
+                                                                                              "roll_back"};
     uint32_t policy = walk_dice(walk, 3), on_deadline = walk_dice(walk, 3);
     struct writer w = {.walk = walk, .undone = policy == 1};
     walk_put_head(walk, flow, on_failure[policy]);
@@ -343,8 +348,8 @@ void walk_define_blocks(struct walk *walk)
 {
     char text[512];
     sim_choices_begin(walk->choices, 'b');
-    walk->blocks = walk_chance(walk, 33);
-    walk->timed = walk_chance(walk, walk->blocks ? 30 : 10);
+    walk->blocks = walk_chance(walk, 33) && sim_wide;
+    walk->timed = walk_chance(walk, walk->blocks ? 30 : 10) && sim_wide;
     if (!walk->blocks) return;
     walk->definitions[0] = '\0';
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {

@@ -46,7 +46,7 @@ static void put_retry(struct walk *walk, const char *indent, uint32_t most)
                                                                                     "none", "full", "equal"};
     uint32_t delay = walk_dice(walk, 4), how = walk_dice(walk, 3), spread = walk_dice(walk, 3);
     walk_put(walk, "%sretry: {delay: %us, backoff: %s, jitter: %s, limit: {attempts: %u", indent, delay,
-        backoff[how], jitter[spread], 1 + walk_dice(walk, most));
+             backoff[how], jitter[spread], 1 + walk_dice(walk, most));
     walk_put(walk, "%s}}\n", walk_chance(walk, 20) ? ", duration: 10s" : "");
 }
 
@@ -67,7 +67,7 @@ static void put_undo(struct walk *walk, bool outputs)
 {
     static const char in[] = "      ";
     walk_put(walk, "    undo:\n%swith: {method: DELETE, path: \"/things/%s\"}\n%stimeout: 20s\n", in,
-        outputs ? "${outputs.id}" : "this", in);
+             outputs ? "${outputs.id}" : "this", in);
     if (walk_chance(walk, 30)) walk_put(walk, "%srepeatable: true\n", in);
     put_retry(walk, in, 3);
     if (walk_chance(walk, 50)) put_check(walk, in, false);
@@ -97,7 +97,8 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
 {
     bool outputs = walk_chance(walk, 60);
     bool irreversible = walk_chance(walk, 15) && (last || !roll_back);
-    walk_put(walk, "  - id: s%u\n    call: %s\n", i, walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
+    walk_put(walk, "  - id: s%u\n    call: %s\n", i,
+             walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
     walk_put(walk, "    timeout: %us\n", 2 + walk_dice(walk, 20));
     walk_put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
     if (i && walk_chance(walk, 30)) walk_put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
@@ -109,12 +110,12 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
 static void put_shaped_flow(struct walk *walk, uint32_t flow)
 {
     walk_put(walk,
-        "flow: f%u\nsteps:\n"
-        "  - id: s0\n    call: %s\n    critical: false\n    with: {method: POST, path: /s0}\n"
-        "    retry: {delay: 5s, backoff: constant, jitter: none, limit: {attempts: 5}}\n"
-        "  - id: s1\n    call: %s\n    with: {method: POST, path: /s1}\n"
-        "    retry: {delay: 1s, limit: {attempts: %u}}\n",
-        flow, walk->dependency[0].name, walk->dependency[1].name, 1 + walk_dice(walk, 2));
+             "flow: f%u\nsteps:\n"
+             "  - id: s0\n    call: %s\n    critical: false\n    with: {method: POST, path: /s0}\n"
+             "    retry: {delay: 5s, backoff: constant, jitter: none, limit: {attempts: 5}}\n"
+             "  - id: s1\n    call: %s\n    with: {method: POST, path: /s1}\n"
+             "    retry: {delay: 1s, limit: {attempts: %u}}\n",
+             flow, walk->dependency[0].name, walk->dependency[1].name, 1 + walk_dice(walk, 2));
 }
 
 void walk_put_head(struct walk *walk, uint32_t flow, const char *on_failure)

@@ -199,7 +199,9 @@ void walk_turn(struct walk *walk)
         walk_crash(walk, false);
     } else {
         walk_laws_of_turn(walk);
-        if (walk->status == RC_OK && !rc_engine_held(world->engine)) walk->turn_before = world->engine->now;
+        bool looks =
+            !rc_engine_held(world->engine) && world->engine->room && !walk->draining; /* at the clock */
+        if (walk->status == RC_OK && looks) walk->turn_before = world->engine->now;
     }
 }
 
@@ -250,8 +252,9 @@ void walk_crash(struct walk *walk, bool in_order)
         walk_fired(walk, SIM_CRASH_LOOP);
         uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
         bool acts = walk_chance(walk, 30); /* while it took in what a person asked for */
-        uint32_t node =
-            acts ? RC_MAX_NODES - 1 - walk_dice(walk, RC_ACTIONS) : walk->blocks ? walk_dice(walk, WALK_INSTANCES) : 1 + walk_dice(walk, WALK_STEPS);
+        uint32_t node = acts           ? RC_MAX_NODES - 1 - walk_dice(walk, RC_ACTIONS)
+                        : walk->blocks ? walk_dice(walk, WALK_INSTANCES)
+                                       : 1 + walk_dice(walk, WALK_STEPS);
         world->suspects->running = rc_step_unit(seq, node);
         if (walk_chance(walk, 30)) suspect(world->suspects, world->suspects->running);
     }

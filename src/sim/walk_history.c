@@ -131,7 +131,7 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
                          : cause->kind == RC_MSG_ACTION || cause->kind == RC_MSG_RESTORED ||
                                  node->state != before[i] /* it was given up */
                              ? 0
-                                                                                          : seen->until[i];
+                             : seen->until[i];
     }
     bool answer = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
     if (!answer || cause->purpose == RC_REQUIRE || cause->node >= seen->c.nnodes) return;

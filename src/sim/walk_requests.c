@@ -181,7 +181,8 @@ static void add_successor(struct walk *walk, const struct rc_command *c, struct 
 static bool is_true(const struct walk *walk, const struct rc_command *c, uint32_t at, bool undo)
 {
     bool happened = false;
-    for (uint32_t i = at; at && i < sim_behind(c, at); i++) happened |= walk_happens(walk, c->id.seq, i, undo);
+    for (uint32_t i = at; at && i < sim_behind(c, at); i++)
+        happened |= walk_happens(walk, c->id.seq, i, undo);
     return happened;
 }
 

@@ -57,7 +57,8 @@ void walk_laws_of_turns(struct walk *walk, const struct walk_seen *seen, const s
         enum flow_kind kind = sim_step(c, block)->kind;
         laws_of_needs(walk, seen, at);
         if (flow_is_joined(kind)) continue;
-        SIM_EACH_CHILD (c, block, other) {
+        SIM_EACH_CHILD(c, block, other)
+        {
             unsigned state = c->node[other].state;
             bool open = state == RC_STEP_IDLE || state == RC_STEP_ACTIVE || state == RC_STEP_UNDOING;
             if (other == at) {
@@ -158,7 +159,8 @@ static struct tally count(const struct look *look, uint32_t block)
     const struct flow_block *how = &sim_step(c, block)->block;
     struct tally tally = {.branches = sim_branches(c, block)};
     uint32_t number = 0;
-    SIM_EACH_CHILD (c, block, branch) {
+    SIM_EACH_CHILD(c, block, branch)
+    {
         unsigned state = c->node[branch].state, was = look->was[branch].state;
         if (number++ == tally.branches) break;
         tally.succeeded += sim_has_succeeded(c, branch);
@@ -184,8 +186,7 @@ static void laws_of_a_branch(const struct look *look, uint32_t block, uint32_t b
     HOLDS(look, branch, c->node[branch].item < tally.branches || sim_step(c, block)->kind != FLOW_EACH,
           "K4 an each does its items, and nothing else");
     if (how->width && !person)
-        HOLDS(look, branch, tally.moving <= how->width,
-              "K5 no more branches are under way than the width");
+        HOLDS(look, branch, tally.moving <= how->width, "K5 no more branches are under way than the width");
     if (how->join == FLOW_JOIN_ALL) {
         HOLDS(look, branch, how->on_error == FLOW_CONTINUE || !tally.failed,
               "K6 behind a failure nothing new begins in the block");
@@ -203,10 +204,12 @@ static void laws_of_a_pass(const struct look *look, uint32_t block, uint32_t pas
     const struct flow_loop *loop = &sim_step(c, block)->loop;
     uint32_t first = block + 1, before = pass - sim_step(c, block)->body;
     if (pass == first) return;
-    HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED, "K9 a pass begins when the one before is over");
+    HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED,
+          "K9 a pass begins when the one before is over");
     HOLDS(look, pass, look->record->at >= look->seen->ended[before] + loop->every,
           "K10 between two passes there is the pause that the flow says");
-    HOLDS(look, pass, !loop->within || look->seen->ended[before] + loop->every <= look->seen->began[first] + loop->within,
+    HOLDS(look, pass,
+          !loop->within || look->seen->ended[before] + loop->every <= look->seen->began[first] + loop->within,
           "K11 no pass begins later than the flow says");
 }
 
@@ -220,13 +223,13 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
           "K12 nothing begins in a block that has not begun");
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
-        HOLDS(look, at,
-              sim_has_succeeded(c, need) || (sim_step(c, at)->cond && sim_is_over(c, need)),
+        HOLDS(look, at, sim_has_succeeded(c, need) || (sim_step(c, at)->cond && sim_is_over(c, need)),
               "L16 a step waits for what it needs");
     }
     switch (step->kind) {
     case FLOW_LINEAR:
-        SIM_EACH_CHILD (c, block, other) {
+        SIM_EACH_CHILD(c, block, other)
+        {
             if (other == at) break;
             HOLDS(look, at, sim_is_over(c, other), "L12 a step waits for those before it");
             HOLDS(look, at, step->block.on_error == FLOW_CONTINUE || !is_critical_failure(c, other),
@@ -236,12 +239,11 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     case FLOW_PARALLEL:
     case FLOW_EACH: laws_of_a_branch(look, block, at); break;
     case FLOW_CHOOSE:
-        SIM_EACH_CHILD (c, block, other)
-            HOLDS(look, at,
-                  other == at || c->node[other].state == RC_STEP_SKIPPED ||
-                      c->node[other].state == RC_STEP_IDLE || c->node[other].asks ||
-                      look->walk->restored.times,
-                  "K1 of a choose one case is done");
+        SIM_EACH_CHILD(c, block, other)
+        HOLDS(look, at,
+              other == at || c->node[other].state == RC_STEP_SKIPPED ||
+                  c->node[other].state == RC_STEP_IDLE || c->node[other].asks || look->walk->restored.times,
+              "K1 of a choose one case is done");
         break;
     case FLOW_REPEAT: laws_of_a_pass(look, block, at); break;
     case FLOW_FALLBACK:
@@ -269,14 +271,16 @@ static void laws_of_join(const struct look *look, uint32_t block)
             HOLDS(look, i, c->node[i].state == RC_STEP_IDLE && !c->node[i].attempt,
                   "K4 an each does its items, and nothing else");
     if (all && ends && node->state == RC_STEP_SUCCEEDED) {
-        HOLDS(look, block, known && !tally.open, "K14 a block that needs all has succeeded when all are over");
-        SIM_EACH_CHILD (c, block, branch)
-            HOLDS(look, block, step->block.on_error == FLOW_CONTINUE || !is_critical_failure(c, branch),
-                  "K14 a block that needs all has succeeded when all are over");
+        HOLDS(look, block, known && !tally.open,
+              "K14 a block that needs all has succeeded when all are over");
+        SIM_EACH_CHILD(c, block, branch)
+        HOLDS(look, block, step->block.on_error == FLOW_CONTINUE || !is_critical_failure(c, branch),
+              "K14 a block that needs all has succeeded when all are over");
     }
     if (all) return;
     if (node->state == RC_STEP_SUCCEEDED)
-        HOLDS(look, block, known && tally.succeeded >= tally.need, "K15 a join is reached when enough have succeeded");
+        HOLDS(look, block, known && tally.succeeded >= tally.need,
+              "K15 a join is reached when enough have succeeded");
     if (node->state == RC_STEP_ACTIVE && c->mode == RC_MODE_FORWARD && known && !node->asks)
         HOLDS(look, block, tally.succeeded < tally.need, "K16 a join is decided as early as it is reached");
     if (ends && sim_has_failed(c, block) && node->why == RC_WHY_IMPOSSIBLE)
@@ -290,9 +294,9 @@ static void laws_of_taking_back(const struct look *look, uint32_t block)
     const struct rc_command *c = look->c;
     unsigned undo = sim_step(c, block)->block.undo;
     if (undo == FLOW_UNDO_NONE || look->mode != RC_MODE_FORWARD) return;
-    SIM_EACH_CHILD (c, block, child)
-        HOLDS(look, child, (undo == FLOW_UNDO_FAILED_BRANCH && !sim_has_failed(c, child)) || !stands_in(c, child),
-              "K18 what a block that fails has to take back is undone when it has failed");
+    SIM_EACH_CHILD(c, block, child)
+    HOLDS(look, child, (undo == FLOW_UNDO_FAILED_BRANCH && !sim_has_failed(c, child)) || !stands_in(c, child),
+          "K18 what a block that fails has to take back is undone when it has failed");
 }
 
 static void laws_of_a_straggler(const struct look *look, uint32_t branch)
