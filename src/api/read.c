@@ -180,6 +180,31 @@ enum rc_status api_attempts(struct api_call *call, struct rc_error *err)
     return RC_OK;
 }
 
+/* Who holds a place in the lane that the command waits in. Who has just left is not there any more. */
+static enum rc_status look_into_lane(struct api_call *call, const struct rc_command *c,
+                                     struct rc_explanation *facts, struct rc_error *err)
+{
+    static const uint8_t phases[] = {RC_WORK_LANE_HOLDS, RC_WORK_LANE_YIELDS};
+    struct rc_link *links = RC_NEW_ARRAY(call->arena, struct rc_link, 2 * RC_MAX_LANE);
+    struct rc_work rows[RC_MAX_LANE];
+    struct rc_reader *reader;
+    if (!links) return rc_fail_arena(err, call->arena);
+    enum rc_status status = api_borrow(&call->job, &reader, err);
+    if (status != RC_OK) return status;
+    facts->waits_for = links;
+    for (unsigned k = 0; status == RC_OK && k < sizeof phases; k++) {
+        uint32_t n = 0;
+        status = rc_read_work(reader, phases[k], c->place.lane, NULL, UINT64_MAX, rows, RC_MAX_LANE, &n, err);
+        for (uint32_t i = 0; status == RC_OK && i < n; i++) {
+            struct rc_row row;
+            if (rc_read_row(reader, rows[i].seq, call->arena, &row, NULL) == RC_OK)
+                links[facts->nwaits_for++] = (struct rc_link){row.seq, row.nonce};
+        }
+    }
+    api_return(&call->job, reader);
+    return status;
+}
+
 /* Instances keep their numbers for life: the number of the last one is a cursor. */
 enum rc_status api_steps(struct api_call *call, struct rc_error *err)
 {
@@ -228,6 +253,9 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
     if (status == RC_OK) status = attempts_of(call, &loaded, &attempts, &n, err);
     if (status != RC_OK) return status;
     rc_command_explain(&loaded.command, &facts);
+    if (rc_command_waits_in_lane(&loaded.command))
+        status = look_into_lane(call, &loaded.command, &facts, err);
+    if (status != RC_OK) return status;
     if (facts.next == RC_NEXT_WORKER) facts.next_text = say_worker(call, &loaded.command, facts.node);
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);

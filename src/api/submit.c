@@ -14,6 +14,7 @@ static const struct api_field submit_fields[] = {
     {"run_at", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct api_submission, run_at)},
     {"run_in", API_TEXT, RC_SPAN_TEXT, false, offsetof(struct api_submission, run_in)},
     {"deadline", API_TEXT, RC_SPAN_TEXT, false, offsetof(struct api_submission, deadline)},
+    {"priority", API_NUMBER, RC_MAX_PRIORITY, false, offsetof(struct api_submission, priority), 0},
 };
 const struct api_shape api_submit_shape = {submit_fields, sizeof submit_fields / sizeof *submit_fields,
                                            sizeof(struct api_submission)};
@@ -84,6 +85,19 @@ static enum rc_status read_times(struct api_call *call, const struct api_submiss
     return call->desk->nerrors == before ? RC_OK : api_complaints(call, err);
 }
 
+static enum rc_status read_priority(struct api_call *call, struct cel_value value, struct rc_submission *ret,
+                                    struct rc_error *err)
+{
+    if (value.kind == CEL_NULL) return RC_OK; /* the flow's */
+    if (value.kind != CEL_INT || value.v.i < 0 || value.v.i > RC_MAX_PRIORITY) {
+        api_complain(call, "/priority", "must be a whole number from 0 to 9");
+        return api_complaints(call, err);
+    }
+    ret->priority = (uint8_t)value.v.i;
+    ret->has_priority = true;
+    return RC_OK;
+}
+
 enum rc_status api_prepare(struct api_call *call, const struct api_submission *in, uint32_t nbytes,
                            struct rc_arena *arena, struct rc_request *ret, struct rc_error *err)
 {
@@ -102,6 +116,7 @@ enum rc_status api_prepare(struct api_call *call, const struct api_submission *i
                                        .refs = in->refs};
     if (!submission.ns.p || !submission.subject.p || !submission.actor.p) return rc_fail_arena(err, arena);
     status = read_times(call, in, &submission, err);
+    if (status == RC_OK) status = read_priority(call, in->priority, &submission, err);
     if (status != RC_OK) return status;
     *ret = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = arena, .bytes = nbytes};
     status = rc_prepare_submit(rc_engine_definitions(api->options.engine), &submission, arena, &ret->u.submit,

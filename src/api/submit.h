@@ -5,6 +5,7 @@
 struct api_submission {
     struct rc_sv type, key, actor;
     struct cel_value payload, refs;
+    struct cel_value priority;             /* a number, or null */
     struct rc_sv run_at, run_in, deadline; /* a time, and spans, as text; empty: not said */
 };
 

@@ -89,6 +89,13 @@ enum {
     RC_WINDOW = 1024,           /* ready or due rows held in memory per gate */
     RC_MAX_WATCH_DAYS = 90,     /* days for which repeats are pointed out after a hold */
     RC_MAX_HOLDS = 16,          /* windows of holds that a store remembers */
+    RC_MAX_LANE = 100,          /* commands at work in one lane */
+    RC_LANE_WINDOW = 64,        /* commands that wait in one lane, as far as memory holds them */
+    RC_LANES_HOT = 1024,        /* lanes that memory holds between two turns */
+    RC_MAX_PRIORITY = 9,
+    RC_PRIORITY_STEP =
+        60000000, /* microseconds: by how much one step of priority makes a command older. Stored rows depend
+                                    on it: never change it */
     RC_CALENDAR_LOOK =
         1000000,       /* microseconds: how often the wall clock is looked at while something waits for it */
     RC_MAX_LOST = 3,   /* crashes in a row before a command is set aside */

@@ -74,6 +74,7 @@ static const struct cli_option submit_options[] = {
     {"ref", 'r', "NAME=VALUE", "a label to search by (may be repeated)"},
     {"run-at", 0, "TIME", "begin no sooner than this: 2026-01-31T12:00:00Z, by the server's wall clock"},
     {"run-in", 0, "SPAN", "begin when this has passed: 90s, 30m, 7d"},
+    {"priority", 0, "N", "how urgent it is, 0 to 9, instead of what the flow says"},
     {"deadline", 0, "SPAN", "how long it may take from its begin on, instead of what the flow says"},
     WAIT_OPTION,
     END,

@@ -1,4 +1,5 @@
 /* recourse submit */
+#include "base/num.h"
 #include "cli/run.h"
 
 #include "codec/json.h"
@@ -75,6 +76,11 @@ int cli_run_submit(struct cli *cli, const struct cli_args *args)
     if (key) rc_json_text(&json, "key", key);
     if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     put_times(args, &json);
+    uint64_t priority = 0;
+    const char *urgent = cli_value(args, "priority");
+    if (urgent && !rc_parse_u64(rc_sv_of(urgent), &priority))
+        return cli_usage(cli, "--priority must be a whole number from 0 to 9");
+    if (urgent) rc_json_u64(&json, "priority", priority);
     int fault = cli_read_wait(cli, &wait);
     if (fault != CLI_OK) return fault;
     if (cli_has(args, "payload")) {

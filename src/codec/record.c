@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/record_part.h"
 #include "codec/write.h"
 
 /* Outputs may be as deep as any JSON, and stand in a row of a list. */
@@ -151,6 +152,10 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                                  change->u.clock.wall},
                      6);
         break;
+    case RC_CHANGE_PLACE: rc_put_place(buf, &change->u.place); break;
+    case RC_CHANGE_PRIORITY:
+        put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
+        break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break; /* not of a history */
     }
@@ -230,6 +235,7 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
     case RC_CAUSE_LOST:
     case RC_CAUSE_DUE:
     case RC_CAUSE_RESTORED:
+    case RC_CAUSE_LANE:
     case RC_CAUSES: break; /* the columns beside it say all */
     }
 }
@@ -340,9 +346,11 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_STATE: return 2;
     case RC_CHANGE_OWNER:
     case RC_CHANGE_DUE:
+    case RC_CHANGE_PRIORITY:
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
-    case RC_CHANGE_CLOCK: return 6;
+    case RC_CHANGE_CLOCK:
+    case RC_CHANGE_PLACE: return 6;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
@@ -353,7 +361,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
-    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_CLOCK)};
+    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_PRIORITY)};
     if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
@@ -387,6 +395,8 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .over = absolute(&in, item(&in, 4)),
                                            .wall = byte(&in, 5, 2)};
         break;
+    case RC_CHANGE_PLACE: in.bad = !rc_get_place(row, &change.u.place); break;
+    case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }

@@ -113,6 +113,21 @@ void rc_view_clock(struct rc_json *json, const struct rc_clock *clock)
     if (clock->over) rc_json_time(json, "deadline", clock->over);
 }
 
+void rc_view_place(struct rc_json *json, const struct rc_place *place)
+{
+    static const char *const word[RC_PLACE_STATES] = {[RC_PLACE_NONE] = "not_yet",
+                                                      [RC_PLACE_WAITS] = "waits",
+                                                      [RC_PLACE_HOLDS] = "holds",
+                                                      [RC_PLACE_YIELDS] = "holds",
+                                                      [RC_PLACE_LEFT] = "left"};
+    if (!place->lane) return;
+    rc_json_object(json, "concurrency");
+    rc_json_sv(json, "key", place->key);
+    rc_json_u64(json, "limit", place->limit);
+    rc_json_text(json, "place", place->state < RC_PLACE_STATES ? word[place->state] : "?");
+    rc_json_end_object(json);
+}
+
 void rc_view_head(struct rc_json *json, const struct rc_command *command)
 {
     const struct rc_identity *id = &command->id;
@@ -133,6 +148,8 @@ void rc_view_head(struct rc_json *json, const struct rc_command *command)
     rc_json_maybe(json, "owner", command->owner);
     if (command->due) rc_json_time(json, "due", command->due);
     rc_view_clock(json, &command->clock);
+    rc_view_place(json, &command->place);
+    if (command->priority) rc_json_u64(json, "priority", command->priority);
     if (command->notes) rc_json_u64(json, "notes", command->notes);
     rc_json_u64(json, "generation", id->generation);
     if (id->original.seq) rc_json_id(json, "original", id->original.seq, id->original.nonce);

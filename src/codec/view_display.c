@@ -13,6 +13,10 @@ void rc_view_until(struct rc_buf *buf, rc_us at)
 static bool put_clock(struct rc_buf *buf, const struct rc_command *c, uint32_t step)
 {
     char time[RC_TIME_TEXT];
+    if (c->state == RC_PENDING && rc_command_waits_in_lane(c)) {
+        rc_put_format(buf, "waits for its turn: concurrency key %.*s", RC_SV_ARG(c->place.key));
+        return true;
+    }
     if (c->state == RC_PENDING && rc_command_waits_to_begin(c)) {
         rc_format_time(c->data[0].times.due, time);
         rc_put_format(buf, "starts at %s", time);

@@ -108,7 +108,7 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error", [RC_CHANGE_MODE] = "mode",
         [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
         [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor",
-        [RC_CHANGE_CLOCK] = "clock"};
+        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place", [RC_CHANGE_PRIORITY] = "priority"};
     rc_json_object(json, NULL);
     bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
@@ -147,6 +147,8 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         rc_json_id(json, "successor", change->u.successor.seq, change->u.successor.nonce);
         break;
     case RC_CHANGE_CLOCK: rc_view_clock(json, &change->u.clock); break;
+    case RC_CHANGE_PLACE: rc_view_place(json, &change->u.place); break;
+    case RC_CHANGE_PRIORITY: rc_json_u64(json, "priority", change->u.priority); break;
     }
     rc_json_end_object(json);
 }

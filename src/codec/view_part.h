@@ -22,6 +22,8 @@ void rc_view_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_waits(struct rc_json *, const struct rc_command *);
 /* False, and nothing is put, where the command waits for none. */
 bool rc_view_waiting(struct rc_buf *, const struct rc_command *);
+/* Its lane, and its place there; nothing where it is in none. */
+void rc_view_place(struct rc_json *, const struct rc_place *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);
 void rc_view_result(struct rc_json *, const struct rc_result *);
 void rc_view_attempt_members(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);

@@ -174,6 +174,8 @@ static const char *why_not_retry(const struct rc_command *c)
 {
     if (c->state == RC_ROLLED_BACK) return why_not_replace(c); /* the whole, as a new generation */
     if (any(c, RETRYABLE) || rc_command_waits_to_begin(c)) return why_not_go_on(c);
+    if (rc_command_waits_in_lane(c))
+        return "it waits for its turn: others with the same concurrency key are at work";
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
@@ -310,12 +312,16 @@ static enum rc_status retry(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
     if (rc_command_waits_to_begin(c)) {
-        rc_clock_begin(draft);
+        rc_command_start(draft);
         return RC_OK;
     }
     if (c->mode == RC_MODE_HALT) {
         c->mode = RC_MODE_FORWARD;
         c->why = RC_WHY_NONE;
+        if (c->place.lane && c->place.state == RC_PLACE_NONE) { /* it was halted before it began */
+            rc_command_start(draft);
+            return RC_OK;
+        }
     }
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
@@ -487,6 +493,8 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
         return rc_fail(draft->err, RC_STALE, "the command is at revision %u, not %u: look at it again",
                        c->rev, act->expected_rev);
     struct rc_allowed allowed = rc_command_allows(c, (enum rc_action)act->action);
+    bool told = draft->ask->from.agg == RC_AGG_LANE; /* to give way: where it cannot, it is leaving anyway */
+    if (!allowed.allowed && told) return RC_OK;
     if (!allowed.allowed) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
     switch ((enum rc_action)act->action) {
     case RC_ACTION_RETRY: return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);

@@ -236,7 +236,9 @@ static void finish_taking_back(struct rc_draft *draft)
 
 void rc_advance(struct rc_draft *draft)
 {
-    if (draft->c.mode == RC_MODE_FORWARD && rc_command_waits_to_begin(&draft->c)) return;
+    if (draft->c.mode == RC_MODE_FORWARD &&
+        (rc_command_waits_to_begin(&draft->c) || rc_command_waits_in_lane(&draft->c)))
+        return;
     if (draft->c.mode == RC_MODE_HALT) rc_clock_lift(draft, rc_settle_leaves(draft, 1, draft->c.nnodes));
     if (draft->c.mode == RC_MODE_FORWARD) advance_forward(draft);
     if (draft->c.mode == RC_MODE_CANCEL || draft->c.mode == RC_MODE_ROLL_BACK) {

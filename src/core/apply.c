@@ -69,6 +69,8 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
     case RC_CHANGE_DUE:
     case RC_CHANGE_NOTES:
     case RC_CHANGE_CLOCK:
+    case RC_CHANGE_PLACE:
+    case RC_CHANGE_PRIORITY:
     case RC_CHANGE_FAULT: return RC_OK;
     case RC_CHANGE_SUCCESSOR:
         return command->successor.seq == 0 ? RC_OK
@@ -94,6 +96,7 @@ static enum rc_status own(const struct rc_command *command, struct rc_change *ch
     struct rc_sv *text = change->kind == RC_CHANGE_OUTPUTS ? &change->u.outputs.external_id
                          : change->kind == RC_CHANGE_FAULT ? &change->u.fault.text
                          : change->kind == RC_CHANGE_OWNER ? &change->u.owner
+                         : change->kind == RC_CHANGE_PLACE ? &change->u.place.key
                                                            : NULL;
     if (text && !(*text = rc_copy_sv(arena, *text)).p) return rc_fail_arena(err, arena);
     if (change->kind != RC_CHANGE_OUTPUTS) return RC_OK;
@@ -134,6 +137,8 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_NOTES: command->notes = change->u.notes; break;
     case RC_CHANGE_SUCCESSOR: command->successor = change->u.successor; break;
     case RC_CHANGE_CLOCK: command->clock = change->u.clock; break;
+    case RC_CHANGE_PLACE: command->place = change->u.place; break;
+    case RC_CHANGE_PRIORITY: command->priority = change->u.priority; break;
     }
 }
 
@@ -188,6 +193,8 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_NOTES: inverse.u.notes = command->notes; break;
     case RC_CHANGE_SUCCESSOR: inverse.u.successor = command->successor; break;
     case RC_CHANGE_CLOCK: inverse.u.clock = command->clock; break;
+    case RC_CHANGE_PLACE: inverse.u.place = command->place; break;
+    case RC_CHANGE_PRIORITY: inverse.u.priority = command->priority; break;
     }
     return inverse;
 }

@@ -24,7 +24,7 @@ void rc_step_want(struct rc_draft *draft, uint32_t at)
 {
     draft->c.node[at].phase = RC_PHASE_READY;
     draft->c.data[at].times.due =
-        draft->c.id.created; /* the oldest command first: what was begun is brought to its end */
+        rc_command_order(&draft->c); /* the oldest command first: what was begun is brought to its end */
     tell_gate(draft, at, rc_node_step(&draft->c, at)->call.worker ? RC_MSG_QUEUE : RC_MSG_WANT);
 }
 

@@ -75,6 +75,26 @@ struct rc_identity {
     rc_us run_at;   /* not before the wall clock says so; 0: at once */
     rc_us run_in;   /* a span: not before it has passed; 0: at once */
     rc_us deadline; /* a span; 0: what the flow says */
+    /* the same holds for these: kept in struct rc_place and as the command's priority */
+    uint64_t lane;         /* id; 0: none */
+    struct rc_sv lane_key; /* what the flow's concurrency key came to */
+    uint8_t priority;      /* 0 to RC_MAX_PRIORITY */
+};
+
+/* A command's place in its lane. Numbers are stored. */
+enum rc_place_state {
+    RC_PLACE_NONE,   /* it has not asked yet */
+    RC_PLACE_WAITS,  /* it has not begun: others are before it */
+    RC_PLACE_HOLDS,  /* it is one of those that may be at work */
+    RC_PLACE_YIELDS, /* the same, and it is being cancelled or rolled back: nobody has to tell it to go */
+    RC_PLACE_LEFT,   /* it has ended */
+    RC_PLACE_STATES
+};
+struct rc_place {
+    uint64_t lane;    /* id (flow, namespace and key); 0: the command is in none */
+    struct rc_sv key; /* at most RC_MAX_KEY bytes */
+    uint16_t limit;   /* of the version that it was made with */
+    uint8_t state;    /* enum rc_place_state */
 };
 
 /* When the command begins, and until when it has to be through (core/deadline.c). While one of both is waited for, the root is
@@ -98,6 +118,8 @@ struct rc_command {
     struct rc_sv owner;       /* who looks after it; empty: nobody */
     rc_us due; /* until when it should be settled; 0: not said. The engine does not act on it */
     struct rc_clock clock;
+    struct rc_place place;
+    uint8_t priority;
     uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
     struct rc_node *node; /* [0] is the root */
@@ -126,6 +148,16 @@ static inline bool rc_command_waits_to_begin(const struct rc_command *command)
     return command->nnodes && command->node[0].state == RC_STEP_IDLE &&
            command->node[0].phase == RC_PHASE_DELAYED;
 }
+/* Its turn in its lane has not come. It may have begun all the same where an older state of the store was restored. */
+static inline bool rc_command_waits_in_lane(const struct rc_command *command)
+{
+    return command->place.state == RC_PLACE_WAITS;
+}
+/* Its place in every queue: the oldest command first, where each step of priority makes it older. So nothing starves: who has waited
+ * long enough comes before all that come later, whatever their priority. */
+rc_us rc_command_order(const struct rc_command *);
+/* The lane of a flow and a key in a namespace: never 0, and what a store can keep as a number of a queue. */
+uint64_t rc_lane_id(struct rc_sv ns, struct rc_sv flow, struct rc_sv key);
 /* Whether the time that the root waits for is one of the wall clock. */
 static inline bool rc_clock_is_wall(const struct rc_clock *clock, rc_us due)
 {

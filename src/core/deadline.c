@@ -38,7 +38,7 @@ void rc_clock_submit(struct rc_draft *draft)
     clock->deadline = id->deadline ? id->deadline : draft->c.flow->deadline;
     bool later = id->run_at ? id->run_at > ask->wall : id->run_in != 0;
     if (!later) {
-        rc_clock_begin(draft);
+        rc_command_start(draft);
         return;
     }
     clock->wall = id->run_at != 0;
@@ -64,7 +64,7 @@ void rc_command_halt(struct rc_draft *draft, enum rc_why why)
 void rc_clock_due(struct rc_draft *draft)
 {
     if (rc_command_waits_to_begin(&draft->c)) {
-        rc_clock_begin(draft);
+        rc_command_start(draft);
         return;
     }
     rc_command_halt(draft, RC_WHY_DEADLINE);
@@ -89,6 +89,7 @@ void rc_clock_lift(struct rc_draft *draft, bool settled)
 bool rc_clock_restored(struct rc_draft *draft)
 {
     if (rc_command_waits_to_begin(&draft->c)) return rc_clock_is_due(draft);
+    if (rc_command_waits_in_lane(&draft->c)) return true; /* its turn may have come there */
     for (uint32_t i = 1; i < draft->c.nnodes; i++)
         if (draft->c.node[i].phase != RC_PHASE_NONE) return false;
     wait_for(draft,

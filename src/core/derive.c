@@ -99,7 +99,8 @@ enum rc_state rc_command_derive(const struct rc_command *command)
 {
     struct tally t = count(command);
     bool live = t.open || t.ready || t.delayed || t.waits;
-    if (command->mode == RC_MODE_FORWARD && rc_command_waits_to_begin(command)) return RC_PENDING;
+    bool waits = rc_command_waits_to_begin(command) || rc_command_waits_in_lane(command);
+    if (command->mode == RC_MODE_FORWARD && waits) return RC_PENDING;
     switch ((enum rc_mode)command->mode) {
     case RC_MODE_FORWARD: return derive_forward(command, &t);
     case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;

@@ -153,6 +153,10 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
         add(list, (struct rc_change){.kind = RC_CHANGE_SUCCESSOR, .u.successor = new->successor});
     if (!rc_clock_eq(&old->clock, &new->clock))
         add(list, (struct rc_change){.kind = RC_CHANGE_CLOCK, .u.clock = new->clock});
+    if (!rc_place_eq(&old->place, &new->place))
+        add(list, (struct rc_change){.kind = RC_CHANGE_PLACE, .u.place = new->place});
+    if (old->priority != new->priority)
+        add(list, (struct rc_change){.kind = RC_CHANGE_PRIORITY, .u.priority = new->priority});
     new->state = (uint8_t)rc_command_derive(new);
     if (old->state != new->state)
         add(list, (struct rc_change){.kind = RC_CHANGE_STATE, .u.state = new->state});
@@ -172,7 +176,7 @@ static uint32_t count_changed(const struct rc_command *old, const struct rc_comm
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 4, PER_COMMAND = 8 };
+    enum { PER_NODE = 4, PER_COMMAND = 10 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->before;
     if (draft->status == RC_OK &&

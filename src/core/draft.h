@@ -157,6 +157,18 @@ bool rc_clock_restored(struct rc_draft *);
 /* At the end of each step: what need not be waited for any more. */
 void rc_clock_settle(struct rc_draft *);
 
+/* ---- place.c: its place in its lane ------------------------------------------------------------------------------------ */
+
+bool rc_place_eq(const struct rc_place *, const struct rc_place *);
+/* The command was submitted: which lane it is in, and how urgent it is. */
+void rc_place_submit(struct rc_draft *);
+/* Its time has come: it begins, or asks for its place first. */
+void rc_command_start(struct rc_draft *);
+/* Its turn has come. */
+void rc_place_grant(struct rc_draft *);
+/* At the end of each step, when all else is decided: whoever has ended leaves. */
+void rc_place_settle(struct rc_draft *);
+
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
 

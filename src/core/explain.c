@@ -124,6 +124,10 @@ static void stand_by_clock(const struct rc_command *c, struct rc_standing *ret)
         ret->next_at = c->data[0].times.due;
         return;
     }
+    if (c->mode == RC_MODE_FORWARD && rc_command_waits_in_lane(c)) {
+        ret->next = RC_NEXT_LANE;
+        return;
+    }
     bool stuck = ret->node != UINT32_MAX && rc_is_stuck(&c->node[ret->node]);
     if (stuck || c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_ACCEPTED) return;
     if (c->why == RC_WHY_DEADLINE) ret->why = RC_WHY_DEADLINE;
@@ -175,6 +179,8 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     if (rc_command_waits_to_begin(c)) {
         ret->retry_is_safe = true;
         ret->retry_reason = "it has not begun: retry starts it now";
+    } else if (rc_command_waits_in_lane(c)) {
+        ret->retry_reason = "it has not begun: its turn in its lane has not come";
     } else if (ret->node == UINT32_MAX && ret->allowed[RC_ACTION_RETRY].allowed) {
         ret->retry_is_safe = true;
         ret->retry_reason = "nothing is out: it goes on where it was halted, without its deadline";

@@ -41,6 +41,11 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_SIGNALLED:
     case RC_MSG_SIGNAL:
     case RC_MSG_LISTEN:
+    case RC_MSG_GRANT:
+    case RC_MSG_LANE_WANT:
+    case RC_MSG_LANE_OFFER:
+    case RC_MSG_LANE_LEAVE:
+    case RC_MSG_LANE_YIELD:
     case RC_MSG_PLAN:
     case RC_MSG_OCCUR:
     case RC_MSG_PAUSE:

@@ -3,12 +3,19 @@
  * same thing. Borrowed for the call. */
 #include "core/command.h"
 
-enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_MAILBOX = 3, RC_AGG_SCHEDULE = 5 };
+enum rc_aggregate {
+    RC_AGG_COMMAND = 1,
+    RC_AGG_GATE = 2,
+    RC_AGG_MAILBOX = 3,
+    RC_AGG_LANE = 4,
+    RC_AGG_SCHEDULE = 5
+};
 
 struct rc_addr {
     uint8_t agg; /* enum rc_aggregate */
     uint8_t shard;
-    /* a command's seq, a gate's id (flow_gate_id), a mailbox's (rc_mailbox_id), or a schedule's (flow_schedule_id) */
+    /* a command's seq, or the id of a gate (flow_gate_id), a mailbox (rc_mailbox_id), a lane (rc_lane_id), a schedule
+     * (flow_schedule_id) */
     uint64_t id;
 };
 
@@ -24,6 +31,7 @@ enum rc_message_kind {
         RC_CAUSE_RESTORED,       /* the store is an older state: what was done after it is not known */
     RC_MSG_LATE = RC_CAUSE_LATE, /* a worker reports about an attempt whose lease it has lost */
     RC_MSG_SIGNALLED = RC_CAUSE_SIGNALLED, /* from its mailbox: this signal is yours */
+    RC_MSG_GRANT = RC_CAUSE_LANE,          /* from its lane: one place is yours */
     /* to a gate */
     RC_MSG_WANT = 64,  /* a step is ready: is there a place? */
     RC_MSG_OFFER,      /* from the engine: the oldest waiting step of your queue */
@@ -35,12 +43,26 @@ enum rc_message_kind {
     /* to a mailbox */
     RC_MSG_SIGNAL = 75, /* a signal has come; or, from a command: it is not waited for any more */
     RC_MSG_LISTEN,      /* a wait begins */
+    /* to a lane, from its commands */
+    RC_MSG_LANE_WANT =
+        80, /* a place (node: limit, purpose: enum rc_lane_wish, order; act: how the one that gives way is cancelled) */
+    RC_MSG_LANE_OFFER = 81, /* from the engine: whoever may have a place gets it */
+    RC_MSG_LANE_LEAVE = 82, /* it waits no more, or its place is free */
+    RC_MSG_LANE_YIELD = 83, /* it will leave */
     /* to a schedule (core/schedule.h) */
     RC_MSG_PLAN = 90, /* it is new, or begins anew */
     RC_MSG_OCCUR,     /* one of its times has come */
     RC_MSG_PAUSE,
     RC_MSG_RESUME,
     RC_MSG_RUN /* a person wants a run now */
+};
+
+/* What a command wishes where its lane is full. */
+enum rc_lane_wish {
+    RC_WISH_QUEUE,   /* to wait */
+    RC_WISH_REFUSE,  /* that nothing happens */
+    RC_WISH_REPLACE, /* that the oldest one is cancelled, and to wait for its end */
+    RC_WISH_STAY     /* it is at work already: a place beyond the limit */
 };
 
 /* How far an attempt came before it ended. */

@@ -224,7 +224,12 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_OFFER:
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED: return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
+    case RC_MSG_CLOSED:
+    case RC_MSG_GRANT:
+    case RC_MSG_LANE_WANT:
+    case RC_MSG_LANE_OFFER:
+    case RC_MSG_LANE_LEAVE:
+    case RC_MSG_LANE_YIELD: return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
     }
     bool makes = ask->u.schedule && ask->u.schedule->submit;
     enum rc_status status = makes ? submit(ask, arena, &out, err) : RC_OK;

@@ -83,7 +83,10 @@ static void fact(struct rc_draft *draft)
 static enum rc_status take(struct rc_draft *draft)
 {
     switch ((enum rc_message_kind)draft->ask->kind) {
-    case RC_MSG_SUBMIT: rc_clock_submit(draft); return RC_OK; /* the tree starts by itself */
+    case RC_MSG_SUBMIT:
+        rc_place_submit(draft);
+        rc_clock_submit(draft);
+        return RC_OK; /* the tree starts by itself */
     case RC_MSG_ACTION: return rc_command_act(draft, draft->ask->u.act);
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
@@ -91,6 +94,7 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_DUE:
     case RC_MSG_SIGNALLED: fact(draft); return RC_OK;
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
+    case RC_MSG_GRANT: rc_place_grant(draft); return RC_OK;
     case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
@@ -99,6 +103,10 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_CLOSED:
     case RC_MSG_SIGNAL:
     case RC_MSG_LISTEN:
+    case RC_MSG_LANE_WANT:
+    case RC_MSG_LANE_OFFER:
+    case RC_MSG_LANE_LEAVE:
+    case RC_MSG_LANE_YIELD:
     case RC_MSG_PLAN:
     case RC_MSG_OCCUR:
     case RC_MSG_PAUSE:
@@ -121,6 +129,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status != RC_OK) return status;
     rc_advance(&draft);
     rc_clock_settle(&draft);
+    rc_place_settle(&draft);
     status = rc_draft_finish(&draft);
     if (status == RC_OK) *ret_out = out;
     return status;

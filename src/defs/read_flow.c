@@ -118,6 +118,44 @@ static const struct defs_word on_deadline_word[] = {
 static const struct defs_words on_deadline_words = {on_deadline_word, 3};
 static const struct defs_span_range deadline_range = {1, RC_SECONDS(RC_MAX_SPAN_DAYS *UINT64_C(86400))};
 
+static const struct defs_word when_full_word[] = {
+    {"queue", FLOW_FULL_QUEUE}, {"refuse", FLOW_FULL_REFUSE}, {"replace", FLOW_FULL_REPLACE}};
+static const struct defs_words when_full_words = {when_full_word, 3};
+static const struct defs_range lane_range = {1, RC_MAX_LANE, true};
+
+static const struct defs_field lane_field[] = {
+    {"key", DEFS_OPTIONAL, defs_read_text_template, offsetof(struct flow_lane, key), NULL},
+    {"limit", DEFS_OPTIONAL, defs_read_count, offsetof(struct flow_lane, limit), &lane_range},
+    {"when_full", DEFS_OPTIONAL, defs_read_word, offsetof(struct flow_lane, when_full), &when_full_words},
+};
+static const struct defs_table lane_table = DEFS_TABLE(lane_field);
+
+/* One at a time, where no limit is said. */
+static bool read_lane(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    (void)arg;
+    struct flow_lane *lane = target;
+    lane->limit = 1;
+    return defs_read_object(r, node, &lane_table, lane);
+}
+
+/* A number, or an expression that gives one. */
+static bool read_priority(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    (void)arg;
+    if (!defs_want(r, node, DEFS_SCALAR, "a number or a text with ${…}")) return false;
+    struct defs_scalar scalar = defs_scalar_of(node);
+    bool number = scalar.kind == DEFS_IS_INT && scalar.i >= 0 && scalar.i <= RC_MAX_PRIORITY;
+    bool expression = scalar.kind == DEFS_IS_TEXT && rc_sv_starts(node->text, RC_SV("${"));
+    if (!number && !expression)
+        return defs_fail(r, node, RC_INVALID,
+                         "a priority is a whole number from 0 to %d, or an expression in ${…}",
+                         RC_MAX_PRIORITY);
+    struct defs_reach reach = {.roots = r->roots};
+    struct rc_buf code = rc_buf_in(r->scratch, RC_MAX_EXPR);
+    return defs_put_scalar(r, &code, node, DEFS_VALUE, reach) && defs_add_site(r, node, &code, reach, target);
+}
+
 #define LATER(name)                                                                                          \
     {                                                                                                        \
         name, DEFS_LATER, NULL, 0, NULL                                                                      \
@@ -134,14 +172,14 @@ static const struct defs_field flow_field[] = {
     {"on_failure", DEFS_OPTIONAL, defs_read_word, offsetof(struct flow, on_failure), &on_failure_words},
     {"deadline", DEFS_OPTIONAL, defs_read_span, offsetof(struct flow, deadline), &deadline_range},
     {"on_deadline", DEFS_OPTIONAL, defs_read_word, offsetof(struct flow, on_deadline), &on_deadline_words},
+    {"concurrency", DEFS_OPTIONAL, read_lane, offsetof(struct flow, lane), NULL},
+    {"priority", DEFS_OPTIONAL, read_priority, offsetof(struct flow, priority), NULL},
     {"steps", DEFS_REQUIRED, defs_read_steps, 0, NULL},
     {"schedule", DEFS_OPTIONAL, defs_read_schedules, 0, NULL},
     LATER("object"),
     LATER("labels"),
-    LATER("concurrency"),
     LATER("sensitive"),
     LATER("vars"),
-    LATER("priority"),
     LATER("diagnose"),
     LATER("confirm"),
     LATER("trigger"),

@@ -119,6 +119,10 @@ void rc_request_act(struct rc_engine *engine, struct rc_request *request)
         request->status =
             rc_fail(err, RC_BUSY, "the commands of the old state are still being looked through");
     if (request->status == RC_OK && !request->replayed) run(engine, request);
+    if (request->status == RC_LANE_FULL) {
+        request->command = engine->holder;
+        return;
+    }
     hot = rc_cache_find(&engine->cache, request->u.act.seq); /* it may have been read anew */
     if (!hot) return;
     rc_outline_of(&hot->command, &request->command);

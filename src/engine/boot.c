@@ -124,6 +124,7 @@ void rc_engine_forget(struct rc_engine *engine)
     rc_schedules_forget(engine);
     rc_window_forget(&engine->due);
     rc_window_forget(&engine->calendar);
+    rc_lanes_forget(engine);
     rc_map_free(&engine->damaged);
     engine->booted = false;
 }
@@ -139,6 +140,7 @@ enum rc_status rc_engine_boot(struct rc_engine *engine, bool restart, struct rc_
     /* what was out in an old state is settled by the hold, when its turn comes */
     bool old = rc_engine_held(engine) && engine->hold.left;
     if (status == RC_OK && !old) status = read_in_flight(engine, restart, err);
+    if (status == RC_OK) status = rc_lanes_boot(engine, err);
     if (status == RC_OK) status = rc_bulks_read(engine, err);
     if (status != RC_OK) return rc_fail_prefix(err, status, "reading the store");
     engine->booted = true;

@@ -9,6 +9,8 @@ RC_MUST enum rc_status rc_fold(const struct rc_record *, uint32_t n, struct rc_a
 uint32_t rc_work_rows(const struct rc_command *, uint32_t at, struct rc_work ret[2]);
 /* The row of work of a step in this phase, which is not that of a wait for a signal. */
 struct rc_work rc_work_of(const struct rc_command *, uint32_t at, uint8_t phase, rc_us due);
+/* The row of a command's place in its lane, of what it is or was; no phase where it has none. */
+struct rc_work rc_place_row_of(const struct rc_command *, const struct rc_place *);
 
 /* Folds at most RC_MAX_HISTORY records. The command lives in the arena. RC_NOT_FOUND; RC_DAMAGED where the
  * history does not fold; RC_BUG where the set does not know the flow's version. ret_records/ret_n (may be

@@ -24,6 +24,10 @@ struct rc_mark rc_overlay_mark(const struct rc_engine *engine)
 
 static void undo_one(const struct rc_undo *undo)
 {
+    if (undo->lane) {
+        *undo->lane = *undo->lane_before;
+        return;
+    }
     if (undo->planner) {
         undo->planner->row = *undo->row;
         undo->planner->fresh = undo->fresh;
@@ -80,8 +84,11 @@ static enum rc_status touch(struct rc_engine *engine, struct rc_hot *hot, bool c
     for (uint32_t i = 0; !created && i < c->nnodes; i++) nodes[i] = as_it_waits(c, i);
     struct rc_touch *touch = rc_list_add(&turn->touched, turn->arena, sizeof *touch);
     if (!touch) return nomem(engine, err);
-    *touch = (struct rc_touch){hot, nodes, created ? (uint8_t)RC_ABSENT : c->state,
-                               !created && rc_command_in_flight(c)};
+    *touch = (struct rc_touch){.hot = hot,
+                               .nodes = nodes,
+                               .place = created ? (struct rc_place){0} : c->place,
+                               .state = created ? (uint8_t)RC_ABSENT : c->state,
+                               .in_flight = !created && rc_command_in_flight(c)};
     hot->touched = turn->touched.n;
     return RC_OK;
 }
@@ -157,7 +164,8 @@ enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, co
                                 const struct rc_out *out, struct rc_error *err)
 {
     /* what a person did is on record, also where it changed nothing; so is a report that came too late */
-    if (out->nchange == 0 && cause->kind != RC_MSG_ACTION && cause->kind != RC_MSG_LATE) return RC_OK;
+    bool person = cause->kind == RC_MSG_ACTION && cause->from.agg != RC_AGG_LANE;
+    if (out->nchange == 0 && !person && cause->kind != RC_MSG_LATE) return RC_OK;
     bool created = out->nchange && out->change[0].kind == RC_CHANGE_CREATE;
     enum rc_status status = touch(engine, hot, created, err);
     if (status == RC_OK && out->nchange == 0) status = note(engine, as_it_is(hot), err);
@@ -178,6 +186,16 @@ enum rc_status rc_overlay_gate(struct rc_engine *engine, struct rc_door *door, c
     undo.inverse.u.gate.closed = door->gate.closed;
     enum rc_status status = note(engine, undo, err);
     if (status == RC_OK) rc_gate_apply(&door->gate, change);
+    return status;
+}
+
+enum rc_status rc_overlay_lane(struct rc_engine *engine, struct rc_lane *lane, const struct rc_lane *after,
+                               struct rc_error *err)
+{
+    const struct rc_lane *before = rc_copy(engine->turn.arena, lane, sizeof *lane);
+    if (!before) return nomem(engine, err);
+    enum rc_status status = note(engine, (struct rc_undo){.lane = lane, .lane_before = before}, err);
+    if (status == RC_OK) *lane = *after;
     return status;
 }
 
@@ -243,11 +261,17 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
         struct rc_before after = as_it_waits(c, i);
         if (!has_moved(&before, &after)) continue;
         if (!moves)
-            moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 2 * (size_t)(c->nnodes - i));
+            moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 2 * (size_t)(c->nnodes - i) + 1);
         if (!moves) return nomem(engine, err);
         moves[ret->nmoves++] = (struct rc_work_move){row_of(c, i, &before), row_of(c, i, &after)};
         struct rc_work_move limit = {limit_of(c, i, &before), limit_of(c, i, &after)};
         if (limit.before.phase || limit.after.phase) moves[ret->nmoves++] = limit;
+    }
+    struct rc_work_move place = {rc_place_row_of(c, &touch->place), rc_place_row_of(c, &c->place)};
+    if (place.before.phase != place.after.phase) {
+        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 1);
+        if (!moves) return nomem(engine, err);
+        moves[ret->nmoves++] = place;
     }
     ret->moves = moves;
     return RC_OK;

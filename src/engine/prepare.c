@@ -170,6 +170,52 @@ static void prepare_times(const struct rc_submission *in, struct rc_identity *id
     if (in->deadline > longest) add_error(errors, RC_INVALID, "/deadline", "a span is at most 3650d long");
 }
 
+static void prepare_lane(const struct flow *flow, struct cel_value payload, struct rc_arena *arena,
+                         struct rc_identity *id, struct errors *errors)
+{
+    struct rc_error error;
+    struct cel_value value;
+    if (!flow->lane.limit) return;
+    id->lane_key = flow->name;
+    if (flow->lane.key) {
+        if (eval(flow, flow->lane.key, payload, arena, &value, &error) != RC_OK) {
+            add_error(errors, RC_EVAL, "/payload", error.text);
+            return;
+        }
+        id->lane_key = scalar_text(value, arena);
+    }
+    if (!rc_is_label(id->lane_key, RC_MAX_KEY))
+        add_error(errors, RC_INVALID, "/payload",
+                  "the flow's concurrency key comes to nothing that can be one: it is 1 to 255 bytes of "
+                  "UTF-8 without "
+                  "control characters");
+    id->lane = rc_lane_id(id->ns, flow->name, id->lane_key);
+}
+
+static void prepare_priority(const struct flow *flow, const struct rc_submission *in, struct rc_arena *arena,
+                             struct rc_identity *id, struct errors *errors)
+{
+    struct rc_error error;
+    struct cel_value value;
+    if (in->has_priority || !flow->priority) {
+        id->priority = in->has_priority ? in->priority : 0;
+        if (id->priority > RC_MAX_PRIORITY)
+            add_error(errors, RC_INVALID, "/priority", "a priority is a whole number from 0 to 9");
+        return;
+    }
+    if (eval(flow, flow->priority, in->payload, arena, &value, &error) != RC_OK) {
+        add_error(errors, RC_EVAL, "/payload", error.text);
+        return;
+    }
+    bool fits = (value.kind == CEL_INT && value.v.i >= 0 && value.v.i <= RC_MAX_PRIORITY) ||
+                (value.kind == CEL_UINT && value.v.u <= RC_MAX_PRIORITY);
+    if (!fits)
+        add_error(errors, RC_INVALID, "/payload",
+                  "the flow's priority comes to something else than a whole number from 0 to 9");
+    else
+        id->priority = (uint8_t)(value.kind == CEL_INT ? (uint64_t)value.v.i : value.v.u);
+}
+
 enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submission *in, struct rc_arena *arena,
                                  struct rc_identity *ret, struct rc_error *list, uint32_t nlist,
                                  uint32_t *ret_nerrors)
@@ -187,6 +233,8 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
     if (errors.n == 0) { /* its expressions trust the schema */
         prepare_key(flow, in, arena, &id, &errors);
         prepare_refs(flow, in, arena, &id, &errors);
+        prepare_lane(flow, in->payload, arena, &id, &errors);
+        prepare_priority(flow, in, arena, &id, &errors);
     }
     prepare_times(in, &id, &errors);
     if (in->actor.n && !rc_is_label(in->actor, RC_MAX_ACTOR))
@@ -216,6 +264,8 @@ enum rc_status rc_prepare_successor(const struct flow_set *set, const struct rc_
     in->type = original->id.type;
     in->key = original->id.key;
     in->deadline = original->clock.deadline;
+    in->priority = original->priority;
+    in->has_priority = true;
     if (rc_command_waits_to_begin(original))
         in->run_at = original->clock.start; /* at the time of the original */
     enum rc_status status = rc_prepare_submit(set, in, arena, ret, list, nlist, ret_nerrors);

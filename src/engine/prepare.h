@@ -9,8 +9,10 @@ struct rc_submission {
     struct cel_value payload; /* mutable until this returns: numbers are brought to the schema's type */
     struct cel_value refs;    /* a map of name to text, or null; added to the flow's own, which win */
     rc_us run_at, run_in,
-        deadline; /* as struct rc_identity has them; spans are at most RC_MAX_SPAN_DAYS. They are no
+        deadline;      /* as struct rc_identity has them; spans are at most RC_MAX_SPAN_DAYS. They are no
                                        part of "the same payload" */
+    uint8_t priority;  /* no part of it either */
+    bool has_priority; /* else the flow's */
 };
 
 /* Keys, actors, subjects: printable UTF-8 of 1 to `max` bytes. Names of refs and namespaces: 1 to RC_MAX_NAME letters, digits,

@@ -122,7 +122,8 @@ struct rc_request {
     enum rc_status status;
     bool replayed;             /* submit, bulk: it was there already; act: the action was done already;
                                 * hold: it was released already */
-    struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command */
+    struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command, and RC_LANE_FULL:
+                                * the oldest that holds a place */
     struct rc_link successor;  /* act: what has taken the command's place; seq 0: nothing */
     uint32_t retry_after;      /* seconds, with RC_QUOTA and RC_RATE where time helps; else 0 */
     struct rc_error error;

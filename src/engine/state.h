@@ -7,6 +7,8 @@
 #include "engine/engine.h"
 #include "engine/prepare.h"
 #include "engine/pace.h"
+#include "core/lane.h"
+#include "engine/lanes.h"
 #include "engine/load.h"
 
 #include <pthread.h>
@@ -148,6 +150,8 @@ struct rc_facts {
 struct rc_undo {          /* one applied change, backwards */
     struct rc_hot *hot;   /* or */
     struct rc_door *door; /* or */
+    struct rc_lane *lane; /* or */
+    const struct rc_lane *lane_before;
     struct rc_planner *planner;
     const struct rc_schedule *row; /* of the planner, as it was */
     bool fresh;                    /* the same */
@@ -167,6 +171,7 @@ struct rc_before { /* of a node at the start of the turn */
 struct rc_touch {
     struct rc_hot *hot;
     struct rc_before *nodes; /* NULL: created in this turn */
+    struct rc_place place;   /* at the start of the turn */
     uint8_t state;
     bool in_flight;
 };
@@ -245,7 +250,10 @@ struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
     struct rc_cache cache;
-    struct rc_map doors; /* by gate id */
+    struct rc_map doors;      /* by gate id */
+    struct rc_map lanes;      /* struct rc_lane, by id: some of them */
+    bool lanes_short;         /* one of them has to be looked at in the next turn */
+    struct rc_outline holder; /* with RC_LANE_FULL: the oldest command that holds a place */
     struct rc_map
         started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
                                * answer comes from outside, else the fact that stands for it */
@@ -358,6 +366,8 @@ void rc_overlay_undo(struct rc_engine *, struct rc_mark);
 RC_MUST enum rc_status rc_overlay_apply(struct rc_engine *, struct rc_hot *, const struct rc_ask *cause,
                                         const struct rc_out *, struct rc_error *);
 RC_MUST enum rc_status rc_overlay_gate(struct rc_engine *, struct rc_door *, const struct rc_change *,
+                                       struct rc_error *);
+RC_MUST enum rc_status rc_overlay_lane(struct rc_engine *, struct rc_lane *, const struct rc_lane *after,
                                        struct rc_error *);
 RC_MUST enum rc_status rc_overlay_schedule(struct rc_engine *, struct rc_planner *,
                                            const struct rc_schedule *after, struct rc_error *);

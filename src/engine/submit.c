@@ -76,6 +76,7 @@ static void create(struct rc_engine *engine, struct rc_request *request)
     ask.u.submit = identity;
     request->status = identity ? rc_unit_run(engine, &ask, &request->error)
                                : rc_fail_arena(&request->error, engine->turn.arena);
+    if (request->status == RC_LANE_FULL) request->command = engine->holder;
     if (request->status != RC_OK) {
         rc_submit_take_back(engine, hot);
         return;

@@ -352,6 +352,7 @@ static rc_us sleep_of(struct rc_engine *engine)
     rc_us sleep = rc_work_sleep(engine), waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
     rc_us schedules = rc_schedules_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
+    if (engine->lanes_short) return 0;
     if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
     if (rc_engine_held(engine)) return engine->hold.left ? 0 : sleep;
     if (!engine->room)
@@ -408,6 +409,8 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
     engine->full = false;
     enum rc_status status = update_gates(engine, err);
+    if (status == RC_OK) status = rc_lanes_offer(engine, err);
+    if (status == RC_OK) rc_lanes_trim(engine);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
     bool may = engine->room && !rc_engine_held(engine);

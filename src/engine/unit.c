@@ -92,11 +92,23 @@ static enum rc_status keep_effects(struct rc_engine *engine, const struct rc_out
     return RC_OK;
 }
 
+/* Of a lane: who cannot be read cannot begin, and does not hold up those behind it. */
+static enum rc_status pass_by(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
+                              struct rc_error *err)
+{
+    *out = (struct rc_out){.message = RC_NEW(engine->turn.arena, struct rc_ask), .nmessage = 1};
+    if (!out->message) return rc_fail_arena(err, engine->turn.arena);
+    *out->message = rc_engine_ask(engine, RC_MSG_LANE_LEAVE, ask->from);
+    out->message->from = ask->to;
+    return RC_OK;
+}
+
 static enum rc_status step_command(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
                                    struct rc_error *err)
 {
     struct rc_hot *hot;
     enum rc_status status = rc_engine_command(engine, ask->to.id, &hot, err);
+    if (status == RC_DAMAGED && ask->from.agg == RC_AGG_LANE) return pass_by(engine, ask, out, err);
     if (status == RC_OK)
         status = rc_command_step(&hot->command, ask, rc_engine_set(engine), engine->turn.arena, out, err);
     if (status == RC_OK) status = rc_overlay_apply(engine, hot, ask, out, err);
@@ -109,6 +121,7 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     switch ((enum rc_aggregate)ask->to.agg) {
     case RC_AGG_COMMAND: return step_command(engine, ask, out, err);
     case RC_AGG_GATE: return step_gate(engine, ask, out, err);
+    case RC_AGG_LANE: return rc_engine_step_lane(engine, ask, out, err);
     case RC_AGG_SCHEDULE: return rc_schedule_unit(engine, ask, out, err);
     case RC_AGG_MAILBOX: return rc_engine_mail(engine, ask, out, err);
     }

@@ -69,6 +69,8 @@ enum flow_jitter { FLOW_NO_JITTER, FLOW_FULL_JITTER, FLOW_EQUAL_JITTER };
 enum flow_on_failure { FLOW_KEEP, FLOW_ROLL_BACK, FLOW_REVIEW };
 /* What follows when the deadline of a command is over and what was out is settled. */
 enum flow_on_deadline { FLOW_LATE_REVIEW, FLOW_LATE_CANCEL, FLOW_LATE_ROLL_BACK };
+/* What becomes of a command whose lane is full: it waits for its turn; it is not taken on; the oldest one gives way. */
+enum flow_when_full { FLOW_FULL_QUEUE, FLOW_FULL_REFUSE, FLOW_FULL_REPLACE };
 /* When a key may be used again, as a new generation: never; when its last command has ended in one of some states; some
  * time after it has ended. */
 enum flow_key_reuse { FLOW_KEY_NEVER, FLOW_KEY_AFTER_END, FLOW_KEY_AFTER };
@@ -216,6 +218,13 @@ struct flow_ref {
     flow_site value;
 };
 
+/* Commands of one flow with the same concurrency key share a lane: at most `limit` of them are at work. */
+struct flow_lane {
+    flow_site key;     /* a text; 0: one lane for the flow */
+    uint16_t limit;    /* 1 to RC_MAX_LANE; 0: the flow has no lanes */
+    uint8_t when_full; /* enum flow_when_full */
+};
+
 struct flow_schema; /* schema.h */
 
 /* What becomes of times that were missed, and of one that comes while the run before has not ended. Numbers are not stored. */
@@ -254,6 +263,8 @@ struct flow {
     uint16_t ndependencies;
     rc_us deadline;      /* how long a command may take from its begin on; 0: for ever */
     uint8_t on_deadline; /* enum flow_on_deadline */
+    struct flow_lane lane;
+    flow_site priority; /* 0 to RC_MAX_PRIORITY; 0: the flow does not say */
     const struct flow_schedule *schedules;
     uint16_t nschedules;
 };

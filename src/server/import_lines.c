@@ -212,7 +212,7 @@ static enum rc_status take_command(struct importing *in, struct line *line)
 static enum rc_status moves_of(struct importing *in, const struct rc_command *command,
                                struct rc_touched *touched)
 {
-    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, 2 * (size_t)command->nnodes);
+    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, 2 * (size_t)command->nnodes + 1);
     if (!moves) return rc_fail_arena(&in->err, in->one);
     touched->moves = moves;
     for (uint32_t i = 0; i < command->nnodes; i++) {
@@ -220,6 +220,8 @@ static enum rc_status moves_of(struct importing *in, const struct rc_command *co
         uint32_t n = rc_work_rows(command, i, rows);
         for (uint32_t k = 0; k < n; k++) moves[touched->nmoves++].after = rows[k];
     }
+    struct rc_work place = rc_place_row_of(command, &command->place);
+    if (place.phase) moves[touched->nmoves++].after = place;
     return RC_OK;
 }
 

@@ -21,8 +21,8 @@ static int serve(const struct cli_args *args)
 int main(int argc, char **argv)
 {
     static const struct cli_program programs[] = {
-        {"serve", serve},         {"config", config_run},  {"doctor", doctor_run}, {"eval", tool_eval},
-        {"audit", audit_run},     {"backup", backup_run},  {"export", export_run}, {"import", import_run},
+        {"serve", serve},         {"config", config_run},  {"doctor", doctor_run},  {"eval", tool_eval},
+        {"audit", audit_run},     {"backup", backup_run},  {"export", export_run},  {"import", import_run},
         {"restore", restore_run}, {"token", token_create}, {"worker", tool_worker}, {NULL, NULL},
     };
     const struct cli_host host = {.version = RC_VERSION, .programs = programs};

@@ -157,6 +157,29 @@ static uint64_t rows_of_gates(struct check_run *run)
     return total;
 }
 
+/* Rows of lanes of one phase; gives back how many there are. */
+static uint64_t rows_of_lane(struct check_run *run, uint8_t phase, uint64_t lane)
+{
+    struct rc_work rows[PAGE], last;
+    uint64_t total = 0;
+    for (uint32_t n = PAGE; n == PAGE && run->status == RC_OK;) {
+        failed(run, rc_read_work(run->in->reader, phase, lane, total ? &last : NULL, UINT64_MAX, rows, PAGE,
+                                 &n, &run->err));
+        for (uint32_t i = 0; run->status == RC_OK && i < n; i++) {
+            const struct check_command *of = check_command_at(run, rows[i].seq);
+            bool fits = of && of->folded == of->n;
+            struct rc_work wanted = fits ? rc_place_row_of(&of->c, &of->c.place) : (struct rc_work){0};
+            fits &= wanted.phase == phase && wanted.gate == lane && wanted.order == rows[i].order &&
+                    wanted.node == rows[i].node;
+            CHECK_HOLDS(run, fits, "a row says that command %llu has a place in a lane, and it does not",
+                        ULL(rows[i].seq));
+        }
+        if (run->status == RC_OK && n) last = rows[n - 1];
+        total += n;
+    }
+    return total;
+}
+
 static uint64_t listed_in_flight(struct check_run *run)
 {
     uint64_t seqs[PAGE], after = 0, total = 0;
@@ -173,9 +196,33 @@ static uint64_t listed_in_flight(struct check_run *run)
     return total;
 }
 
+/* Every command in a lane has the row of its place, and nobody else has one. */
+static void check_lanes(struct check_run *run)
+{
+    uint64_t lanes[PAGE], after = 0, waiting = 0, waits = 0;
+    for (uint32_t i = 0; i < run->ncommands; i++) waits += rc_command_waits_in_lane(&run->command[i].c);
+    for (uint32_t n = PAGE; n == PAGE && run->status == RC_OK;) {
+        failed(run, rc_read_lanes(run->in->reader, after, lanes, PAGE, &n, &run->err));
+        for (uint32_t i = 0; run->status == RC_OK && i < n; i++)
+            waiting += rows_of_lane(run, RC_WORK_LANE_WAITS, lanes[i]);
+        if (n) after = lanes[n - 1];
+    }
+    CHECK_HOLDS(run, waiting == waits, "%llu commands wait in lanes, and there are %llu rows of them",
+                ULL(waits), ULL(waiting));
+    for (uint32_t i = 0; i < run->ncommands && run->status == RC_OK; i++) {
+        const struct rc_command *c = &run->command[i].c;
+        struct rc_work row = rc_place_row_of(c, &c->place);
+        bool holds = row.phase == RC_WORK_LANE_HOLDS || row.phase == RC_WORK_LANE_YIELDS;
+        uint64_t n = holds ? rows_of_lane(run, row.phase, row.gate) : 1;
+        CHECK_HOLDS(run, n >= 1 && n <= RC_MAX_LANE,
+                    "%llu rows say who holds a place in the lane of command %llu", ULL(n), ULL(c->id.seq));
+    }
+}
+
 CHECK_INVARIANT(33, "work-is-listed",
-                "Every step that waits has one row of work; every command in flight is listed; the counts by "
-                "state are right.")
+                "Every step that waits has one row of work; every command in a lane has the row of its "
+                "place; every command in "
+                "flight is listed; the counts by state are right.")
 {
     uint64_t waiting = 0, flying = 0, counts[RC_STATES] = {0}, stored[RC_STATES] = {0};
     for (uint32_t i = 0; i < run->ncommands; i++) {
@@ -190,6 +237,7 @@ CHECK_INVARIANT(33, "work-is-listed",
              listed = listed_in_flight(run);
     CHECK_HOLDS(run, rows == waiting, "%llu steps wait, and there are %llu rows of work", ULL(waiting),
                 ULL(rows));
+    check_lanes(run);
     CHECK_HOLDS(run, listed == flying, "%llu commands are in flight, and %llu are listed", ULL(flying),
                 ULL(listed));
     failed(run, rc_read_counts(run->in->reader, stored, &run->err));

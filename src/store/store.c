@@ -32,9 +32,15 @@ enum rc_status rc_store_settle(struct rc_store *store, enum rc_status status)
     return status;
 }
 
+static bool is_lane(uint8_t phase)
+{
+    return phase >= RC_WORK_LANE_WAITS && phase <= RC_WORK_LANE_YIELDS;
+}
+
 bool rc_work_phase(uint8_t phase)
 {
-    return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED || phase == RC_PHASE_WAITING;
+    return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED || phase == RC_PHASE_WAITING ||
+           is_lane(phase);
 }
 
 int rc_work_cmp(const struct rc_work *a, const struct rc_work *b)
@@ -59,7 +65,7 @@ static bool sound_work(const struct rc_work *row)
 {
     return !rc_work_phase(row->phase) ||
            (row->seq && row->seq <= RC_SEQ_MAX && row->gate <= INT64_MAX && row->order <= INT64_MAX &&
-            (row->phase != RC_PHASE_DELAYED || row->gate == 0 || row->gate == RC_CALENDAR));
+            (row->phase != RC_PHASE_DELAYED || row->gate <= RC_CALENDAR));
 }
 
 static bool sound_batch(const struct rc_batch *batch)
@@ -265,7 +271,17 @@ enum rc_status rc_read_gates(struct rc_reader *reader, uint64_t after, uint64_t 
                              uint32_t *ret_n, struct rc_error *err)
 {
     enum rc_status status = rc_reader_usable(reader, err);
-    return status == RC_OK ? reader->driver->gates(reader, after, ret_gates, cap, ret_n, err) : status;
+    return status == RC_OK ? reader->driver->gates(reader, RC_PHASE_READY, after, ret_gates, cap, ret_n, err)
+                           : status;
+}
+
+enum rc_status rc_read_lanes(struct rc_reader *reader, uint64_t after, uint64_t *ret_lanes, uint32_t cap,
+                             uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_reader_usable(reader, err);
+    return status == RC_OK
+               ? reader->driver->gates(reader, RC_WORK_LANE_WAITS, after, ret_lanes, cap, ret_n, err)
+               : status;
 }
 
 enum rc_status rc_read_in_flight(struct rc_reader *reader, uint64_t after, uint64_t *ret_seqs, uint32_t cap,

@@ -70,8 +70,13 @@ struct rc_record {
 /* The queue of what is delayed until a time of the wall clock. */
 enum { RC_CALENDAR = 1 };
 
+/* Rows of lanes stand among those of work, in phases of their own: of a command that waits for its place, that holds one, that holds one and is
+ * leaving. gate: the lane; order: its place in the queue; node: the limit of its version. Numbers are stored. */
+enum { RC_WORK_LANE_WAITS = 16, RC_WORK_LANE_HOLDS = 17, RC_WORK_LANE_YIELDS = 18 };
+
 /* Where a step waits: rows of work. Every step in phase ready or delayed has exactly one; one that waits for a signal has one
- * in the queue of its mailbox, and where its time is limited another one, as if it were delayed. */
+ * in the queue of its mailbox, and where its time is limited another one, as if it were delayed.. Every
+ * command in a lane has one, too. */
 struct rc_work {
     uint8_t phase; /* RC_PHASE_READY: order is its place in the gate's queue. RC_PHASE_DELAYED: order is when;
                       gate is 0, or RC_CALENDAR. RC_PHASE_WAITING: gate is the mailbox, and order is since when */
@@ -222,6 +227,9 @@ RC_MUST enum rc_status rc_read_work(struct rc_reader *, uint8_t phase, uint64_t 
                                     uint32_t cap, uint32_t *ret_n, struct rc_error *);
 /* Gates that have ready work, ascending behind `after`. */
 RC_MUST enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
+                                     uint32_t *ret_n, struct rc_error *);
+/* Lanes in which commands wait, ascending behind `after`. */
+RC_MUST enum rc_status rc_read_lanes(struct rc_reader *, uint64_t after, uint64_t *ret_lanes, uint32_t cap,
                                      uint32_t *ret_n, struct rc_error *);
 /* Commands with an attempt in flight, ascending by seq behind `after`. */
 RC_MUST enum rc_status rc_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,

@@ -56,6 +56,7 @@ class Stage:
                                 picture='flow: picture\nsteps:\n- id: do\n  call: pictures\n  with: { task: resize, input: { n: "${payload.n}" } }\n',
                                 open=simple_flow("open", "mute", "timeout: 1h")
                                 + 'schedule: [{ id: yearly, cron: "0 0 1 1 *", payload: { n: 1 } }]\n',
+                                narrow=simple_flow("narrow", "mute", "timeout: 1h") + "concurrency: { when_full: refuse }\n",
                                 mute=dependency("mute", f"http://127.0.0.1:{listener.getsockname()[1]}", concurrent=2))
         self.server = self.other(more=["--hold"])  # held, and released at once: so there is a window to ask for
         self.api = self.server.api

@@ -15,6 +15,7 @@
  *   restored SPAN                            the store is an older state, of so long ago
  *   signal NAME ID [JSON]                    a signal comes, for whoever waits for it
  *   occupy N                                 N places of the gate are taken by others
+ *   lane N: so many other commands hold places in the lane
  *   retry | check [STEP] | cancel | rollback | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   explain                                  what a person would be told */
 #include "base/num.h"
@@ -297,6 +298,14 @@ static enum rc_status do_occupy(struct world *world, struct rc_sv args, struct r
     return RC_OK;
 }
 
+/* So many others hold places in the lane; those that were more have ended. */
+static enum rc_status do_lane(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint64_t n;
+    if (!rc_parse_u64(word(&args), &n) || n > RC_MAX_LANE) return bad_event(err);
+    return world_occupy_lane(world, (uint32_t)n, err);
+}
+
 static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc_buf *out,
                                struct rc_error *err)
 {
@@ -314,6 +323,7 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "restored")) return do_restored(world, line, err);
     if (rc_sv_is(event, "pull")) return do_pull(world, line, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
+    if (rc_sv_is(event, "lane")) return do_lane(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);
     if (action >= 0) return do_action(world, (enum rc_action)action, line, err);
     if (!rc_sv_is(event, "explain")) return bad_event(err);

@@ -82,6 +82,14 @@ static void tell_clock(struct rc_buf *out, const struct world_record *record, co
     rc_put_char(out, '\n');
 }
 
+static void tell_place(struct rc_buf *out, const struct rc_place *place)
+{
+    static const char *const word[RC_PLACE_STATES] = {"has not asked yet", "waits for its turn",
+                                                      "holds a place", "holds a place, and is leaving",
+                                                      "has left"};
+    rc_put_format(out, "    in its lane '%.*s' it %s\n", RC_SV_ARG(place->key), word[place->state]);
+}
+
 static void tell_change(struct rc_buf *out, const struct world_record *record, const struct rc_command *c,
                         const struct rc_change *change)
 {
@@ -123,6 +131,8 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
     case RC_CHANGE_NOTES: rc_put_format(out, "    notes: %u\n", change->u.notes); break;
     case RC_CHANGE_SUCCESSOR: rc_put_text(out, "    a successor takes its place\n"); break;
     case RC_CHANGE_CLOCK: tell_clock(out, record, &change->u.clock); break;
+    case RC_CHANGE_PLACE: tell_place(out, &change->u.place); break;
+    case RC_CHANGE_PRIORITY: rc_put_format(out, "    priority: %u\n", change->u.priority); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }

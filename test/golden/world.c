@@ -110,7 +110,34 @@ static enum rc_status mail(struct world *world, const struct rc_ask *ask, struct
     return status;
 }
 
-static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_error *err)
+static enum rc_status step_lane(struct world *world, const struct rc_ask *ask, struct rc_out *out,
+                                struct rc_error *err)
+{
+    struct rc_lane after;
+    enum rc_status status = rc_lane_step(&world->lane, ask, world->arena, &after, out, err);
+    if (status == RC_OK) world->lane = after;
+    return status;
+}
+
+/* So many other commands hold places from now on, or are told that they are over. */
+enum rc_status world_occupy_lane(struct world *world, uint32_t n, struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    uint32_t have = 0;
+    for (uint32_t i = 0; i < world->lane.nholders; i++) have += world->lane.holder[i].seq >= WORLD_OTHERS;
+    for (; have < n; have++)
+        world->lane.holder[world->lane.nholders++] =
+            (struct rc_lane_entry){.seq = WORLD_OTHERS + have, .limit = RC_MAX_LANE};
+    for (; status == RC_OK && have > n; have--) {
+        struct rc_ask leave = world_ask(world, RC_MSG_LANE_LEAVE, 0);
+        leave.to = (struct rc_addr){.agg = RC_AGG_LANE};
+        leave.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = WORLD_OTHERS + have - 1};
+        status = world_deliver(world, leave, err);
+    }
+    return status;
+}
+
+static enum rc_status messages_of(struct world *world, struct rc_ask first, struct rc_error *err)
 {
     enum { MOST = 2048 };
     static struct rc_ask queue[MOST];
@@ -118,8 +145,13 @@ static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_e
     queue[0] = first;
     for (uint32_t at = 0; at < n; at++) {
         struct rc_out out = {0};
+        if (queue[at].to.agg == RC_AGG_COMMAND && queue[at].to.id >= WORLD_OTHERS) {
+            world->told++;
+            continue; /* other commands only take up room */
+        }
         enum rc_status status =
-            queue[at].to.agg == RC_AGG_GATE
+            queue[at].to.agg == RC_AGG_LANE ? step_lane(world, &queue[at], &out, err)
+            : queue[at].to.agg == RC_AGG_GATE
                 ? rc_gate_step(&world->gate, &queue[at], world->set, world->arena, &out, err)
             : queue[at].to.agg == RC_AGG_MAILBOX ? mail(world, &queue[at], &out, err)
                                                  : take(world, &queue[at], &out, err);
@@ -128,6 +160,16 @@ static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_e
         for (uint32_t i = 0; i < out.nmessage && n < MOST; i++) queue[n++] = out.message[i];
     }
     return RC_OK;
+}
+
+/* What is refused half-way has not happened: as the engine's overlay sees to it. */
+static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_error *err)
+{
+    struct world before = *world;
+    if (world->command.nnodes) before.command = photograph(world);
+    enum rc_status status = messages_of(world, first, err);
+    if (status != RC_OK) *world = before;
+    return status;
 }
 
 enum rc_status world_deliver(struct world *world, struct rc_ask ask, struct rc_error *err)

@@ -5,6 +5,7 @@
 #include "core/core.h"
 #include "core/explain.h"
 #include "core/mailbox.h"
+#include "core/lane.h"
 #include "base/limits.h"
 
 struct world_record {
@@ -21,6 +22,8 @@ struct world {
     struct rc_identity identity;
     struct rc_command command;
     struct rc_gate gate;
+    struct rc_lane lane; /* of the command, where its flow has lanes */
+    uint32_t told;       /* messages to other commands in it */
     rc_us now;
     int64_t ahead; /* of the wall clock */
     uint64_t seed;
@@ -33,11 +36,13 @@ struct world {
     const char *broken; /* a law of the core that did not hold; NULL: all do */
 };
 
-enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64, WORLD_SIGNALS = 128 };
+enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64, WORLD_SIGNALS = 128, WORLD_OTHERS = 1000000 };
 
 void world_begin(struct world *, struct rc_arena *, const struct flow_set *);
 /* Offers free places to ready steps. */
 enum rc_status world_offer(struct world *, struct rc_error *);
 /* Delivers one message and what follows, then offers. */
 enum rc_status world_deliver(struct world *, struct rc_ask, struct rc_error *);
+/* So many other commands hold places in the lane from now on. */
+enum rc_status world_occupy_lane(struct world *, uint32_t n, struct rc_error *);
 struct rc_ask world_ask(struct world *, enum rc_message_kind, uint32_t node);

@@ -402,6 +402,60 @@ static void readers_never_see_half_a_batch(void **state)
 
 /* ---- work --------------------------------------------------------------------------------------------------------- */
 
+static struct rc_work in_lane(uint8_t phase, uint64_t lane, rc_us order)
+{
+    return (struct rc_work){.phase = phase, .gate = lane, .order = order, .node = 2};
+}
+
+/* Who waits in a lane, who holds a place and who is leaving are three queues, apart from those of gates and of times with the same number. */
+static void lanes_are_kept(void **state)
+{
+    struct kit *kit = *state;
+    const struct rc_work rows[] = {
+        in_lane(RC_WORK_LANE_WAITS, 7, 30), in_lane(RC_WORK_LANE_WAITS, 7, 10),
+        in_lane(RC_WORK_LANE_HOLDS, 7, 5),  in_lane(RC_WORK_LANE_WAITS, INT64_MAX, 1),
+        in_lane(RC_WORK_LANE_YIELDS, 7, 1), ready(7, 1)};
+    struct made *made[6];
+    struct made_batch batch = kit_begin(kit);
+    for (uint32_t i = 0; i < 6; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%u", i);
+        made[i] = kit_new(kit, i + 1, key);
+        made_submit(&batch, made[i], RC_PENDING, false, &rows[i]);
+    }
+    kit_commit(kit, &batch, RC_OK);
+    kit_reopen(kit);
+
+    struct rc_reader *self = rc_store_self(kit->store);
+    struct rc_work got[8];
+    uint64_t ids[8];
+    uint32_t n = 0;
+    assert_ok(kit, rc_read_lanes(self, 0, ids, 8, &n, &kit->err));
+    assert_true(n == 2 && ids[0] == 7 && ids[1] == INT64_MAX);
+    assert_ok(kit, rc_read_lanes(self, 7, ids, 8, &n, &kit->err));
+    assert_true(n == 1 && ids[0] == INT64_MAX);
+    assert_ok(kit, rc_read_gates(self, 0, ids, 8, &n, &kit->err));
+    assert_true(n == 1 && ids[0] == 7);
+    assert_ok(kit, rc_read_work(self, RC_WORK_LANE_WAITS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
+    assert_true(n == 2 && got[0].seq == 2 && got[1].seq == 1 && got[0].node == 2 && got[0].order == 10);
+    assert_ok(kit, rc_read_work(self, RC_WORK_LANE_HOLDS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
+    assert_true(n == 1 && got[0].seq == 3 && got[0].phase == RC_WORK_LANE_HOLDS);
+    assert_ok(kit, rc_read_work(self, RC_WORK_LANE_YIELDS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
+    assert_true(n == 1 && got[0].seq == 5);
+
+    struct made_batch later = kit_begin(kit); /* the turn of one has come, another has left */
+    const struct rc_work holds = in_lane(RC_WORK_LANE_HOLDS, 7, 10);
+    made_result(&later, made[1], RC_RUNNING, false, &holds);
+    made_result(&later, made[2], RC_COMPLETED, false, NULL);
+    kit_commit(kit, &later, RC_OK);
+    kit_reopen(kit);
+    self = rc_store_self(kit->store);
+    assert_ok(kit, rc_read_work(self, RC_WORK_LANE_HOLDS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
+    assert_true(n == 1 && got[0].seq == 2);
+    assert_ok(kit, rc_read_work(self, RC_WORK_LANE_WAITS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
+    assert_true(n == 1 && got[0].seq == 1);
+}
+
 static void work_comes_in_order(void **state)
 {
     struct kit *kit = *state;
@@ -724,6 +778,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(a_key_has_generations),
         RUN(readers_never_see_half_a_batch),
         RUN(work_comes_in_order),
+        RUN(lanes_are_kept),
         RUN(much_work_comes_in_order),
         RUN(batches_of_every_size_are_whole),
         RUN(what_is_in_flight_is_found),

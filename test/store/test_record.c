@@ -259,6 +259,35 @@ static void what_people_write_comes_back(void **state)
     }
 }
 
+static void places_come_back(void **state)
+{
+    (void)state;
+    const struct rc_change in[] = {
+        {.kind = RC_CHANGE_PLACE, .u.place = {INT64_MAX, RC_SV("key \"k\""), RC_MAX_LANE, RC_PLACE_LEFT}},
+        {.kind = RC_CHANGE_PLACE, .u.place = {1, RC_SV("a"), 1, RC_PLACE_NONE}},
+        {.kind = RC_CHANGE_PRIORITY, .u.priority = RC_MAX_PRIORITY},
+        {.kind = RC_CHANGE_PRIORITY},
+    };
+    enum { N = sizeof in / sizeof *in };
+    struct rc_buf buf = rc_buf_in(arena, 1000);
+    struct rc_change *out = NULL;
+    uint32_t n = 0;
+    rc_put_changes(&buf, in, N, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(n, N);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(out[i].u.place.lane == in[i].u.place.lane && out[i].u.place.limit == in[i].u.place.limit);
+        assert_true(out[i].u.place.state == in[i].u.place.state &&
+                    rc_sv_eq(out[i].u.place.key, in[i].u.place.key));
+    }
+    assert_true(out[2].u.priority == RC_MAX_PRIORITY && out[3].u.priority == 0);
+    static const char *const damaged[] = {
+        "[[60,0,1,1,1]]",   "[[60,0,1,101,1,\"k\"]]", "[[60,0,1,1,5,\"k\"]]", "[[60,0,-1,1,1,\"k\"]]",
+        "[[60,0,1,1,1,7]]", "[[60,0,1,1,1,\"k\",1]]", "[[61,0,10]]",          "[[62]]"};
+    for (unsigned i = 0; i < sizeof damaged / sizeof *damaged; i++)
+        assert_int_equal(rc_get_changes(rc_sv_of(damaged[i]), AT, arena, &out, &n, NULL), RC_DAMAGED);
+}
+
 static void memory_that_is_missing_is_no_damage(void **state)
 {
     (void)state;
@@ -416,6 +445,7 @@ int main(void)
         RUN(random_nodes_come_back),
         RUN(bad_changes_are_damage),
         RUN(what_people_write_comes_back),
+        RUN(places_come_back),
         RUN(memory_that_is_missing_is_no_damage),
         RUN(results_come_back_without_their_body),
         RUN(actions_come_back),

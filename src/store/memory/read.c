@@ -130,17 +130,17 @@ enum rc_status mem_read_work(struct rc_reader *reader, uint8_t phase, uint64_t g
     return RC_OK;
 }
 
-enum rc_status mem_read_gates(struct rc_reader *reader, uint64_t after, uint64_t *ret_gates, uint32_t cap,
-                              uint32_t *ret_n, struct rc_error *err)
+enum rc_status mem_read_gates(struct rc_reader *reader, uint8_t phase, uint64_t after, uint64_t *ret_gates,
+                              uint32_t cap, uint32_t *ret_n, struct rc_error *err)
 {
     (void)err;
     struct rc_memory_disk *disk = mem_disk_of(reader);
     uint32_t n = 0;
     pthread_mutex_lock(&disk->lock);
     while (n < cap) {
-        struct rc_work at = {.phase = RC_PHASE_READY, .gate = after + 1};
+        struct rc_work at = {.phase = phase, .gate = after + 1};
         const struct mem_work *next = mem_work_next(disk->work, &at, true);
-        if (!next || next->row.phase != RC_PHASE_READY) break;
+        if (!next || next->row.phase != phase) break;
         ret_gates[n++] = after = next->row.gate;
     }
     pthread_mutex_unlock(&disk->lock);

@@ -206,13 +206,13 @@ enum rc_status sq_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
     return status;
 }
 
-enum rc_status sq_read_gates(struct rc_reader *reader, uint64_t after, uint64_t *ret_gates, uint32_t cap,
-                             uint32_t *ret_n, struct rc_error *err)
+enum rc_status sq_read_gates(struct rc_reader *reader, uint8_t phase, uint64_t after, uint64_t *ret_gates,
+                             uint32_t cap, uint32_t *ret_n, struct rc_error *err)
 {
     uint32_t n = 0;
     for (bool more = true; more && n < cap;) {
         struct sq run = sq_start(sq_conn_of(reader), SQ_GATE_NEXT);
-        sq_u64(&run, RC_PHASE_READY);
+        sq_u64(&run, phase);
         sq_u64(&run, n ? ret_gates[n - 1] : after);
         more = sq_row(&run);
         if (more) ret_gates[n++] = sq_get_u64(&run, 0);

@@ -268,6 +268,9 @@ static const struct word words[] = {
 #define RC_HELD(code, slug, text)    {"held", code, slug, text},
 #define RC_ITEM(code, slug, text)    {"item", code, slug, text},
 #include "words.def"
+    {"phase", RC_WORK_LANE_WAITS, "lane_waits", "its turn in its lane has not come"},
+    {"phase", RC_WORK_LANE_HOLDS, "lane_holds", "it holds a place in its lane"},
+    {"phase", RC_WORK_LANE_YIELDS, "lane_yields", "it holds a place in its lane, and is leaving"},
     {"change", RC_CHANGE_CREATE, "create", "the command begins"},
     {"change", RC_CHANGE_NODE, "node", "control and times of a step"},
     {"change", RC_CHANGE_OUTPUTS, "outputs", "outputs and external id of a step"},
@@ -279,6 +282,8 @@ static const struct word words[] = {
     {"change", RC_CHANGE_DUE, "due", "until when it should be settled"},
     {"change", RC_CHANGE_NOTES, "note", "how many notes people have left"},
     {"change", RC_CHANGE_SUCCESSOR, "successor", "the command that takes its place"},
+    {"change", RC_CHANGE_PLACE, "place", "its lane, and its place there"},
+    {"change", RC_CHANGE_PRIORITY, "priority", "how urgent it is"},
 };
 
 static enum rc_status read_version(struct sq_conn *conn, uint32_t *ret, struct rc_error *err)

@@ -8,6 +8,11 @@ def conflict(s):
     return to(body={"type": PR, "payload": pull(900001, title="other")})
 
 
+def lane_is_full(s):
+    s.api.submit("narrow", {"n": 1}).must(201)
+    return to(body={"type": "narrow", "payload": {"n": 2}})
+
+
 def replayed(s):
     body = s.submission()
     s.api.post("/v1/commands", body).must(201)
@@ -35,6 +40,7 @@ ROWS = [
     row("submitCommand", 200, replayed),
     row("submitCommand", 404, "not-found", lambda s: to(body={"type": "nobody", "payload": {}})),
     row("submitCommand", 409, "key-conflict", conflict),
+    row("submitCommand", 409, "lane-full", lane_is_full),
     row("submitCommand", 422, "invalid", lambda s: to(body={"type": PR, "payload": {}})),
     row("listCommands", 200, lambda s: to(query={"state": "failed,review", "type": PR, "ref": "customer=1", "limit": 1})),
     row("listCommands", 200, lambda s: to(query={"limit": 1, "cursor": next_page(s)})),

@@ -1,0 +1,339 @@
+"""Concurrency keys and priority: who is at work, who waits for whom, and that nobody is lost."""
+import shutil
+import sqlite3
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from kit import case, contains, dependency, equal, eventually, in_threads, main, true
+
+JOB = "job"
+
+
+class Slow:
+    """Another side that answers a request (POST /NUMBER) when it is told to, and counts who is there at once."""
+
+    def __init__(self, world, answers=201):
+        self.lock, self.inside, self.most, self.order, self.keys = threading.Condition(), [], 0, [], {}
+        self.open, self.refused, self.answers, slow = set(), set(), answers, self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status = slow.visit(int(self.path.strip("/")), self.headers.get("Idempotency-Key"))
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", "2")
+                    self.end_headers()
+                    self.wfile.write(b"{}")
+                except OSError:  # who asked was killed
+                    self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        class Listener(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 64
+
+        self.listener = Listener(("127.0.0.1", 0), Handler)
+        self.port = self.listener.server_address[1]
+        threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
+        world.closers.append(self.listener.shutdown)
+
+    def visit(self, n, key):
+        with self.lock:
+            self.inside.append(n)
+            self.order.append(n)
+            self.keys.setdefault(n, set()).add(key)
+            self.most = max(self.most, len(set(self.inside)))
+            self.lock.wait_for(lambda: n in self.open or "all" in self.open, 60)
+            self.inside.remove(n)
+            return 422 if n in self.refused else self.answers
+
+    def let(self, *which):
+        with self.lock:
+            self.open.update(which)
+            self.lock.notify_all()
+
+    def has(self, *which):
+        eventually(lambda: all(n in self.inside for n in which), lambda: f"{which} are there: {self.inside}")
+
+
+def flow(limit=1, when_full="queue", key='"${payload.lane}"', more="", undo="", repeatable="true"):
+    concurrency = f"concurrency: {{ key: {key}, limit: {limit}, when_full: {when_full} }}\n"
+    return (f"flow: {JOB}\npayload:\n  type: object\n  required: [n]\n"
+            "  properties: { n: { type: integer }, lane: { type: string }, urgent: { type: integer } }\n"
+            f'key: "${{payload.n}}"\n{concurrency}{more}steps:\n  - id: call\n    call: other\n'
+            '    with: { method: POST, path: "/${payload.n}" }\n    timeout: 50s\n'
+            f"    repeatable: {repeatable}\n    retry: {{ delay: 50ms, limit: {{ attempts: 5 }} }}\n{undo}")
+
+
+def serve(world, concurrent=50, more_args=(), **how):
+    slow = Slow(world)
+    defs = world.write(job=flow(**how), other=dependency("other", f"http://127.0.0.1:{slow.port}", concurrent=concurrent))
+    return world.server(defs=defs, more=more_args).start(), slow
+
+
+def job(api, n, lane="a", must=201, **more):
+    got = api.submit(JOB, {"n": n, "lane": lane}, **more)
+    return got.must(201).json["id"] if must == 201 else got
+
+
+@case("queue: no more than the limit are at work, the others wait in order, and explain says for whom")
+def queue(world):
+    server, slow = serve(world, limit=2)
+    api = server.api
+    ids = [job(api, n) for n in range(1, 7)]
+    other = job(api, 50, lane="b")
+    slow.has(1, 2, 50)
+    for id in ids[2:]:
+        told = api.explain(id)
+        equal((told["state"], told["concurrency"], told["next"]["code"]), ("pending", {"key": "a", "limit": 2, "place": "waits"}, "lane"), "waits")
+        equal(told["waits_for"], ids[:2], "for whom")
+        contains(told["display"], "concurrency key a", "display")
+        true("waits for its turn" in told["actions"]["retry"]["why_not"], f"retry: {told['actions']['retry']}")
+    equal("waits_for" in api.explain(ids[0]), False, "who is at work waits for nobody")
+    slow.let(2)
+    slow.has(1, 3)
+    equal(api.explain(ids[5])["waits_for"], [ids[0], ids[2]], "for whom now")
+    api.act(ids[4], "cancel", reason="not needed").must(200)
+    equal(api.command(ids[4])["state"], "cancelled", "cancelled before its turn")
+    slow.let("all")
+    for id in [*ids[:4], ids[5], other]:
+        equal(api.until_state(id, "completed").get("concurrency", {})["place"], "left", "place at the end")
+    equal([n for n in slow.order if n != 50], [1, 2, 3, 4, 6], "in the order of submission")
+    equal(slow.most, 3, "most at once: two of one lane, one of the other")
+
+
+@case("queue: many at once from many threads")
+def crowd(world):
+    server, slow = serve(world, limit=3)
+    slow.let("all")
+    ids = in_threads(12, lambda i: [job(server.api, 100 * i + k) for k in range(5)])
+    for id in [one for some in ids for one in some]:
+        server.api.until_state(id, "completed")
+    true(slow.most <= 3, f"{slow.most} were at work at once")
+    equal(len(slow.order), 60, "each once")
+
+
+@case("refuse: the submission is refused, names who holds the place, and stores nothing; two at once do not both come in")
+def refuse(world):
+    server, slow = serve(world, limit=1, when_full="refuse")
+    api = server.api
+    first = job(api, 1)
+    slow.has(1)
+    problem = job(api, 2, must=409).problem(409, "lane-full")
+    equal(problem["command"], f"/v1/commands/{first}", "who holds it")
+    contains(problem["detail"], first, "detail")
+    equal([c["id"] for c in api.list(f"type={JOB}")], [first], "nothing is stored")
+    equal(api.submit(JOB, {"n": 1, "lane": "a"}).must(200).json["id"], first, "a repeat is the same command, no refusal")
+    lines = api.batch([{"type": JOB, "payload": {"n": 3, "lane": "a"}}, {"type": JOB, "payload": {"n": 4, "lane": "c"}}])
+    equal([line["status"] for line in lines], [409, 201], "in a batch")
+    slow.let("all")
+    api.until_state(first, "completed")
+    api.until_state(job(api, 2), "completed")  # the same key, and the place is free
+    slow.open.clear()
+    got = in_threads(8, lambda i: api.submit(JOB, {"n": 200 + i, "lane": "race"}).status)
+    equal(sorted(got), [201] + [409] * 7, "of many at once one comes in")
+    slow.let("all")
+
+
+@case("replace: the oldest gives way, the new one waits for its end; who waits gives way, too")
+def replace(world):
+    server, slow = serve(world, limit=1, when_full="replace")
+    api = server.api
+    first = job(api, 1)
+    slow.has(1)
+    second = job(api, 2)
+    equal((api.command(first)["state"], api.command(second)["state"]), ("cancelling", "pending"), "the first gives way")
+    act = [r["cause"] for r in api.history(first) if r["cause"]["kind"] == "action"]
+    equal([(a["action"], a["reason"]) for a in act], [("cancel", "a newer command with the same concurrency key takes its place")], "on record")
+    server.kill()  # that it is leaving is stored
+    server.start()
+    third = job(api, 3)
+    equal((api.command(second)["state"], api.command(third)["state"]), ("cancelled", "pending"), "the second never began")
+    slow.let("all")
+    api.until_state(first, "review")  # the crash cut its request off: a person must say what happened, and it holds its place
+    equal((api.command(third)["state"], api.explain(third)["waits_for"]), ("pending", [first]), "for whom")
+    api.act(first, "resolve", verdict="did_not_happen", reason="looked at the other side").must(200)
+    api.until_state(first, "cancelled")
+    api.until_state(third, "completed")
+    equal(2 in slow.order, False, "the second was never done")
+
+
+@case("kill -9 again and again: nobody is lost, never more than the limit, and none is done twice")
+def kills(world):
+    server, slow = serve(world, limit=2)
+    ids = [job(server.api, n) for n in range(1, 13)]
+    for n in range(1, 13, 3):
+        eventually(lambda: len(slow.inside) >= 1, "one is at work")
+        server.kill()  # the fault
+        server.start()
+        places = [server.api.command(id)["concurrency"]["place"] for id in ids]
+        equal((places.count("holds"), places.count("left")), (2, n - 1), f"places after the crash: {places}")
+        slow.let(n, n + 1, n + 2)
+        for id in ids[n - 1:n + 2]:
+            server.api.until_state(id, "completed")
+    equal(server.starts, 5, "starts")
+    equal({n: len(keys) for n, keys in slow.keys.items()}, {n: 1 for n in range(1, 13)}, "one key each")
+    equal({c["concurrency"]["place"] for c in [server.api.command(id) for id in ids]}, {"left"}, "places")
+
+
+@case("far more wait than memory holds: each gets its turn, in order, also behind a crash", long=False)
+def many(world):
+    server, slow = serve(world, limit=1)
+    ids = [line["command"]["id"] if "command" in line else line["id"]
+           for line in server.api.batch([{"type": JOB, "payload": {"n": n, "lane": "a"}} for n in range(1, 201)])]
+    slow.has(1)
+    equal(server.api.act(ids[149], "cancel", reason="beyond the window").must(200).json["state"], "cancelled", "cancelled")
+    server.kill()  # the fault
+    server.start()
+    slow.let("all")
+    for id in [*ids[:149], *ids[150:]]:
+        server.api.until_state(id, "completed")
+    done = list(dict.fromkeys(slow.order))  # the first was sent twice
+    equal(done, [n for n in range(1, 201) if n != 150], "each, in order")
+
+
+def rows(store):
+    with sqlite3.connect(store) as db:
+        return db.execute("SELECT phase, gate, ord, seq, node FROM work WHERE phase >= 16 ORDER BY 1, 2, 3, 4").fetchall()
+
+
+def one_at_a_time(server, slow, ids):
+    """The rest goes to its end, and no two are at work together."""
+    slow.let("all")
+    for id in ids:
+        server.api.until_state(id, "completed")
+
+
+@case("an export and an import keep who holds a place and who waits; the doctor finds nothing")
+def moved(world):
+    server, slow = serve(world, limit=1)
+    ids = [job(server.api, n) for n in range(1, 4)]
+    ended = job(server.api, 9, lane="z")
+    slow.has(1, 9)
+    slow.let(9)
+    server.api.until_state(ended, "completed")
+    server.kill()
+    lanes = rows(server.store)
+    equal([(row[0], row[3], row[4]) for row in lanes], [(16, 2, 1), (16, 3, 1), (17, 1, 1)], "rows of the lane")
+    (world.dir / "out.ndjson").write_text(server.cli("export", "--store", server.store))
+    new = world.dir / "new.db"
+    server.cli("import", world.dir / "out.ndjson", "--store", new, "--quiet")
+    equal(rows(new), lanes, "rows of the import")
+    equal(server.cli("export", "--store", new), (world.dir / "out.ndjson").read_text(), "an export of it")
+    contains(server.cli("doctor", "--store", server.store, code=1), "is whole", "the doctor, who misses the server alone")
+    server.start()
+    slow.has(1)
+    one_at_a_time(server, slow, ids)
+    equal(rows(server.store), [], "nobody is in a lane any more")
+
+
+@case("a backup of the middle, restored: who waited is asked for, holds its place until that is settled, and the rest follows")
+def restored(world):
+    server, slow = serve(world, limit=1, repeatable="false")
+    api = server.api
+    ids = [job(api, n) for n in range(1, 4)]
+    slow.has(1)
+    copy = world.dir / "copy.db"
+    server.cli("backup", copy, "--store", server.store, "--quiet")
+    slow.let("all")
+    for id in ids:
+        api.until_state(id, "completed")
+    server.kill()
+    for file in server.store.parent.glob(server.store.name + "*"):
+        file.unlink()
+    shutil.copy(copy, server.store)
+    server.start()
+    server.release()
+    before = len(slow.order)
+    for n, id in enumerate(ids):
+        state = api.until_resting(id)["state"]
+        equal([api.command(one)["state"] for one in ids[n + 1:]], ["pending"] * (2 - n), f"those behind number {n + 1} wait")
+        equal(state, "review", "it may have been done in the other life")
+        api.act(id, "resolve", verdict="happened", reason="looked at the other side").must(200)
+        api.until_state(id, "completed")
+    equal(len(slow.order), before, "nothing is done twice")
+
+
+@case("what has failed holds its place until a person cancels it; what has ended needs one to be rolled back")
+def holds(world):
+    undo = "    undo:\n      with: { method: POST, path: \"/${payload.n + 1000}\" }\n      timeout: 50s\n      repeatable: true\n"
+    server, slow = serve(world, limit=1, undo=undo)
+    api = server.api
+    slow.refused.add(1)
+    slow.let(1)
+    first, second = job(api, 1), job(api, 2)
+    api.until_state(first, "rejected")
+    equal(api.explain(second)["waits_for"], [first], "for whom")
+    api.act(first, "cancel", reason="it will not work").must(200)
+    slow.has(2)
+    slow.let(2)
+    api.until_state(second, "completed")
+    third = job(api, 3)
+    slow.has(3)
+    problem = api.act(second, "roll_back", reason="take it back").problem(409, "lane-full")
+    contains(problem["detail"], third, "who holds the place")
+    slow.let("all")
+    api.until_state(third, "completed")
+    api.act(second, "roll_back", reason="take it back").must(200)
+    api.until_state(second, "rolled_back")
+
+
+@case("priority: the urgent one is first at its dependency and in its lane; a submission may say it, and it is seen")
+def priority(world):
+    server, slow = serve(world, concurrent=1, limit=100, more='priority: "${has(payload.urgent) ? payload.urgent : 1}"\n')
+    api = server.api
+    job(api, 1)
+    slow.has(1)
+    ids = [job(api, 2), api.submit(JOB, {"n": 3, "lane": "a", "urgent": 5}).must(201).json["id"], job(api, 4, priority=9), job(api, 5, priority=0)]
+    equal([api.command(id).get("priority", 0) for id in ids], [1, 5, 9, 0], "priority")
+    slow.let("all")
+    for id in ids:
+        api.until_state(id, "completed")
+    equal(slow.order, [1, 4, 3, 2, 5], "the urgent ones first")
+
+
+@case("priority in a lane")
+def priority_in_lane(world):
+    server, slow = serve(world, limit=1)
+    api = server.api
+    job(api, 1)
+    slow.has(1)
+    ids = [job(api, 2), job(api, 3, priority=9), job(api, 4, priority=3)]
+    slow.let("all")
+    for id in ids:
+        api.until_state(id, "completed")
+    equal(slow.order, [1, 3, 4, 2], "the urgent ones first")
+
+
+@case("bad input is refused, at the limit and one above")
+def bad_input(world):
+    server, slow = serve(world, limit=100, more='priority: "${has(payload.urgent) ? payload.urgent : 0}"\n')
+    api = server.api
+    slow.let("all")
+    for bad in (-1, 10, 1.5, "5", True, [1]):
+        errors = api.submit(JOB, {"n": 1, "lane": "a"}, priority=bad).problem(422, "invalid")["errors"]
+        equal(errors[0]["pointer"], "/priority", f"priority {bad!r}")
+    api.submit(JOB, {"n": 1, "lane": "a", "urgent": 10}).problem(422, "invalid")
+    api.submit(JOB, {"n": 1}).problem(422, "expression-failed")
+    api.submit(JOB, {"n": 1, "lane": ""}).problem(422, "invalid")
+    api.submit(JOB, {"n": 1, "lane": "x" * 256}).problem(422, "invalid")
+    equal(api.list(f"type={JOB}"), [], "nothing is stored")
+    api.until_state(api.submit(JOB, {"n": 1, "lane": "x" * 255}, priority=9).must(201).json["id"], "completed")
+    for bad, says in ((dict(limit=101), "from 1 to 100"), (dict(limit=0), "from 1 to 100"), (dict(when_full="drop"), "'drop'"),
+                      (dict(more="priority: 10\n"), "from 0 to 9"), (dict(more="priority: true\n"), "from 0 to 9")):
+        world.write(job=flow(**bad))
+        contains(server.cli("apply", world.dir / "defs", code=3), says, f"apply says what is wrong with {bad}")
+    world.write(job=flow(more="priority: 9\n", key='"all"'))
+    server.cli("apply", world.dir / "defs")
+    out = server.cli("submit", JOB, "--payload", '{"n": 7}', "--priority", "4", json_out=True)
+    true(out, "submitted")
+    equal(api.until_state(api.get(f"/v1/commands/by-key?type={JOB}&key=7").must(200).json["id"], "completed")["priority"], 4, "priority of the command line")
+
+
+if __name__ == "__main__":
+    main()
