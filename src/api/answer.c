@@ -158,7 +158,7 @@ void api_put_problem(struct api_call *call, struct rc_json *json, const char *na
     if (call->desk->nerrors) put_errors(call, json, errors);
     if (status == RC_KEY_CONFLICT && call->route && call->route->handle == api_bulk_make) {
         api_put_bulk_path(call, json);
-    } else if (status == RC_KEY_CONFLICT) {
+    } else if (status == RC_KEY_CONFLICT && first->seq) {
         char path[API_FIELD_TEXT];
         api_command_path(path, first->seq, first->nonce);
         if (!name) api_about(call, first->seq, first->nonce);

@@ -438,6 +438,8 @@ api_handler api_definitions, api_definition, api_apply, api_applied;
 api_handler api_schedules, api_schedule, api_schedule_order, api_schedule_ordered;
 extern const struct api_shape api_schedule_shape;
 api_handler api_hold, api_release, api_released;
+api_handler api_signal, api_signalled;
+extern const struct api_shape api_signal_shape;
 extern const struct api_shape api_purge_shape, api_compact_shape, api_release_shape;
 api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;
 /* The address of the bulk that has the key already, as a member of a problem. */

@@ -79,23 +79,27 @@ enum {
     RC_MAX_EVAL_COST = 100000,    /* steps of one evaluation */
     RC_MAX_EVAL_BYTES = 1 << 20,  /* memory of one evaluation */
     /* engine */
-    RC_MAX_INBOX = 16384,    /* events that wait for the engine; more are answered 503 */
-    RC_MAX_UNITS = 2048,     /* units in one commit */
+    RC_MAX_INBOX = 16384,       /* events that wait for the engine; more are answered 503 */
+    RC_MAX_UNITS = 2048,        /* units in one commit */
     RC_MAX_MESSAGES = 4 * 4096, /* messages in one unit: an instance has a few at most */
-    RC_MAX_HISTORY = 10000,  /* records of one command */
-    RC_MAX_RECORD = 1 << 20, /* bytes of the cause or of the changes of one stored record */
-    RC_MAX_LOOK = 5000,      /* rows that one page of a list may look at */
-    RC_MAX_HOT = 65536,      /* commands held in memory */
-    RC_WINDOW = 1024,        /* ready or due rows held in memory per gate */
-    RC_MAX_WATCH_DAYS = 90,  /* days for which repeats are pointed out after a hold */
-    RC_MAX_HOLDS = 16,       /* windows of holds that a store remembers */
+    RC_MAX_HISTORY = 10000,     /* records of one command */
+    RC_MAX_RECORD = 1 << 20,    /* bytes of the cause or of the changes of one stored record */
+    RC_MAX_LOOK = 5000,         /* rows that one page of a list may look at */
+    RC_MAX_HOT = 65536,         /* commands held in memory */
+    RC_WINDOW = 1024,           /* ready or due rows held in memory per gate */
+    RC_MAX_WATCH_DAYS = 90,     /* days for which repeats are pointed out after a hold */
+    RC_MAX_HOLDS = 16,          /* windows of holds that a store remembers */
     RC_CALENDAR_LOOK =
-        1000000,     /* microseconds: how often the wall clock is looked at while something waits for it */
-    RC_MAX_LOST = 3, /* crashes in a row before a command is set aside */
-    RC_MAX_PATH = 192,       /* bytes of the path of a step within loops */
+        1000000,       /* microseconds: how often the wall clock is looked at while something waits for it */
+    RC_MAX_LOST = 3,   /* crashes in a row before a command is set aside */
+    RC_MAX_PATH = 192, /* bytes of the path of a step within loops */
     RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
-    RC_MAX_INSTANCES = 4096, /* instances of steps and blocks of one command, loops unrolled */
-    RC_MAX_ATTEMPTS = 1000, /* attempts of one retry policy */
+    RC_MAX_INSTANCES = 4096,  /* instances of steps and blocks of one command, loops unrolled */
+    RC_MAX_ATTEMPTS = 1000,   /* attempts of one retry policy */
+    /* signals */
+    RC_MAX_SIGNAL = 16 << 10, /* bytes of the payload of a signal */
+    RC_MAX_SIGNALS_KEPT = 64, /* early signals that one mailbox keeps */
+    RC_MAX_SIGNAL_DAYS = 90,  /* days for which signals, and their keys, are kept at most */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,           /* bytes kept of an answer that could not be used */

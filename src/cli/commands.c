@@ -78,6 +78,11 @@ static const struct cli_option submit_options[] = {
     WAIT_OPTION,
     END,
 };
+static const struct cli_option signal_options[] = {
+    {"key", 'k', "KEY", "idempotency key: the same key is the same signal (wanted)"},
+    {"payload", 'p', "JSON", "what comes with it; @FILE reads a file, - reads standard input"},
+    END,
+};
 static const struct cli_option list_options[] = {
     {"state", 's', "STATES", "only these states, with commas between them"},
     {"type", 't', "TYPE", "only this type"},
@@ -311,6 +316,11 @@ const struct cli_command cli_commands[] = {
      "to "
      "repeat.",
      NULL, 1, 1, cli_run_batch},
+    {"signal", "NAME ID", "say that something has happened outside",
+     "For the step that waits for it: the one whose `wait` names this signal, and has this external id. It "
+     "is kept where nothing "
+     "waits for it yet. Safe to repeat: the same key is the same signal.",
+     signal_options, 2, 2, cli_run_signal},
     {"list", "", "list commands, newest first", NULL, list_options, 0, 0, cli_run_list},
     {"show", "ID", "show one command and its steps", "With `--type` by its key: the last use of the key.",
      show_options, 1, 1, cli_run_show},

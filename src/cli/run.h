@@ -84,6 +84,7 @@ int cli_run_bulk(struct cli *, const struct cli_args *);
 int cli_run_audit(struct cli *, const struct cli_args *);
 int cli_run_apply(struct cli *, const struct cli_args *);
 int cli_run_submit(struct cli *, const struct cli_args *);
+int cli_run_signal(struct cli *, const struct cli_args *);
 int cli_run_batch(struct cli *, const struct cli_args *);
 int cli_run_list(struct cli *, const struct cli_args *);
 int cli_run_show(struct cli *, const struct cli_args *);

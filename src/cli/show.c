@@ -24,12 +24,14 @@ static void put_beside(struct cli *cli, const struct cel_value *command)
 {
     struct screen *screen = &cli->screen;
     struct rc_sv owner = cli_text(command, "owner"), due = cli_text(command, "due");
+    struct rc_sv deadline = cli_bool(command, "ended") ? (struct rc_sv){0} : cli_text(command, "deadline");
     struct rc_sv original = cli_text(command, "original"), successor = cli_text(command, "successor");
     const struct {
         const char *before;
         struct rc_sv text;
     } part[] = {{"owner ", owner},
                 {"due ", due.n ? screen_ago(screen, cli->arena, due) : due},
+                {"deadline ", deadline.n ? screen_ago(screen, cli->arena, deadline) : deadline},
                 {"in the place of ", original},
                 {"replaced by ", successor}};
     const char *between = "";

@@ -219,6 +219,13 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
         put_act(&json, ask->u.act);
         rc_json_end_object(&json);
         break;
+    case RC_CAUSE_SIGNALLED:
+        rc_json_object(&json, NULL);
+        rc_json_sv(&json, "name", ask->u.signal->name);
+        rc_json_sv(&json, "id", ask->u.signal->id);
+        rc_json_sv(&json, "key", ask->u.signal->key);
+        rc_json_end_object(&json);
+        break;
     case RC_CAUSE_ADMIT:
     case RC_CAUSE_LOST:
     case RC_CAUSE_DUE:
@@ -459,7 +466,9 @@ enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc
 {
     bool submit = io_ask->kind == RC_MSG_SUBMIT;
     bool result = io_ask->kind == RC_MSG_RESULT || io_ask->kind == RC_MSG_LATE;
-    if (!submit && !result && io_ask->kind != RC_MSG_ACTION) return from.n ? damaged(err, "cause", 0) : RC_OK;
+    bool signal = io_ask->kind == RC_MSG_SIGNALLED;
+    if (!submit && !result && !signal && io_ask->kind != RC_MSG_ACTION)
+        return from.n ? damaged(err, "cause", 0) : RC_OK;
     struct reading in = {0};
     enum rc_status status = parse(from, "cause", arena, &in.from, err);
     if (status != RC_OK) return status;
@@ -475,6 +484,12 @@ enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc
         if (!out) return rc_fail_arena(err, arena);
         get_result(&in, out);
         io_ask->u.result = out;
+    } else if (signal) {
+        struct rc_signal *out = RC_NEW(arena, struct rc_signal);
+        if (!out) return rc_fail_arena(err, arena);
+        *out = (struct rc_signal){.name = text(&in, member(&in, "name")), .payload = cel_null()};
+        out->id = text(&in, member(&in, "id")), out->key = text(&in, member(&in, "key"));
+        io_ask->u.signal = out;
     } else {
         struct rc_act *out = RC_NEW(arena, struct rc_act);
         if (!out) return rc_fail_arena(err, arena);

@@ -99,10 +99,13 @@ static void put_what(const struct telling *tell, struct rc_buf *buf)
     if (at == UINT32_MAX || at == 0) {
         put_sentence(buf, rc_state_word(command->state).text);
         put_irreversible(command, buf);
+        if (command->why != RC_WHY_DEADLINE || command->mode == RC_MODE_FORWARD) return;
+        rc_put_char(buf, ' ');
+        put_sentence(buf, rc_why_word(RC_WHY_DEADLINE).text);
         return;
     }
     const struct rc_node *node = &command->node[at];
-    const struct flow_step *step = rc_node_step(command, at);
+    const struct flow_step *step = rc_node_step(command, rc_view_known(command, at));
     rc_put_text(buf, flow_is_block(step->kind) ? "Block \"" : "Step \"");
     rc_put(buf, rc_view_step_name(command, at, &path));
     rc_put_text(buf, "\" ");
@@ -285,6 +288,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     put_retry(&tell);
     put_last(&tell);
     put_next(&tell);
+    rc_view_waits(json, command);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);
     rc_json_array(json, "attempts");

@@ -65,12 +65,14 @@ static void put_cause(struct rc_json *json, const struct rc_command *command, co
     rc_json_text(json, "kind", rc_cause_word(cause->kind).slug);
     rc_json_text(json, "text", rc_cause_word(cause->kind).text);
     bool of_attempt = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
-    if (of_attempt || cause->kind == RC_MSG_ADMIT || cause->kind == RC_MSG_DUE)
+    if (of_attempt || cause->kind == RC_MSG_ADMIT || cause->kind == RC_MSG_DUE ||
+        cause->kind == RC_MSG_SIGNALLED)
         rc_view_step(json, command, cause->node);
     if (of_attempt) {
         rc_json_u64(json, "attempt", cause->attempt);
         rc_json_text(json, "purpose", rc_purpose_word(cause->purpose).slug);
     }
+    if (cause->kind == RC_MSG_SIGNALLED && cause->u.signal) rc_view_signal(json, cause->u.signal);
     if (cause->kind == RC_MSG_RESULT && cause->u.result) rc_view_result(json, cause->u.result);
     if (cause->kind == RC_MSG_ACTION && cause->u.act) rc_view_act(json, cause->u.act);
     rc_json_end_object(json);
@@ -88,7 +90,8 @@ static void put_node_change(struct rc_json *json, const struct rc_command *comma
     rc_json_u64(json, "attempt", node->attempt);
     rc_json_u64(json, "tries", node->tries);
     rc_json_u64(json, "round", node->round);
-    if (node->phase == RC_PHASE_DELAYED) rc_json_time(json, "due", change->u.node.times.due);
+    if (rc_phase_has_time(node->phase, change->u.node.times.due))
+        rc_json_time(json, "due", change->u.node.times.due);
 }
 
 /* What was decided of a line or a pair that nobody named shows in the block around it. */

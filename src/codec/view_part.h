@@ -1,6 +1,7 @@
 #pragma once
 /* Parts that the views share; private to codec/. Each writes members into the object that is open. */
 #include "codec/view.h"
+#include "core/mailbox.h"
 
 void rc_view_head(struct rc_json *, const struct rc_command *); /* id, type, key, state, display, times */
 void rc_view_step(struct rc_json *, const struct rc_command *,
@@ -16,6 +17,11 @@ void rc_view_tone(struct rc_json *, unsigned state);      /* of a command: "good
 void rc_view_step_tone(struct rc_json *, unsigned state); /* of a step */
 /* When it was to begin, and until when it has to be through; nothing where neither is said. */
 void rc_view_clock(struct rc_json *, const struct rc_clock *);
+/* "signal": which one came; "waits_for": of each step that waits for one. (view_signal.c) */
+void rc_view_signal(struct rc_json *, const struct rc_signal *);
+void rc_view_waits(struct rc_json *, const struct rc_command *);
+/* False, and nothing is put, where the command waits for none. */
+bool rc_view_waiting(struct rc_buf *, const struct rc_command *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);
 void rc_view_result(struct rc_json *, const struct rc_result *);
 void rc_view_attempt_members(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);

@@ -181,7 +181,8 @@ static void put_block(struct rc_json *json, const struct rc_command *c, uint32_t
         rc_json_u64(json, "taken", number);
     }
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-    if (over && node->tries && step->block.undo != FLOW_UNDO_NONE) rc_json_bool(json, "taken_back", true);
+    if (over && node->tries && step->block.undo != FLOW_UNDO_NONE && !rc_has_not_begun(c, at))
+        rc_json_bool(json, "taken_back", true);
 }
 
 /* What lies between a step and the named block around it: the case of a choose, and of what it is a fallback. */
@@ -233,7 +234,8 @@ static void put_entry(struct rc_json *json, const struct rc_command *c, uint32_t
     rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
     if (node->phase != RC_PHASE_NONE && step->kind == FLOW_CALL)
         rc_json_text(json, "purpose", rc_purpose_word(rc_node_purpose(c, at)).slug);
-    if (node->phase == RC_PHASE_DELAYED) rc_json_time(json, "due", data->times.due);
+    if (rc_phase_has_time(node->phase, data->times.due)) rc_json_time(json, "due", data->times.due);
+    if (step->kind == FLOW_WAIT) rc_json_sv(json, "signal", step->wait.signal);
     rc_json_bool(json, "critical", is_critical(c, at));
     if (step->kind == FLOW_CALL) put_call(json, c, at);
     if (flow_is_block(step->kind)) put_block(json, c, at);

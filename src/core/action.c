@@ -162,6 +162,13 @@ static const char *why_not_replace(const struct rc_command *c)
     return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
 }
 
+static bool waits_for_a_signal(const struct rc_command *c)
+{
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (c->node[i].phase == RC_PHASE_WAITING) return true;
+    return false;
+}
+
 /* NULL where allowed. */
 static const char *why_not_retry(const struct rc_command *c)
 {
@@ -172,6 +179,7 @@ static const char *why_not_retry(const struct rc_command *c)
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (c->state == RC_PENDING || c->state == RC_RUNNING)
         return "it waits for a free place at its dependency already";
+    if (waits_for_a_signal(c)) return "it waits for a signal: send that, or leave out the step with skip";
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
     if (any(c, RESOLVABLE))
         return "it may have happened and cannot be repeated safely: find out, then use resolve";
@@ -263,12 +271,20 @@ static void new_round(struct rc_draft *draft, uint32_t at)
     draft->c.data[at].times.keyed = 0;
 }
 
+static void restart_block(struct rc_draft *draft, uint32_t at)
+{
+    draft->c.node[at].tries = 0;
+    rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE);
+}
+
 static void retry_step(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (!rc_is_leaf(&draft->c, at)) {
         if (rc_block_is_undecided(&draft->c, at))
             node->why = RC_WHY_NONE;
+        else if (rc_could_not_begin(&draft->c, at))
+            restart_block(draft, at);
         else
             rc_block_reset(draft, at);
         return;

@@ -172,7 +172,8 @@ static void advance_block(struct rc_draft *draft, uint32_t at)
     case FLOW_FALLBACK: rc_advance_fallback(draft, at); break;
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET: break;
+    case FLOW_SET:
+    case FLOW_WAIT: break;
     }
 }
 

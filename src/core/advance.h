@@ -35,6 +35,19 @@ void rc_leaf_start(struct rc_draft *, uint32_t at);
 /* The time to sleep is over. */
 void rc_sleep_over(struct rc_draft *, uint32_t at);
 
+/* Counters and times as of a step that has not begun. */
+void rc_leaf_at_zero(struct rc_draft *, uint32_t at);
+/* An expression without which the step cannot begin has no value: it has failed. */
+void rc_leaf_cannot(struct rc_draft *, uint32_t at, const struct rc_error *);
+
+/* ---- wait.c */
+/* The step waits, and its mailbox is told. */
+void rc_wait_start(struct rc_draft *, uint32_t at);
+/* The signal is here. */
+void rc_wait_signalled(struct rc_draft *, uint32_t at, const struct rc_signal *);
+/* The time to wait is over. */
+void rc_wait_over(struct rc_draft *, uint32_t at);
+
 /* ---- undo.c */
 /* Takes back what waits and has not left, in the instances [from, end); true when every step there is settled: neither under way
  * nor unknown. */

@@ -3,7 +3,7 @@
 #include "core/tree.h"
 
 struct tally {
-    bool open, ready, delayed, stuck, attempted;
+    bool open, ready, delayed, waits, stuck, attempted; /* waits: for a signal */
 };
 
 static struct tally count(const struct rc_command *command)
@@ -14,6 +14,7 @@ static struct tally count(const struct rc_command *command)
         t.open |= node->phase == RC_PHASE_OPEN;
         t.ready |= node->phase == RC_PHASE_READY;
         t.delayed |= node->phase == RC_PHASE_DELAYED;
+        t.waits |= node->phase == RC_PHASE_WAITING;
         if (rc_is_leaf(command, i)) {
             t.stuck |= rc_is_stuck(node);
             t.attempted |= node->attempt > 0 || node->doubt || node->state == RC_STEP_SUCCEEDED;
@@ -44,7 +45,8 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     case FLOW_EACH:
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET: break;
+    case FLOW_SET:
+    case FLOW_WAIT: break;
     }
     if (c->node[block].cleared) { /* enough is all that was wanted; but nothing may be left in the dark */
         uint32_t whole = 0;
@@ -83,6 +85,7 @@ static enum rc_state derive_forward(const struct rc_command *command, const stru
     bool review = command->flow->on_failure == FLOW_REVIEW;
     if (t->open) return RC_RUNNING;
     if (t->ready) return t->attempted ? RC_RUNNING : RC_PENDING;
+    if (t->waits) return RC_WAITING;
     if (t->delayed) return t->attempted ? RC_WAITING : RC_PENDING;
     unsigned root = command->node[0].state;
     if (root == RC_STEP_SUCCEEDED) return missed(command, 0) ? RC_PARTIAL : RC_COMPLETED;
@@ -95,14 +98,14 @@ static enum rc_state derive_forward(const struct rc_command *command, const stru
 enum rc_state rc_command_derive(const struct rc_command *command)
 {
     struct tally t = count(command);
-    bool live = t.open || t.ready || t.delayed;
+    bool live = t.open || t.ready || t.delayed || t.waits;
     if (command->mode == RC_MODE_FORWARD && rc_command_waits_to_begin(command)) return RC_PENDING;
     switch ((enum rc_mode)command->mode) {
     case RC_MODE_FORWARD: return derive_forward(command, &t);
     case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;
     case RC_MODE_ROLL_BACK: return live ? RC_ROLLING_BACK : t.stuck ? RC_REVIEW : RC_ROLLED_BACK;
     case RC_MODE_ACCEPTED: return RC_RESOLVED;
-    case RC_MODE_HALT: return t.open || t.ready ? RC_RUNNING : t.delayed ? RC_WAITING : RC_REVIEW;
+    case RC_MODE_HALT: return t.open || t.ready ? RC_RUNNING : t.delayed || t.waits ? RC_WAITING : RC_REVIEW;
     case RC_MODES: break;
     }
     return RC_REVIEW;

@@ -108,6 +108,9 @@ bool rc_step_key_is_fresh(const struct rc_draft *, uint32_t at);
 /* It happened (found by its answer, a check or a person): outputs of the action, null for an undo. */
 void rc_step_happened(struct rc_draft *, uint32_t at, struct cel_value outputs, struct rc_sv external_id,
                       enum rc_why);
+/* What a site makes the step's outputs; site 0: null. False: err says why they cannot be kept. */
+bool rc_step_outputs_of(struct rc_draft *, uint32_t at, flow_site, const struct rc_result *,
+                        struct cel_value *ret, struct rc_error *);
 /* This attempt did not happen: again later if the policy and the mode allow it, else the end. Where an earlier one is in doubt, the end is
  * unknown: only a check or a person takes the doubt away. */
 void rc_step_again(struct rc_draft *, uint32_t at, enum rc_why, rc_us retry_after);

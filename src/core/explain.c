@@ -60,7 +60,9 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     const struct rc_side *side = rc_node_side(node);
     const struct flow_action *action = rc_side_action(c, at);
     ret->retry_is_safe = true;
-    if (node->phase == RC_PHASE_OPEN) {
+    if (node->phase == RC_PHASE_WAITING) {
+        ret->retry_reason = "it waits for a signal: there is nothing to try again";
+    } else if (node->phase == RC_PHASE_OPEN) {
         ret->retry_is_safe = false;
         ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
     } else if (node->state == side->unknown && action->check.present && node->phase != RC_PHASE_NONE) {
@@ -103,6 +105,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     case RC_PHASE_DELAYED:
         if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
         return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
+    case RC_PHASE_WAITING: return RC_NEXT_SIGNAL;
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
@@ -143,7 +146,7 @@ static void stand_by_steps(const struct rc_command *c, struct rc_standing *ret)
     if (step->kind == FLOW_CALL) ret->dependency = c->flow->dependencies[step->call.dependency];
     if (ended) return;
     ret->next = (uint8_t)next_of_node(c, ret->node);
-    if (node->phase == RC_PHASE_DELAYED || node->phase == RC_PHASE_OPEN)
+    if (node->phase == RC_PHASE_DELAYED || node->phase == RC_PHASE_OPEN || node->phase == RC_PHASE_WAITING)
         ret->next_at = c->data[ret->node].times.due;
 }
 

@@ -38,6 +38,9 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_DUE:
     case RC_MSG_ACTION:
     case RC_MSG_RESTORED:
+    case RC_MSG_SIGNALLED:
+    case RC_MSG_SIGNAL:
+    case RC_MSG_LISTEN:
     case RC_MSG_PLAN:
     case RC_MSG_OCCUR:
     case RC_MSG_PAUSE:

@@ -130,22 +130,6 @@ static bool start(struct rc_draft *draft, uint32_t block, struct tally *tally)
     return false;
 }
 
-/* Enough have succeeded. */
-static void reached(struct rc_draft *draft, uint32_t block, const struct tally *tally)
-{
-    struct rc_command *c = &draft->c;
-    rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
-    c->node[block].cleared = 1;
-    for (uint32_t i = 0; i < tally->branches; i++) {
-        uint32_t branch = rc_branch(c, block, i);
-        unsigned state = c->node[branch].state;
-        if (state == RC_STEP_IDLE)
-            rc_leave_out(draft, branch, RC_WHY_JOINED);
-        else if (state == RC_STEP_ACTIVE || state == RC_STEP_UNDOING)
-            c->node[branch].lost = 1;
-    }
-}
-
 static bool has_succeeded(const struct rc_command *c, uint32_t branch)
 {
     RC_EACH_CHILD (c, branch, 0, child)
@@ -164,6 +148,31 @@ static void straggler(struct rc_draft *draft, uint32_t block, uint32_t branch)
     if (undoes && !rc_undo_subtree(draft, branch)) return;
     bool whole = !undoes && has_succeeded(c, branch);
     rc_block_set(draft, branch, whole ? RC_STEP_SUCCEEDED : RC_STEP_FAILED, RC_WHY_JOINED);
+}
+
+/* A signal may never come: nobody waits for it because of a branch that is not needed. */
+static bool waits_for_a_signal(const struct rc_command *c, uint32_t branch)
+{
+    for (uint32_t i = branch; i < rc_behind(c, branch); i++)
+        if (c->node[i].phase == RC_PHASE_WAITING) return true;
+    return false;
+}
+
+/* Enough have succeeded. */
+static void reached(struct rc_draft *draft, uint32_t block, const struct tally *tally)
+{
+    struct rc_command *c = &draft->c;
+    rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
+    c->node[block].cleared = 1;
+    for (uint32_t i = 0; i < tally->branches; i++) {
+        uint32_t branch = rc_branch(c, block, i);
+        unsigned state = c->node[branch].state;
+        if (state == RC_STEP_IDLE)
+            rc_leave_out(draft, branch, RC_WHY_JOINED);
+        else if (state == RC_STEP_ACTIVE || state == RC_STEP_UNDOING)
+            c->node[branch].lost = 1;
+        if (c->node[branch].lost && waits_for_a_signal(c, branch)) straggler(draft, block, branch);
+    }
 }
 
 /* Nothing new starts; where the flow says so, what waits is given up. */

@@ -1,9 +1,9 @@
-/* How a step begins: a call asks for a place, a set is worked out at once, a sleep waits for a time. */
+/* How a step begins: a call asks for a place, a set is worked out at once, a sleep waits for a time (wait.c: a wait, for a signal). */
 #include "core/advance.h"
 
 #include "base/limits.h"
 
-static void begin_at_zero(struct rc_draft *draft, uint32_t at)
+void rc_leaf_at_zero(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     node->tries = node->asks = 0;
@@ -14,11 +14,11 @@ static void begin_at_zero(struct rc_draft *draft, uint32_t at)
 
 void rc_step_start(struct rc_draft *draft, uint32_t at)
 {
-    begin_at_zero(draft, at);
+    rc_leaf_at_zero(draft, at);
     rc_step_want(draft, at);
 }
 
-static void cannot(struct rc_draft *draft, uint32_t at, const struct rc_error *error)
+void rc_leaf_cannot(struct rc_draft *draft, uint32_t at, const struct rc_error *error)
 {
     rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0, rc_sv_of(error->text));
     rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
@@ -28,7 +28,7 @@ static void set(struct rc_draft *draft, uint32_t at)
 {
     struct cel_value values;
     struct rc_error error;
-    begin_at_zero(draft, at);
+    rc_leaf_at_zero(draft, at);
     enum rc_status status =
         rc_site_eval(draft, at, rc_node_step(&draft->c, at)->values, NULL, &values, &error);
     const char *alien = status == RC_OK ? cel_not_json(values) : NULL;
@@ -37,7 +37,7 @@ static void set(struct rc_draft *draft, uint32_t at)
     else if (status == RC_OK && cel_size_bytes(values) > RC_MAX_OUTPUTS)
         status = rc_fail(&error, RC_LIMIT, "the values take more than %d bytes", RC_MAX_OUTPUTS);
     if (status != RC_OK)
-        cannot(draft, at, &error);
+        rc_leaf_cannot(draft, at, &error);
     else
         rc_step_happened(draft, at, values, (struct rc_sv){0}, RC_WHY_NONE);
 }
@@ -76,10 +76,10 @@ static void sleep(struct rc_draft *draft, uint32_t at)
 {
     struct rc_error error;
     rc_us end;
-    begin_at_zero(draft, at);
+    rc_leaf_at_zero(draft, at);
     draft->c.node[at].state = RC_STEP_ACTIVE;
     if (!sleep_end(draft, at, &end, &error))
-        cannot(draft, at, &error);
+        rc_leaf_cannot(draft, at, &error);
     else if (end <= draft->ask->now)
         rc_sleep_over(draft, at);
     else
@@ -100,6 +100,7 @@ void rc_leaf_start(struct rc_draft *draft, uint32_t at)
     switch (rc_node_step(&draft->c, at)->kind) {
     case FLOW_SLEEP: sleep(draft, at); break;
     case FLOW_SET: set(draft, at); break;
+    case FLOW_WAIT: rc_wait_start(draft, at); break;
     case FLOW_CALL:
         if (first && node->doubt)
             rc_step_start_in_doubt(draft, at);

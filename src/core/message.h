@@ -3,12 +3,13 @@
  * same thing. Borrowed for the call. */
 #include "core/command.h"
 
-enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_SCHEDULE = 5 };
+enum rc_aggregate { RC_AGG_COMMAND = 1, RC_AGG_GATE = 2, RC_AGG_MAILBOX = 3, RC_AGG_SCHEDULE = 5 };
 
 struct rc_addr {
     uint8_t agg; /* enum rc_aggregate */
     uint8_t shard;
-    uint64_t id; /* a command's seq, a gate's id (flow_gate_id), or a schedule's (flow_schedule_id) */
+    /* a command's seq, a gate's id (flow_gate_id), a mailbox's (rc_mailbox_id), or a schedule's (flow_schedule_id) */
+    uint64_t id;
 };
 
 enum rc_message_kind {
@@ -22,6 +23,7 @@ enum rc_message_kind {
     RC_MSG_RESTORED =
         RC_CAUSE_RESTORED,       /* the store is an older state: what was done after it is not known */
     RC_MSG_LATE = RC_CAUSE_LATE, /* a worker reports about an attempt whose lease it has lost */
+    RC_MSG_SIGNALLED = RC_CAUSE_SIGNALLED, /* from its mailbox: this signal is yours */
     /* to a gate */
     RC_MSG_WANT = 64,  /* a step is ready: is there a place? */
     RC_MSG_OFFER,      /* from the engine: the oldest waiting step of your queue */
@@ -30,6 +32,9 @@ enum rc_message_kind {
     RC_MSG_CLOSED,     /* from the engine: whether nothing new may leave (node: 1 or 0) */
     RC_MSG_QUEUE = 70, /* a step for workers is ready: it waits until one takes it */
     RC_MSG_PULL,       /* from the engine: a worker takes the oldest step of your line */
+    /* to a mailbox */
+    RC_MSG_SIGNAL = 75, /* a signal has come; or, from a command: it is not waited for any more */
+    RC_MSG_LISTEN,      /* a wait begins */
     /* to a schedule (core/schedule.h) */
     RC_MSG_PLAN = 90, /* it is new, or begins anew */
     RC_MSG_OCCUR,     /* one of its times has come */
@@ -78,6 +83,18 @@ struct rc_act {            /* an operator's action */
         *successor; /* edit, and retry of what was rolled back; NULL in a history that is read */
 };
 
+/* An event outside, sent by whoever knows of it. */
+struct rc_signal {
+    uint64_t number; /* in the order of coming, from 1; given by the engine */
+    struct rc_sv ns, name, id;
+    struct rc_sv key;         /* the same key is the same signal */
+    struct rc_h128 asked;     /* hash of name, id and payload: the same key with another one is a conflict */
+    struct cel_value payload; /* JSON; null where it was taken */
+    rc_us at;                 /* when it came */
+    struct rc_link taken;     /* by which command; seq 0: it is kept */
+    uint32_t node;            /* and by which step of it */
+};
+
 enum rc_verdict { RC_VERDICT_NONE, RC_HAPPENED, RC_DID_NOT_HAPPEN, RC_ACCEPTED_AS_IS };
 
 /* Rule 8: values for sites that are already decided: prove and rehearse only; empty in production. */
@@ -106,6 +123,7 @@ struct rc_ask {
         const struct rc_result *result;
         const struct rc_act *act;
         const struct rc_schedule_ask *schedule;
+        const struct rc_signal *signal;
     } u;
     const struct rc_decided *decided;
     uint32_t ndecided;

@@ -136,7 +136,8 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_FALLBACK:
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET: break;
+    case FLOW_SET:
+    case FLOW_WAIT: break;
     }
     return false;
 }

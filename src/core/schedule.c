@@ -213,6 +213,9 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_LOST:
     case RC_MSG_DUE:
     case RC_MSG_ACTION:
+    case RC_MSG_SIGNALLED:
+    case RC_MSG_SIGNAL:
+    case RC_MSG_LISTEN:
     case RC_MSG_RESTORED:
     case RC_MSG_LATE:
     case RC_MSG_QUEUE:

@@ -218,8 +218,8 @@ static struct rc_sv external_id_of(struct rc_draft *draft, uint32_t at, struct c
     return text.status == RC_OK ? rc_buf_sv(&text) : (struct rc_sv){0};
 }
 
-static bool outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result,
-                       struct cel_value *ret, struct rc_error *err)
+bool rc_step_outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, const struct rc_result *result,
+                        struct cel_value *ret, struct rc_error *err)
 {
     *ret = cel_null();
     if (!site) return true;
@@ -272,7 +272,7 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     struct rc_error error;
     struct cel_value outputs = cel_null();
     if (finding.outcome == RC_OUT_SUCCEEDED &&
-        !outputs_of(draft, at, action->outputs, result, &outputs, &error)) {
+        !rc_step_outputs_of(draft, at, action->outputs, result, &outputs, &error)) {
         finding = (struct rc_finding){RC_OUT_UNKNOWN, RC_WHY_BAD_ANSWER};
         rc_draft_fault(draft, at, finding, result->status, rc_sv_of(error.text));
     } else if (finding.outcome != RC_OUT_SUCCEEDED) {
@@ -341,7 +341,8 @@ static void check_result(struct rc_draft *draft, uint32_t at, const struct rc_re
     enum check_answer answer = ask_the_answer(draft, at, result, finding);
     struct cel_value outputs = cel_null();
     struct rc_error error;
-    if (answer == HAPPENED && !outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
+    if (answer == HAPPENED &&
+        !rc_step_outputs_of(draft, at, action->check.outputs, result, &outputs, &error)) {
         rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
         answer = INCONCLUSIVE;
     }

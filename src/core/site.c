@@ -164,6 +164,8 @@ enum rc_status rc_site_eval(struct rc_draft *draft, uint32_t at, flow_site site,
     if (cel_prog_reads(prog, FLOW_ROOT_STEPS)) roots[FLOW_ROOT_STEPS] = steps_root(draft, at);
     if (response && cel_prog_reads(prog, FLOW_ROOT_RESPONSE))
         roots[FLOW_ROOT_RESPONSE] = response_root(draft, response);
+    if (draft->ask->kind == RC_MSG_SIGNALLED && draft->ask->node == at)
+        roots[FLOW_ROOT_SIGNAL] = draft->ask->u.signal->payload;
     if (cel_prog_reads(prog, FLOW_ROOT_ITEM) || cel_prog_reads(prog, FLOW_ROOT_INDEX))
         loop_roots(&draft->c, at, roots);
     if (draft->status != RC_OK) return draft->status;

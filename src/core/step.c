@@ -1,5 +1,6 @@
 /* One message to one command: the entry. Requests may be refused, facts may not (rule 2). */
 #include "core/advance.h"
+#include "core/mailbox.h"
 
 /* A fact about an attempt that is not the open one came too late: somebody settled it otherwise. */
 static bool is_current(const struct rc_draft *draft)
@@ -11,7 +12,9 @@ static bool is_current(const struct rc_draft *draft)
     if (ask->node >= draft->c.nnodes) return false;
     const struct rc_node *node = &draft->c.node[ask->node];
     if (ask->kind == RC_MSG_DUE)
-        return node->phase == RC_PHASE_DELAYED && draft->c.data[ask->node].times.due <= ask->now;
+        return rc_phase_has_time(node->phase, draft->c.data[ask->node].times.due) &&
+               draft->c.data[ask->node].times.due <= ask->now;
+    if (ask->kind == RC_MSG_SIGNALLED) return rc_command_listens(&draft->c, ask->node, ask->u.signal);
     if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
     if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
@@ -26,12 +29,22 @@ static void give_place_back(struct rc_draft *draft)
                                             .node = at});
 }
 
+/* It is not waited for any more: the next one may have it. */
+static void give_signal_back(struct rc_draft *draft)
+{
+    rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_SIGNAL,
+                                            .to = draft->ask->from,
+                                            .node = draft->ask->node,
+                                            .u.signal = draft->ask->u.signal});
+}
+
 /* What waited for a time goes on. */
 static void time_has_come(struct rc_draft *draft, uint32_t at)
 {
     switch (rc_node_step(&draft->c, at)->kind) {
     case FLOW_CALL: rc_step_want(draft, at); break;
     case FLOW_SLEEP: rc_sleep_over(draft, at); break;
+    case FLOW_WAIT: rc_wait_over(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
@@ -45,7 +58,10 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
 static void fact(struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
-    if (!is_current(draft)) return;
+    if (!is_current(draft)) {
+        if (ask->kind == RC_MSG_SIGNALLED) give_signal_back(draft);
+        return;
+    }
     if (ask->kind == RC_MSG_RESULT) {
         give_place_back(draft);
         rc_step_result(draft, ask->node, ask->u.result);
@@ -57,6 +73,8 @@ static void fact(struct rc_draft *draft)
         rc_step_lost(draft, ask->node, ask->set_aside);
     } else if (ask->kind == RC_MSG_DUE) {
         time_has_come(draft, ask->node);
+    } else if (ask->kind == RC_MSG_SIGNALLED) {
+        rc_wait_signalled(draft, ask->node, ask->u.signal);
     } else {
         rc_step_admit(draft, ask->node);
     }
@@ -70,7 +88,8 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
     case RC_MSG_LOST:
-    case RC_MSG_DUE: fact(draft); return RC_OK;
+    case RC_MSG_DUE:
+    case RC_MSG_SIGNALLED: fact(draft); return RC_OK;
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
     case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
     case RC_MSG_WANT:
@@ -78,6 +97,8 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_DONE:
     case RC_MSG_BACKLOG:
     case RC_MSG_CLOSED:
+    case RC_MSG_SIGNAL:
+    case RC_MSG_LISTEN:
     case RC_MSG_PLAN:
     case RC_MSG_OCCUR:
     case RC_MSG_PAUSE:

@@ -111,6 +111,13 @@ bool rc_has_not_begun(const struct rc_command *c, uint32_t block)
     return true;
 }
 
+bool rc_could_not_begin(const struct rc_command *c, uint32_t block)
+{
+    const struct rc_node *node = &c->node[block];
+    return rc_step_at(c, block)->cond && node->state == RC_STEP_FAILED && node->tries &&
+           rc_has_not_begun(c, block);
+}
+
 bool rc_can_begin(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t child = at; child; child = c->node[child].parent) {

@@ -50,6 +50,8 @@ uint32_t rc_taken(const struct rc_command *, uint32_t block);
 bool rc_can_begin(const struct rc_command *, uint32_t at);
 /* Whether nothing in a block has begun. */
 bool rc_has_not_begun(const struct rc_command *, uint32_t block);
+/* Whether a block with an `if` has failed before anything of it began: a retry looks at its `if` again. */
+bool rc_could_not_begin(const struct rc_command *, uint32_t block);
 /* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). What is
  * put around a step without a name of its own (its fallback, a branch) goes by the name of that step, too. */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);

@@ -194,7 +194,7 @@ static bool check_call(struct defs_reader *r, const struct defs_node *node, cons
         {"needs", DEFS_OPTIONAL, read_needs, 0, NULL},                                                       \
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
         {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
-        KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), LATER("wait"),             \
+        KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), KIND("wait"),              \
         LATER("approve"), LATER("flow"), LATER("confirm"), LATER("escalate"), LATER("when"),                 \
         LATER("sensitive"), LATER("vars")
 #define FALLBACK_FIELD KIND("fallback") /* read behind all the rest */
@@ -287,16 +287,27 @@ static const struct defs_field set_field[] = {
     {"set", DEFS_REQUIRED, defs_read_values, 0, NULL},
 };
 
-#define KINDS 8
+static const struct defs_field wait_field[] = {
+    STEP_FIELDS,
+    KIND("call"),
+    {"wait", DEFS_REQUIRED, defs_read_wait, 0, NULL},
+    {"within", DEFS_OPTIONAL, defs_read_span, IN(wait.within), &defs_within_range},
+    {"on_timeout", DEFS_OPTIONAL, defs_read_word, IN(wait.on_timeout), &defs_on_timeout_words},
+    {"outputs", DEFS_OPTIONAL, defs_read_signal_outputs, IN(wait.outputs), NULL},
+    FALLBACK_FIELD,
+};
+
+#define KINDS 9
 #define TABLE(word)                                                                                          \
     {                                                                                                        \
         word##_field, sizeof word##_field / sizeof *word##_field, #word, kind_table, KINDS                   \
     }
 static const struct defs_table kind_table[KINDS] = {TABLE(call),   TABLE(linear), TABLE(parallel),
                                                     TABLE(choose), TABLE(each),   TABLE(repeat),
-                                                    TABLE(sleep),  TABLE(set)};
-static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL, FLOW_LINEAR, FLOW_PARALLEL, FLOW_CHOOSE,
-                                                    FLOW_EACH, FLOW_REPEAT, FLOW_SLEEP,    FLOW_SET};
+                                                    TABLE(sleep),  TABLE(set),    TABLE(wait)};
+static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL,   FLOW_LINEAR, FLOW_PARALLEL,
+                                                    FLOW_CHOOSE, FLOW_EACH,   FLOW_REPEAT,
+                                                    FLOW_SLEEP,  FLOW_SET,    FLOW_WAIT};
 
 /* Which kind of step it is; a call where nothing says it, so that `call` is what is missing. */
 static bool find_kind(struct defs_reader *r, const struct defs_node *node, unsigned *ret)
@@ -336,7 +347,7 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (step->kind == FLOW_CALL) ok = ok && check_call(r, draft->node, &step->call);
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
-    if (step->kind == FLOW_SLEEP || step->kind == FLOW_SET)
+    if (!flow_is_block(step->kind) && step->kind != FLOW_CALL)
         step->call.act.reads_only = step->call.act.repeatable = true;
     r->roots = roots;
     r->reading = reading;

@@ -15,7 +15,7 @@ static const struct cel_type response_type = {.kind = CEL_T_OBJECT, .fields = re
 static const char *const root_name[FLOW_ROOTS] = {
     [FLOW_ROOT_PAYLOAD] = "payload", [FLOW_ROOT_COMMAND] = "command",   [FLOW_ROOT_STEPS] = "steps",
     [FLOW_ROOT_OUTPUTS] = "outputs", [FLOW_ROOT_RESPONSE] = "response", [FLOW_ROOT_ITEM] = "item",
-    [FLOW_ROOT_INDEX] = "index",
+    [FLOW_ROOT_INDEX] = "index",     [FLOW_ROOT_SIGNAL] = "signal",
 };
 
 static struct cel_field field_of(const struct defs_reader *r, unsigned root)

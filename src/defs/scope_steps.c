@@ -39,7 +39,8 @@ static bool give_leaf(struct defs_reader *r, const struct flow_step *step)
 {
     const struct cel_type *outputs = r->outputs ? r->outputs : defs_object_type(r->arena, NULL, 0);
     if (!outputs) return defs_fail_arena(r, r->arena);
-    return give(r, step->id, defs_step_type(r->arena, outputs, step->call.external_id.n > 0));
+    return give(r, step->id,
+                defs_step_type(r->arena, outputs, step->kind == FLOW_WAIT || step->call.external_id.n > 0));
 }
 
 bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t from)
@@ -48,6 +49,11 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET: return give_leaf(r, step);
+    case FLOW_WAIT:
+        if (!give_leaf(r, step)) return false;
+        if (step->wait.on_timeout == FLOW_TIMEOUT_CONTINUE)
+            doubt(r, from, r->ngiven, "its signal may not come in time");
+        return true;
     case FLOW_EACH: r->ngiven = from; return give(r, step->id, &each_type);
     case FLOW_CHOOSE: doubt(r, from, r->ngiven, "it stands in a case of a choose"); return true;
     case FLOW_PARALLEL:

@@ -92,6 +92,11 @@ defs_read_fn defs_read_body;   /* of each and repeat */
 defs_read_fn defs_read_repeat; /* all but `until`, which sees the pass: it is read with the steps */
 defs_read_fn defs_read_sleep;
 defs_read_fn defs_read_values; /* of set */
+/* ---- waits: read_wait.c */
+extern const struct defs_span_range defs_within_range;
+extern const struct defs_words defs_on_timeout_words;
+defs_read_fn defs_read_wait;           /* struct defs_draft */
+defs_read_fn defs_read_signal_outputs; /* flow_site; sets r->outputs */
 /* Rules between the fields of a block whose children have been read, and defaults that depend on others. */
 RC_MUST
 bool defs_check_block(struct defs_reader *, struct defs_draft *);

@@ -106,6 +106,9 @@ static enum rc_status read_high(struct rc_engine *engine, struct rc_error *err)
     enum rc_status status = rc_read_high(engine->reader, &high, err);
     if (status != RC_OK) return status;
     engine->next_seq = high.seq + 1;
+    status = rc_read_signal_last(engine->reader, &engine->next_signal, err);
+    if (status != RC_OK) return status;
+    engine->next_signal++;
     if (engine->now < high.high_water) {
         engine->anchor += high.high_water - engine->now;
         engine->now = high.high_water;

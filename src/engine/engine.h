@@ -47,6 +47,7 @@ struct rc_ports {
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
     struct rc_holding hold;
+    rc_us signal_age;       /* how long early signals, and the keys of all, are kept; 0: RC_MAX_SIGNAL_DAYS */
     bool bulk_without_keys; /* negative control of the proofs: never in production */
 };
 

@@ -249,7 +249,8 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
     struct rc_error error = {0};
     struct starting *starts = NULL;
     enum rc_status status = prepare_starts(engine, &starts, &error);
-    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds || engine->turn.schedules.n)) {
+    if (status == RC_OK && (engine->turn.records.n || engine->turn.holds || engine->turn.schedules.n ||
+                            engine->turn.signals.n)) {
         status = rc_overlay_batch(engine, &batch, &error);
         if (status == RC_OK) status = rc_store_commit(engine->ports.store, &batch, &error);
         if (status != RC_OK) free_starts(starts, engine->turn.effects.n);

@@ -48,6 +48,25 @@ enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *
     return RC_OK;
 }
 
+uint32_t rc_work_rows(const struct rc_command *c, uint32_t at, struct rc_work ret[2])
+{
+    uint8_t phase = c->node[at].phase;
+    const struct rc_times *times = &c->data[at].times;
+    if (phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED) {
+        ret[0] = rc_work_of(c, at, phase, times->due);
+        return 1;
+    }
+    if (phase != RC_PHASE_WAITING) return 0;
+    ret[0] = (struct rc_work){.phase = phase,
+                              .gate = rc_command_mailbox(c, at),
+                              .order = times->first,
+                              .seq = c->id.seq,
+                              .node = at};
+    if (!times->due) return 1;
+    ret[1] = (struct rc_work){.phase = RC_PHASE_DELAYED, .order = times->due, .seq = c->id.seq, .node = at};
+    return 2;
+}
+
 struct rc_work rc_work_of(const struct rc_command *c, uint32_t at, uint8_t phase, rc_us due)
 {
     struct rc_work row = {.phase = phase, .order = due, .seq = c->id.seq, .node = at};

@@ -5,7 +5,9 @@
 /* Folds records, from the first on, into a command of which the identity and the flow are set. RC_DAMAGED where they do not fit. */
 RC_MUST enum rc_status rc_fold(const struct rc_record *, uint32_t n, struct rc_arena *, struct rc_command *,
                                struct rc_error *);
-/* The row of work of a step in this phase. */
+/* The rows of work of a step as it waits now; of a wait with a limit of time there are two. Gives how many. */
+uint32_t rc_work_rows(const struct rc_command *, uint32_t at, struct rc_work ret[2]);
+/* The row of work of a step in this phase, which is not that of a wait for a signal. */
 struct rc_work rc_work_of(const struct rc_command *, uint32_t at, uint8_t phase, rc_us due);
 
 /* Folds at most RC_MAX_HISTORY records. The command lives in the arena. RC_NOT_FOUND; RC_DAMAGED where the

@@ -1,6 +1,6 @@
 /* What a turn has changed and not committed. Changes are applied at once, in place, and each leaves its inverse behind: dropping a unit, or
  * the whole turn, is putting the inverses back, newest first. When the commit has come through there is nothing to do. */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 void *rc_list_add(struct rc_list *list, struct rc_arena *arena, size_t size)
 {
@@ -18,8 +18,8 @@ void *rc_list_add(struct rc_list *list, struct rc_arena *arena, size_t size)
 struct rc_mark rc_overlay_mark(const struct rc_engine *engine)
 {
     const struct rc_turn *turn = &engine->turn;
-    return (struct rc_mark){turn->undo.n, turn->records.n, turn->touched.n, turn->effects.n,
-                            turn->schedules.n};
+    return (struct rc_mark){turn->undo.n,      turn->records.n, turn->touched.n, turn->effects.n,
+                            turn->schedules.n, turn->signals.n, turn->listens.n};
 }
 
 static void undo_one(const struct rc_undo *undo)
@@ -49,6 +49,8 @@ void rc_overlay_undo(struct rc_engine *engine, struct rc_mark mark)
     turn->records.n = mark.records;
     turn->effects.n = mark.effects;
     turn->schedules.n = mark.schedules;
+    turn->signals.n = mark.signals;
+    turn->listens.n = mark.listens;
 }
 
 /* ---- commands ------------------------------------------------------------------------------------------------------- */
@@ -56,6 +58,15 @@ void rc_overlay_undo(struct rc_engine *engine, struct rc_mark mark)
 static enum rc_status nomem(struct rc_engine *engine, struct rc_error *err)
 {
     return rc_fail_arena(err, engine->turn.arena);
+}
+
+static struct rc_before as_it_waits(const struct rc_command *c, uint32_t at)
+{
+    struct rc_before before = {.due = c->data[at].times.due, .phase = c->node[at].phase};
+    if (before.phase != RC_PHASE_WAITING) return before;
+    before.since = c->data[at].times.first;
+    before.mailbox = rc_command_mailbox(c, at);
+    return before;
 }
 
 /* Notes once a turn how the command was. */
@@ -66,8 +77,7 @@ static enum rc_status touch(struct rc_engine *engine, struct rc_hot *hot, bool c
     const struct rc_command *c = &hot->command;
     struct rc_before *nodes = created ? NULL : RC_NEW_ARRAY(turn->arena, struct rc_before, c->nnodes);
     if (!created && !nodes) return nomem(engine, err);
-    for (uint32_t i = 0; !created && i < c->nnodes; i++)
-        nodes[i] = (struct rc_before){c->data[i].times.due, c->node[i].phase};
+    for (uint32_t i = 0; !created && i < c->nnodes; i++) nodes[i] = as_it_waits(c, i);
     struct rc_touch *touch = rc_list_add(&turn->touched, turn->arena, sizeof *touch);
     if (!touch) return nomem(engine, err);
     *touch = (struct rc_touch){hot, nodes, created ? (uint8_t)RC_ABSENT : c->state,
@@ -197,6 +207,32 @@ static bool waits(uint8_t phase)
     return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED;
 }
 
+/* Where a step waited. A wait for a signal has a second row where its time is limited. */
+static struct rc_work row_of(const struct rc_command *c, uint32_t at, const struct rc_before *before)
+{
+    if (before->phase != RC_PHASE_WAITING) return rc_work_of(c, at, before->phase, before->due);
+    return (struct rc_work){.phase = before->phase,
+                            .gate = before->mailbox,
+                            .order = before->since,
+                            .seq = c->id.seq,
+                            .node = at};
+}
+
+static struct rc_work limit_of(const struct rc_command *c, uint32_t at, const struct rc_before *before)
+{
+    bool limited = before->phase == RC_PHASE_WAITING && before->due;
+    return limited ? rc_work_of(c, at, RC_PHASE_DELAYED, before->due) : (struct rc_work){0};
+}
+
+static bool has_moved(const struct rc_before *before, const struct rc_before *after)
+{
+    bool did = waits(before->phase) || before->phase == RC_PHASE_WAITING,
+         does = waits(after->phase) || after->phase == RC_PHASE_WAITING;
+    if (!did && !does) return false;
+    return before->phase != after->phase || before->due != after->due || before->since != after->since ||
+           before->mailbox != after->mailbox;
+}
+
 static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *touch, struct rc_touched *ret,
                                struct rc_error *err)
 {
@@ -204,13 +240,14 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
     struct rc_work_move *moves = NULL;
     for (uint32_t i = 0; i < c->nnodes; i++) {
         struct rc_before before = touch->nodes ? touch->nodes[i] : (struct rc_before){0};
-        struct rc_before after = {c->data[i].times.due, c->node[i].phase};
-        bool moved = before.phase != after.phase || (waits(after.phase) && before.due != after.due);
-        if (!moved || (!waits(before.phase) && !waits(after.phase))) continue;
-        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, c->nnodes - i);
+        struct rc_before after = as_it_waits(c, i);
+        if (!has_moved(&before, &after)) continue;
+        if (!moves)
+            moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 2 * (size_t)(c->nnodes - i));
         if (!moves) return nomem(engine, err);
-        moves[ret->nmoves++] = (struct rc_work_move){rc_work_of(c, i, before.phase, before.due),
-                                                     rc_work_of(c, i, after.phase, after.due)};
+        moves[ret->nmoves++] = (struct rc_work_move){row_of(c, i, &before), row_of(c, i, &after)};
+        struct rc_work_move limit = {limit_of(c, i, &before), limit_of(c, i, &after)};
+        if (limit.before.phase || limit.after.phase) moves[ret->nmoves++] = limit;
     }
     ret->moves = moves;
     return RC_OK;
@@ -263,6 +300,7 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
                              .schedules = schedules,
                              .nschedules = nschedules,
                              .essential = !new_work,
+                             .signals = rc_mail_batch(engine),
                              .hold = turn->holds ? &turn->hold : NULL};
     return RC_OK;
 }

@@ -9,11 +9,12 @@
 enum rc_request_kind {
     RC_REQUEST_SUBMIT,
     RC_REQUEST_ACT,
-    RC_REQUEST_SCHEDULE, /* an order to a schedule */
+    RC_REQUEST_SCHEDULE,  /* an order to a schedule */
     RC_REQUEST_LEASE,     /* a worker asks for tasks: answered when there are some */
     RC_REQUEST_REPORT,    /* what came of them */
     RC_REQUEST_HEARTBEAT, /* it lives: nothing is stored */
     RC_REQUEST_QUEUE,     /* queues are shown, or one is paused: the same */
+    RC_REQUEST_SIGNAL,
     /* these commit by themselves */
     RC_REQUEST_DEFINE,
     RC_REQUEST_BULK,
@@ -87,6 +88,10 @@ struct rc_request {
             struct rc_sv ns; /* the only one that is reported about; empty: any */
         } report;            /* and heartbeat */
         struct rc_queue_ask *queue;
+        struct {
+            struct rc_signal
+                signal; /* from rc_prepare_signal; number and at are given by the engine. Answer: `taken` */
+        } signal;
         struct rc_access_change access;
         struct {
             const struct rc_token_use *uses;

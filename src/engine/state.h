@@ -160,6 +160,8 @@ struct rc_undo {          /* one applied change, backwards */
 struct rc_before { /* of a node at the start of the turn */
     rc_us due;
     uint8_t phase;
+    rc_us since;      /* a wait for a signal: since when, */
+    uint64_t mailbox; /* and where it listens */
 };
 
 struct rc_touch {
@@ -177,17 +179,19 @@ struct rc_list { /* growing array in the turn's arena */
 struct rc_turn {
     struct rc_arena *arena;
     rc_us now;
-    rc_us wall;                               /* for calendars alone; may be less than in the turn before */
-    uint64_t number;                          /* from 1 */
-    struct rc_list undo;                      /* struct rc_undo */
-    struct rc_list records;                   /* struct rc_record */
-    uint32_t unit_records;                    /* where those of the unit that is running begin */
-    struct rc_list touched;                   /* struct rc_touch */
-    struct rc_list effects;                   /* struct rc_effect */
-    struct rc_list schedules;                 /* struct rc_schedule_write */
-    struct rc_list grants;                    /* struct rc_grant, in the order of their effects */
-    struct rc_list ended;                     /* uint64_t: leases that were reported on */
-    struct rc_facts taken;                    /* facts in this turn */
+    rc_us wall;               /* for calendars alone; may be less than in the turn before */
+    uint64_t number;          /* from 1 */
+    struct rc_list undo;      /* struct rc_undo */
+    struct rc_list records;   /* struct rc_record */
+    uint32_t unit_records;    /* where those of the unit that is running begin */
+    struct rc_list touched;   /* struct rc_touch */
+    struct rc_list effects;   /* struct rc_effect */
+    struct rc_list schedules; /* struct rc_schedule_write */
+    struct rc_list signals;   /* struct rc_signal: as they become; of a number the last one counts */
+    struct rc_list listens;   /* struct rc_work: steps that listen since this turn */
+    struct rc_list grants;    /* struct rc_grant, in the order of their effects */
+    struct rc_list ended;     /* uint64_t: leases that were reported on */
+    struct rc_facts taken;    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
     struct rc_hold hold; /* how far the hold comes with this turn, */
@@ -254,7 +258,7 @@ struct rc_engine {
     struct rc_turn turn;
     rc_us anchor, monotonic; /* engine time = anchor + (now's monotonic − monotonic) */
     rc_us now;
-    uint64_t seed, next_seq;
+    uint64_t seed, next_seq, next_signal;
     uint32_t failing;                /* turns in a row that did not come to the end of their work */
     bool stale;                      /* the definitions in force may not be those of the store */
     bool room, booted, closed, full; /* full: the last batch did not fit */
@@ -347,7 +351,7 @@ static inline uint64_t rc_attempt_key(uint64_t seq, uint32_t node, uint16_t atte
 void *rc_list_add(struct rc_list *, struct rc_arena *,
                   size_t size); /* a zeroed item behind the last; NULL out of memory */
 struct rc_mark {
-    uint32_t undo, records, touched, effects, schedules;
+    uint32_t undo, records, touched, effects, schedules, signals, listens;
 };
 struct rc_mark rc_overlay_mark(const struct rc_engine *);
 void rc_overlay_undo(struct rc_engine *, struct rc_mark);

@@ -1,5 +1,5 @@
 /* One turn (engine.h): facts, what is due, requests, free places; one commit; then replies and effects. */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */
 
@@ -272,6 +272,10 @@ static uint64_t request_unit(const struct rc_request *request)
     }
     if (request->kind == RC_REQUEST_SCHEDULE)
         return flow_schedule_id(request->u.schedule.flow, request->u.schedule.id) << 1 | 1;
+    if (request->kind == RC_REQUEST_SIGNAL) {
+        const struct rc_signal *signal = &request->u.signal.signal;
+        return rc_mailbox_id(signal->ns, signal->name, signal->key) | 1;
+    }
     return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
 }
 
@@ -302,6 +306,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_REPORT: rc_request_report(engine, request); break;
     case RC_REQUEST_HEARTBEAT: rc_request_heartbeat(engine, request); break;
     case RC_REQUEST_QUEUE: rc_request_queue(engine, request); break;
+    case RC_REQUEST_SIGNAL: rc_request_signal(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;

@@ -1,5 +1,5 @@
 /* One unit: a message and, first in, first out, all messages that follow from it, each through its target's own step (rule 1). */
-#include "engine/state.h"
+#include "engine/mail.h"
 
 #include <stdlib.h>
 
@@ -110,6 +110,7 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     case RC_AGG_COMMAND: return step_command(engine, ask, out, err);
     case RC_AGG_GATE: return step_gate(engine, ask, out, err);
     case RC_AGG_SCHEDULE: return rc_schedule_unit(engine, ask, out, err);
+    case RC_AGG_MAILBOX: return rc_engine_mail(engine, ask, out, err);
     }
     return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
 }

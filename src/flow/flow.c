@@ -61,6 +61,7 @@ const char *flow_kind_word(unsigned kind)
         [FLOW_LINEAR] = "linear", [FLOW_PARALLEL] = "parallel", [FLOW_CHOOSE] = "choose",
         [FLOW_EACH] = "each",     [FLOW_REPEAT] = "repeat",     [FLOW_CALL] = "call",
         [FLOW_SLEEP] = "sleep",   [FLOW_SET] = "set",           [FLOW_FALLBACK] = "fallback",
+        [FLOW_WAIT] = "wait",
     };
     return kind < FLOW_KINDS && word[kind] ? word[kind] : "?";
 }

@@ -27,6 +27,7 @@ enum flow_kind {
     FLOW_EACH = 4,     /* its only child, a line, once for each item of a list */
     FLOW_REPEAT = 5,   /* its only child, a line, again and again until a condition holds */
     FLOW_CALL = 6,     /* a request to a dependency */
+    FLOW_WAIT = 7,     /* waits for a signal */
     FLOW_SLEEP = 9,    /* lets time pass */
     FLOW_SET = 11,     /* works something out */
     FLOW_FALLBACK = 14 /* its first child; where that one fails, its second one, a line */
@@ -61,6 +62,8 @@ enum flow_undo {
 enum flow_surplus { FLOW_SURPLUS_KEEP, FLOW_SURPLUS_UNDO }; /* what succeeds after the join was reached */
 /* A condition of a choose cannot be worked out: a person decides; the else branch; the choose fails. */
 enum flow_undecided { FLOW_UNDECIDED_ESCALATE, FLOW_UNDECIDED_ELSE, FLOW_UNDECIDED_FAIL };
+/* What a wait comes to when its time is over: it has failed; it is rejected; it is left out, and the flow goes on. */
+enum flow_on_timeout { FLOW_TIMEOUT_FAIL, FLOW_TIMEOUT_REJECT, FLOW_TIMEOUT_CONTINUE };
 enum flow_backoff { FLOW_CONSTANT, FLOW_LINEARLY, FLOW_EXPONENTIAL };
 enum flow_jitter { FLOW_NO_JITTER, FLOW_FULL_JITTER, FLOW_EQUAL_JITTER };
 enum flow_on_failure { FLOW_KEEP, FLOW_ROLL_BACK, FLOW_REVIEW };
@@ -90,6 +93,7 @@ enum flow_root {
     FLOW_ROOT_RESPONSE, /* conditions and outputs of an answer: {status, headers, body} */
     FLOW_ROOT_ITEM,     /* inside an each: the innermost one's item */
     FLOW_ROOT_INDEX,    /* inside a loop: the number of the innermost one's item or pass, from 0 */
+    FLOW_ROOT_SIGNAL,   /* outputs of a wait: the payload of its signal */
     FLOW_ROOTS
 };
 
@@ -165,6 +169,15 @@ struct flow_sleep {
     flow_site until; /* a timestamp, or a duration from when it begins; one in the past is over at once */
 };
 
+/* Kind FLOW_WAIT. */
+struct flow_wait {
+    struct rc_sv signal; /* its name */
+    flow_site id;        /* the external id by which it is matched: a text, or a whole number */
+    flow_site outputs;   /* a map, of the signal's payload; 0: none */
+    rc_us within;        /* 0: for ever */
+    uint8_t on_timeout;  /* enum flow_on_timeout */
+};
+
 struct flow_step {
     struct rc_sv
         id; /* unique in the flow; empty for the root, and for lines and fallbacks that nobody named */
@@ -186,9 +199,10 @@ struct flow_step {
     struct flow_block block; /* blocks */
     struct flow_loop loop;
     struct flow_sleep sleep;
+    struct flow_wait wait;
     flow_site values; /* kind FLOW_SET: a map */
     struct flow_call
-        call; /* kind FLOW_CALL. Of sleep and set: reads_only and repeatable, and what `outputs` are */
+        call; /* kind FLOW_CALL. Of sleep, set and wait: reads_only and repeatable, and what `outputs` are */
 };
 
 struct flow_site_info {

@@ -279,6 +279,47 @@ static enum rc_status put_schedules(struct exporting *in)
     return status;
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------- */
+
+static enum rc_status put_signal(struct exporting *in, const struct rc_signal *signal)
+{
+    struct rc_buf buf;
+    rc_arena_reset(in->one);
+    struct rc_json json = begin(in, &buf, "signal");
+    rc_json_u64(&json, "number", signal->number);
+    rc_json_sv(&json, "namespace", signal->ns);
+    rc_json_sv(&json, "name", signal->name);
+    rc_json_sv(&json, "id", signal->id);
+    rc_json_sv(&json, "key", signal->key);
+    put_h128(&json, "asked", signal->asked);
+    rc_json_time(&json, "at", signal->at);
+    if (signal->taken.seq) {
+        rc_json_u64(&json, "command", signal->taken.seq);
+        put_nonce(&json, "nonce", signal->taken.nonce);
+        rc_json_u64(&json, "node", signal->node);
+    } else {
+        rc_json_value(&json, "payload", signal->payload);
+    }
+    return end(in, &json);
+}
+
+/* Those that are kept, and the keys of those that were taken: they belong to no type of command. */
+static enum rc_status put_signals(struct exporting *in)
+{
+    enum rc_status status = RC_OK;
+    uint64_t after = 0;
+    for (uint32_t n = 1; n && status == RC_OK && !in->type.n;) {
+        struct rc_signal *signals = NULL;
+        rc_arena_reset(in->page);
+        status = rc_read_signals(in->reader, 0, 0, after, in->page, PAGE, &signals, &n, &in->err);
+        for (uint32_t i = 0; status == RC_OK && i < n; i++) {
+            after = signals[i].number;
+            status = put_signal(in, &signals[i]);
+        }
+    }
+    return status;
+}
+
 /* ---- audit --------------------------------------------------------------------------------------------- */
 
 static enum rc_status put_entry(struct exporting *in, const struct rc_audit_entry *entry)
@@ -326,6 +367,7 @@ static enum rc_status put_all(struct exporting *in)
     if (status == RC_OK) status = put_definitions(in);
     if (status == RC_OK) status = put_commands(in, high.seq);
     if (status == RC_OK) status = put_schedules(in);
+    if (status == RC_OK) status = put_signals(in);
     if (status == RC_OK) status = put_audit(in);
     if (status != RC_OK) return status;
     rc_arena_reset(in->one);

@@ -212,13 +212,13 @@ static enum rc_status take_command(struct importing *in, struct line *line)
 static enum rc_status moves_of(struct importing *in, const struct rc_command *command,
                                struct rc_touched *touched)
 {
-    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, command->nnodes);
+    struct rc_work_move *moves = RC_NEW_ARRAY(in->one, struct rc_work_move, 2 * (size_t)command->nnodes);
     if (!moves) return rc_fail_arena(&in->err, in->one);
     touched->moves = moves;
     for (uint32_t i = 0; i < command->nnodes; i++) {
-        uint8_t phase = command->node[i].phase;
-        if (phase != RC_PHASE_READY && phase != RC_PHASE_DELAYED) continue;
-        moves[touched->nmoves++].after = rc_work_of(command, i, phase, command->data[i].times.due);
+        struct rc_work rows[2];
+        uint32_t n = rc_work_rows(command, i, rows);
+        for (uint32_t k = 0; k < n; k++) moves[touched->nmoves++].after = rows[k];
     }
     return RC_OK;
 }
@@ -351,6 +351,27 @@ static enum rc_status take_schedule(struct importing *in, struct line *line)
                              &in->err);
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------- */
+
+static enum rc_status take_signal(struct importing *in, struct line *line)
+{
+    const struct cel_value *payload = line_take(line, "payload");
+    struct rc_signal row = {
+        .number = line_number(line, "number", 1, INT64_MAX, true),
+        .ns = line_text(line, "namespace", RC_MAX_NAME, true),
+        .name = line_text(line, "name", RC_MAX_NAME, true),
+        .id = line_text(line, "id", RC_MAX_EXTERNAL_ID, true),
+        .key = line_text(line, "key", RC_MAX_KEY, true),
+        .asked = line_h128(line, "asked"),
+        .at = line_time(line, "at"),
+        .taken = {line_number(line, "command", 1, RC_SEQ_MAX, false), line_nonce(line, "nonce", false)},
+        .node = (uint32_t)line_number(line, "node", 0, RC_MAX_INSTANCES, false),
+        .payload = payload ? *payload : cel_null()};
+    enum rc_status status = finish(in, line);
+    const struct rc_batch batch = {.signals = {&row, 1, 0}, .imported = true};
+    return status == RC_OK ? in->sink->command(in->sink->context, &batch, &in->err) : status;
+}
+
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
 static const struct reader {
@@ -359,7 +380,7 @@ static const struct reader {
 } readers[] = {
     {"namespace", take_namespace}, {"definition", take_definition}, {"command", take_command},
     {"record", take_record},       {"tombstone", take_tombstone},   {"audit", take_entry},
-    {"schedule", take_schedule},
+    {"schedule", take_schedule},   {"signal", take_signal},
 };
 
 static enum rc_status take_line(struct importing *in, struct rc_sv text, bool *ret_end)

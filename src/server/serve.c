@@ -151,6 +151,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
         .wake = loop_wake,
         .wait = server->settings.queue_time,
         .suspects = server->suspects,
+        .signal_age = server->settings.signal_age,
         .hold = {.asked = server->settings.hold, .refuses = server->settings.hold_submissions == 1},
         .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)

@@ -252,7 +252,8 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
         break;
     case FLOW_CALL:
     case FLOW_SLEEP:
-    case FLOW_SET: break;
+    case FLOW_SET:
+    case FLOW_WAIT: break;
     }
 }
 

@@ -87,6 +87,12 @@ struct rc_driver {
     enum rc_status (*bulk_events)(struct rc_reader *, uint64_t id, uint32_t after, struct rc_arena *,
                                   uint32_t cap, struct rc_bulk_event **ret, uint32_t *ret_n,
                                   struct rc_error *);
+    enum rc_status (*signal_key)(struct rc_reader *, struct rc_sv ns, struct rc_sv key, rc_us since,
+                                 struct rc_arena *, struct rc_signal *ret, struct rc_error *);
+    enum rc_status (*signals)(struct rc_reader *, uint64_t mailbox, rc_us since, uint64_t after,
+                              struct rc_arena *, uint32_t cap, struct rc_signal **ret, uint32_t *ret_n,
+                              struct rc_error *);
+    enum rc_status (*signal_last)(struct rc_reader *, uint64_t *ret, struct rc_error *);
 };
 
 struct rc_reader {
@@ -151,6 +157,14 @@ RC_MUST enum rc_status rc_store_decode_act(struct rc_sv text, struct rc_arena *,
                                            struct rc_error *);
 /* Whether the refs have this one. */
 bool rc_store_has_ref(struct cel_value refs, struct rc_sv name, struct rc_sv value);
+
+/* Signals (signal.c): the number by which a key is found; the payload as text, empty once it is taken. */
+uint64_t rc_signal_key_id(struct rc_sv ns, struct rc_sv key);
+RC_MUST enum rc_status rc_store_encode_signal(const struct rc_signal *, struct rc_arena *, struct rc_sv *ret,
+                                              struct rc_error *);
+RC_MUST enum rc_status rc_store_decode_signal(struct rc_sv text, struct rc_arena *, struct cel_value *ret,
+                                              struct rc_error *);
+bool rc_store_sound_signals(const struct rc_signals *);
 
 /* ---- the audit (audit.c) --------------------------------------------------------------------------------------------- */
 

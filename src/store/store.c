@@ -34,7 +34,7 @@ enum rc_status rc_store_settle(struct rc_store *store, enum rc_status status)
 
 bool rc_work_phase(uint8_t phase)
 {
-    return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED;
+    return phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED || phase == RC_PHASE_WAITING;
 }
 
 int rc_work_cmp(const struct rc_work *a, const struct rc_work *b)
@@ -59,7 +59,7 @@ static bool sound_work(const struct rc_work *row)
 {
     return !rc_work_phase(row->phase) ||
            (row->seq && row->seq <= RC_SEQ_MAX && row->gate <= INT64_MAX && row->order <= INT64_MAX &&
-            (row->phase == RC_PHASE_READY || row->gate == 0 || row->gate == RC_CALENDAR));
+            (row->phase != RC_PHASE_DELAYED || row->gate == 0 || row->gate == RC_CALENDAR));
 }
 
 static bool sound_batch(const struct rc_batch *batch)
@@ -74,7 +74,7 @@ static bool sound_batch(const struct rc_batch *batch)
         for (uint32_t j = 0; j < touched->nmoves; j++)
             if (!sound_work(&touched->moves[j].before) || !sound_work(&touched->moves[j].after)) return false;
     }
-    return batch->high_water <= INT64_MAX;
+    return batch->high_water <= INT64_MAX && rc_store_sound_signals(&batch->signals);
 }
 
 enum rc_status rc_store_commit(struct rc_store *store, const struct rc_batch *batch, struct rc_error *err)

@@ -48,6 +48,7 @@
 #include "store/hold.h"
 #include "store/keep.h"
 #include "store/purge.h"
+#include "store/signal.h"
 
 struct rc_store;
 struct rc_reader;
@@ -69,10 +70,11 @@ struct rc_record {
 /* The queue of what is delayed until a time of the wall clock. */
 enum { RC_CALENDAR = 1 };
 
-/* Where a step waits: rows of work. Every step in phase ready or delayed has exactly one. */
+/* Where a step waits: rows of work. Every step in phase ready or delayed has exactly one; one that waits for a signal has one
+ * in the queue of its mailbox, and where its time is limited another one, as if it were delayed. */
 struct rc_work {
     uint8_t phase; /* RC_PHASE_READY: order is its place in the gate's queue. RC_PHASE_DELAYED: order is when;
-                      gate is 0, or RC_CALENDAR */
+                      gate is 0, or RC_CALENDAR. RC_PHASE_WAITING: gate is the mailbox, and order is since when */
     uint64_t gate;
     rc_us order;
     uint64_t seq;
@@ -114,6 +116,7 @@ struct rc_batch {
     const struct rc_hold *hold; /* how far the hold that is not released has come; NULL: as it was */
     const struct rc_schedule_write *schedules; /* each once */
     uint32_t nschedules;
+    struct rc_signals signals;
     bool imported; /* of an export: what people did is in its audit, or lost; no new entries */
 };
 

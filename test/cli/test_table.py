@@ -29,6 +29,7 @@ EXAMPLES = {
     "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
     "events": [["--after", "0", "--limit", "3"]],
+    "signal": [["paid", "p1", "--key", "k1"]],
     "batch": [["{lines}"]],
     "import": [["{export}", "--store", "{new}"]],
     "restore": [["{copy}", "--store", "{new}"]],

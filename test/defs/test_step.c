@@ -52,7 +52,7 @@ static const struct {
     {                                                                                                        \
         field, STEP("  " field ": 1\n"), "f.yaml:6:3: field '" field "' is not supported in this version"    \
     }
-    LATER("wait"),
+
     LATER("approve"),
     LATER("flow"),
     LATER("confirm"),
@@ -60,8 +60,8 @@ static const struct {
     LATER("when"),
     LATER("sensitive"),
     LATER("vars"),
-    {"another kind only", "flow: f\nsteps:\n- id: a\n  wait: { signal: x }\n",
-     "f.yaml:4:3: field 'wait' is not supported in this version"},
+    {"another kind only", "flow: f\nsteps:\n- id: a\n  approve: { count: 1 }\n",
+     "f.yaml:4:3: field 'approve' is not supported in this version"},
 
     /* retry */
     {"retry", STEP("  retry: 3\n"), "f.yaml:6:10: must be a map of fields, not a number"},

@@ -376,5 +376,27 @@ def people(world):
     contains(api.get(f"/v1/commands/{id}/actions/roll_back").problem(409, "action-refused")["detail"], ": mail")
 
 
+@case("where the `if` of a block, or of a step with a fallback, cannot be worked out, nothing of it is done")
+def guarded(world):
+    steps = f"""
+  - id: line
+    if: payload.items[3] == 'x'
+    linear:
+      - {pull("a", "a-${payload.n}").replace(chr(10), chr(10) + "        ")}
+  - {pull("b", "b-${payload.n}", more=", if: GUARD, fallback: [" + pull("spare", "spare-${payload.n}") + "]").replace(chr(10), chr(10) + "    ")}
+""".replace("GUARD", '"payload.items[3] == \'x\'"')
+    server, hub = world_of(world, guarded=steps)
+    api = server.api
+    id = submit(server, "guarded", items=["q"])
+    for step in ("line", "b"):
+        said = eventually(lambda: (c := api.command(id))["state"] == "failed" and c, "it stops")
+        entry = next(s for s in said["steps"] if s["path"] == step)
+        equal((entry["state"], entry["why"], entry["error"]), ("failed", "expression", "no index 3 in a list of 1"), step)
+        equal(api.explain(id)["what"]["step"], step, "explained")
+        api.act(id, "skip", step=step, reason="not for this one").must(200)
+    equal(api.command(id)["state"], "partial", "without them")
+    equal(hub.journal("POST"), [], "requests")
+
+
 if __name__ == "__main__":
     main()

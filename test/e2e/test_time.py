@@ -149,6 +149,7 @@ def deadline(world):
     command = api.until_state(id, "review")
     equal((command["mode"], command["why"]), ("halt", "deadline"), "why")
     contains(command["display"], "deadline", "display")
+    contains(server.cli("show", id), "deadline")
     row = api.list("state=review")[0]
     equal((row["why"], row["next"]["code"]), ("deadline", "late"), "in the list")
     contains(str(api.history(id)), "'kind': 'clock'", "the history")

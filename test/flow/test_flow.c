@@ -127,11 +127,12 @@ static void test_words(void **state)
     assert_string_equal(flow_kind_word(FLOW_EACH), "each");
     assert_string_equal(flow_kind_word(FLOW_REPEAT), "repeat");
     assert_string_equal(flow_kind_word(FLOW_CALL), "call");
+    assert_string_equal(flow_kind_word(FLOW_WAIT), "wait");
     assert_string_equal(flow_kind_word(FLOW_SLEEP), "sleep");
     assert_string_equal(flow_kind_word(FLOW_SET), "set");
     assert_string_equal(flow_kind_word(FLOW_FALLBACK), "fallback");
     assert_string_equal(flow_kind_word(0), "?");
-    assert_string_equal(flow_kind_word(7), "?"); /* a kind of the design that comes later */
+    assert_string_equal(flow_kind_word(8), "?"); /* a kind of the design that comes later */
     assert_string_equal(flow_kind_word(FLOW_KINDS), "?");
     assert_string_equal(flow_kind_word(UINT32_MAX), "?");
     assert_true(flow_is_block(FLOW_LINEAR) && flow_is_block(FLOW_REPEAT) && flow_is_block(FLOW_FALLBACK));

@@ -13,6 +13,7 @@
  *   crash                                    the process dies and starts again
  *   aside STEP                               it does so while the step is at work, again and again
  *   restored SPAN                            the store is an older state, of so long ago
+ *   signal NAME ID [JSON]                    a signal comes, for whoever waits for it
  *   occupy N                                 N places of the gate are taken by others
  *   retry | check [STEP] | cancel | rollback | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   explain                                  what a person would be told */
@@ -173,7 +174,7 @@ static enum rc_status do_wait(struct world *world, struct rc_sv args, struct rc_
     if (!rc_parse_span(word(&args), &span)) return bad_event(err);
     world->now += span;
     for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++)
-        if (world->command.node[i].phase == RC_PHASE_DELAYED)
+        if (rc_phase_has_time(world->command.node[i].phase, world->command.data[i].times.due))
             status = world_deliver(world, world_ask(world, RC_MSG_DUE, i), err);
     return status == RC_OK ? world_offer(world, err) : status;
 }
@@ -259,6 +260,24 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
     return world_deliver(world, ask, err);
 }
 
+static enum rc_status do_signal(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    if (world->nsignals == WORLD_SIGNALS) return bad_event(err);
+    struct rc_signal *signal = &world->signals[world->nsignals++];
+    *signal = (struct rc_signal){
+        .ns = RC_SV("default"), .name = word(&args), .id = word(&args), .payload = cel_null()};
+    enum rc_status status = args.n ? rc_json_parse(args, world->arena, &signal->payload, err) : RC_OK;
+    if (status != RC_OK) return status;
+    struct rc_signal *sent = rc_copy(world->arena, signal, sizeof *sent);
+    sent->number = world->nsignals;
+    sent->at = world->now;
+    struct rc_ask ask = world_ask(world, RC_MSG_SIGNAL, 0);
+    ask.from = (struct rc_addr){0};
+    ask.to = (struct rc_addr){.agg = RC_AGG_MAILBOX, .id = rc_mailbox_id(sent->ns, sent->name, sent->id)};
+    ask.u.signal = sent;
+    return world_deliver(world, ask, err);
+}
+
 /* A worker asks, and gets this step. */
 static enum rc_status do_pull(struct world *world, struct rc_sv args, struct rc_error *err)
 {
@@ -289,6 +308,7 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "wait")) return do_wait(world, line, err);
     if (rc_sv_is(event, "asleep")) return do_asleep(world, line, err);
     if (rc_sv_is(event, "clock")) return do_clock(world, line, err);
+    if (rc_sv_is(event, "signal")) return do_signal(world, line, err);
     if (rc_sv_is(event, "crash")) return do_crash(world, err);
     if (rc_sv_is(event, "aside")) return do_aside(world, line, err);
     if (rc_sv_is(event, "restored")) return do_restored(world, line, err);

@@ -53,7 +53,7 @@ static void tell_node(struct rc_buf *out, const struct world_record *record, con
     if (new->why != old->why &&new->why) rc_put_format(out, " (%s)", rc_why_word(new->why).slug);
     if (new->phase != old->phase || new->phase != RC_PHASE_NONE)
         rc_put_format(out, ", %s", rc_phase_word(new->phase).slug);
-    bool until = times->due != before->due && times->due && new->phase == RC_PHASE_DELAYED;
+    bool until = times->due != before->due && rc_phase_has_time(new->phase, times->due) && times->due;
     if (flow_is_block(rc_node_step(c, change->at)->kind)) {
         if (until) put_from_now(out, "until", times->due, record->at);
         tell_block(out, old, new);

@@ -8,6 +8,7 @@ void world_begin(struct world *world, struct rc_arena *arena, const struct flow_
 {
     *world = (struct world){.arena = arena, .set = set, .now = RC_SECONDS(1800000000), .seed = 1};
     world->history = RC_NEW_ARRAY(arena, struct world_record, WORLD_RECORDS);
+    world->signals = RC_NEW_ARRAY(arena, struct rc_signal, WORLD_SIGNALS);
     world->effects = RC_NEW_ARRAY(arena, struct rc_effect, WORLD_EFFECTS);
     world->gate.id = set->ndependencies ? flow_gate_id(set->dependencies[0]->name) : 0;
 }
@@ -85,6 +86,30 @@ static enum rc_status take(struct world *world, const struct rc_ask *ask, struct
     return status;
 }
 
+/* The mailboxes of all signals: what the engine reads from its store stands in a list. */
+static enum rc_status mail(struct world *world, const struct rc_ask *ask, struct rc_out *out,
+                           struct rc_error *err)
+{
+    const struct rc_command *c = &world->command;
+    struct rc_mailbox box = {.id = ask->to.id};
+    struct rc_link self = {c->id.seq, c->id.nonce};
+    struct rc_signal after;
+    for (uint32_t i = 0; i < c->nnodes && ask->kind == RC_MSG_SIGNAL && !box.listener.seq; i++)
+        if (rc_command_listens(c, i, ask->u.signal)) {
+            box.listener = self;
+            box.node = i;
+        }
+    for (uint32_t i = world->nsignals; i > 0; i--) {
+        const struct rc_signal *one = &world->signals[i - 1];
+        if (!one->number || one->taken.seq || rc_mailbox_id(one->ns, one->name, one->id) != box.id) continue;
+        box.oldest = one;
+        box.kept++;
+    }
+    enum rc_status status = rc_mailbox_step(&box, ask, self, world->arena, &after, out, err);
+    if (status == RC_OK && after.number) world->signals[after.number - 1] = after;
+    return status;
+}
+
 static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_error *err)
 {
     enum { MOST = 2048 };
@@ -96,7 +121,8 @@ static enum rc_status unit(struct world *world, struct rc_ask first, struct rc_e
         enum rc_status status =
             queue[at].to.agg == RC_AGG_GATE
                 ? rc_gate_step(&world->gate, &queue[at], world->set, world->arena, &out, err)
-                : take(world, &queue[at], &out, err);
+            : queue[at].to.agg == RC_AGG_MAILBOX ? mail(world, &queue[at], &out, err)
+                                                 : take(world, &queue[at], &out, err);
         if (status != RC_OK) return status;
         if (queue[at].to.agg == RC_AGG_GATE) rc_gate_apply(&world->gate, out.change);
         for (uint32_t i = 0; i < out.nmessage && n < MOST; i++) queue[n++] = out.message[i];

@@ -4,6 +4,7 @@
  * gives the state. */
 #include "core/core.h"
 #include "core/explain.h"
+#include "core/mailbox.h"
 #include "base/limits.h"
 
 struct world_record {
@@ -27,10 +28,12 @@ struct world {
     uint32_t nhistory, first;  /* first: where the present command's own history begins */
     struct rc_effect *effects; /* of the last event */
     uint32_t neffects;
+    struct rc_signal *signals; /* that came, in their order */
+    uint32_t nsignals;
     const char *broken; /* a law of the core that did not hold; NULL: all do */
 };
 
-enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64 };
+enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64, WORLD_SIGNALS = 128 };
 
 void world_begin(struct world *, struct rc_arena *, const struct flow_set *);
 /* Offers free places to ready steps. */

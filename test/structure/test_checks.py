@@ -132,6 +132,7 @@ class Purity(Planted):
     def libraries(self, core):
         self.library("base", "void rc_put(void){} void rc_log(void){} int rc_unused;")
         self.library("cel", "int cel_a(void){return 1;}")
+        self.library("cron", "int cron_a(void){return 1;}")
         self.library("flow", "int cel_a(void); int flow_a(void){return cel_a();}")
         self.library("core", core)
 

@@ -96,6 +96,7 @@ static enum rc_status remove_namespace(struct rc_memory_disk *disk, struct rc_sv
     if (tokens)
         return rc_fail(err, RC_IN_USE, "%llu tokens that work are bound to the namespace '%.*s'",
                        (unsigned long long)tokens, RC_SV_ARG(name));
+    mem_signals_of_namespace_drop(disk, name);
     free(disk->namespaces[at]);
     for (disk->nnamespaces--; at < disk->nnamespaces; at++) disk->namespaces[at] = disk->namespaces[at + 1];
     return RC_OK;

@@ -15,6 +15,7 @@ struct staging {
     struct mem_record **records;   /* beside batch->records */
     struct mem_work *work;         /* nodes to put in, chained by `left` */
     struct mem_audits audits;
+    struct mem_signals signals;
     uint32_t ncommands, nrecords; /* how far it came */
 };
 
@@ -263,6 +264,8 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
     if (status == RC_OK) status = stage_records(staging, err);
     if (status == RC_OK) status = stage_work(staging, err);
     if (status == RC_OK) status = grow_commands(staging->disk, batch->ntouched, err);
+    if (status == RC_OK)
+        status = mem_signals_stage(staging->disk, &batch->signals, &staging->signals, staging->arena, err);
     if (status == RC_OK && batch->hold) status = mem_check_hold(staging->disk, batch->hold, err);
     return status == RC_OK ? mem_schedules_stage(staging->disk, batch, &staging->audits, err) : status;
 }
@@ -270,6 +273,7 @@ static enum rc_status stage(struct staging *staging, struct rc_error *err)
 static void take_back(struct staging *staging)
 {
     mem_audit_take_back(&staging->audits);
+    mem_signals_free(&staging->signals);
     for (uint32_t i = 0; i < staging->nrecords; i++) free(staging->records[i]);
     for (uint32_t i = staging->ncommands; i > 0; i--) {
         staging->commands[i - 1]->staged = 0;
@@ -329,6 +333,7 @@ static void publish(struct staging *staging)
     publish_work(staging);
     mem_schedules_publish(disk, batch);
     mem_audit_publish(disk, &staging->audits);
+    mem_signals_publish(disk, &staging->signals, batch->signals.since);
     if (batch->hold) *mem_find_hold(disk, batch->hold->id) = *batch->hold;
     disk->high.change += batch->nrecords;
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;

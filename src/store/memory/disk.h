@@ -72,6 +72,12 @@ struct mem_bulk {
     struct rc_arena *arena;
 };
 
+struct mem_signal; /* signal.c */
+struct mem_signals {
+    struct mem_signal **list; /* ascending by number */
+    uint32_t n;
+};
+
 struct rc_memory_disk {
     pthread_mutex_t lock;
     bool in_use; /* by a handle */
@@ -93,6 +99,7 @@ struct rc_memory_disk {
     struct rc_purged *purged;
     uint32_t npurged;
     struct rc_high high;
+    struct mem_signals signals;
     bool full; /* for what is not essential */
     struct rc_origin mark;
     struct rc_hold holds[RC_MAX_HOLDS]; /* newest first */
@@ -130,6 +137,26 @@ struct mem_work *mem_work_take(struct mem_work **root, const struct rc_work *);
 /* The first row behind `after` (or_equal: or the row itself); NULL. */
 const struct mem_work *mem_work_next(const struct mem_work *root, const struct rc_work *after, bool or_equal);
 void mem_work_free(struct mem_work *root);
+
+/* ---- signal.c ------------------------------------------------------------------------------------------------------- */
+
+/* Copies those of a batch, and makes room for them on the disk; with publish they are there, which cannot fail. */
+RC_MUST
+enum rc_status mem_signals_stage(struct rc_memory_disk *, const struct rc_signals *, struct mem_signals *ret,
+                                 struct rc_arena *text, struct rc_error *);
+void mem_signals_publish(struct rc_memory_disk *, struct mem_signals *, rc_us since);
+void mem_signals_free(struct mem_signals *);
+void mem_signals_of_namespace_drop(struct rc_memory_disk *, struct rc_sv ns);
+bool mem_signals_copy(struct rc_memory_disk *, const struct rc_memory_disk *from);
+RC_MUST
+enum rc_status mem_read_signal_key(struct rc_reader *, struct rc_sv ns, struct rc_sv key, rc_us since,
+                                   struct rc_arena *, struct rc_signal *ret, struct rc_error *);
+RC_MUST
+enum rc_status mem_read_signals(struct rc_reader *, uint64_t mailbox, rc_us since, uint64_t after,
+                                struct rc_arena *, uint32_t cap, struct rc_signal **ret, uint32_t *ret_n,
+                                struct rc_error *);
+RC_MUST
+enum rc_status mem_read_signal_last(struct rc_reader *, uint64_t *ret, struct rc_error *);
 
 /* ---- read.c --------------------------------------------------------------------------------------------------------- */
 

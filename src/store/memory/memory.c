@@ -63,6 +63,9 @@ static const struct rc_driver driver = {
     .key = mem_read_key,
     .history = mem_read_history,
     .work = mem_read_work,
+    .signal_key = mem_read_signal_key,
+    .signals = mem_read_signals,
+    .signal_last = mem_read_signal_last,
     .gates = mem_read_gates,
     .schedules = mem_read_schedules,
     .in_flight = mem_read_in_flight,
@@ -119,6 +122,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     free(disk->purged);
     free(disk->schedules);
     mem_work_free(disk->work);
+    mem_signals_free(&disk->signals);
     mem_access_free(disk);
     rc_map_free(&disk->by_seq);
     rc_map_free(&disk->by_key);

@@ -101,7 +101,7 @@ static enum rc_status check_empty(const struct changing *in, uint64_t ns, struct
 
 static enum rc_status remove_namespace(const struct changing *in, struct rc_error *err)
 {
-    static const enum sq_statement drop[] = {SQ_USAGE_DROP, SQ_NS_DROP};
+    static const enum sq_statement drop[] = {SQ_USAGE_DROP, SQ_SIGNALS_OF_NS, SQ_NS_DROP};
     struct rc_sv name = in->change->ns.name;
     uint64_t ns;
     if (rc_sv_is(name, "default")) return rc_fail(err, RC_IN_USE, "the namespace 'default' is always there");

@@ -23,6 +23,8 @@
 #include "store/sqlite/refs.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/seal.h"
+#include "store/sqlite/signal.h"
+#include "store/sqlite/usage.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -389,6 +391,7 @@ static enum rc_status write_batch(struct writing *writing, struct rc_error *err)
     if (status == RC_OK) status = write_touched(writing, err);
     if (status == RC_OK) status = write_tallies(writing, err);
     if (status == RC_OK) status = sq_write_usage(writing->conn, writing->shares, batch->ntouched, err);
+    if (status == RC_OK) status = sq_signals_write(store, &batch->signals, err);
     if (status == RC_OK && batch->hold) status = sq_hold_set(writing->conn, batch->hold, err);
     if (status == RC_OK) status = sq_schedules_write(writing->conn, batch, err);
     if (status == RC_OK) status = write_high(writing, err);

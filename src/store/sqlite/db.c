@@ -20,6 +20,7 @@
     "number, at, kind, command, rev, action, digest, hash, salt, data,"                                      \
     " coalesce((SELECT nonce FROM command WHERE seq = command), (SELECT nonce FROM purged WHERE seq ="       \
     " command), 0), command IN (SELECT seq FROM purged)"
+#define SIGNAL_COLUMNS "n, ns, name, id, key, asked, payload, at, command, nonce, node"
 #define BULK_COLUMNS                                                                                         \
     "id, rev, state, nonce, ns, key, asked, act, source, most, more, created, expires, changed, total, "     \
     "allowed,"                                                                                               \
@@ -70,6 +71,20 @@ static const char *const sql[SQ_STATEMENTS] = {
         "excluded.bytes",
     [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
     [SQ_INDEXED_SET] = "UPDATE high SET indexed = ?",
+    [SQ_SIGNAL_PUT] =
+        "INSERT INTO signal (n, mailbox, place, ns, name, id, key, asked, payload, at, command, nonce, node)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET payload = "
+        "excluded.payload,"
+        " command = excluded.command, nonce = excluded.nonce, node = excluded.node",
+    [SQ_SIGNALS_FORGET] = "DELETE FROM signal WHERE n < (SELECT min(n) FROM signal) + ?2 AND at < ?1",
+    [SQ_SIGNALS_OF_NS] = "DELETE FROM signal WHERE ns = ?",
+    [SQ_SIGNAL_KEY] = "SELECT " SIGNAL_COLUMNS " FROM signal WHERE place = ? AND at >= ? ORDER BY n DESC",
+    [SQ_SIGNALS] =
+        "SELECT " SIGNAL_COLUMNS " FROM signal WHERE mailbox = ? AND command = 0 AND n > ? AND at >= ?"
+        " ORDER BY n LIMIT ?",
+    [SQ_SIGNALS_ALL] =
+        "SELECT " SIGNAL_COLUMNS " FROM signal WHERE ?1 = 0 AND n > ?2 AND at >= ?3 ORDER BY n LIMIT ?4",
+    [SQ_SIGNAL_LAST] = "SELECT max(n) FROM signal",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 
     [SQ_PURGE_ROW] =

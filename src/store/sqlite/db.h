@@ -13,7 +13,7 @@
  *   audit.c    what people did, chained                       purge.c    taking commands out
  *   import.c   rows of an export
  *   life.c     the file beside the store that says how far it had come
- *   hold.c     holds
+ *   hold.c     holds                                       signal.c   signals
  *   backup.c   copies                                         check.c    a file held against itself
  *   names.c    namespaces and types as small numbers          room.c     the reserve and the disk's limit
  *   bulk.c     bulks                                          schedule.c schedules
@@ -53,6 +53,9 @@ enum sq_statement {
     SQ_HIGH_SET,
     SQ_INDEXED_SET,
     SQ_NAME_ADD,
+    SQ_SIGNAL_PUT,
+    SQ_SIGNALS_FORGET,
+    SQ_SIGNALS_OF_NS,
     /* purge */
     SQ_PURGE_ROW,
     SQ_PURGE_RECORD,
@@ -149,6 +152,10 @@ enum sq_statement {
     SQ_CHANGES,
     SQ_COUNTS,
     SQ_HIGH,
+    SQ_SIGNAL_KEY,
+    SQ_SIGNALS,
+    SQ_SIGNALS_ALL,
+    SQ_SIGNAL_LAST,
     SQ_STATEMENTS
 };
 
@@ -299,20 +306,6 @@ enum rc_status sq_migrate(struct sq_conn *, struct rc_error *);
 RC_MUST
 enum rc_status sq_write_words(struct sq_conn *, struct rc_error *);
 
-/* ---- usage.c -------------------------------------------------------------------------------------------------------- */
-
-/* By how much the usage of a namespace changes. */
-struct sq_share {
-    uint64_t ns;
-    int64_t commands, open, bytes;
-};
-/* What a touched command does to it, with so many bytes more of its history. Within a transaction of the writer. */
-RC_MUST
-enum rc_status sq_share(struct sq_conn *, const struct rc_touched *, uint64_t bytes, struct sq_share *ret,
-                        struct rc_error *);
-/* Adds them up by namespace (the array is sorted) and to the table. Whoever takes commands out gives negative ones. */
-RC_MUST
-enum rc_status sq_write_usage(struct sq_conn *, struct sq_share *, uint32_t n, struct rc_error *);
 /* ---- open.c --------------------------------------------------------------------------------------------------------- */
 
 /* RC_FULL or RC_IO, with errno's words. */

@@ -17,6 +17,7 @@
 #include "store/sqlite/fresh.h"
 #include "store/sqlite/keys.h"
 #include "store/sqlite/seal.h"
+#include "store/sqlite/signal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -459,6 +460,9 @@ const struct rc_driver sq_driver = {
     .key = sq_read_key,
     .history = sq_read_history,
     .work = sq_read_work,
+    .signal_key = sq_read_signal_key,
+    .signals = sq_read_signals,
+    .signal_last = sq_read_signal_last,
     .gates = sq_read_gates,
     .schedules = sq_read_schedules,
     .in_flight = sq_read_in_flight,

@@ -4,6 +4,7 @@
  * `purged`. Everything else of it is deleted; the definitions that only purged commands were made with stay, too. */
 #include "store/sqlite/fresh.h"
 #include "store/sqlite/refs.h"
+#include "store/sqlite/usage.h"
 
 enum { TRIES_MAX = RC_MAX_LOOK };
 

@@ -69,6 +69,25 @@ static const char tables[] =
     "INTEGER NOT NULL,"
     " PRIMARY KEY (phase, gate, ord, seq, node)) STRICT, WITHOUT ROWID;"
 
+    "CREATE TABLE signal ("
+    " n INTEGER PRIMARY KEY," /* in the order of coming */
+    " mailbox INTEGER NOT NULL,"
+    " place INTEGER NOT NULL," /* a hash of namespace and key */
+    " ns INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " id TEXT NOT NULL,"
+    " key TEXT NOT NULL,"
+    " asked BLOB NOT NULL," /* hash of name, id and payload */
+    " payload TEXT,"        /* until it is taken */
+    " at INTEGER NOT NULL,"
+    " command INTEGER NOT NULL," /* that took it; 0: it is kept */
+    " nonce INTEGER NOT NULL,"
+    " node INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX signal_place ON signal (place);"
+    "CREATE INDEX signal_ns ON signal (ns);"
+    "CREATE INDEX signal_kept ON signal (mailbox, n) WHERE command = 0;"
+
     "CREATE TABLE namespace ("
     " ns INTEGER PRIMARY KEY," /* its number in name */
     " created INTEGER NOT NULL, max_open INTEGER NOT NULL, max_bytes INTEGER NOT NULL, max_rate INTEGER NOT "

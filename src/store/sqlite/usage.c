@@ -1,5 +1,5 @@
 /* How much of what a namespace holds: counted in the commit that changes it. */
-#include "store/sqlite/db.h"
+#include "store/sqlite/usage.h"
 
 #include <stdlib.h>
 
