@@ -65,7 +65,7 @@ static bool read_life(const char *text, struct sim_choices *ret)
 
 static void put_again(const char *what, enum sim_control control)
 {
-    printf("#   build/recourse_sim replay %s", what);
+    printf("#   build/recourse_sim %sreplay %s", sim_wide ? "--wide " : "", what);
     if (control != SIM_SOUND) printf(" --control %s", sim_control_name(control));
     printf("\n");
 }

@@ -84,6 +84,9 @@ static const struct untaken {
     {{COMMAND, RC_WAITING, RC_PENDING}, restores},
     {{STEP, RC_STEP_IDLE, RC_STEP_UNKNOWN}, restores},
     {{STEP, RC_STEP_SUCCEEDED, RC_STEP_UNDO_UNKNOWN}, restores},
+    {{PHASE, RC_PHASE_NONE, RC_PHASE_WAITING}, wide}, /* waits for signals: no life has them yet */
+    {{PHASE, RC_PHASE_WAITING, RC_PHASE_NONE}, wide},
+    {{STEP, RC_STEP_SKIPPED, RC_STEP_ACTIVE}, seldom},
     {{COMMAND, RC_ABSENT, RC_WAITING}, wide},
     {{COMMAND, RC_ABSENT, RC_ROLLED_BACK}, wide},
     {{COMMAND, RC_PENDING, RC_ROLLING_BACK}, wide},
@@ -192,8 +195,10 @@ static bool is_out_of_reach(enum rc_why why)
     bool wide = why == RC_WHY_CONDITION || why == RC_WHY_NOT_TAKEN || why == RC_WHY_JOINED ||
                 why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
                 why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP || why == RC_WHY_DEADLINE;
-    bool worker = why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED;
-    if (wide || worker) return true; /* only wide lives have blocks and times (sim.h); none has workers */
+    bool worker =
+        why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED || why == RC_WHY_NO_SIGNAL;
+    if (wide || worker)
+        return true; /* only wide lives have blocks and times (sim.h); none has workers or signals */
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
            why == RC_WHY_SIGNAL ||     /* of a program: none runs here; test/exec is about them */

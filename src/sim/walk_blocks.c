@@ -327,9 +327,9 @@ static uint32_t put_list(struct writer *w, uint32_t room, bool line, bool branch
 
 void walk_define_block_flow(struct walk *walk, uint32_t flow)
 {
-    static const char *const on_failure[] = {"keep", "roll_back", "review"}, *const late[] = {"review",
-                                                                                              "cancel",
-                                                                                              "roll_back"};
+    const char *const review = rc_state_word(RC_REVIEW).slug;
+    const char *const on_failure[] = {"keep", "roll_back", review}, *const late[] = {review, "cancel",
+                                                                                     "roll_back"};
     uint32_t policy = walk_dice(walk, 3), on_deadline = walk_dice(walk, 3);
     struct writer w = {.walk = walk, .undone = policy == 1};
     walk_put_head(walk, flow, on_failure[policy]);
