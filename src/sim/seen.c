@@ -192,12 +192,12 @@ static void cover_edges(const struct sim_seen *seen, struct sim_cover *cover, FI
 /* Reasons that no life gives. */
 static bool is_out_of_reach(enum rc_why why)
 {
-    bool wide = why == RC_WHY_CONDITION || why == RC_WHY_NOT_TAKEN || why == RC_WHY_JOINED ||
-                why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
-                why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP || why == RC_WHY_DEADLINE;
+    bool blocks = why == RC_WHY_CONDITION || why == RC_WHY_NOT_TAKEN || why == RC_WHY_JOINED ||
+                  why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
+                  why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP || why == RC_WHY_DEADLINE;
     bool worker =
         why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED || why == RC_WHY_NO_SIGNAL;
-    if (wide || worker)
+    if (blocks || worker)
         return true; /* only wide lives have blocks and times (sim.h); none has workers or signals */
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
