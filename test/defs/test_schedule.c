@@ -60,7 +60,7 @@ static const struct {
      "flow: f\ndeadline: 1h\non_deadline: roll_back\n" STEPS
      "  - id: b\n    call: d\n    with: { method: POST, path: /p "
      "}\n",
-     "f.yaml:5:5: on_deadline: roll_back needs an 'undo' here: a later step may be late"},
+     "f.yaml:5:5: on_deadline: roll_back needs an 'undo' here: the deadline may end behind it"},
 };
 
 static void test_wrong(void **state)

@@ -452,7 +452,7 @@ def a_state_that_does_not_follow(d):
 @breaks(27, "may not go from", also=[2])
 def an_edge_that_is_not_declared(d):
     record = d.records("simple")[-1]
-    record.changes.insert(0, [2, 1, d.words("step")["failed"], 0, 0, 1])
+    record.changes.insert(0, [2, 1, d.words("step")["rejected"], 0, 0, 1])
     record.put()
 
 
