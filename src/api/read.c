@@ -191,14 +191,14 @@ static enum rc_status look_into_lane(struct api_call *call, const struct rc_comm
     if (!links) return rc_fail_arena(err, call->arena);
     enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
-    facts->waits_for = links;
+    facts->waits_behind = links;
     for (unsigned k = 0; status == RC_OK && k < sizeof phases; k++) {
         uint32_t n = 0;
         status = rc_read_work(reader, phases[k], c->place.lane, NULL, UINT64_MAX, rows, RC_MAX_LANE, &n, err);
         for (uint32_t i = 0; status == RC_OK && i < n; i++) {
             struct rc_row row;
             if (rc_read_row(reader, rows[i].seq, call->arena, &row, NULL) == RC_OK)
-                links[facts->nwaits_for++] = (struct rc_link){row.seq, row.nonce};
+                links[facts->nwaits_behind++] = (struct rc_link){row.seq, row.nonce};
         }
     }
     api_return(&call->job, reader);

@@ -252,13 +252,13 @@ void rc_view_actions(struct rc_json *json, const struct rc_command *command,
 }
 
 /* Whose end it waits for. */
-static void put_waits_for(const struct telling *tell)
+static void put_waits_behind(const struct telling *tell)
 {
     struct rc_json *json = tell->json;
     if (!rc_command_waits_in_lane(tell->command)) return;
-    rc_json_array(json, "waits_for");
-    for (uint32_t i = 0; i < tell->facts->nwaits_for; i++)
-        rc_json_id(json, NULL, tell->facts->waits_for[i].seq, tell->facts->waits_for[i].nonce);
+    rc_json_array(json, "waits_behind");
+    for (uint32_t i = 0; i < tell->facts->nwaits_behind; i++)
+        rc_json_id(json, NULL, tell->facts->waits_behind[i].seq, tell->facts->waits_behind[i].nonce);
     rc_json_end_array(json);
 }
 
@@ -300,7 +300,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     put_last(&tell);
     put_next(&tell);
     rc_view_waits(json, command);
-    put_waits_for(&tell);
+    put_waits_behind(&tell);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);
     rc_json_array(json, "attempts");

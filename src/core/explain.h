@@ -27,8 +27,8 @@ struct rc_explanation {
     bool can_be_settled; /* resolve: with happened and did_not_happen too, not only with accepted_as_is */
     struct rc_allowed allowed[RC_ACTIONS];
     /* of one that waits in its lane, filled in by who can look there: who holds a place, oldest first; borrowed */
-    const struct rc_link *waits_for;
-    uint32_t nwaits_for;
+    const struct rc_link *waits_behind;
+    uint32_t nwaits_behind;
 };
 void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
 
