@@ -189,7 +189,18 @@ static void a_fact_about_nothing_changes_nothing(void **state)
         world_ask(&test->world, RC_MSG_DUE, 1),   /* it is not delayed */
         world_ask(&test->world, RC_MSG_LOST, 2),  /* the same */
         world_ask(&test->world, RC_MSG_LOST, 77), /* no such step */
+        world_ask(&test->world, RC_MSG_DUE, 0),   /* the command waits for no time */
+        world_ask(&test->world, RC_MSG_LOST, 0),  /* and was never set aside */
+        world_ask(&test->world, RC_MSG_LOST, 0),
+        world_ask(&test->world, RC_MSG_GRANT, 0), /* it wants no place */
+        world_ask(&test->world, RC_MSG_ACTION, 0),
     };
+    const struct rc_act leave = {
+        .action = RC_ACTION_ROLL_BACK}; /* what a lane asks for is no order of a person's */
+    size_t last = sizeof asks / sizeof *asks - 1;
+    asks[last - 2].set_aside = true;
+    asks[last].from.agg = RC_AGG_LANE;
+    asks[last].u.act = &leave;
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         struct rc_out out = {.nchange = 77};
         assert_int_equal(step(test, asks[i], &out), RC_OK);
