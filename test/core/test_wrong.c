@@ -195,8 +195,8 @@ static void a_fact_about_nothing_changes_nothing(void **state)
         world_ask(&test->world, RC_MSG_GRANT, 0), /* it wants no place */
         world_ask(&test->world, RC_MSG_ACTION, 0),
     };
-    const struct rc_act leave = {
-        .action = RC_ACTION_ROLL_BACK}; /* what a lane asks for is no order of a person's */
+    const struct rc_act leave = {.action =
+                                     RC_ACTION_RETRY}; /* what a lane asks for is no order of a person's */
     size_t last = sizeof asks / sizeof *asks - 1;
     asks[last - 2].set_aside = true;
     asks[last].from.agg = RC_AGG_LANE;
