@@ -38,13 +38,13 @@ static unsigned choose(struct run *run, unsigned members)
 static const struct cel_value *bodies(uint32_t *ret_n)
 {
     static const char *const text[] = {"null",
-                                       "{\"id\":7,\"may\":true,\"there\":true}",
+                                       "{\"id\":7,\"may\":true,\"there\":true,\"n\":3}",
                                        "[]",
                                        "[{\"id\":\"x\"}]",
                                        "[1,2]",
                                        "\"text\"",
                                        "{\"id\":null,\"may\":false,\"there\":false}",
-                                       "{\"may\":1,\"there\":\"yes\"}",
+                                       "{\"may\":1,\"there\":\"yes\",\"n\":1}",
                                        "1.5",
                                        DEEP};
     enum { N = sizeof text / sizeof *text };
