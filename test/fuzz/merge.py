@@ -6,6 +6,7 @@ that a person gave stays, whatever it adds; what an earlier merge took and nobod
 tree holds no binary files. Files are named by their SHA-1, as libFuzzer names them.
 """
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -40,7 +41,8 @@ def reached(target, paths):
             by_name[f"{number:06}"] = path
             (place / "in" / f"{number:06}").write_bytes(path.read_bytes())
         subprocess.run([target, "-set_cover_merge=1", f"-merge_control_file={place / 'control'}", "-max_len=4096", "-rss_limit_mb=4096", str(place / "out"),
-                        str(place / "in")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                        str(place / "in")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env=dict(os.environ, LLVM_PROFILE_FILE="/dev/null"))
         text = (place / "control").read_text()
     count = int(text.split(None, 1)[0])
     names = [Path(line).name for line in text.splitlines()[2:2 + count]]
