@@ -173,7 +173,7 @@ static enum rc_status later(struct run *run)
 }
 
 /* A signal that one of the waits of these flows may wait for, or nobody. */
-static enum rc_status signal(struct run *run)
+static enum rc_status send_signal(struct run *run)
 {
     static const char *const names[] = {"paid", "left", "other"}, *const ids[] = {"x y", "1", "2"};
     struct world *world = &run->world;
@@ -277,7 +277,7 @@ static void event(struct run *run)
     case 'L': status = answer(run, RC_MSG_LOST, true); break;
     case 'w': status = later(run); break;
     case 'o': status = restored(run); break;
-    case 'i': status = signal(run); break;
+    case 'i': status = send_signal(run); break;
     case 'n': status = world_occupy_lane(&run->world, choose(run, 4), NULL); break;
     case 'q': status = pull(run); break;
     case 't': status = answer(run, RC_MSG_LATE, false); break;
