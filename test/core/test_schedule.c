@@ -275,6 +275,30 @@ static void test_another_definition(void **state)
     assert_int_equal(old.missed, 0);
 }
 
+/* More is to be done than one look does; another reason why a run cannot be made is written down, too. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct flow_schedule skip = of(FLOW_MISSED_SKIP, FLOW_OVERLAP_SKIP);
+    struct rc_schedule s = {.planned = BEGIN, .accepted = BEGIN + 100 * MINUTE, .last = {1, 1}};
+    struct rc_plan plan;
+    const rc_us wall = BEGIN + 100 * MINUTE;
+    rc_schedule_plan(&s, &skip, wall, true, &plan);
+    assert_true(plan.changed && plan.next == wall && plan.run == 0); /* it looks again at once */
+    assert_true(plan.after.skipped > 0 && plan.after.skipped < 100);
+    rc_us ran[1];
+    assert_int_equal(look(&s, &skip, wall, true, ran, 1), 0);
+    assert_int_equal(s.skipped, 100);
+    struct rc_schedule a = {.planned = BEGIN,
+                            .accepted = BEGIN + MINUTE}; /* accepted, and a run cannot be made */
+    const struct rc_schedule_ask full = {.of = &skip, .fault = RC_SV("no room")},
+                                 other = {.of = &skip, .fault = RC_SV("none")};
+    step(&a, RC_MSG_OCCUR, BEGIN + MINUTE, &full, 1);
+    step(&a, RC_MSG_OCCUR, BEGIN + MINUTE, &other, 1);
+    assert_string_equal(a.fault, "none");
+    step(&a, RC_MSG_PAUSE, BEGIN + MINUTE, NULL, 1);
+}
+
 /* A queue that waits takes in only what came in time; what is paused takes in nothing. */
 static void test_busy(void **state)
 {
@@ -319,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_long_fault),
         cmocka_unit_test(test_another_definition),
         cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

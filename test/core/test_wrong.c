@@ -315,6 +315,7 @@ static void a_change_that_does_not_fit_is_refused(void **state)
         back,
         {.kind = RC_CHANGE_CREATE, .u.create = &test->world.identity},
         {.kind = RC_CHANGE_GATE},
+        {.kind = RC_CHANGE_SCHEDULE},
         {.kind = RC_CHANGE_NODE, .at = c->nnodes},
         {.kind = RC_CHANGE_MODE, .u.mode.mode = RC_MODES},
         {.kind = 99},
@@ -331,7 +332,13 @@ static void a_change_that_does_not_fit_is_refused(void **state)
     struct rc_command none = {0}; /* of no flow */
     assert_int_equal(rc_command_apply(&none, &wrong[2], test->arena, &test->err), RC_BUG);
     /* what is not there has nothing to be put back */
-    assert_int_equal(rc_command_inverse(c, &wrong[4]).u.node.node.state, 0);
+    assert_int_equal(rc_command_inverse(c, &wrong[5]).u.node.node.state, 0);
+    for (size_t i = 2; i < 5; i++) { /* nor has what is none of a command's */
+        struct rc_change inverse = rc_command_inverse(c, &wrong[i]);
+        before = rc_command_control_hash(c);
+        rc_command_restore(c, &inverse);
+        assert_true(rc_h128_eq(before, rc_command_control_hash(c)));
+    }
 }
 
 /* ---- actions ------------------------------------------------------------------------------------------------------------ */
