@@ -186,7 +186,11 @@ static void ids_differ(void **state)
 static void wrong_messages(void **state)
 {
     struct bed *bed = *state;
-    const uint8_t kinds[] = {RC_MSG_SUBMIT, RC_MSG_WANT, RC_MSG_GRANT, RC_MSG_PLAN, RC_MSG_ACTION};
+    const uint8_t kinds[] = {RC_MSG_SUBMIT, RC_MSG_ADMIT,    RC_MSG_RESULT, RC_MSG_LOST,      RC_MSG_DUE,
+                             RC_MSG_ACTION, RC_MSG_RESTORED, RC_MSG_LATE,   RC_MSG_SIGNALLED, RC_MSG_GRANT,
+                             RC_MSG_WANT,   RC_MSG_OFFER,    RC_MSG_DONE,   RC_MSG_BACKLOG,   RC_MSG_CLOSED,
+                             RC_MSG_QUEUE,  RC_MSG_PULL,     RC_MSG_SIGNAL, RC_MSG_LISTEN,    RC_MSG_PLAN,
+                             RC_MSG_OCCUR,  RC_MSG_PAUSE,    RC_MSG_RESUME, RC_MSG_RUN};
     for (unsigned i = 0; i < sizeof kinds; i++)
         assert_int_equal(tell(bed, (struct rc_ask){.kind = kinds[i]}, 1), RC_BUG);
 }
