@@ -113,6 +113,7 @@ bool rc_parse_span(struct rc_sv text, rc_us *ret)
 {
     rc_us sum = 0;
     uint32_t at = 0;
+    if (!text.n) return false; /* it may have no bytes at all */
     do {
         uint32_t from = at, name;
         while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9') at++;
