@@ -274,7 +274,7 @@ static void view_laws(const struct world *world)
     struct rc_buf buf = rc_buf_in(world->arena, 4 << 20), explained = rc_buf_in(world->arena, 4 << 20);
     struct rc_json json = {.buf = &buf};
     struct rc_explanation facts;
-    uint32_t *nodes, n;
+    struct rc_undo_plan plan;
     if (!world->command.nnodes) return;
     rc_view_command(&json, &world->command, NULL);
     fuzz_is_json(&buf, world->arena);
@@ -283,12 +283,13 @@ static void view_laws(const struct world *world)
     rc_view_explain(&json, &world->command, &facts, NULL, 0);
     fuzz_is_json(&explained, world->arena);
     path_laws(&world->command);
-    enum rc_status status = rc_command_undo_plan(&world->command, world->arena, &nodes, &n, NULL);
+    enum rc_status status =
+        rc_command_undo_plan(&world->command, (struct rc_sv){0}, world->arena, &plan, NULL);
     if (status == RC_OK) {
-        struct rc_buf plan = rc_buf_in(world->arena, 4 << 20);
-        json = (struct rc_json){.buf = &plan};
-        rc_view_plan(&json, &world->command, nodes, n);
-        fuzz_is_json(&plan, world->arena);
+        struct rc_buf shown = rc_buf_in(world->arena, 4 << 20);
+        json = (struct rc_json){.buf = &shown};
+        rc_view_plan(&json, &world->command, &plan);
+        fuzz_is_json(&shown, world->arena);
     }
     FUZZ_LAW((status == RC_OK) == facts.allowed[RC_ACTION_ROLL_BACK].allowed ||
              rc_arena_status(world->arena) != RC_OK);
