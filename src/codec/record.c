@@ -404,7 +404,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)
-        change.at = (uint32_t)number(&in, item(&in, 1), RC_MAX_NODES);
+        change.at = (uint32_t)number(&in, item(&in, 1), RC_MAX_INSTANCES - 1);
     if (in.bad) return false;
     *ret = change;
     return true;

@@ -44,7 +44,7 @@ bool rc_lease_parse(struct rc_sv text, struct rc_lease_name *ret)
 {
     uint64_t node, attempt;
     if (text.n > RC_LEASE_TEXT || !rc_id_parse(until_dot(&text), &ret->command)) return false;
-    if (!rc_parse_u64(until_dot(&text), &node) || node >= RC_MAX_NODES) return false;
+    if (!rc_parse_u64(until_dot(&text), &node) || node >= RC_MAX_INSTANCES) return false;
     if (!rc_parse_u64(until_dot(&text), &attempt) || attempt > UINT16_MAX) return false;
     ret->node = (uint32_t)node;
     ret->attempt = (uint16_t)attempt;

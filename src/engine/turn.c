@@ -276,7 +276,7 @@ static uint64_t request_unit(const struct rc_request *request)
         const struct rc_signal *signal = &request->u.signal.signal;
         return rc_mailbox_id(signal->ns, signal->name, signal->key) | 1;
     }
-    return rc_step_unit(request->u.act.seq, RC_MAX_NODES - 1 - request->u.act.act.action);
+    return rc_step_unit(request->u.act.seq, RC_MAX_INSTANCES + request->u.act.act.action);
 }
 
 static void run_request(struct rc_engine *engine, struct rc_request *request)

@@ -255,7 +255,8 @@ static enum rc_status take_record(struct importing *in, struct line *line)
     const struct rc_stored from = {.rev = (uint32_t)line_number(line, "rev", 1, RC_MAX_HISTORY, true),
                                    .at = line_time(line, "at"),
                                    .cause = line_word(line, "cause", rc_cause_word, RC_CAUSES),
-                                   .node = (uint32_t)line_number(line, "node", 0, RC_MAX_NODES, false),
+                                   .node =
+                                       (uint32_t)line_number(line, "node", 0, RC_MAX_INSTANCES - 1, false),
                                    .attempt = (uint16_t)line_number(line, "attempt", 0, UINT16_MAX, false),
                                    .purpose = line_word(line, "purpose", rc_purpose_word, RC_PURPOSES),
                                    .body = line_text(line, "body", RC_MAX_RECORD, false),

@@ -368,7 +368,7 @@ static void names_are_read_as_they_are_written(void **state)
 {
     (void)state;
     struct rc_lease_name name = {{.seq = RC_SEQ_MAX, .check = UINT32_MAX},
-                                 RC_MAX_NODES - 1,
+                                 RC_MAX_INSTANCES - 1,
                                  UINT16_MAX,
                                  {~0ull, 1}},
                          again;
@@ -380,6 +380,10 @@ static void names_are_read_as_they_are_written(void **state)
     assert_int_equal(again.node, name.node);
     assert_int_equal(again.attempt, name.attempt);
     assert_true(rc_h128_eq(again.secret, name.secret));
+    name.node = RC_MAX_INSTANCES;
+    char beyond[RC_LEASE_TEXT + 1];
+    rc_lease_format(&name, beyond);
+    assert_false(rc_lease_parse(rc_sv_of(beyond), &again));
     for (size_t n = 0; n < strlen(text); n++)
         assert_false(rc_lease_parse((struct rc_sv){text, (uint32_t)n}, &again));
 }

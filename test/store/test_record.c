@@ -259,6 +259,20 @@ static void what_people_write_comes_back(void **state)
     }
 }
 
+/* Instances, of which a flow may have more than nodes. */
+static void the_last_instance_comes_back(void **state)
+{
+    (void)state;
+    const struct rc_change in = {.kind = RC_CHANGE_NODE, .at = RC_MAX_INSTANCES - 1};
+    struct rc_buf buf = rc_buf_in(arena, 1000);
+    struct rc_change *out = NULL;
+    uint32_t n = 0;
+    rc_put_changes(&buf, &in, 1, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(out[0].at, RC_MAX_INSTANCES - 1);
+    assert_int_equal(rc_get_changes(RC_SV("[[2,4096]]"), AT, arena, &out, &n, NULL), RC_DAMAGED);
+}
+
 static void places_come_back(void **state)
 {
     (void)state;
@@ -449,6 +463,7 @@ int main(void)
         RUN(every_kind_of_change_comes_back),
         RUN(what_is_empty_is_left_out),
         RUN(random_nodes_come_back),
+        RUN(the_last_instance_comes_back),
         RUN(bad_changes_are_damage),
         RUN(what_people_write_comes_back),
         RUN(places_come_back),
