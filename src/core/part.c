@@ -134,8 +134,10 @@ enum rc_status rc_part_find(const struct rc_command *c, struct rc_sv name, struc
     at = with_its_choice(c, at);
     why_not = at ? why_not_there(c, at) : "that is the whole: roll it back without naming a step";
     if (why_not) return rc_fail(err, RC_REFUSED, "%s", why_not);
-    const bool *in = rc_part_of(c, at, arena);
-    if (!in) return rc_fail_arena(err, arena);
+    const bool *in = rc_part_of(c, at, arena), *before = c->back ? rc_part_of(c, c->back, arena) : in;
+    if (!in || !before) return rc_fail_arena(err, arena);
+    if (c->back && before[at])
+        return rc_fail(err, RC_REFUSED, "it was rolled back with a part before: retry does that anew");
     status = can_be_undone(c, in, err);
     if (status != RC_OK) return status;
     *ret_at = at;
