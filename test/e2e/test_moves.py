@@ -45,7 +45,7 @@ def preview(api, id, step):
 
 
 def states(command):
-    return {s["step"]: s["state"] for s in command["steps"]}
+    return {s["path"]: s["state"] for s in command["steps"]}
 
 
 def rejected(world, n=1):
@@ -128,6 +128,7 @@ def bulk(world):
     made = api.post("/v1/bulk", {"action": "roll_back", "step": "x", "ids": ids, "limit": 10, "reason": "wrong", "key": "k"}).must(201).json
     equal([i["undoes"] for i in made["items"]], [["y", "x"]] * 3, "undos")
     api.post(f"/v1/bulk/{made['bulk']['id']}/run", {"rate": 100}).must(200)
+    eventually(lambda: api.get(f"/v1/bulk/{made['bulk']['id']}").must(200).json["state"] == "done", "the bulk is done")
     for id in ids:
         equal(states(api.until_state(id, "review"))["x"], "undone", "x")
 
@@ -143,4 +144,5 @@ def command_line(world):
     equal([e["path"].split("/")[3] for e in hub.journal("PATCH")], ["y", "x"], "undos")
 
 
-main(__name__)
+if __name__ == "__main__":
+    main()
