@@ -11,6 +11,8 @@ struct api_act_body {
 RC_MUST
 enum rc_status api_read_act(struct api_call *, enum rc_action, const struct api_act_body *,
                             struct rc_act *ret, struct rc_error *);
+/* Whether it can be the name of a step: an id, or a path like "orders[3].pay". Empty is. */
+bool api_is_path(struct rc_sv);
 /* If-Match holds the ETag of the thing as the operator saw it; "*" or no header means any: 0. */
 RC_MUST
 enum rc_status api_read_if_match(const struct api_call *, uint32_t *ret_rev, struct rc_error *);

@@ -45,11 +45,17 @@ struct member {
 static void check_members(struct api_call *call, const struct api_act_body *body, enum rc_action action)
 {
     enum { RESOLVE = 1 << RC_ACTION_RESOLVE, EDIT = 1 << RC_ACTION_EDIT, ASSIGN = 1 << RC_ACTION_ASSIGN };
-    enum { CHECK = 1 << RC_ACTION_CHECK, SKIP = 1 << RC_ACTION_SKIP, DUE = 1 << RC_ACTION_DUE };
+    enum {
+        BACK = 1 << RC_ACTION_ROLL_BACK,
+        CHECK = 1 << RC_ACTION_CHECK,
+        SKIP = 1 << RC_ACTION_SKIP,
+        DUE = 1 << RC_ACTION_DUE
+    };
     const struct member members[] = {
         {"/reason", body->reason.n != 0, UINT32_MAX, RESOLVE | 1 << RC_ACTION_NOTE, "",
          action == RC_ACTION_NOTE ? "is required: it is the note" : "is required: what is the evidence?"},
-        {"/step", body->step.n != 0, CHECK | RESOLVE | SKIP, 0, "belongs to check, resolve and skip", ""},
+        {"/step", body->step.n != 0, CHECK | RESOLVE | SKIP | BACK, 0,
+         "belongs to check, resolve, skip and roll_back", ""},
         {"/verdict", body->verdict.n != 0, RESOLVE, 0, "belongs to the action resolve only", ""},
         {"/payload", body->payload.kind != CEL_NULL, EDIT, EDIT, "belongs to the action edit only",
          "is required: the payload as it should be"},
@@ -68,8 +74,7 @@ static void check_members(struct api_call *call, const struct api_act_body *body
     }
 }
 
-/* An id, or a path like "orders[3].pay". */
-static bool is_path(struct rc_sv text)
+bool api_is_path(struct rc_sv text)
 {
     for (uint32_t i = 0; i < text.n; i++) {
         char c = text.p[i];
@@ -94,7 +99,7 @@ static enum rc_status check_body(struct api_call *call, const struct api_act_bod
                                  struct rc_error *err)
 {
     check_members(call, body, action);
-    if (!is_path(body->step))
+    if (!api_is_path(body->step))
         api_complain(call, "/step", "must be the id of a step, or its path, like orders[3].pay");
     if (action == RC_ACTION_RESOLVE && verdict == RC_VERDICT_NONE)
         api_complain(call, "/verdict", "must be happened, did_not_happen or accepted_as_is");

@@ -97,17 +97,17 @@ static enum rc_status take_filter(struct gathering *to, struct rc_error *err)
 static enum rc_status put_undoes(struct gathering *to, const struct rc_command *command,
                                  struct rc_bulk_item *item, struct rc_error *err)
 {
-    uint32_t *nodes = NULL, n = 0;
-    enum rc_status status = rc_command_undo_plan(command, to->work, &nodes, &n, err);
+    struct rc_undo_plan plan;
+    enum rc_status status = rc_command_undo_plan(command, to->want->act.step, to->work, &plan, err);
     if (status != RC_OK) return status;
     struct rc_buf text = rc_buf_in(to->call->arena, UNDO_BYTES);
     struct rc_json json = {.buf = &text};
     rc_json_array(&json, NULL);
     struct rc_path path;
-    for (uint32_t i = 0; i < n && i < RC_MAX_SHOWN_STEPS; i++)
-        rc_json_sv(&json, NULL, rc_view_step_name(command, nodes[i], &path));
-    if (n > RC_MAX_SHOWN_STEPS)
-        rc_json_sv(&json, NULL, rc_text(to->work, "and %u more", n - RC_MAX_SHOWN_STEPS));
+    for (uint32_t i = 0; i < plan.n && i < RC_MAX_SHOWN_STEPS; i++)
+        rc_json_sv(&json, NULL, rc_view_step_name(command, plan.node[i], &path));
+    if (plan.n > RC_MAX_SHOWN_STEPS)
+        rc_json_sv(&json, NULL, rc_text(to->work, "and %u more", plan.n - RC_MAX_SHOWN_STEPS));
     rc_json_end_array(&json);
     if (text.status != RC_OK) return rc_fail(err, text.status, "the undos of a command cannot be listed");
     item->undoes = rc_buf_sv(&text);

@@ -1,6 +1,6 @@
 /* Reading commands: lists, one, its history, its explanation, its undo plan. Each answer comes from one
  * reader's snapshot per question; a list looks at a bounded number of rows. */
-#include "api/call.h"
+#include "api/act.h"
 #include "engine/load.h"
 
 #include <stdio.h>
@@ -294,17 +294,30 @@ static enum rc_status say_irreversible(const struct rc_command *c, enum rc_statu
     return any ? rc_fail(err, refused, "%s", text) : refused;
 }
 
+static enum rc_status read_step(const struct api_call *call, struct rc_sv *ret, struct rc_error *err)
+{
+    struct rc_sv step = api_query(call, "step");
+    if (step.p && (!step.n || step.n > RC_MAX_PATH || !api_is_path(step)))
+        return rc_fail(
+            err, RC_SYNTAX,
+            "the query parameter \"step\" must be the id of a step, or its path, like orders[3].pay");
+    *ret = step;
+    return RC_OK;
+}
+
 enum rc_status api_preview(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
-    uint32_t *nodes = NULL, n = 0;
-    enum rc_status status = load_by_id(call, &loaded, err);
+    struct rc_undo_plan plan;
+    struct rc_sv step = {0};
+    enum rc_status status = read_step(call, &step, err);
+    if (status == RC_OK) status = load_by_id(call, &loaded, err);
     if (status != RC_OK) return status;
-    status = rc_command_undo_plan(&loaded.command, call->arena, &nodes, &n, err);
-    if (status == RC_REFUSED) return say_irreversible(&loaded.command, status, err);
+    status = rc_command_undo_plan(&loaded.command, step, call->arena, &plan, err);
+    if (status == RC_REFUSED && !step.n) return say_irreversible(&loaded.command, status, err);
     if (status != RC_OK) return status;
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
-    rc_view_plan(&call->json, &loaded.command, nodes, n);
+    rc_view_plan(&call->json, &loaded.command, &plan);
     return RC_OK;
 }

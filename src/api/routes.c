@@ -95,7 +95,7 @@ const struct api_route api_routes[] = {
     {HTTP_GET,
      "/v1/commands/{id}/actions/roll_back",
      RC_PERMIT_READ,
-     {NULL},
+     {"step"},
      NULL,
      api_preview,
      NULL,

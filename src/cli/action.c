@@ -35,6 +35,8 @@ static void put_undo(struct cli *cli, const struct cel_value *body)
 {
     struct screen *screen = &cli->screen;
     struct cel_value undo = cli_member(body, "undo");
+    struct rc_sv to = cli_text(body, "to");
+    if (to.n) screen_line(screen, "  back to %.*s: what comes before it stays done", RC_SV_ARG(to));
     if (undo.kind != CEL_LIST || undo.n == 0) {
         fputs("  nothing has happened outside that would have to be undone\n", screen->out);
         return;
@@ -67,7 +69,10 @@ static void put_undo(struct cli *cli, const struct cel_value *body)
 static int show_target(struct cli *cli, const struct action *action, struct rc_sv id, struct cli_reply *reply)
 {
     bool undo = strcmp(action->action, "roll_back") == 0;
-    int fault = undo ? cli_get(cli, reply, "/v1/commands/%.*s/actions/roll_back", RC_SV_ARG(id))
+    const char *step = undo ? cli_value(cli->args, "step") : NULL;
+    struct rc_sv to = step ? rc_client_escape(cli->arena, rc_sv_of(step)) : (struct rc_sv){0};
+    int fault = undo ? cli_get(cli, reply, "/v1/commands/%.*s/actions/roll_back%s%.*s", RC_SV_ARG(id),
+                               step ? "?step=" : "", RC_SV_ARG(to))
                      : cli_get(cli, reply, "/v1/commands/%.*s/explain", RC_SV_ARG(id));
     if (fault != CLI_OK || cli->quiet || cli->json) return fault;
     const struct cel_value *body = &reply->answer.body;

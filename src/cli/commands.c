@@ -225,6 +225,12 @@ static const struct cli_option step_options[] = {
     {"step", 's', "STEP", "which step, where several are possible"},
     END,
 };
+static const struct cli_option roll_back_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    {"step", 's', "STEP", "back to this step or block only: it and what comes behind it"},
+    END,
+};
 static const struct cli_option resolve_options[] = {
     {"reason", 'm', "TEXT", "the evidence (required): where did you look, what did you see?"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
@@ -368,7 +374,10 @@ const struct cli_command cli_commands[] = {
      "`rollback`.",
      act_options, 1, 1, cli_run_action},
     {"rollback", "ID", "undo what happened, last first",
-     "Shows which undos would run before anything is done.", act_options, 1, 1, cli_run_action},
+     "Shows which undos would run before anything is done. With --step what comes before that step stays "
+     "done, "
+     "and the command rests in review; `retry` does the part anew, with new idempotency keys.",
+     roll_back_options, 1, 1, cli_run_action},
     {"resolve", "ID", "say with evidence what happened",
      "For outcomes that no check can settle. Look at the outside system first; what you say is believed and "
      "recorded "

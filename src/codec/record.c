@@ -156,6 +156,7 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
     case RC_CHANGE_PRIORITY:
         put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
         break;
+    case RC_CHANGE_BACK: put_integers(buf, (int64_t[]){RC_CHANGE_BACK, 0, change->u.back}, 3); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break; /* not of a history */
     }
@@ -347,6 +348,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_OWNER:
     case RC_CHANGE_DUE:
     case RC_CHANGE_PRIORITY:
+    case RC_CHANGE_BACK:
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_CLOCK:
@@ -361,7 +363,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
-    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_PRIORITY)};
+    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_BACK)};
     if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
@@ -397,6 +399,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
         break;
     case RC_CHANGE_PLACE: in.bad = !rc_get_place(row, &change.u.place); break;
     case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
+    case RC_CHANGE_BACK: change.u.back = (uint32_t)number(&in, item(&in, 2), RC_MAX_INSTANCES - 1); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }

@@ -84,8 +84,8 @@ void rc_view_kept_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
 /* Whether a roll back could not take it back: it may have happened, and declares no undo. */
 bool rc_view_cannot_be_undone(const struct rc_command *, uint32_t node);
-/* Undo plan: nodes from rc_command_undo_plan. */
-void rc_view_plan(struct rc_json *, const struct rc_command *, const uint32_t *nodes, uint32_t n);
+/* Undo plan, as rc_command_undo_plan has made it. */
+void rc_view_plan(struct rc_json *, const struct rc_command *, const struct rc_undo_plan *);
 
 /* The answers to an operator's questions, in words and as data; the last attempts at the end. */
 void rc_view_explain(struct rc_json *, const struct rc_command *, const struct rc_explanation *,

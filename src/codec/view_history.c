@@ -108,7 +108,8 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error", [RC_CHANGE_MODE] = "mode",
         [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
         [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor",
-        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place", [RC_CHANGE_PRIORITY] = "priority"};
+        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place", [RC_CHANGE_PRIORITY] = "priority",
+        [RC_CHANGE_BACK] = "back"};
     rc_json_object(json, NULL);
     bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
@@ -149,6 +150,9 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     case RC_CHANGE_CLOCK: rc_view_clock(json, &change->u.clock); break;
     case RC_CHANGE_PLACE: rc_view_place(json, &change->u.place); break;
     case RC_CHANGE_PRIORITY: rc_json_u64(json, "priority", change->u.priority); break;
+    case RC_CHANGE_BACK:
+        if (change->u.back) rc_view_step(json, command, change->u.back);
+        break;
     }
     rc_json_end_object(json);
 }

@@ -143,7 +143,7 @@ static const char accepted[] = "a person has accepted it as it is";
 static const char replaced[] = "a successor has taken its place: act on that one";
 
 /* What bars every action that lets the command go on. */
-static const char *why_not_go_on(const struct rc_command *c)
+const char *rc_why_not_go_on(const struct rc_command *c)
 {
     if (c->successor.seq) return replaced;
     if (c->mode == RC_MODE_ACCEPTED) return accepted;
@@ -173,7 +173,7 @@ static bool waits_for_a_signal(const struct rc_command *c)
 static const char *why_not_retry(const struct rc_command *c)
 {
     if (c->state == RC_ROLLED_BACK) return why_not_replace(c); /* the whole, as a new generation */
-    if (any(c, RETRYABLE) || rc_command_waits_to_begin(c)) return why_not_go_on(c);
+    if (any(c, RETRYABLE) || rc_command_waits_to_begin(c)) return rc_why_not_go_on(c);
     if (rc_command_waits_in_lane(c))
         return "it waits for its turn: others with the same concurrency key are at work";
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
@@ -185,13 +185,13 @@ static const char *why_not_retry(const struct rc_command *c)
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
     if (any(c, RESOLVABLE))
         return "it may have happened and cannot be repeated safely: find out, then use resolve";
-    if (c->mode == RC_MODE_HALT) return why_not_go_on(c); /* what has not begun */
+    if (c->mode == RC_MODE_HALT) return rc_why_not_go_on(c); /* what has not begun */
     return "no step has failed in a way that another try could mend";
 }
 
 static const char *why_not_check(const struct rc_command *c)
 {
-    if (any(c, CHECKABLE)) return why_not_go_on(c);
+    if (any(c, CHECKABLE)) return rc_why_not_go_on(c);
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     return any(c, RESOLVABLE) ? "the flow declares no check for the step that is unknown"
                               : "no step is unknown: there is nothing to find out";
@@ -206,10 +206,10 @@ static const char *why_not_cancel(const struct rc_command *c)
 
 static const char *why_not_roll_back(const struct rc_command *c)
 {
-    if (c->mode == RC_MODE_ROLL_BACK) return "it is being rolled back already, or was";
+    if (c->mode == RC_MODE_ROLL_BACK && !c->back) return "it is being rolled back already, or was";
     if (any(c, NOT_UNDOABLE)) return "a step that happened declares no undo";
     bool something = any(c, UNDOABLE) || any(c, MAYBE_HAPPENED);
-    return something ? why_not_go_on(c) : "nothing has happened that could be undone: cancel it instead";
+    return something ? rc_why_not_go_on(c) : "nothing has happened that could be undone: cancel it instead";
 }
 
 static const char *why_not_resolve(const struct rc_command *c)
@@ -220,7 +220,8 @@ static const char *why_not_resolve(const struct rc_command *c)
 
 static const char *why_not_skip(const struct rc_command *c)
 {
-    if (any(c, SKIPPABLE)) return why_not_go_on(c);
+    if (c->back) return "a part of it is rolled back: retry it first, so that it is done anew";
+    if (any(c, SKIPPABLE)) return rc_why_not_go_on(c);
     if (rc_state_ended(c->state)) return "it has ended";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (any(c, RESOLVABLE)) return "the step may have happened: say with resolve whether it did";
@@ -316,6 +317,7 @@ static enum rc_status retry(struct rc_draft *draft)
         return RC_OK;
     }
     if (c->mode == RC_MODE_HALT) {
+        if (c->back) rc_part_reset(draft);
         c->mode = RC_MODE_FORWARD;
         c->why = RC_WHY_NONE;
         if (c->place.lane && c->place.state == RC_PLACE_NONE) { /* it was halted before it began */
@@ -368,7 +370,22 @@ static enum rc_status turn_to(struct rc_draft *draft, enum rc_mode mode)
 {
     draft->c.mode = (uint8_t)mode;
     draft->c.why = RC_WHY_PERSON;
+    draft->c.back = 0;
     return RC_OK;
+}
+
+/* Of the whole, or of a part. What another roll back of a part has undone before will be done anew, whatever comes of this one. */
+static enum rc_status roll_back(struct rc_draft *draft, const struct rc_act *act)
+{
+    uint32_t at = 0;
+    const bool *in;
+    if (!act->step.n) return turn_to(draft, RC_MODE_ROLL_BACK);
+    enum rc_status status = rc_part_find(&draft->c, act->step, draft->arena, &at, &in, draft->err);
+    if (status != RC_OK) return status;
+    if (draft->c.back) rc_part_reset(draft);
+    status = turn_to(draft, RC_MODE_ROLL_BACK);
+    draft->c.back = at;
+    return status;
 }
 
 /* What waits is dropped; the command ends as it is. */
@@ -496,12 +513,13 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     struct rc_allowed allowed = rc_command_allows(c, (enum rc_action)act->action);
     bool told = draft->ask->from.agg == RC_AGG_LANE; /* to give way: where it cannot, it is leaving anyway */
     if (!allowed.allowed && told) return RC_OK;
-    if (!allowed.allowed) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
+    bool part = act->action == RC_ACTION_ROLL_BACK && act->step.n; /* whether that can be, it says itself */
+    if (!allowed.allowed && !part) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
     switch ((enum rc_action)act->action) {
     case RC_ACTION_RETRY: return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);
     case RC_ACTION_CHECK: return check_now(draft, act);
     case RC_ACTION_CANCEL: return turn_to(draft, RC_MODE_CANCEL);
-    case RC_ACTION_ROLL_BACK: return turn_to(draft, RC_MODE_ROLL_BACK);
+    case RC_ACTION_ROLL_BACK: return roll_back(draft, act);
     case RC_ACTION_RESOLVE: return resolve(draft, act);
     case RC_ACTION_SKIP: return skip(draft, act);
     case RC_ACTION_EDIT: return replace(draft, act);

@@ -239,11 +239,17 @@ void rc_advance(struct rc_draft *draft)
     if (draft->c.mode == RC_MODE_FORWARD &&
         (rc_command_waits_to_begin(&draft->c) || rc_command_waits_in_lane(&draft->c)))
         return;
-    if (draft->c.mode == RC_MODE_HALT) rc_clock_lift(draft, rc_settle_leaves(draft, 1, draft->c.nnodes));
+    if (draft->c.mode == RC_MODE_HALT) {
+        bool settled = rc_settle_leaves(draft, 1, draft->c.nnodes);
+        rc_clock_lift(draft, settled && !draft->c.back);
+    }
     if (draft->c.mode == RC_MODE_FORWARD) advance_forward(draft);
     if (draft->c.mode == RC_MODE_CANCEL || draft->c.mode == RC_MODE_ROLL_BACK) {
         bool settled = rc_settle_leaves(draft, 1, draft->c.nnodes);
         finish_taking_back(draft);
-        if (settled && draft->c.mode == RC_MODE_ROLL_BACK) (void)rc_undo_subtree(draft, 0);
+        if (draft->c.mode == RC_MODE_ROLL_BACK && draft->c.back)
+            rc_part_undo(draft);
+        else if (settled && draft->c.mode == RC_MODE_ROLL_BACK)
+            (void)rc_undo_subtree(draft, 0);
     }
 }

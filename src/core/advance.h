@@ -65,6 +65,19 @@ bool rc_can_take_back(const struct rc_command *, uint32_t block);
 bool rc_can_be_rolled_back(const struct rc_command *);
 /* A block that was taken back, or never decided what to do, begins anew. */
 void rc_block_reset(struct rc_draft *, uint32_t block);
+/* All of a subtree begins anew, but for what stands outside. */
+void rc_reset_subtree(struct rc_draft *, uint32_t at);
+
+/* ---- part.c: a roll back of a part */
+/* For each instance whether it is one of the part that is rolled back with `at`. NULL: the arena is full. */
+const bool *rc_part_of(const struct rc_command *, uint32_t at, struct rc_arena *);
+/* The part that a name means; RC_REFUSED where it cannot be rolled back now. */
+RC_MUST enum rc_status rc_part_find(const struct rc_command *, struct rc_sv name, struct rc_arena *,
+                                    uint32_t *ret_at, const bool **ret_in, struct rc_error *);
+/* Goes on undoing the part; when it is undone and nothing else is under way, the command is halted. */
+void rc_part_undo(struct rc_draft *);
+/* The part that was undone is to be done anew. */
+void rc_part_reset(struct rc_draft *);
 
 /* ---- leave.c: what is left out */
 /* An idle node is left out: what another life of the store may have done in it is asked first. */

@@ -63,6 +63,10 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
         return change->u.mode.mode < RC_MODES
                    ? RC_OK
                    : rc_fail(err, RC_BUG, "there is no mode %u", change->u.mode.mode);
+    case RC_CHANGE_BACK:
+        return change->u.back < command->nnodes
+                   ? RC_OK
+                   : rc_fail(err, RC_BUG, "there is no instance %u to roll back to", change->u.back);
     case RC_CHANGE_OUTPUTS:
     case RC_CHANGE_REQUEST:
     case RC_CHANGE_OWNER:
@@ -139,6 +143,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_CLOCK: command->clock = change->u.clock; break;
     case RC_CHANGE_PLACE: command->place = change->u.place; break;
     case RC_CHANGE_PRIORITY: command->priority = change->u.priority; break;
+    case RC_CHANGE_BACK: command->back = change->u.back; break;
     }
 }
 
@@ -195,6 +200,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_CLOCK: inverse.u.clock = command->clock; break;
     case RC_CHANGE_PLACE: inverse.u.place = command->place; break;
     case RC_CHANGE_PRIORITY: inverse.u.priority = command->priority; break;
+    case RC_CHANGE_BACK: inverse.u.back = command->back; break;
     }
     return inverse;
 }

@@ -20,7 +20,8 @@ enum rc_change_kind {
     RC_CHANGE_CLOCK = 40,     /* time: when it begins, and until when it has to be through */
     RC_CHANGE_SCHEDULE = 41,  /* time: the row of a schedule; never in a history */
     RC_CHANGE_PLACE = 60,     /* lanes: its lane, and its place there */
-    RC_CHANGE_PRIORITY = 61   /* lanes: how urgent it is */
+    RC_CHANGE_PRIORITY = 61,  /* lanes: how urgent it is */
+    RC_CHANGE_BACK = 71       /* mending: what a roll back is bounded to */
 };
 
 struct rc_schedule; /* schedule.h */
@@ -51,6 +52,7 @@ struct rc_change {
         struct rc_sv owner;
         rc_us due;
         uint32_t notes;
+        uint32_t back;
         struct rc_link successor;
         struct rc_clock clock;
         const struct rc_schedule *schedule;

@@ -120,6 +120,8 @@ struct rc_command {
     struct rc_clock clock;
     struct rc_place place;
     uint8_t priority;
+    uint32_t
+        back; /* a roll back is bounded to this instance and what comes behind it (core/part.c); 0: it is of the whole */
     uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
     struct rc_node *node; /* [0] is the root */

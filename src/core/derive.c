@@ -104,7 +104,8 @@ enum rc_state rc_command_derive(const struct rc_command *command)
     switch ((enum rc_mode)command->mode) {
     case RC_MODE_FORWARD: return derive_forward(command, &t);
     case RC_MODE_CANCEL: return live ? RC_CANCELLING : t.stuck ? RC_REVIEW : RC_CANCELLED;
-    case RC_MODE_ROLL_BACK: return live ? RC_ROLLING_BACK : t.stuck ? RC_REVIEW : RC_ROLLED_BACK;
+    case RC_MODE_ROLL_BACK:
+        return live ? RC_ROLLING_BACK : t.stuck || command->back ? RC_REVIEW : RC_ROLLED_BACK;
     case RC_MODE_ACCEPTED: return RC_RESOLVED;
     case RC_MODE_HALT: return t.open || t.ready ? RC_RUNNING : t.delayed || t.waits ? RC_WAITING : RC_REVIEW;
     case RC_MODES: break;
@@ -151,6 +152,7 @@ struct rc_h128 rc_command_control_hash(const struct rc_command *command)
     struct rc_sha256 sha;
     rc_sha256_init(&sha);
     rc_sha256_add_u64(&sha, command->mode);
+    if (command->back) rc_sha256_add_u64(&sha, command->back);
     rc_sha256_add(&sha, command->node, command->nnodes * sizeof *command->node);
     return rc_sha256_h128(&sha);
 }

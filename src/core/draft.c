@@ -144,6 +144,7 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
     for (uint32_t i = 0; i < new->nnodes; i++) compare_node(list, old, new, i);
     if (old->mode != new->mode || old->why != new->why)
         add(list, (struct rc_change){.kind = RC_CHANGE_MODE, .u.mode = {new->mode, new->why}});
+    if (old->back != new->back) add(list, (struct rc_change){.kind = RC_CHANGE_BACK, .u.back = new->back});
     if (!rc_sv_eq(old->owner, new->owner))
         add(list, (struct rc_change){.kind = RC_CHANGE_OWNER, .u.owner = new->owner});
     if (old->due != new->due) add(list, (struct rc_change){.kind = RC_CHANGE_DUE, .u.due = new->due});
@@ -176,7 +177,7 @@ static uint32_t count_changed(const struct rc_command *old, const struct rc_comm
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 4, PER_COMMAND = 10 };
+    enum { PER_NODE = 4, PER_COMMAND = 11 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->before;
     if (draft->status == RC_OK &&

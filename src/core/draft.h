@@ -17,8 +17,9 @@ struct rc_draft {
     struct rc_arena *arena;
     struct rc_out *out;
     uint32_t cap_message, cap_effect;
-    uint64_t random; /* state of the stream that the message's seed starts */
-    bool still;      /* blocks are looked at as they are: nothing in them starts */
+    uint64_t random;  /* state of the stream that the message's seed starts */
+    const bool *part; /* only these instances are undone; NULL: all */
+    bool still;       /* blocks are looked at as they are: nothing in them starts */
     enum rc_status status;
     struct rc_error *err;
 };
@@ -171,6 +172,8 @@ void rc_place_settle(struct rc_draft *);
 
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
+/* What bars every action that lets the command go on; NULL: nothing does. */
+const char *rc_why_not_go_on(const struct rc_command *);
 
 static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
 {

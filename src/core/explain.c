@@ -1,8 +1,7 @@
 /* What a person needs to know. Every sentence is a fixed text: what is particular (names, times, answers) is data beside it. */
 #include "core/explain.h"
 
-#include "core/draft.h"
-#include "core/tree.h"
+#include "core/advance.h"
 
 static int rank_of_leaf(const struct rc_command *c, uint32_t at)
 {
@@ -132,7 +131,7 @@ static void stand_by_clock(const struct rc_command *c, struct rc_standing *ret)
     if (stuck || c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_ACCEPTED) return;
     if (c->why == RC_WHY_DEADLINE) ret->why = RC_WHY_DEADLINE;
     if (c->mode == RC_MODE_HALT && c->state == RC_REVIEW) {
-        ret->next = c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE : RC_NEXT_RETRY;
+        ret->next = c->back ? RC_NEXT_ANEW : c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE : RC_NEXT_RETRY;
         ret->why = c->why;
     }
 }
@@ -183,7 +182,8 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
         ret->retry_reason = "it has not begun: its turn in its lane has not come";
     } else if (ret->node == UINT32_MAX && ret->allowed[RC_ACTION_RETRY].allowed) {
         ret->retry_is_safe = true;
-        ret->retry_reason = "nothing is out: it goes on where it was halted, without its deadline";
+        ret->retry_reason = c->back ? "what was rolled back is undone: it is done anew, under new keys"
+                                    : "nothing is out: it goes on where it was halted, without its deadline";
     }
     if (ret->node == UINT32_MAX) return;
     ret->received = received(c, ret->node);
@@ -191,20 +191,26 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     if (!rc_state_ended(c->state) || ret->allowed[RC_ACTION_RETRY].allowed) explain_retry(c, ret->node, ret);
 }
 
-enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_arena *arena, uint32_t **ret_nodes,
-                                    uint32_t *ret_n, struct rc_error *err)
+enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv step, struct rc_arena *arena,
+                                    struct rc_undo_plan *ret, struct rc_error *err)
 {
+    struct rc_undo_plan plan = {0};
     struct rc_allowed allowed = rc_command_allows(c, RC_ACTION_ROLL_BACK);
-    if (!allowed.allowed) return rc_fail(err, RC_REFUSED, "%s", allowed.why_not);
-    uint32_t *nodes = RC_NEW_ARRAY(arena, uint32_t, c->nnodes), n = 0;
-    if (!nodes) return rc_fail_arena(err, arena);
+    enum rc_status status = RC_OK;
+    if (step.n)
+        status = rc_part_find(c, step, arena, &plan.at, &plan.in, err);
+    else if (!allowed.allowed)
+        status = rc_fail(err, RC_REFUSED, "%s", allowed.why_not);
+    if (status != RC_OK) return status;
+    plan.node = RC_NEW_ARRAY(arena, uint32_t, c->nnodes);
+    if (!plan.node) return rc_fail_arena(err, arena);
     for (uint32_t i = c->nnodes; i-- > 0;) {
         unsigned state = c->node[i].state;
         bool maybe =
             state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[i].phase == RC_PHASE_OPEN;
-        if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) nodes[n++] = i;
+        if (plan.in && !plan.in[i]) continue;
+        if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) plan.node[plan.n++] = i;
     }
-    *ret_nodes = nodes;
-    *ret_n = n;
+    *ret = plan;
     return RC_OK;
 }

@@ -32,7 +32,14 @@ struct rc_explanation {
 };
 void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
 
-/* What a roll back would do now: the nodes whose undo would run, in the order in which they would start. The
- * array is in the arena. RC_REFUSED (err says why) where a roll back is not allowed. */
-RC_MUST enum rc_status rc_command_undo_plan(const struct rc_command *, struct rc_arena *,
-                                            uint32_t **ret_nodes, uint32_t *ret_n, struct rc_error *);
+/* What a roll back would do now. */
+struct rc_undo_plan {
+    uint32_t *node; /* whose undo would run, in the order in which they would start */
+    uint32_t n;
+    uint32_t at;    /* what it is bounded to, with what comes behind that; 0: it is of the whole */
+    const bool *in; /* the same: whether an instance is of that part; NULL: the whole */
+};
+/* Of the part that the name of a step means; empty: of the whole. Everything is in the arena. RC_REFUSED (err says why) where that roll
+ * back is not allowed. */
+RC_MUST enum rc_status rc_command_undo_plan(const struct rc_command *, struct rc_sv step, struct rc_arena *,
+                                            struct rc_undo_plan *ret, struct rc_error *);

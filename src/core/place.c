@@ -120,7 +120,7 @@ void rc_place_settle(struct rc_draft *draft)
         tell_lane(draft, (struct rc_ask){.kind = RC_MSG_LANE_LEAVE});
         return;
     }
-    bool goes = c->mode == RC_MODE_CANCEL || c->mode == RC_MODE_ROLL_BACK;
+    bool goes = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && !c->back);
     if (place->state != RC_PLACE_HOLDS || !goes) return;
     place->state = RC_PLACE_YIELDS;
     tell_lane(draft, (struct rc_ask){.kind = RC_MSG_LANE_YIELD});

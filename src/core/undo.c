@@ -43,6 +43,7 @@ static bool undo_leaf(struct rc_draft *draft, uint32_t at)
 {
     const struct rc_command *c = &draft->c;
     const struct rc_node *node = &c->node[at];
+    if (draft->part && !draft->part[at]) return true;
     if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, at)->call)) {
         start_undo(draft, at);
         return false;
@@ -207,7 +208,7 @@ static void reset_leaf(struct rc_draft *draft, uint32_t at)
     data->external_id = (struct rc_sv){0};
 }
 
-static void reset_subtree(struct rc_draft *draft, uint32_t at)
+void rc_reset_subtree(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
     for (uint32_t i = at; i < rc_behind(c, at); i++) {
@@ -236,7 +237,7 @@ void rc_block_reset(struct rc_draft *draft, uint32_t block)
     RC_EACH_CHILD (c, block, 0, first) {
         for (uint32_t copy = 0; copy < rc_step_at(c, block)->copies; copy++) {
             uint32_t child = first + copy * rc_step_at(c, block)->body;
-            if (!branches || fails(c, child)) reset_subtree(draft, child);
+            if (!branches || fails(c, child)) rc_reset_subtree(draft, child);
         }
     }
     c->node[block].tries = 0;

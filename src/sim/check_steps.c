@@ -31,11 +31,21 @@ static bool is_taken_back(const struct check_change *change)
     }
 }
 
+/* What a roll back of a part has undone is to be done anew, since a person retries it or takes more back. */
+static bool resets_a_part(const struct check_change *change, const struct rc_act *act)
+{
+    if (act->action != RC_ACTION_RETRY && act->action != RC_ACTION_ROLL_BACK) return false;
+    for (uint32_t i = 0; i < change->record->nchanges; i++)
+        if (change->record->changes[i].kind == RC_CHANGE_BACK) return true;
+    return false;
+}
+
 /* A person lets a block around it begin anew. */
 static bool begins_anew(const struct check_change *change)
 {
     const struct rc_command *c = &change->of->c;
     const struct rc_act *act = check_act_of(change->cause);
+    if (act && resets_a_part(change, act)) return true;
     if (!act || act->action != RC_ACTION_RETRY) return false;
     for (uint32_t block = c->node[change->at].parent;; block = c->node[block].parent) {
         if (change->from->node[block].tries && !change->to->node[block].tries) return true;

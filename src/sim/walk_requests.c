@@ -139,6 +139,13 @@ static bool can_be_skipped(const struct rc_command *c, uint32_t at)
     return waits || node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
 }
 
+/* A step or a block that a roll back could go back to. */
+static bool has_begun(const struct rc_command *c, uint32_t at)
+{
+    unsigned state = c->node[at].state;
+    return state != RC_STEP_IDLE && state != RC_STEP_SKIPPED;
+}
+
 uint32_t walk_in_question(const struct rc_command *c)
 {
     for (uint32_t i = 1; i < c->nnodes; i++)
@@ -218,7 +225,12 @@ void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t l
     if (action == RC_ACTION_EDIT || (whole && walk_chance(walk, 90))) add_successor(walk, c, sent.request);
     if (action == RC_ACTION_ASSIGN && walk_chance(walk, 70)) what->owner = RC_SV("olga");
     if (action == RC_ACTION_DUE && walk_chance(walk, 70)) what->due = walk->latest + RC_SECONDS(60);
-    uint32_t at = pick_step(walk, c, action == RC_ACTION_SKIP ? can_be_skipped : is_in_question);
+    bool part = action == RC_ACTION_ROLL_BACK && walk_chance(walk, 50);
+    uint32_t at = pick_step(walk, c,
+                            action == RC_ACTION_SKIP ? can_be_skipped
+                            : part                   ? has_begun
+                                                     : is_in_question);
+    if (action == RC_ACTION_ROLL_BACK && !part) at = 0;
     if (action == RC_ACTION_RESOLVE) say_what_happened(walk, c, at, what, lies, as_it_is);
     bool named = walk->quiet || walk_chance(walk, walk->blocks ? 85 : 30);
     if (at && named && what->verdict != RC_ACCEPTED_AS_IS) {

@@ -309,6 +309,14 @@ static void laws_of_a_straggler(const struct look *look, uint32_t branch)
         HOLDS(look, branch, !stands_in(c, branch), "K19 what is left over is undone where the flow says so");
 }
 
+/* What a roll back of a part has undone is to be done anew. */
+static bool resets_a_part(const struct rc_record *record)
+{
+    for (uint32_t i = 0; i < record->nchanges; i++)
+        if (record->changes[i].kind == RC_CHANGE_BACK) return record->cause->kind == RC_MSG_ACTION;
+    return false;
+}
+
 /* What succeeded is left alone, but where it is taken back, or where a person has a block begin anew that it stands in. */
 static bool may_be_touched(const struct look *look, uint32_t at)
 {
@@ -316,6 +324,7 @@ static bool may_be_touched(const struct look *look, uint32_t at)
     const struct rc_record *record = look->record;
     bool anew = record->cause->kind == RC_MSG_ACTION && record->cause->u.act->action == RC_ACTION_RETRY;
     if (c->mode == RC_MODE_ROLL_BACK) return true;
+    if (resets_a_part(record) && flow_nothing_to_undo(&sim_step(c, at)->call)) return true;
     for (uint32_t block = c->node[at].parent;; block = c->node[block].parent) {
         uint32_t around = c->node[block].parent;
         bool surplus = c->node[block].lost && sim_step(c, around)->block.surplus == FLOW_SURPLUS_UNDO;
@@ -333,7 +342,9 @@ static bool may_be_touched(const struct look *look, uint32_t at)
 static void note_times(struct walk_seen *seen, const struct look *look)
 {
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
-        if (look->was[i].state == RC_STEP_IDLE && seen->c.node[i].state != RC_STEP_IDLE)
+        bool pass = i && sim_step(&seen->c, seen->c.node[i].parent)->kind == FLOW_REPEAT;
+        if ((look->was[i].state == RC_STEP_IDLE && seen->c.node[i].state != RC_STEP_IDLE) ||
+            (pass && resets_a_part(look->record))) /* the time for all passes counts anew */
             seen->began[i] = look->record->at;
         if (!was_over(look, i) && sim_is_over(&seen->c, i)) seen->ended[i] = look->record->at;
     }

@@ -318,6 +318,7 @@ static void a_change_that_does_not_fit_is_refused(void **state)
         {.kind = RC_CHANGE_SCHEDULE},
         {.kind = RC_CHANGE_NODE, .at = c->nnodes},
         {.kind = RC_CHANGE_MODE, .u.mode.mode = RC_MODES},
+        {.kind = RC_CHANGE_BACK, .u.back = c->nnodes},
         {.kind = 99},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -341,12 +341,31 @@ static void path_laws(const struct rc_command *c)
             FUZZ_LAW(rc_sv_eq(rc_node_path(c, i, &a), rc_view_path_in(c->flow, i, &b)));
 }
 
+/* What a roll back of a part would undo is of that part, and of what the whole could. */
+static void part_laws(const struct world *world)
+{
+    enum { LOOK_AT = 8 };
+    const struct rc_command *c = &world->command;
+    struct rc_path path;
+    struct rc_undo_plan plan;
+    for (uint32_t i = 1; i < c->nnodes && i < LOOK_AT; i++) {
+        struct rc_sv name = rc_node_path(c, i, &path);
+        if (rc_command_undo_plan(c, name, world->arena, &plan, NULL) != RC_OK) continue;
+        FUZZ_LAW(plan.at && plan.in[plan.at] && !plan.in[0] && !rc_state_ended(c->state));
+        for (uint32_t k = 0; k < plan.n; k++) FUZZ_LAW(plan.in[plan.node[k]]);
+        struct rc_buf shown = rc_buf_in(world->arena, 4 << 20);
+        struct rc_json json = {.buf = &shown};
+        rc_view_plan(&json, c, &plan);
+        fuzz_is_json(&shown, world->arena);
+    }
+}
+
 static void view_laws(const struct world *world)
 {
     struct rc_buf buf = rc_buf_in(world->arena, 4 << 20), explained = rc_buf_in(world->arena, 4 << 20);
     struct rc_json json = {.buf = &buf};
     struct rc_explanation facts;
-    uint32_t *nodes, n;
+    struct rc_undo_plan plan;
     if (!world->command.nnodes) return;
     rc_view_command(&json, &world->command, NULL);
     fuzz_is_json(&buf, world->arena);
@@ -355,12 +374,14 @@ static void view_laws(const struct world *world)
     rc_view_explain(&json, &world->command, &facts, NULL, 0);
     fuzz_is_json(&explained, world->arena);
     path_laws(&world->command);
-    enum rc_status status = rc_command_undo_plan(&world->command, world->arena, &nodes, &n, NULL);
+    part_laws(world);
+    enum rc_status status =
+        rc_command_undo_plan(&world->command, (struct rc_sv){0}, world->arena, &plan, NULL);
     if (status == RC_OK) {
-        struct rc_buf plan = rc_buf_in(world->arena, 4 << 20);
-        json = (struct rc_json){.buf = &plan};
-        rc_view_plan(&json, &world->command, nodes, n);
-        fuzz_is_json(&plan, world->arena);
+        struct rc_buf shown = rc_buf_in(world->arena, 4 << 20);
+        json = (struct rc_json){.buf = &shown};
+        rc_view_plan(&json, &world->command, &plan);
+        fuzz_is_json(&shown, world->arena);
     }
     FUZZ_LAW((status == RC_OK) == facts.allowed[RC_ACTION_ROLL_BACK].allowed ||
              rc_arena_status(world->arena) != RC_OK);

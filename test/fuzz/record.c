@@ -112,19 +112,19 @@ static void look(struct folding *f)
     struct rc_json json = {.buf = &buf};
     struct rc_explanation facts;
     struct rc_view_attempt *attempts = NULL;
-    uint32_t *nodes = NULL, n = 0;
+    struct rc_undo_plan plan;
+    uint32_t n = 0;
     if (!f->command.nnodes) return;
     rc_view_command(&json, &f->command, NULL);
     fuzz_is_json(&buf, f->arena);
     rc_command_explain(&f->command, &facts);
-    if (rc_command_undo_plan(&f->command, f->arena, &nodes, &n, NULL) == RC_OK) {
-        struct rc_buf plan = rc_buf_in(f->arena, 4 << 20);
-        for (uint32_t i = 0; i < n; i++) FUZZ_LAW(nodes[i] < f->command.nnodes);
-        json = (struct rc_json){.buf = &plan};
-        rc_view_plan(&json, &f->command, nodes, n);
-        fuzz_is_json(&plan, f->arena);
+    if (rc_command_undo_plan(&f->command, (struct rc_sv){0}, f->arena, &plan, NULL) == RC_OK) {
+        struct rc_buf shown = rc_buf_in(f->arena, 4 << 20);
+        for (uint32_t i = 0; i < plan.n; i++) FUZZ_LAW(plan.node[i] < f->command.nnodes);
+        json = (struct rc_json){.buf = &shown};
+        rc_view_plan(&json, &f->command, &plan);
+        fuzz_is_json(&shown, f->arena);
     }
-    n = 0;
     enum rc_status status = rc_view_attempts_of(&f->command, f->record, f->n, f->arena, &attempts, &n, NULL);
     FUZZ_LAW(status == RC_OK || status == RC_DAMAGED || rc_arena_status(f->arena) != RC_OK);
     if (status != RC_OK) n = 0;

@@ -17,7 +17,8 @@
  *   signal NAME ID [JSON]                    a signal comes, for whoever waits for it
  *   occupy N                                 N places of the gate are taken by others
  *   lane N: so many other commands hold places in the lane
- *   retry | check [STEP] | cancel | rollback | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
+ *   plan [STEP]                              what a roll back would undo
+ *   retry | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   explain                                  what a person would be told */
 #include "base/num.h"
 #include "codec/json.h"
@@ -327,6 +328,7 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "lane")) return do_lane(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);
     if (action >= 0) return do_action(world, (enum rc_action)action, line, err);
+    if (rc_sv_is(event, "plan")) return tell_undo_plan(out, &world->command, word(&line), world->arena, err);
     if (!rc_sv_is(event, "explain")) return bad_event(err);
     tell_explanation(out, &world->command);
     return RC_OK;
@@ -351,8 +353,8 @@ static void play(struct world *world, struct rc_sv story, struct rc_buf *out)
         for (uint32_t i = from; i < world->nhistory; i++)
             tell_record(out, &world->history[i], &world->command);
         for (uint32_t i = 0; i < world->neffects; i++) tell_effect(out, &world->effects[i], &world->command);
-        if (status == RC_OK && from == world->nhistory && !rc_sv_starts(line, RC_SV("> explain")))
-            rc_put_text(out, "  nothing changes\n");
+        bool asks = rc_sv_starts(line, RC_SV("> explain")) || rc_sv_starts(line, RC_SV("> plan"));
+        if (status == RC_OK && from == world->nhistory && !asks) rc_put_text(out, "  nothing changes\n");
         if (world->broken) rc_put_format(out, "  BROKEN: %s\n", world->broken);
     }
 }

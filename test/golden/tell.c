@@ -133,6 +133,10 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
     case RC_CHANGE_CLOCK: tell_clock(out, record, &change->u.clock); break;
     case RC_CHANGE_PLACE: tell_place(out, &change->u.place); break;
     case RC_CHANGE_PRIORITY: rc_put_format(out, "    priority: %u\n", change->u.priority); break;
+    case RC_CHANGE_BACK:
+        rc_put_format(out, "    rolls back to: %s\n",
+                      change->u.back ? name_of(c, change->u.back) : "nothing more");
+        break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
@@ -168,4 +172,16 @@ void tell_explanation(struct rc_buf *out, const struct rc_command *c)
     for (unsigned i = 0; i < RC_ACTIONS; i++)
         rc_put_format(out, "  %s: %s\n", rc_action_word(i).slug,
                       e.allowed[i].allowed ? "allowed" : e.allowed[i].why_not);
+}
+
+enum rc_status tell_undo_plan(struct rc_buf *out, const struct rc_command *c, struct rc_sv step,
+                              struct rc_arena *arena, struct rc_error *err)
+{
+    struct rc_undo_plan plan;
+    enum rc_status status = rc_command_undo_plan(c, step, arena, &plan, err);
+    if (status != RC_OK) return status;
+    if (plan.at) rc_put_format(out, "  to %s\n", name_of(c, plan.at));
+    for (uint32_t i = 0; i < plan.n; i++) rc_put_format(out, "  undo %s\n", name_of(c, plan.node[i]));
+    if (plan.n == 0) rc_put_text(out, "  nothing is to be undone\n");
+    return RC_OK;
 }

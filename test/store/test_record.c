@@ -281,6 +281,8 @@ static void places_come_back(void **state)
         {.kind = RC_CHANGE_PLACE, .u.place = {1, RC_SV("a"), 1, RC_PLACE_NONE}},
         {.kind = RC_CHANGE_PRIORITY, .u.priority = RC_MAX_PRIORITY},
         {.kind = RC_CHANGE_PRIORITY},
+        {.kind = RC_CHANGE_BACK, .u.back = RC_MAX_INSTANCES - 1},
+        {.kind = RC_CHANGE_BACK},
     };
     enum { N = sizeof in / sizeof *in };
     struct rc_buf buf = rc_buf_in(arena, 1000);
@@ -295,9 +297,13 @@ static void places_come_back(void **state)
                     rc_sv_eq(out[i].u.place.key, in[i].u.place.key));
     }
     assert_true(out[2].u.priority == RC_MAX_PRIORITY && out[3].u.priority == 0);
-    static const char *const damaged[] = {
-        "[[60,0,1,1,1]]",   "[[60,0,1,101,1,\"k\"]]", "[[60,0,1,1,5,\"k\"]]", "[[60,0,-1,1,1,\"k\"]]",
-        "[[60,0,1,1,1,7]]", "[[60,0,1,1,1,\"k\",1]]", "[[61,0,10]]",          "[[62]]"};
+    assert_true(out[4].u.back == RC_MAX_INSTANCES - 1 && out[5].u.back == 0);
+    static const char *const damaged[] = {"[[60,0,1,1,1]]",       "[[60,0,1,101,1,\"k\"]]",
+                                          "[[60,0,1,1,5,\"k\"]]", "[[60,0,-1,1,1,\"k\"]]",
+                                          "[[60,0,1,1,1,7]]",     "[[60,0,1,1,1,\"k\",1]]",
+                                          "[[61,0,10]]",          "[[62]]",
+                                          "[[71,0,4096]]",        "[[71,0,-1]]",
+                                          "[[71,0,1,1]]"};
     for (unsigned i = 0; i < sizeof damaged / sizeof *damaged; i++)
         assert_int_equal(rc_get_changes(rc_sv_of(damaged[i]), AT, arena, &out, &n, NULL), RC_DAMAGED);
 }

@@ -64,6 +64,8 @@ ROWS = [
     row("explainCommand", 200, lambda s: to(id=s.completed())),
     row("explainCommand", 404, "not-found", lambda s: to(id=NOBODY)),
     row("previewRollBack", 200, lambda s: to(id=s.completed())),
+    row("previewRollBack", 200, lambda s: to(id=s.rejected(), query={"step": "create"})),
+    row("previewRollBack", 409, "action-refused", lambda s: to(id=s.completed(), query={"step": "create"})),
     row("previewRollBack", 404, "not-found", lambda s: to(id=NOBODY)),
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.rejected())),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "cancel")),
