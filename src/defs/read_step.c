@@ -195,7 +195,7 @@ static bool check_call(struct defs_reader *r, const struct defs_node *node, cons
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
         {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
         KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), KIND("wait"),              \
-        LATER("approve"), LATER("flow"), LATER("confirm"), LATER("escalate"), LATER("when"),                 \
+        KIND("approve"), KIND("escalate"), LATER("flow"), LATER("confirm"), LATER("when"),                   \
         LATER("sensitive"), LATER("vars")
 #define FALLBACK_FIELD KIND("fallback") /* read behind all the rest */
 
@@ -297,17 +297,35 @@ static const struct defs_field wait_field[] = {
     FALLBACK_FIELD,
 };
 
-#define KINDS 9
+#define PEOPLE_FIELDS                                                                                        \
+    {"within", DEFS_OPTIONAL, defs_read_span, IN(people.within), &defs_within_range},                        \
+    {                                                                                                        \
+        "on_timeout", DEFS_OPTIONAL, defs_read_word, IN(people.on_timeout), &defs_undecided_words            \
+    }
+static const struct defs_field approve_field[] = {
+    STEP_FIELDS,
+    KIND("call"),
+    {"approve", DEFS_REQUIRED, defs_read_approve, 0, NULL},
+    PEOPLE_FIELDS,
+};
+static const struct defs_field escalate_field[] = {
+    STEP_FIELDS,
+    KIND("call"),
+    {"escalate", DEFS_REQUIRED, defs_read_escalate, 0, NULL},
+    PEOPLE_FIELDS,
+};
+
+#define KINDS 11
 #define TABLE(word)                                                                                          \
     {                                                                                                        \
         word##_field, sizeof word##_field / sizeof *word##_field, #word, kind_table, KINDS                   \
     }
-static const struct defs_table kind_table[KINDS] = {TABLE(call),   TABLE(linear), TABLE(parallel),
-                                                    TABLE(choose), TABLE(each),   TABLE(repeat),
-                                                    TABLE(sleep),  TABLE(set),    TABLE(wait)};
-static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL,   FLOW_LINEAR, FLOW_PARALLEL,
-                                                    FLOW_CHOOSE, FLOW_EACH,   FLOW_REPEAT,
-                                                    FLOW_SLEEP,  FLOW_SET,    FLOW_WAIT};
+static const struct defs_table kind_table[KINDS] = {
+    TABLE(call),  TABLE(linear), TABLE(parallel), TABLE(choose),  TABLE(each),    TABLE(repeat),
+    TABLE(sleep), TABLE(set),    TABLE(wait),     TABLE(approve), TABLE(escalate)};
+static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL, FLOW_LINEAR,  FLOW_PARALLEL, FLOW_CHOOSE,
+                                                    FLOW_EACH, FLOW_REPEAT,  FLOW_SLEEP,    FLOW_SET,
+                                                    FLOW_WAIT, FLOW_APPROVE, FLOW_ESCALATE};
 
 /* Which kind of step it is; a call where nothing says it, so that `call` is what is missing. */
 static bool find_kind(struct defs_reader *r, const struct defs_node *node, unsigned *ret)
@@ -388,10 +406,10 @@ static bool read_step(struct defs_reader *r, const struct defs_node *node, flow_
     if (!find_kind(r, node, &which)) return false;
     struct defs_draft draft = {.node = node,
                                .step = {.kind = kind_of_table[which], .critical = true, .copies = 1}};
-    const struct defs_node *fallback =
-        node->kind == DEFS_MAP && draft.step.kind != FLOW_SLEEP && draft.step.kind != FLOW_SET
-            ? defs_node_key(node, "fallback")
-            : NULL;
+    const struct defs_node *fallback = node->kind == DEFS_MAP && draft.step.kind != FLOW_SLEEP &&
+                                               draft.step.kind != FLOW_SET && !flow_asks(draft.step.kind)
+                                           ? defs_node_key(node, "fallback")
+                                           : NULL;
     if (lines && (fallback || draft.step.kind != FLOW_LINEAR)) {
         if (!defs_add_node(r, FLOW_LINEAR, parent, node, &head)) return false;
         parent = head;
@@ -495,5 +513,5 @@ bool defs_read_steps(struct defs_reader *r, const struct defs_node *node, void *
     flow->steps = step;
     flow->nsteps = (uint16_t)r->nnodes;
     if (!flow_number(flow, step)) return defs_say_instances(r, step);
-    return defs_check_undo(r, flow);
+    return defs_check_approvals(r, flow) && defs_check_undo(r, flow);
 }
