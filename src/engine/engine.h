@@ -47,8 +47,11 @@ struct rc_ports {
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
     struct rc_holding hold;
-    rc_us signal_age;       /* how long early signals, and the keys of all, are kept; 0: RC_MAX_SIGNAL_DAYS */
-    bool bulk_without_keys; /* negative control of the proofs: never in production */
+    rc_us signal_age; /* how long early signals, and the keys of all, are kept; 0: RC_MAX_SIGNAL_DAYS */
+    struct rc_sv
+        notify; /* the flow that is submitted where a person is wanted; empty: nobody is told. Lives as long as the engine */
+    struct rc_sv notify_url; /* what stands before /v1/commands/ID in its link */
+    bool bulk_without_keys;  /* negative control of the proofs: never in production */
 };
 
 struct rc_tick {

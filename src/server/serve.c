@@ -152,6 +152,8 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
         .wait = server->settings.queue_time,
         .suspects = server->suspects,
         .signal_age = server->settings.signal_age,
+        .notify = rc_sv_of(server->settings.notify ? server->settings.notify : ""),
+        .notify_url = rc_sv_of(server->settings.notify_url ? server->settings.notify_url : ""),
         .hold = {.asked = server->settings.hold, .refuses = server->settings.hold_submissions == 1},
         .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
