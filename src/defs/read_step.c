@@ -128,55 +128,6 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
     return defs_see_needs(r, &draft->step, defs_node_key(draft->node, "if")) && ok;
 }
 
-/* ---- calls */
-
-static bool add_dependency(struct defs_reader *r, const struct defs_node *node, struct rc_sv name)
-{
-    if (r->ndependencies == r->cap_dependencies) {
-        uint32_t cap = r->cap_dependencies ? 2 * r->cap_dependencies : 4;
-        struct rc_sv *more = RC_NEW_ARRAY(r->arena, struct rc_sv, cap);
-        struct defs_position *called = RC_NEW_ARRAY(r->arena, struct defs_position, cap);
-        if (!more || !called) return defs_fail_arena(r, r->arena);
-        if (r->ndependencies) {
-            memcpy(more, r->dependencies, r->ndependencies * sizeof *more);
-            memcpy(called, r->called, r->ndependencies * sizeof *called);
-        }
-        r->dependencies = more;
-        r->called = called;
-        r->cap_dependencies = cap;
-    }
-    r->dependencies[r->ndependencies] = name;
-    r->called[r->ndependencies++] = defs_source_position(r->source, node->at);
-    return true;
-}
-
-static bool read_call(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
-{
-    struct rc_sv name;
-    if (!defs_read_name(r, node, &name, arg)) return false;
-    uint32_t i = 0;
-    while (i < r->ndependencies && !rc_sv_eq(r->dependencies[i], name)) i++;
-    if (i == r->ndependencies && !add_dependency(r, node, name)) return false;
-    *(uint16_t *)target = r->calls = (uint16_t)i;
-    return true;
-}
-
-/* Rules between the fields of a call. */
-static bool check_call(struct defs_reader *r, const struct defs_node *node, const struct flow_call *call)
-{
-    if (call->irreversible && (call->undo.present || call->undo.none))
-        return defs_fail(r, defs_value_of(node, "irreversible"), RC_INVALID,
-                         "a step that has an undo is not irreversible");
-    if (call->act.reads_only && (call->undo.present || call->undo.none))
-        return defs_fail(r, defs_value_of(node, "undo"), RC_INVALID,
-                         "the step only reads (GET or HEAD): there is nothing to undo");
-    if (call->act.outputs && call->act.check.present && !call->act.check.outputs)
-        return defs_fail(r, defs_value_of(node, "check"), RC_INVALID,
-                         "the check needs 'outputs' too: when it finds that the step happened, they are all "
-                         "that later steps have");
-    return true;
-}
-
 /* ---- tables: one for each kind of step */
 
 #define IN(member) offsetof(struct defs_draft, step.member)
@@ -227,7 +178,7 @@ static const struct defs_range width_range = {1, RC_MAX_INSTANCES, true};
 
 static const struct defs_field call_field[] = {
     STEP_FIELDS,
-    {"call", DEFS_REQUIRED, read_call, IN(call.dependency), NULL},
+    {"call", DEFS_REQUIRED, defs_read_call, IN(call.dependency), NULL},
     {"capability", DEFS_OPTIONAL, defs_read_capability, IN(call.capability), NULL},
     {"irreversible", DEFS_OPTIONAL, defs_read_bool, IN(call.irreversible), NULL},
     {"require", DEFS_OPTIONAL, defs_read_require, IN(call.require), NULL},
@@ -362,7 +313,7 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (step->kind == FLOW_EACH) step->block.width = DEFS_EACH_WIDTH;
     bool ok = defs_read_object(r, draft->node, table, draft);
     if (step->kind == FLOW_CALL) ok &= defs_check_worker(r, draft->node, step, asked);
-    if (step->kind == FLOW_CALL) ok = ok && check_call(r, draft->node, &step->call);
+    if (step->kind == FLOW_CALL) ok = ok && defs_check_call(r, draft->node, &step->call);
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
     if (!flow_is_block(step->kind) && step->kind != FLOW_CALL)

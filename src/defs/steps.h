@@ -119,6 +119,10 @@ bool defs_want_outputs(struct defs_reader *, const struct defs_node *);
 /* The names as a type; NULL: complained. */
 const struct cel_type *defs_type_of_outputs(struct defs_reader *, const struct defs_node *map);
 
+defs_read_fn defs_read_call;        /* uint16_t: index of the dependency */
+/* Rules between the fields of a call. */
+RC_MUST
+bool defs_check_call(struct defs_reader *, const struct defs_node *, const struct flow_call *);
 defs_read_fn defs_read_with;        /* struct flow_action */
 defs_read_fn defs_read_retry;       /* struct flow_retry */
 defs_read_fn defs_read_outputs;     /* flow_site; sets r->outputs */

@@ -34,7 +34,7 @@ static const char *reason_of(const struct rc_engine *engine, const struct rc_tou
         if (c->node[i].why == RC_WHY_VOID) return "void";
         return rc_step_at(c, i)->kind == FLOW_APPROVE ? "approval" : "question";
     }
-    return c->state == RC_REVIEW && touch->state != RC_REVIEW ? "review" : NULL;
+    return c->state == RC_REVIEW && touch->state != RC_REVIEW ? rc_state_word(RC_REVIEW).slug : NULL;
 }
 
 /* {command, reason, link} */
