@@ -483,6 +483,7 @@ static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
         return rc_fail(draft->err, RC_INVALID,
                        "resolve needs a verdict: happened, did_not_happen or accepted_as_is");
     struct cel_value outputs = outputs_told(draft, at, act);
+    if (draft->status != RC_OK) return draft->status;
     if (cel_not_json(outputs) || cel_size_bytes(outputs) > RC_MAX_OUTPUTS)
         return rc_fail(draft->err, RC_INVALID, "the outputs must be JSON of at most %d bytes",
                        RC_MAX_OUTPUTS);

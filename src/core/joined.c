@@ -138,12 +138,29 @@ static bool has_succeeded(const struct rc_command *c, uint32_t branch)
     return true;
 }
 
+static bool is_under_way(const struct rc_command *c, uint32_t branch)
+{
+    return c->node[branch].state == RC_STEP_ACTIVE || c->node[branch].state == RC_STEP_UNDOING;
+}
+
+/* True: what has failed in a branch is taken back still. Nothing else in it goes on. */
+static bool goes_on_taking_back(struct rc_draft *draft, uint32_t branch)
+{
+    bool was = draft->still;
+    if (!takes_back(&draft->c, branch)) return false;
+    draft->still = true;
+    (void)rc_advance_child(draft, branch, false);
+    draft->still = was;
+    return takes_back(&draft->c, branch);
+}
+
 /* A branch that was under way when the join was reached. */
 static void straggler(struct rc_draft *draft, uint32_t block, uint32_t branch)
 {
     struct rc_command *c = &draft->c;
     bool undoes = rc_step_at(c, block)->block.surplus == FLOW_SURPLUS_UNDO;
-    if (c->node[branch].state != RC_STEP_ACTIVE && c->node[branch].state != RC_STEP_UNDOING) return;
+    if (!undoes && goes_on_taking_back(draft, branch)) return;
+    if (!is_under_way(c, branch)) return;
     if (!rc_settle_leaves(draft, branch, rc_behind(c, branch))) return;
     if (undoes && !rc_undo_subtree(draft, branch)) return;
     bool whole = !undoes && has_succeeded(c, branch);
@@ -166,10 +183,9 @@ static void reached(struct rc_draft *draft, uint32_t block, const struct tally *
     c->node[block].cleared = 1;
     for (uint32_t i = 0; i < tally->branches; i++) {
         uint32_t branch = rc_branch(c, block, i);
-        unsigned state = c->node[branch].state;
-        if (state == RC_STEP_IDLE)
+        if (c->node[branch].state == RC_STEP_IDLE)
             rc_leave_out(draft, branch, RC_WHY_JOINED);
-        else if (state == RC_STEP_ACTIVE || state == RC_STEP_UNDOING)
+        else if (is_under_way(c, branch))
             c->node[branch].lost = 1;
         if (c->node[branch].lost && waits_for_a_signal(c, branch)) straggler(draft, block, branch);
     }

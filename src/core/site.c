@@ -136,16 +136,16 @@ static struct cel_value steps_root(struct rc_draft *draft, uint32_t at)
 /* The innermost loop's item, and its number; the copy in which `at` stands. */
 static void loop_roots(const struct rc_command *c, uint32_t at, struct cel_value *roots)
 {
-    bool item = false, index = false;
-    for (uint32_t child = at; child && !(item && index); child = c->node[child].parent) {
+    bool index = false;
+    for (uint32_t child = at; child; child = c->node[child].parent) {
         uint32_t block = c->node[child].parent, copy = c->node[child].item;
         enum flow_kind kind = rc_step_at(c, block)->kind;
         if (kind != FLOW_EACH && kind != FLOW_REPEAT) continue;
         if (!index) roots[FLOW_ROOT_INDEX] = cel_int(copy);
         index = true;
-        if (item || kind != FLOW_EACH || copy >= rc_branches(c, block)) continue;
+        if (kind != FLOW_EACH || copy >= rc_branches(c, block)) continue;
         roots[FLOW_ROOT_ITEM] = c->data[block].outputs.v.items[copy];
-        item = true;
+        return;
     }
 }
 

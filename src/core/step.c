@@ -57,6 +57,13 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     }
 }
 
+/* A deadline that is over comes before whatever else is said: nothing new leaves behind it. */
+static void look_at_the_deadline(struct rc_draft *draft)
+{
+    bool begun = !rc_command_waits_to_begin(&draft->c);
+    if (begun && rc_clock_is_due(draft)) rc_clock_due(draft);
+}
+
 static void fact(struct rc_draft *draft)
 {
     const struct rc_ask *ask = draft->ask;
@@ -64,6 +71,7 @@ static void fact(struct rc_draft *draft)
         if (ask->kind == RC_MSG_SIGNALLED) give_signal_back(draft);
         return;
     }
+    if (ask->node) look_at_the_deadline(draft);
     if (ask->kind == RC_MSG_RESULT) {
         give_place_back(draft);
         rc_step_result(draft, ask->node, ask->u.result);
@@ -90,7 +98,7 @@ static enum rc_status take(struct rc_draft *draft)
         rc_people_submit(draft);
         rc_clock_submit(draft);
         return RC_OK; /* the tree starts by itself */
-    case RC_MSG_ACTION: return rc_command_act(draft, draft->ask->u.act);
+    case RC_MSG_ACTION: look_at_the_deadline(draft); return rc_command_act(draft, draft->ask->u.act);
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
     case RC_MSG_LOST:

@@ -369,6 +369,12 @@ static enum rc_status take_signal(struct importing *in, struct line *line)
         .taken = {line_number(line, "command", 1, RC_SEQ_MAX, false), line_nonce(line, "nonce", false)},
         .node = (uint32_t)line_number(line, "node", 0, RC_MAX_INSTANCES, false),
         .payload = payload ? *payload : cel_null()};
+    const struct {
+        struct rc_sv text;
+        const char *name;
+    } named[] = {{row.ns, "namespace"}, {row.name, "name"}, {row.id, "id"}, {row.key, "key"}};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (!named[i].text.n) line_refuse(line, named[i].name);
     enum rc_status status = finish(in, line);
     const struct rc_batch batch = {.signals = {&row, 1, 0}, .imported = true};
     return status == RC_OK ? in->sink->command(in->sink->context, &batch, &in->err) : status;

@@ -93,6 +93,8 @@ static const struct untaken {
     {{COMMAND, RC_ABSENT, RC_ROLLED_BACK}, wide},
     {{COMMAND, RC_PENDING, RC_ROLLING_BACK}, wide},
     {{COMMAND, RC_PENDING, RC_CANCELLING}, wide},
+    {{COMMAND, RC_PARTIAL, RC_WAITING}, wide},
+    {{COMMAND, RC_PARTIAL, RC_ROLLED_BACK}, wide},
     {{STEP, RC_STEP_IDLE, RC_STEP_SUCCEEDED}, wide},
     {{STEP, RC_STEP_IDLE, RC_STEP_FAILED}, wide},
     {{STEP, RC_STEP_FAILED, RC_STEP_SUCCEEDED}, wide},

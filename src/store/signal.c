@@ -25,7 +25,7 @@ enum rc_status rc_store_decode_signal(struct rc_sv text, struct rc_arena *arena,
     *ret = cel_null();
     if (!text.n) return RC_OK;
     enum rc_status status = rc_json_parse(text, arena, ret, err);
-    if (status == RC_OK || status == RC_NOMEM) return status;
+    if (status != RC_SYNTAX) return status; /* that memory has run out says nothing of the store */
     return rc_fail(err, RC_DAMAGED, "the payload of a stored signal is no JSON");
 }
 

@@ -92,6 +92,27 @@ static void limits_hold(void **state)
     assert_int_equal(want(bed, 501, RC_MAX_LANE, RC_WISH_QUEUE), RC_OK);
     assert_int_equal(bed->lane.nwaiting, 1);
     assert_int_equal(want(bed, 502, RC_MAX_LANE, RC_WISH_REFUSE), RC_LANE_FULL);
+    assert_int_equal(tell(bed, (struct rc_ask){.kind = RC_MSG_LANE_OFFER}, 0), RC_OK); /* there is no place */
+    assert_true(bed->out.nmessage == 0 && bed->lane.nwaiting == 1);
+    bed->lane.waiting[0].limit = RC_MAX_LANE + 1; /* of a version that allowed more than there is room for */
+    assert_false(rc_lane_may_grant(&bed->lane));
+}
+
+/* Who waits gives way in the order in which they came, whatever their priority; and nobody has to where there is room. */
+static void who_waits_gives_way(void **state)
+{
+    struct bed *bed = *state;
+    bed->lane.waiting[0] = (struct rc_lane_entry){.seq = 7, .order = 1, .limit = 1};
+    bed->lane.waiting[1] = (struct rc_lane_entry){.seq = 4, .order = 2, .limit = 1};
+    bed->lane.nwaiting = 2;
+    bed->lane.holder[0] = (struct rc_lane_entry){.seq = 3, .limit = 1, .yields = true};
+    bed->lane.nholders = 1;
+    assert_int_equal(want(bed, 9, 1, RC_WISH_REPLACE), RC_OK);
+    assert_true(said(bed, RC_MSG_ACTION, 4));
+    bed->lane.nwaiting = 0;
+    assert_int_equal(want(bed, 10, 1, RC_WISH_REPLACE), RC_OK); /* the one that is there is leaving */
+    assert_int_equal(bed->out.nmessage, 0);
+    assert_int_equal(bed->lane.nwaiting, 1);
 }
 
 /* Each has the limit of the version that it was made with; nobody is passed by. */
@@ -186,7 +207,11 @@ static void ids_differ(void **state)
 static void wrong_messages(void **state)
 {
     struct bed *bed = *state;
-    const uint8_t kinds[] = {RC_MSG_SUBMIT, RC_MSG_WANT, RC_MSG_GRANT, RC_MSG_PLAN, RC_MSG_ACTION};
+    const uint8_t kinds[] = {RC_MSG_SUBMIT, RC_MSG_ADMIT,    RC_MSG_RESULT, RC_MSG_LOST,      RC_MSG_DUE,
+                             RC_MSG_ACTION, RC_MSG_RESTORED, RC_MSG_LATE,   RC_MSG_SIGNALLED, RC_MSG_GRANT,
+                             RC_MSG_WANT,   RC_MSG_OFFER,    RC_MSG_DONE,   RC_MSG_BACKLOG,   RC_MSG_CLOSED,
+                             RC_MSG_QUEUE,  RC_MSG_PULL,     RC_MSG_SIGNAL, RC_MSG_LISTEN,    RC_MSG_PLAN,
+                             RC_MSG_OCCUR,  RC_MSG_PAUSE,    RC_MSG_RESUME, RC_MSG_RUN};
     for (unsigned i = 0; i < sizeof kinds; i++)
         assert_int_equal(tell(bed, (struct rc_ask){.kind = kinds[i]}, 1), RC_BUG);
 }
@@ -195,13 +220,10 @@ int main(void)
 {
 #define LANE(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        LANE(first_in_first_out),
-        LANE(limits_hold),
-        LANE(limits_of_versions),
-        LANE(the_oldest_gives_way),
-        LANE(a_window_of_many),
-        LANE(wrong_messages),
-        cmocka_unit_test(nothing_starves),
+        LANE(first_in_first_out),     LANE(limits_hold),
+        LANE(limits_of_versions),     LANE(who_waits_gives_way),
+        LANE(the_oldest_gives_way),   LANE(a_window_of_many),
+        LANE(wrong_messages),         cmocka_unit_test(nothing_starves),
         cmocka_unit_test(ids_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,11 +195,126 @@ static void test_messages(void **state)
     assert_true(!s.paused && s.planned == BEGIN + 30 * MINUTE);
     step(&s, RC_MSG_PLAN, BEGIN, &none, 1); /* never back */
     assert_int_equal(s.planned, BEGIN + 30 * MINUTE);
-    struct rc_ask ask = {.kind = RC_MSG_DUE};
+}
+
+static void test_wrong_messages(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[] = {RC_MSG_SUBMIT,     RC_MSG_ADMIT,      RC_MSG_RESULT,    RC_MSG_LOST,
+                                    RC_MSG_DUE,        RC_MSG_ACTION,     RC_MSG_RESTORED,  RC_MSG_LATE,
+                                    RC_MSG_SIGNALLED,  RC_MSG_GRANT,      RC_MSG_WANT,      RC_MSG_OFFER,
+                                    RC_MSG_DONE,       RC_MSG_BACKLOG,    RC_MSG_CLOSED,    RC_MSG_QUEUE,
+                                    RC_MSG_PULL,       RC_MSG_SIGNAL,     RC_MSG_LISTEN,    RC_MSG_LANE_WANT,
+                                    RC_MSG_LANE_OFFER, RC_MSG_LANE_LEAVE, RC_MSG_LANE_YIELD};
+    const struct rc_schedule s = {.planned = BEGIN};
     struct rc_arena *arena = rc_arena_new(4096, 1 << 20);
-    struct rc_out out;
-    assert_int_equal(rc_schedule_step(&s, &ask, arena, &out, NULL), RC_BUG);
+    for (unsigned i = 0; i < sizeof kinds; i++) {
+        struct rc_ask ask = {.kind = kinds[i]};
+        struct rc_error err = {0};
+        struct rc_out out = {.nchange = 77};
+        assert_int_equal(rc_schedule_step(&s, &ask, arena, &out, &err), RC_BUG);
+        assert_non_null(strstr(err.text, "is none to a schedule"));
+        assert_int_equal(out.nchange, 77);
+    }
     rc_arena_free(arena);
+}
+
+/* Too little memory is an answer, and nothing is to be done then. */
+static void test_without_room(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_ALLOW);
+    const struct rc_identity command = {.seq = 9, .nonce = 10};
+    const struct rc_schedule_ask made = {.of = &schedule, .submit = &command, .command = {9, 10}};
+    const struct rc_schedule s = {.planned = BEGIN};
+    struct rc_ask ask = {.kind = RC_MSG_OCCUR, .now = 3, .wall = BEGIN + MINUTE, .u.schedule = &made};
+    unsigned refused = 0;
+    for (size_t limit = 0;; limit += 16, refused++) {
+        struct rc_arena *arena = rc_arena_new(0, limit);
+        struct rc_error err = {0};
+        struct rc_out out = {.nchange = 77};
+        enum rc_status status = rc_schedule_step(&s, &ask, arena, &out, &err);
+        rc_arena_free(arena);
+        if (status == RC_OK) break;
+        assert_true(status == RC_LIMIT && err.text[0] && out.nchange == 77);
+    }
+    assert_true(refused > 5);
+}
+
+/* What is written down of why a run cannot be made is cut where it is too long. */
+static void test_long_fault(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_ALLOW);
+    static char text[RC_SCHEDULE_FAULT + 1];
+    memset(text, 'x', sizeof text);
+    for (uint32_t n = RC_SCHEDULE_FAULT - 1; n <= RC_SCHEDULE_FAULT + 1;
+         n++) { /* up to it, at it, above it */
+        const struct rc_schedule_ask full = {.of = &schedule, .fault = {text, n}};
+        struct rc_schedule s = {.planned = BEGIN};
+        step(&s, RC_MSG_OCCUR, BEGIN + MINUTE, &full, 1);
+        assert_int_equal(strlen(s.fault), RC_SCHEDULE_FAULT - 1);
+    }
+}
+
+/* A time that was accepted, and that a definition which came since does not have, is not waited for. */
+static void test_another_definition(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_ALL, FLOW_OVERLAP_ALLOW);
+    assert_int_equal(cron_parse(RC_SV("0 0 1 1 *"), &schedule.expr, NULL), RC_OK);
+    struct rc_schedule s = {.planned = BEGIN, .accepted = BEGIN + 5 * MINUTE};
+    rc_us ran[1];
+    assert_int_equal(look(&s, &schedule, BEGIN + 6 * MINUTE, false, ran, 1), 0);
+    assert_int_equal(s.planned, BEGIN + 5 * MINUTE);
+    struct rc_schedule old = {.planned = BEGIN}; /* a year and more: the last time is found far back */
+    schedule.missed = FLOW_MISSED_LATEST;
+    const rc_us wall = BEGIN + 500 * 24 * 60 * MINUTE;
+    assert_int_equal(look(&old, &schedule, wall, false, ran, 1), 1);
+    assert_true(ran[0] > BEGIN && ran[0] < wall);
+    assert_int_equal(old.missed, 0);
+}
+
+/* More is to be done than one look does; another reason why a run cannot be made is written down, too. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct flow_schedule skip = of(FLOW_MISSED_SKIP, FLOW_OVERLAP_SKIP);
+    struct rc_schedule s = {.planned = BEGIN, .accepted = BEGIN + 100 * MINUTE, .last = {1, 1}};
+    struct rc_plan plan;
+    const rc_us wall = BEGIN + 100 * MINUTE;
+    rc_schedule_plan(&s, &skip, wall, true, &plan);
+    assert_true(plan.changed && plan.next == wall && plan.run == 0); /* it looks again at once */
+    assert_true(plan.after.skipped > 0 && plan.after.skipped < 100);
+    rc_us ran[1];
+    assert_int_equal(look(&s, &skip, wall, true, ran, 1), 0);
+    assert_int_equal(s.skipped, 100);
+    struct rc_schedule a = {.planned = BEGIN,
+                            .accepted = BEGIN + MINUTE}; /* accepted, and a run cannot be made */
+    const struct rc_schedule_ask full = {.of = &skip, .fault = RC_SV("no room")},
+                                 other = {.of = &skip, .fault = RC_SV("none")};
+    step(&a, RC_MSG_OCCUR, BEGIN + MINUTE, &full, 1);
+    step(&a, RC_MSG_OCCUR, BEGIN + MINUTE, &other, 1);
+    assert_string_equal(a.fault, "none");
+    step(&a, RC_MSG_PAUSE, BEGIN + MINUTE, NULL, 1);
+}
+
+/* A queue that waits takes in only what came in time; what is paused takes in nothing. */
+static void test_busy(void **state)
+{
+    (void)state;
+    struct flow_schedule queue = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_QUEUE);
+    assert_int_equal(cron_parse(RC_SV("0 * * * *"), &queue.expr, NULL), RC_OK);
+    struct rc_schedule s = {.planned = BEGIN, .accepted = BEGIN + 60 * MINUTE, .last = {1, 1}};
+    struct rc_plan plan;
+    rc_schedule_plan(&s, &queue, BEGIN + 200 * MINUTE, true, &plan);
+    assert_true(plan.run == 0 && plan.after.accepted == BEGIN + 60 * MINUTE);
+    assert_true(rc_schedule_wants_busy(&s, &queue, BEGIN)); /* one waits already */
+    s.paused = true;
+    assert_false(rc_schedule_wants_busy(&s, &queue, BEGIN + 9 * MINUTE));
+    s.last = (struct rc_link){0};
+    s.paused = false;
+    assert_false(rc_schedule_wants_busy(&s, &queue, BEGIN + 9 * MINUTE));
 }
 
 static void test_without_a_zone(void **state)
@@ -216,9 +331,19 @@ static void test_without_a_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_time),        cmocka_unit_test(test_missed), cmocka_unit_test(test_catch_up),
-        cmocka_unit_test(test_overlap),        cmocka_unit_test(test_queue),  cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_in_time),
+        cmocka_unit_test(test_missed),
+        cmocka_unit_test(test_catch_up),
+        cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_messages),
         cmocka_unit_test(test_without_a_zone),
+        cmocka_unit_test(test_wrong_messages),
+        cmocka_unit_test(test_without_room),
+        cmocka_unit_test(test_long_fault),
+        cmocka_unit_test(test_another_definition),
+        cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

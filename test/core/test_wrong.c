@@ -118,8 +118,25 @@ static struct rc_ask result_ask(struct test *test, uint32_t at, uint16_t attempt
 static void a_message_to_a_gate_is_none_to_a_command(void **state)
 {
     struct test *test = *state;
-    static const uint8_t kinds[] = {RC_MSG_WANT,    RC_MSG_OFFER,  RC_MSG_DONE,
-                                    RC_MSG_BACKLOG, RC_MSG_CLOSED, 200};
+    static const uint8_t kinds[] = {RC_MSG_WANT,
+                                    RC_MSG_OFFER,
+                                    RC_MSG_DONE,
+                                    RC_MSG_BACKLOG,
+                                    RC_MSG_CLOSED,
+                                    RC_MSG_QUEUE,
+                                    RC_MSG_PULL,
+                                    RC_MSG_SIGNAL,
+                                    RC_MSG_LISTEN,
+                                    RC_MSG_LANE_WANT,
+                                    RC_MSG_LANE_OFFER,
+                                    RC_MSG_LANE_LEAVE,
+                                    RC_MSG_LANE_YIELD,
+                                    RC_MSG_PLAN,
+                                    RC_MSG_OCCUR,
+                                    RC_MSG_PAUSE,
+                                    RC_MSG_RESUME,
+                                    RC_MSG_RUN,
+                                    200};
     struct rc_out out = {.nchange = 77};
     for (size_t i = 0; i < sizeof kinds; i++) {
         struct rc_ask ask = world_ask(&test->world, kinds[i], 1);
@@ -132,8 +149,12 @@ static void a_message_to_a_gate_is_none_to_a_command(void **state)
 static void a_message_to_a_command_is_none_to_a_gate(void **state)
 {
     struct test *test = *state;
-    static const uint8_t kinds[] = {RC_MSG_SUBMIT, RC_MSG_ADMIT,  RC_MSG_RESULT,  RC_MSG_LOST,
-                                    RC_MSG_DUE,    RC_MSG_ACTION, RC_MSG_RESTORED};
+    static const uint8_t kinds[] = {RC_MSG_SUBMIT,    RC_MSG_ADMIT,      RC_MSG_RESULT,     RC_MSG_LOST,
+                                    RC_MSG_DUE,       RC_MSG_ACTION,     RC_MSG_RESTORED,   RC_MSG_LATE,
+                                    RC_MSG_SIGNALLED, RC_MSG_GRANT,      RC_MSG_SIGNAL,     RC_MSG_LISTEN,
+                                    RC_MSG_LANE_WANT, RC_MSG_LANE_OFFER, RC_MSG_LANE_LEAVE, RC_MSG_LANE_YIELD,
+                                    RC_MSG_PLAN,      RC_MSG_OCCUR,      RC_MSG_PAUSE,      RC_MSG_RESUME,
+                                    RC_MSG_RUN};
     struct rc_out out = {.nchange = 77};
     for (size_t i = 0; i < sizeof kinds; i++) {
         struct rc_ask ask = world_ask(&test->world, kinds[i], 1);
@@ -168,7 +189,18 @@ static void a_fact_about_nothing_changes_nothing(void **state)
         world_ask(&test->world, RC_MSG_DUE, 1),   /* it is not delayed */
         world_ask(&test->world, RC_MSG_LOST, 2),  /* the same */
         world_ask(&test->world, RC_MSG_LOST, 77), /* no such step */
+        world_ask(&test->world, RC_MSG_DUE, 0),   /* the command waits for no time */
+        world_ask(&test->world, RC_MSG_LOST, 0),  /* and was never set aside */
+        world_ask(&test->world, RC_MSG_LOST, 0),
+        world_ask(&test->world, RC_MSG_GRANT, 0), /* it wants no place */
+        world_ask(&test->world, RC_MSG_ACTION, 0),
     };
+    const struct rc_act leave = {.action =
+                                     RC_ACTION_RETRY}; /* what a lane asks for is no order of a person's */
+    size_t last = sizeof asks / sizeof *asks - 1;
+    asks[last - 2].set_aside = true;
+    asks[last].from.agg = RC_AGG_LANE;
+    asks[last].u.act = &leave;
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         struct rc_out out = {.nchange = 77};
         assert_int_equal(step(test, asks[i], &out), RC_OK);
@@ -283,6 +315,7 @@ static void a_change_that_does_not_fit_is_refused(void **state)
         back,
         {.kind = RC_CHANGE_CREATE, .u.create = &test->world.identity},
         {.kind = RC_CHANGE_GATE},
+        {.kind = RC_CHANGE_SCHEDULE},
         {.kind = RC_CHANGE_NODE, .at = c->nnodes},
         {.kind = RC_CHANGE_MODE, .u.mode.mode = RC_MODES},
         {.kind = 99},
@@ -299,7 +332,13 @@ static void a_change_that_does_not_fit_is_refused(void **state)
     struct rc_command none = {0}; /* of no flow */
     assert_int_equal(rc_command_apply(&none, &wrong[2], test->arena, &test->err), RC_BUG);
     /* what is not there has nothing to be put back */
-    assert_int_equal(rc_command_inverse(c, &wrong[4]).u.node.node.state, 0);
+    assert_int_equal(rc_command_inverse(c, &wrong[5]).u.node.node.state, 0);
+    for (size_t i = 2; i < 5; i++) { /* nor has what is none of a command's */
+        struct rc_change inverse = rc_command_inverse(c, &wrong[i]);
+        before = rc_command_control_hash(c);
+        rc_command_restore(c, &inverse);
+        assert_true(rc_h128_eq(before, rc_command_control_hash(c)));
+    }
 }
 
 /* ---- actions ------------------------------------------------------------------------------------------------------------ */

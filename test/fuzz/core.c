@@ -1,11 +1,13 @@
 /* The core: every byte but the first (which chooses the flow) is an event or an argument of one, over one command and its gate. The laws of
  * ../golden/world.c hold (changes apply, inverses take back, the fold is the state, the state is derived), and those below. Most events are ones
- * that an engine would send; 'm' and 'g' are any message to the command and to the gate. */
+ * that an engine would send; 'm' and 'g' are any message to the command and to the gate. Who waits for a signal, in a lane or for a worker
+ * gets them from 'i', 'n' and 'q'. */
 #include "fuzz.h"
 
 #include "../golden/world.h"
 #include "codec/record.h"
 #include "codec/view.h"
+#include "core/tree.h"
 
 enum { EVENTS = 60 };
 
@@ -36,13 +38,13 @@ static unsigned choose(struct run *run, unsigned members)
 static const struct cel_value *bodies(uint32_t *ret_n)
 {
     static const char *const text[] = {"null",
-                                       "{\"id\":7,\"may\":true,\"there\":true}",
+                                       "{\"id\":7,\"may\":true,\"there\":true,\"n\":3}",
                                        "[]",
                                        "[{\"id\":\"x\"}]",
                                        "[1,2]",
                                        "\"text\"",
                                        "{\"id\":null,\"may\":false,\"there\":false}",
-                                       "{\"may\":1,\"there\":\"yes\"}",
+                                       "{\"may\":1,\"there\":\"yes\",\"n\":1}",
                                        "1.5",
                                        DEEP};
     enum { N = sizeof text / sizeof *text };
@@ -97,29 +99,47 @@ static struct rc_act action(struct run *run)
 
 /* ---- events --------------------------------------------------------------------------------------------------------- */
 
-static enum rc_status submit(struct run *run)
+/* 'I' and 'A' put it off, by a span and by a time of the wall clock; 'D' gives it one second to be through. */
+static enum rc_status submit(struct run *run, unsigned kind)
 {
     struct world *world = &run->world;
+    const struct flow *flow = world->command.flow;
+    const struct rc_sv lane = RC_SV("x y");
     world->identity = (struct rc_identity){
         .seq = 1,
         .nonce = 7,
-        .flow = world->command.flow->id,
+        .flow = flow->id,
         .created = world->now,
         .ns = RC_SV("default"),
-        .type = world->command.flow->name,
+        .type = flow->name,
         .key = RC_SV("k"),
         .actor = RC_SV("a"),
         .payload = fuzz_json(RC_SV("{\"text\":\"x y\",\"n\":1,\"items\":[1,null]}"), world->arena),
-        .refs = {.kind = CEL_MAP}};
+        .refs = {.kind = CEL_MAP},
+        .run_in = kind == 'I' ? RC_SECONDS(3) : 0,
+        .run_at = kind == 'A' ? world->now + RC_SECONDS(3) : 0,
+        .deadline = kind == 'D' ? RC_SECONDS(1) : 0,
+        .lane = flow->lane.limit ? rc_lane_id(RC_SV("default"), flow->name, lane) : 0,
+        .lane_key = flow->lane.limit ? lane : RC_SV("")};
     struct rc_ask ask = world_ask(world, RC_MSG_SUBMIT, 0);
     ask.u.submit = &world->identity;
     return world_deliver(world, ask, NULL);
 }
 
-static enum rc_status answer(struct run *run, enum rc_message_kind kind)
+/* The first step of those in this phase, of workers or not; 0: there is none. */
+static uint32_t first_in(const struct rc_command *c, enum rc_phase phase, bool of_workers)
+{
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (c->node[i].phase == phase && (rc_node_step(c, i)->call.worker || !of_workers)) return i;
+    return 0;
+}
+
+/* To any step, or ('R') to the first one that waits for an answer: so inputs come far without knowing its number. */
+static enum rc_status answer(struct run *run, enum rc_message_kind kind, bool first)
 {
     struct world *world = &run->world;
-    uint32_t node = choose(run, world->command.flow->ninstances + 1u);
+    uint32_t node = first ? first_in(&world->command, RC_PHASE_OPEN, false)
+                          : choose(run, world->command.flow->ninstances + 1u);
     struct rc_ask ask = world_ask(world, kind, node);
     struct rc_result said = result(run);
     ask.u.result = &said;
@@ -147,9 +167,45 @@ static enum rc_status later(struct run *run)
     enum rc_status status = RC_OK;
     world->now += span[choose(run, sizeof span / sizeof *span)];
     for (uint32_t i = 0; status == RC_OK && i < world->command.nnodes; i++)
-        if (world->command.node[i].phase == RC_PHASE_DELAYED)
+        if (rc_phase_has_time(world->command.node[i].phase, world->command.data[i].times.due))
             status = world_deliver(world, world_ask(world, RC_MSG_DUE, i), NULL);
     return status;
+}
+
+/* A signal that one of the waits of these flows may wait for, or nobody. */
+static enum rc_status send_signal(struct run *run)
+{
+    static const char *const names[] = {"paid", "left", "other"}, *const ids[] = {"x y", "1", "2"};
+    struct world *world = &run->world;
+    uint32_t n;
+    const struct cel_value *payloads = bodies(&n);
+    if (world->nsignals == WORLD_SIGNALS) return RC_OK;
+    struct rc_signal *one = &world->signals[world->nsignals];
+    *one = (struct rc_signal){.ns = RC_SV("default"),
+                              .name = rc_sv_of(names[choose(run, 3)]),
+                              .id = rc_sv_of(ids[choose(run, 3)]),
+                              .payload = payloads[choose(run, n)]};
+    struct rc_signal *sent = rc_copy(world->arena, one, sizeof *one);
+    if (!sent) return RC_NOMEM;
+    sent->number = ++world->nsignals;
+    sent->at = world->now;
+    struct rc_ask ask = world_ask(world, RC_MSG_SIGNAL, 0);
+    ask.from = (struct rc_addr){0};
+    ask.to = (struct rc_addr){.agg = RC_AGG_MAILBOX, .id = rc_mailbox_id(sent->ns, sent->name, sent->id)};
+    ask.u.signal = sent;
+    enum rc_status status = world_deliver(world, ask, NULL);
+    return status == RC_QUOTA ? RC_OK : status; /* that so many are kept may be said */
+}
+
+/* A worker takes the first step that waits for one. */
+static enum rc_status pull(struct run *run)
+{
+    struct world *world = &run->world;
+    uint32_t node = first_in(&world->command, RC_PHASE_READY, true);
+    if (!node) return RC_OK;
+    struct rc_ask ask = world_ask(world, RC_MSG_PULL, node);
+    ask.to = (struct rc_addr){.agg = RC_AGG_GATE, .id = world->gate.id};
+    return world_deliver(world, ask, NULL);
 }
 
 static enum rc_status act(struct run *run)
@@ -166,7 +222,10 @@ static enum rc_status act(struct run *run)
     bool whole = act.action == RC_ACTION_CANCEL ||
                  act.action == RC_ACTION_ROLL_BACK; /* of no step: nothing is ambiguous */
     if (known && !may.allowed) FUZZ_LAW(status != RC_OK && may.why_not);
-    if (known && may.allowed && whole) FUZZ_LAW(status == RC_OK || rc_arena_status(world->arena) != RC_OK);
+    bool full =
+        status == RC_LANE_FULL && world->command.place.state == RC_PLACE_LEFT; /* it wants one again */
+    if (known && may.allowed && whole)
+        FUZZ_LAW(status == RC_OK || full || rc_arena_status(world->arena) != RC_OK);
     return status;
 }
 
@@ -177,6 +236,8 @@ static enum rc_status wild(struct run *run, bool to_gate)
         world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->ninstances + 1u));
     struct rc_result said = result(run);
     struct rc_act act = action(run);
+    struct rc_signal came = {
+        .ns = RC_SV("default"), .name = RC_SV("paid"), .id = RC_SV("x y"), .payload = cel_null()};
     run->wild = true;
     ask.kind = (uint8_t)(to_gate ? RC_MSG_WANT + choose(run, 6) : choose(run, 80));
     ask.attempt = (uint16_t)choose(run, 5);
@@ -187,6 +248,9 @@ static enum rc_status wild(struct run *run, bool to_gate)
         if (!world->command.nnodes) return RC_OK; /* there is no identity yet */
     } else if (ask.kind == RC_MSG_ACTION) {
         ask.u.act = &act;
+    } else if (ask.kind == RC_MSG_SIGNALLED || ask.kind == RC_MSG_SIGNAL) {
+        ask.u.signal = rc_copy(world->arena, &came, sizeof came); /* the history keeps it */
+        if (!ask.u.signal) return RC_NOMEM;
     } else {
         ask.u.result = &said;
     }
@@ -198,17 +262,25 @@ static void event(struct run *run)
 {
     enum rc_status status = RC_OK;
     unsigned kind = byte(run);
-    if (!run->world.command.nnodes) kind = 's'; /* the engine finds no command then, and sends nothing */
-    bool fact = true, known = run->world.command.nnodes > 0;
+    bool fact = true, known = run->world.command.nnodes > 0, others = kind == 'n' || kind == 'i';
+    unsigned way = kind;
+    if (!known && !others) kind = 's'; /* the engine finds no command then, and sends nothing */
     switch (kind) {
     case 's':
-        status = submit(run);
-        fact = !known;
+        status = submit(run, way);
+        fact = !known && status != RC_LANE_FULL;
+        FUZZ_LAW(fact || known || run->world.command.flow->lane.when_full == FLOW_FULL_REFUSE);
         break;
-    case 'r': status = answer(run, RC_MSG_RESULT); break;
-    case 'l': status = answer(run, RC_MSG_LOST); break;
+    case 'r': status = answer(run, RC_MSG_RESULT, false); break;
+    case 'R': status = answer(run, RC_MSG_RESULT, true); break;
+    case 'l': status = answer(run, RC_MSG_LOST, false); break;
+    case 'L': status = answer(run, RC_MSG_LOST, true); break;
     case 'w': status = later(run); break;
     case 'o': status = restored(run); break;
+    case 'i': status = send_signal(run); break;
+    case 'n': status = world_occupy_lane(&run->world, choose(run, 4), NULL); break;
+    case 'q': status = pull(run); break;
+    case 't': status = answer(run, RC_MSG_LATE, false); break;
     case 'm':
         status = wild(run, false);
         fact = false;

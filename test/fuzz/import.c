@@ -45,6 +45,14 @@ static enum rc_status command(void *context, const struct rc_batch *batch, struc
         FUZZ_LAW(batch->nschedules == 1 && !batch->ntouched && batch->imported);
         return rc_store_commit(sink->store, batch, err);
     }
+    if (batch->signals.n) {
+        const struct rc_signal *one = batch->signals.signals;
+        FUZZ_LAW(batch->signals.n == 1 && !batch->ntouched && batch->imported);
+        FUZZ_LAW(one->number && one->ns.n && one->name.n && one->id.n && one->key.n);
+        enum rc_status status = rc_store_commit(sink->store, batch, err);
+        FUZZ_LAW(status == RC_OK || status == RC_NOMEM);
+        return status;
+    }
     FUZZ_LAW(batch->ntouched == 1 && batch->imported && batch->touched[0].created);
     const struct rc_command *made = batch->touched[0].command;
     follows(sink, made->id.seq);

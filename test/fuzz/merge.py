@@ -6,6 +6,7 @@ that a person gave stays, whatever it adds; what an earlier merge took and nobod
 tree holds no binary files. Files are named by their SHA-1, as libFuzzer names them.
 """
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,8 @@ def features(control):
 
 
 def reached(target, paths):
-    """{path: what it reaches}. libFuzzer counts how often an edge was taken, in steps: each step is a feature."""
+    """{path: what it reaches}. libFuzzer counts how often an edge was taken, in steps: each step is a feature. Of a plain merge it says only
+    what smaller files did not reach before, so that the files that go far would look poor: the merge that covers a set says all."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for name in ("out", "in"):
@@ -38,8 +40,9 @@ def reached(target, paths):
         for number, path in enumerate(paths):
             by_name[f"{number:06}"] = path
             (place / "in" / f"{number:06}").write_bytes(path.read_bytes())
-        subprocess.run([target, "-merge=1", f"-merge_control_file={place / 'control'}", "-max_len=4096", "-rss_limit_mb=4096", str(place / "out"),
-                        str(place / "in")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([target, "-set_cover_merge=1", f"-merge_control_file={place / 'control'}", "-max_len=4096", "-rss_limit_mb=4096", str(place / "out"),
+                        str(place / "in")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env=dict(os.environ, LLVM_PROFILE_FILE="/dev/null"))
         text = (place / "control").read_text()
     count = int(text.split(None, 1)[0])
     names = [Path(line).name for line in text.splitlines()[2:2 + count]]
@@ -49,12 +52,15 @@ def reached(target, paths):
 def choose(what, kept, most):
     """The paths that add most to what `kept` reach, at most so many; among equals the smaller file."""
     have = set().union(*(what.get(path, set()) for path in kept)) if kept else set()
-    left, chosen = {path: found for path, found in what.items() if path not in kept}, []
+    left, chosen = {path: found - have for path, found in what.items() if path not in kept}, []
+    size = {path: path.stat().st_size for path in left}
     while left and len(chosen) < most:
-        best = max(left, key=lambda path: (len(left[path] - have), -path.stat().st_size))
-        if not left[best] - have:
+        best = max(left, key=lambda path: (len(left[path]), -size[path]))
+        adds = left.pop(best)
+        if not adds:
             break
-        have |= left.pop(best)
+        for found in left.values():
+            found -= adds
         chosen.append(best)
     return chosen
 

@@ -1,7 +1,8 @@
-/* Golden traces: a story is a text file with definitions, events and what they lead to. Usage: golden [--update] STORY...
+/* Golden traces: a story is a text file with definitions, events and what they lead to. Usage: golden [--update | --starve] STORY...
  *
  * Lines before "=== definitions" say what the story is about. After "=== story", a line "> EVENT" is done, and the lines behind it are what
- * must come of it, to the letter. --update writes them anew; read the difference before you commit it.
+ * must come of it, to the letter. --update writes them anew; read the difference before you commit it. With --starve each step
+ * is tried with too little memory before it is done, and that must leave no trace.
  *
  *   submit KEY [run_at=SPAN] [run_in=SPAN] [deadline=SPAN] JSON; run_at: so long from now by the wall clock
  *   wait SPAN (what becomes due is delivered)
@@ -445,7 +446,9 @@ static struct rc_sv up_to(struct rc_sv text, const char *heading, struct rc_sv *
     return (struct rc_sv){text.p, text.n - rest->n};
 }
 
-static bool run_story(const char *path, bool update)
+static unsigned starved; /* steps that had too little room */
+
+static bool run_story(const char *path, bool update, bool starves)
 {
     static char bytes[FILE_MAX];
     FILE *file = fopen(path, "rb");
@@ -462,11 +465,13 @@ static bool run_story(const char *path, bool update)
         struct world world;
         struct rc_buf out = rc_buf_in(arena, FILE_MAX);
         world_begin(&world, arena, set);
+        world.starves = starves;
         rc_put(&out, head);
         rc_put(&out, definitions);
         play(&world, story, &out);
         bool same = rc_sv_eq(rc_buf_sv(&out), text);
         if (!same && !update) show_difference(text, rc_buf_sv(&out));
+        starved += world.refused;
         fine =
             out.status == RC_OK && !world.broken && (same || (update && write_file(path, rc_buf_sv(&out))));
         if (world.broken) fwrite(out.p, 1, out.n, stdout);
@@ -480,8 +485,11 @@ static bool run_story(const char *path, bool update)
 int main(int argc, char **argv)
 {
     bool update = argc > 1 && strcmp(argv[1], "--update") == 0;
+    bool starves = argc > 1 && strcmp(argv[1], "--starve") == 0;
     unsigned passed = 0, failed = 0;
-    for (int i = 1 + update; i < argc; i++) *(run_story(argv[i], update) ? &passed : &failed) += 1;
+    for (int i = 1 + (update || starves); i < argc; i++)
+        *(run_story(argv[i], update, starves) ? &passed : &failed) += 1;
+    if (starves) printf("# %u steps had too little room\n", starved);
     printf("%u passed, %u failed\n", passed, failed);
-    return failed || !passed;
+    return failed || !passed || (starves && !starved);
 }

@@ -60,6 +60,68 @@ static void check_fold(struct world *world)
         world->broken = "the state is not the one that its steps say";
 }
 
+/* ---- too little room ------------------------------------------------------------------------------------------------- */
+
+typedef enum rc_status step_of(struct world *, const struct rc_ask *, const void *of, struct rc_arena *,
+                               struct rc_out *, struct rc_error *);
+
+static enum rc_status step_command(struct world *world, const struct rc_ask *ask, const void *of,
+                                   struct rc_arena *arena, struct rc_out *out, struct rc_error *err)
+{
+    return rc_command_step(of, ask, world->set, arena, out, err);
+}
+
+static enum rc_status step_gate(struct world *world, const struct rc_ask *ask, const void *of,
+                                struct rc_arena *arena, struct rc_out *out, struct rc_error *err)
+{
+    return rc_gate_step(of, ask, world->set, arena, out, err);
+}
+
+static enum rc_status step_lane(struct world *world, const struct rc_ask *ask, const void *of,
+                                struct rc_arena *arena, struct rc_out *out, struct rc_error *err)
+{
+    struct rc_lane after;
+    (void)world;
+    return rc_lane_step(of, ask, arena, &after, out, err);
+}
+
+static enum rc_status step_mailbox(struct world *world, const struct rc_ask *ask, const void *of,
+                                   struct rc_arena *arena, struct rc_out *out, struct rc_error *err)
+{
+    struct rc_signal after;
+    return rc_mailbox_step(of, ask, (struct rc_link){world->command.id.seq, world->command.id.nonce}, arena,
+                           &after, out, err);
+}
+
+/* A step that is given less room than it needs says so, and is no step. */
+static void starve(struct world *world, step_of *step, const struct rc_ask *ask, const void *of)
+{
+    enum { TRIALS = 200, UNTOUCHED = 77777 };
+    if (!world->starves) return;
+    struct rc_h128 before = rc_command_control_hash(&world->command);
+    struct rc_arena *arena = rc_arena_new(0, SIZE_MAX);
+    struct rc_out out;
+    struct rc_error err;
+    enum rc_status enough = step(world, ask, of, arena, &out, &err);
+    size_t needs = rc_arena_used(arena);
+    rc_arena_free(arena);
+    for (unsigned i = 0; i < TRIALS && needs; i++) {
+        arena = rc_arena_new(0, rc_mix(&world->room) % needs);
+        out = (struct rc_out){.nchange = UNTOUCHED};
+        err = (struct rc_error){0};
+        enum rc_status status = step(world, ask, of, arena, &out, &err);
+        rc_arena_free(arena);
+        bool says = status == RC_LIMIT || (enough != RC_OK && status == enough);
+        if (!says || !err.text[0] || out.nchange != UNTOUCHED)
+            world->broken = "a step that has too little room does not say so";
+        world->refused++;
+    }
+    if (!rc_h128_eq(before, rc_command_control_hash(&world->command)))
+        world->broken = "a step that has too little room changes something";
+}
+
+/* ---- steps ----------------------------------------------------------------------------------------------------------- */
+
 static enum rc_status take(struct world *world, const struct rc_ask *ask, struct rc_out *out,
                            struct rc_error *err)
 {
@@ -72,6 +134,7 @@ static enum rc_status take(struct world *world, const struct rc_ask *ask, struct
         world->first = world->nhistory;
         *c = (struct rc_command){.flow = c->flow};
     }
+    starve(world, step_command, ask, c);
     enum rc_status status = rc_command_step(c, ask, world->set, world->arena, out, err);
     if (status != RC_OK || out->nchange == 0) return status;
     struct world_record *record = &world->history[world->nhistory++];
@@ -105,18 +168,27 @@ static enum rc_status mail(struct world *world, const struct rc_ask *ask, struct
         box.oldest = one;
         box.kept++;
     }
+    starve(world, step_mailbox, ask, &box);
     enum rc_status status = rc_mailbox_step(&box, ask, self, world->arena, &after, out, err);
     if (status == RC_OK && after.number) world->signals[after.number - 1] = after;
     return status;
 }
 
-static enum rc_status step_lane(struct world *world, const struct rc_ask *ask, struct rc_out *out,
-                                struct rc_error *err)
+static enum rc_status enter(struct world *world, const struct rc_ask *ask, struct rc_out *out,
+                            struct rc_error *err)
 {
     struct rc_lane after;
+    starve(world, step_lane, ask, &world->lane);
     enum rc_status status = rc_lane_step(&world->lane, ask, world->arena, &after, out, err);
     if (status == RC_OK) world->lane = after;
     return status;
+}
+
+static enum rc_status pass(struct world *world, const struct rc_ask *ask, struct rc_out *out,
+                           struct rc_error *err)
+{
+    starve(world, step_gate, ask, &world->gate);
+    return rc_gate_step(&world->gate, ask, world->set, world->arena, out, err);
 }
 
 /* So many other commands hold places from now on, or are told that they are over. */
@@ -149,12 +221,10 @@ static enum rc_status messages_of(struct world *world, struct rc_ask first, stru
             world->told++;
             continue; /* other commands only take up room */
         }
-        enum rc_status status =
-            queue[at].to.agg == RC_AGG_LANE ? step_lane(world, &queue[at], &out, err)
-            : queue[at].to.agg == RC_AGG_GATE
-                ? rc_gate_step(&world->gate, &queue[at], world->set, world->arena, &out, err)
-            : queue[at].to.agg == RC_AGG_MAILBOX ? mail(world, &queue[at], &out, err)
-                                                 : take(world, &queue[at], &out, err);
+        enum rc_status status = queue[at].to.agg == RC_AGG_LANE      ? enter(world, &queue[at], &out, err)
+                                : queue[at].to.agg == RC_AGG_GATE    ? pass(world, &queue[at], &out, err)
+                                : queue[at].to.agg == RC_AGG_MAILBOX ? mail(world, &queue[at], &out, err)
+                                                                     : take(world, &queue[at], &out, err);
         if (status != RC_OK) return status;
         if (queue[at].to.agg == RC_AGG_GATE) rc_gate_apply(&world->gate, out.change);
         for (uint32_t i = 0; i < out.nmessage && n < MOST; i++) queue[n++] = out.message[i];

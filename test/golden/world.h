@@ -34,6 +34,9 @@ struct world {
     struct rc_signal *signals; /* that came, in their order */
     uint32_t nsignals;
     const char *broken; /* a law of the core that did not hold; NULL: all do */
+    bool starves;       /* each step is tried with less room than it needs before it is done */
+    uint64_t room;      /* random: how much */
+    uint32_t refused;   /* how often there was too little */
 };
 
 enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64, WORLD_SIGNALS = 128, WORLD_OTHERS = 1000000 };

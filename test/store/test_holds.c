@@ -146,9 +146,47 @@ static void what_is_unsound_is_refused(void **state)
     bad.seq = RC_SEQ_MAX + 1;
     assert_int_equal(rc_store_hold(kit->store, &write, NULL, &kit->err), RC_BUG);
     bad = hold_of(5, 6);
+    bad.cause = RC_HELDS;
+    assert_int_equal(rc_store_hold(kit->store, &write, NULL, &kit->err), RC_BUG);
+    bad = hold_of(5, 6);
+    bad.left = RC_SEQ_MAX + 2;
+    assert_int_equal(rc_store_hold(kit->store, &write, NULL, &kit->err), RC_BUG);
+    bad = hold_of(5, 6);
     bad.id = 3; /* there is none */
     assert_int_equal(rc_store_hold(kit->store, &write, NULL, &kit->err), RC_BUG);
     assert_int_equal(read_holds(kit, &holds), 0);
+}
+
+/* Which commands a hold is about: those that were open in the older state, and those that came since; until it is not watched any more. */
+static void a_hold_points_out(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t id, seq;
+        bool ended;
+        rc_us created, changed, released, watch, now;
+        bool points, new;
+    } rows[] = {
+        {1, 7, false, 1, 2, 0, 0, 50, true, false},    /* open then */
+        {1, 7, true, 1, 2, 0, 0, 50, false, false},    /* over then */
+        {1, 7, true, 1, 30, 0, 0, 50, true, false},    /* it has ended since */
+        {1, 8, false, 30, 30, 0, 0, 50, true, true},   /* it came since */
+        {1, 8, false, 10, 30, 0, 0, 50, false, false}, /* of another life */
+        {0, 7, false, 1, 2, 0, 0, 50, false, false},   /* there is no hold */
+        {1, 7, false, 1, 2, 40, 60, 50, true, false},  /* released, and watched still */
+        {1, 7, false, 1, 2, 40, 60, 60, false, false}, /* watched no more */
+        {1, 8, false, 59, 59, 40, 60, 90, true, true}, {1, 8, false, 60, 60, 40, 60, 90, false, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rc_hold hold = hold_of(5, 20);
+        bool new = !rows[i].new;
+        hold.id = rows[i].id;
+        hold.released = rows[i].released;
+        hold.watch = rows[i].watch;
+        bool points = rc_hold_points_out(&hold, rows[i].seq, rows[i].ended, rows[i].created, rows[i].changed,
+                                         rows[i].now, &new);
+        if (points != rows[i].points || new != rows[i].new) fail_msg("row %zu: %d %d", i, points, new);
+    }
 }
 
 static void a_mark_stays_until_a_hold_is_begun(void **state)
@@ -357,6 +395,7 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(a_new_store_holds_nothing),   RUN(what_was_begun_comes_back),
         RUN(progress_comes_with_a_batch), RUN(a_release_stands_in_the_audit),
         RUN(one_at_most_is_not_released), RUN(what_is_unsound_is_refused),
+        RUN(a_hold_points_out),
     };
     const struct CMUnitTest of_memory[] = {RUN(a_mark_stays_until_a_hold_is_begun)};
     const struct CMUnitTest of_sqlite[] = {

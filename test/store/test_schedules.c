@@ -86,6 +86,32 @@ static void names_of_any_length_come_back(void **state)
     assert_row(&rows[0], &row);
 }
 
+/* With too little memory reading is refused, and says so; more rows than are asked for at once come, too. */
+static void a_reader_without_room_reads_nothing(void **state)
+{
+    enum { MANY = 20 };
+    struct kit *kit = *state;
+    struct rc_schedule *rows;
+    unsigned refused = 0;
+    for (int i = 0; i < MANY; i++) {
+        struct rc_schedule row = schedule_of("f", "i");
+        row.id[0] = (char)('a' + i);
+        assert_ok(kit, write_one(kit, (struct rc_schedule_write){.row = &row}));
+    }
+    for (size_t limit = 0;; limit += 256, refused++) {
+        struct rc_arena *arena = rc_arena_new(0, limit);
+        uint32_t n = 77;
+        struct rc_error err = {0};
+        enum rc_status status = rc_read_schedules(rc_store_self(kit->store), arena, &rows, &n, &err);
+        if (status == RC_OK) assert_true(n == MANY && rows[MANY - 1].id[0] == 'a' + MANY - 1);
+        rc_arena_free(arena);
+        if (status == RC_OK) break;
+        assert_true(status == RC_LIMIT && err.text[0] && n == 77);
+    }
+    assert_true(refused > 5);
+    assert_int_equal(read_all(kit, &rows), MANY);
+}
+
 /* With a command in the same batch: both are there, or none. */
 static void they_come_with_their_command(void **state)
 {
@@ -162,6 +188,7 @@ static int run(const char *name, struct kit_kind *kind)
     const struct CMUnitTest tests[] = {
         RUN(rows_come_back),
         RUN(names_of_any_length_come_back),
+        RUN(a_reader_without_room_reads_nothing),
         RUN(they_come_with_their_command),
         RUN(what_people_did_is_in_the_audit),
         RUN(the_calendar_is_a_queue),

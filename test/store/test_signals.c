@@ -122,6 +122,58 @@ static void what_fails_leaves_nothing(void **state)
     assert_int_equal(kept(kit, "p1", 0, 0, 9, &got), 0);
 }
 
+/* Numbers that a store cannot keep, and names without a letter. */
+static void what_is_unsound_is_refused(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_signal *got;
+    const uint64_t much = (uint64_t)INT64_MAX + 1;
+    for (int wrong = 0; wrong < 7; wrong++) {
+        struct rc_signal one = signal_of(1, "p1", "a", "x", 10);
+        if (wrong == 0) one.number = much;
+        if (wrong == 1) one.taken.seq = much;
+        if (wrong == 2) one.ns = RC_SV("");
+        if (wrong == 3) one.name = RC_SV("");
+        if (wrong == 4) one.id = RC_SV("");
+        if (wrong == 5) one.key = RC_SV("");
+        if (wrong == 6) one.at = much;
+        assert_int_equal(write(kit, &one, 1, 0), RC_BUG);
+    }
+    assert_int_equal(write(kit, NULL, 0, much), RC_BUG);
+    assert_int_equal(kept(kit, "p1", 0, 0, 9, &got), 0);
+    assert_int_equal(last(kit), 0);
+}
+
+/* With too little memory reading is refused, and says so; it works again with more. */
+static void a_reader_without_room_reads_nothing(void **state)
+{
+    struct kit *kit = *state;
+    struct rc_reader *self = rc_store_self(kit->store);
+    struct rc_signal *got, found,
+        some[] = {signal_of(1, "p1", "a", "first", 10), signal_of(2, "p1", "b", "second", 20)};
+    uint64_t mailbox = rc_mailbox_id(RC_SV("default"), RC_SV("paid"), RC_SV("p1"));
+    assert_ok(kit, write(kit, some, 2, 0));
+    for (int by_key = 0; by_key < 2; by_key++) {
+        unsigned refused = 0;
+        for (size_t limit = 0;; limit += 1, refused++) {
+            struct rc_arena *arena = rc_arena_new(0, limit);
+            uint32_t n = 77;
+            struct rc_error err = {0};
+            enum rc_status status =
+                by_key ? rc_read_signal_key(self, RC_SV("default"), RC_SV("b"), 0, arena, &found, &err)
+                       : rc_read_signals(self, mailbox, 0, 0, arena, 9, &got, &n, &err);
+            if (status == RC_OK && by_key) assert_sv(cel_text(found.payload), "second");
+            if (status == RC_OK && !by_key) assert_true(n == 2 && got[1].number == 2);
+            rc_arena_free(arena);
+            if (status == RC_OK) break;
+            if (status != RC_LIMIT && status != RC_NOMEM)
+                fail_msg("%d at %zu bytes: %s", status, limit, err.text);
+            assert_true(err.text[0] && n == 77);
+        }
+        assert_true(refused > 5);
+    }
+}
+
 static void a_namespace_takes_its_signals_along(void **state)
 {
     struct kit *kit = *state;
@@ -147,6 +199,8 @@ static int run(const char *name, struct kit_kind *kind)
         RUN(what_is_taken_is_remembered_without_its_payload),
         RUN(what_is_old_is_forgotten),
         RUN(what_fails_leaves_nothing),
+        RUN(what_is_unsound_is_refused),
+        RUN(a_reader_without_room_reads_nothing),
         RUN(a_namespace_takes_its_signals_along),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
