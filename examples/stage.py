@@ -245,13 +245,13 @@ class Server:
             say(f"      {name:<24} {step['state']}")
 
 
-def main(doc, folder, show, make=Server, options=()):
-    """Runs `show(server, outside)`; `folder.world()` gives the outside, `make` the server, with these options. 0 only if everything held."""
+def main(doc, folder, show, make=Server, more=()):
+    """Runs `show(server, outside)`; `folder.world()` gives the outside, `make` the server, with `more` options. 0 only if everything held."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--once", action="store_true", help="end by itself; else the server stays up until Ctrl-C")
     options = parser.parse_args()
     outside = folder.world()
-    server, good = make(Path(folder.__file__).resolve().parent, outside, options), False
+    server, good = make(Path(folder.__file__).resolve().parent, outside, more), False
     try:
         show(server, outside)
         outside.must_have_met_all()

@@ -209,7 +209,7 @@ def bulk(world):
     bank.until(others[0], "completed")
     items = eventually(lambda: (i := bank.root.get(f"/v1/bulk/{made}/items").must(200).json["items"]) and
                        all(x["result"] != "open" for x in i) and i, "the bulk has ended")
-    equal({x["id"]: x["result"] for x in items}, {mine: "refused", others[0]: "done", others[1]: "stale"}, "results")
+    equal({x["command"]: x["result"] for x in items}, {mine: "refused", others[0]: "done", others[1]: "stale"}, "results")
     equal(bank.paid(), [2], "what has left")
 
 
