@@ -75,7 +75,7 @@ ROWS = [
     row("explainCommand", 200, lambda s: to(id=s.asking("asks.why"))),
     row("getCommand", 200, lambda s: to(id=s.asking("asks"))),
     row("actOnCommand", 409, "action-refused", lambda s: own_approval(s)),
-    row("actOnCommand", 412, "stale", lambda s: act(s.asking("asks"), "deny", digest="0" * 32)),
+    row("actOnCommand", 412, "stale", lambda s: act(s.asking("asks"), "deny", digest="1" * 32)),
     row("actOnCommand", 409, "action-refused", lambda s: act(s.asking("asks.why"), "answer", answer="a")),
     row("actOnCommand", 422, "invalid", lambda s: act(s.asking("asks"), "approve", digest="g" * 32)),
     row("actOnCommand", 422, "invalid", lambda s: act(s.asking("asks.why"), "answer")),
