@@ -407,9 +407,9 @@ static enum rc_status skip(struct rc_draft *draft, const struct rc_act *act)
 static enum rc_status replace(struct rc_draft *draft, const struct rc_act *act)
 {
     struct rc_command *c = &draft->c;
-    struct rc_identity *next = rc_copy(draft->arena, act->successor, sizeof *next);
-    if (act->successor && !next) return rc_fail_arena(draft->err, draft->arena);
     if (!act->successor) return rc_fail(draft->err, RC_STALE, "the command has moved on: look at it again");
+    struct rc_identity *next = rc_copy(draft->arena, act->successor, sizeof *next);
+    if (!next) return rc_fail_arena(draft->err, draft->arena);
     bool fits = rc_sv_eq(next->ns, c->id.ns) && rc_sv_eq(next->type, c->id.type) &&
                 rc_sv_eq(next->key, c->id.key) && next->original.seq == c->id.seq &&
                 next->generation > c->id.generation;

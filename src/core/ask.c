@@ -60,6 +60,8 @@ static struct cel_value entry(struct rc_draft *draft, uint32_t at, flow_node nod
     flow_node line = draft->c.node[draft->c.node[at].parent].node;
     bool known = site && !names_a_loop(flow, line, node, site) &&
                  rc_site_eval(draft, at, site, NULL, &value, &error) == RC_OK;
+    if (rc_arena_status(draft->arena) != RC_OK) /* that is not known to be different */
+        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
     struct cel_value id = cel_string(step->id);
     if (!known) return rc_draft_map(draft, (const char *const[]){"step"}, &id, 1);
     if (whole && !cel_not_json(value))

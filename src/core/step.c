@@ -137,6 +137,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     struct rc_out out;
     enum rc_status status = rc_draft_begin(&draft, command, ask, set, arena, &out, err);
     bool asked = status == RC_OK && ask->kind != RC_MSG_SUBMIT && rc_ask_again_where_void(&draft);
+    if (status == RC_OK) status = draft.status; /* without room nothing is known of what was approved */
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
     rc_advance(&draft);
