@@ -6,10 +6,10 @@
 
 void rc_view_head(struct rc_json *, const struct rc_command *); /* id, type, key, state, display, times */
 void rc_view_step(struct rc_json *, const struct rc_command *,
-                  uint32_t node); /* "step": its path; null for the root */
+                  uint32_t at); /* "step": its path; null for the root */
 /* The step or block that people know an instance by that nobody named: the one that it wraps, else the one around it; a copy of a
  * loop's body is known by its number. 0: the flow. */
-uint32_t rc_view_known(const struct rc_command *, uint32_t node);
+uint32_t rc_view_known(const struct rc_command *, uint32_t at);
 /* "waiting until TIME" */
 void rc_view_until(struct rc_buf *, rc_us at);
 void rc_view_next(struct rc_json *, unsigned next, rc_us at); /* {code, text, at} */

@@ -16,7 +16,7 @@ static bool is_undone(const struct rc_command *c, uint32_t at)
     return may_have_happened(c, at) && rc_step_at(c, at)->call.undo.present;
 }
 
-static uint32_t wave_of_subtree(const struct rc_command *c, uint32_t at, uint32_t wave, uint32_t *waves);
+static uint32_t wave_of_subtree(const struct rc_command *c, uint32_t at, uint32_t wave, uint32_t *ends);
 
 /* A branch that others need is undone behind them. */
 static uint32_t begin_of_branch(const struct rc_command *c, uint32_t block, uint32_t branch, uint32_t begin,

@@ -117,11 +117,11 @@ static void begin(struct rc_draft *draft, uint32_t at)
     struct rc_error error;
     if (needs == OPEN) return;
     enum rc_status status = needs == MET ? looks_at_condition(draft, at, &holds, &error) : RC_OK;
+    bool asked =
+        rc_is_leaf(c, at) && c->node[at].doubt; /* whether it was done, whatever its condition says */
     if (needs == MISSING) {
         rc_leave_out(draft, at, RC_WHY_NEEDS);
-    } else if (status != RC_OK && rc_is_leaf(c, at) && c->node[at].doubt) {
-        rc_leaf_start(draft, at); /* it is asked whether it was done */
-    } else if (status != RC_OK) {
+    } else if (status != RC_OK && !asked) {
         cannot_tell(draft, at, &error);
     } else if (!holds) {
         rc_leave_out(draft, at, RC_WHY_CONDITION);

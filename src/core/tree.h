@@ -38,7 +38,7 @@ static inline bool rc_is_within(const struct rc_command *c, uint32_t at, uint32_
 uint32_t rc_branches(const struct rc_command *, uint32_t block);
 uint32_t rc_branch(const struct rc_command *, uint32_t block, uint32_t number);
 /* How many of them must succeed (joined.c). */
-uint32_t rc_needed(const struct rc_command *, uint32_t block);
+uint32_t rc_needed(const struct rc_command *, uint32_t at);
 /* The sibling that a need of `at` names. */
 uint32_t rc_need(const struct rc_command *, uint32_t at, uint16_t number);
 /* Passes of a repeat that have begun. */

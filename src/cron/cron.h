@@ -36,7 +36,7 @@ extern const struct cron_zone cron_utc;
 bool cron_is_zone_name(struct rc_sv);
 
 /* Seconds east of UTC at a time. */
-int32_t cron_offset(const struct cron_zone *, int64_t seconds);
+int32_t cron_offset(const struct cron_zone *, int64_t at);
 
 /* The first time behind `after`. False where there is none before the year 9990. */
 RC_MUST bool cron_next(const struct cron_expr *, const struct cron_zone *, rc_us after, rc_us *ret);

@@ -4,7 +4,7 @@
 /* ---- how many instances a command has */
 
 /* Of the subtree of each node; what no command can have is as good as more of it. */
-static uint64_t count(const struct flow_step *step, flow_node at, uint64_t *all)
+static uint64_t count(const struct flow_step *step, flow_node at, const uint64_t *all)
 {
     uint64_t body = 0;
     for (flow_node child = (flow_node)(at + 1); child < step[at].end; child = step[child].end)

@@ -73,7 +73,7 @@ static enum rc_status follow(struct rc_engine *engine, struct rc_error *err)
     if (wanted && !all->item) return rc_fail(err, RC_NOMEM, "out of memory");
     for (uint32_t i = 0; i < set->nactive; i++) {
         const struct flow *flow = set->active[i];
-        for (uint16_t k = 0; k < flow->nschedules; k++) {
+        for (uint16_t k = 0; k < flow->nschedules && all->item; k++) {
             struct rc_planner *planner = &all->item[all->n++];
             planner->flow = flow;
             planner->of = &flow->schedules[k];
@@ -403,11 +403,10 @@ static enum rc_status note_author(struct rc_engine *engine, struct rc_request *r
                                   struct rc_planner *planner)
 {
     struct rc_turn *turn = &engine->turn;
-    struct rc_schedule_write *write = turn->schedules.items;
     struct rc_schedule *row = rc_copy(turn->arena, &planner->row, sizeof *row);
     struct rc_author *by = rc_copy(turn->arena, &request->u.schedule.by, sizeof *by);
     if (!row || !by) return rc_fail_arena(&request->error, turn->arena);
-    write = rc_list_add(&turn->schedules, turn->arena, sizeof *write);
+    struct rc_schedule_write *write = rc_list_add(&turn->schedules, turn->arena, sizeof *write);
     if (!write) return rc_fail_arena(&request->error, turn->arena);
     *write = (struct rc_schedule_write){.row = row, .deed = deed_of(request->u.schedule.order), .by = by};
     return RC_OK;

@@ -28,7 +28,7 @@ static inline bool sim_is_within(const struct rc_command *c, uint32_t at, uint32
 }
 /* Children of a block, of all copies, in order. */
 #define SIM_EACH_CHILD(c, block, child)                                                                      \
-    for (uint32_t child = (block) + 1; child < sim_behind(c, block); child = sim_behind(c, child))
+    for (uint32_t child = (block) + 1; (child) < sim_behind(c, block); (child) = sim_behind(c, child))
 /* The child of `block` that `at`, which stands in it, is or stands in. */
 static inline uint32_t sim_child_with(const struct rc_command *c, uint32_t block, uint32_t at)
 {

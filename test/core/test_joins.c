@@ -10,6 +10,7 @@
 #include "defs/defs.h"
 #include "engine/prepare.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -233,9 +234,11 @@ static bool arrange(const char *outcomes, unsigned order, char ret[BRANCHES + 1]
 {
     char before[BRANCHES + 1] = "";
     memset(ret, 0, BRANCHES + 1);
-    for (unsigned n = 0; outcomes[n]; n++) ret[n] = outcomes[orders[order][n]];
+    unsigned len = (unsigned)strlen(outcomes);
+    assert(len <= BRANCHES && order < ORDERS);
+    for (unsigned n = 0; n < len; n++) ret[n] = outcomes[orders[order][n]];
     while (order-- > 0) {
-        for (unsigned n = 0; outcomes[n]; n++) before[n] = outcomes[orders[order][n]];
+        for (unsigned n = 0; n < len; n++) before[n] = outcomes[orders[order][n]];
         if (strcmp(before, ret) == 0) return false;
     }
     return true;

@@ -160,7 +160,7 @@ static void step(struct rc_schedule *s, enum rc_message_kind kind, rc_us wall,
     assert_int_equal(rc_schedule_step(s, &ask, arena, &out, NULL), RC_OK);
     assert_int_equal(out.nchange, changes);
     assert_int_equal(out.nmessage, in && in->submit != NULL);
-    if (out.nmessage) {
+    if (in && in->submit) {
         assert_int_equal(out.message->kind, RC_MSG_SUBMIT);
         assert_int_equal(out.message->to.id, in->submit->seq);
     }

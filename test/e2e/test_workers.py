@@ -418,8 +418,8 @@ def hostile(world):
 
 @case("recourse worker runs what its list has, and nothing else")
 def programs(world):
-    tool = world.dir / "tool"
-    tool.write_text("#!/bin/sh\nread -r line || :\ncase $line in\n*slow*) sleep 7;;\n*bad*) echo no >&2; exit 3;;\nesac\n"
+    tool, begun = world.dir / "tool", world.dir / "begun"
+    tool.write_text(f"#!/bin/sh\nread -r line || :\ncase $line in\n*slow*) : > '{begun}'; sleep 7;;\n*bad*) echo no >&2; exit 3;;\nesac\n"
                     'printf \'{"url": "%s|%s|%s", "in": %s}\' "$1" "$RECOURSE_IDEMPOTENCY_KEY" "${LANG-none}${HOME-}" "$line"\n')
     tool.chmod(0o755)
     listed = world.dir / "programs.json"
@@ -441,8 +441,9 @@ def programs(world):
     server.kill()
     server.start()
     server.api.until_state(submit(server.api, "again"), "completed")
+    begun.unlink()
     slow = submit(server.api, "slow2")
-    eventually(lambda: server.api.get("/v1/queues/images").json["leased"] == 1, "it is leased")
+    eventually(begun.exists, "it has begun")  # leased alone would not do: what has not begun when the worker is told to end is given back
     equal(worker.end(signal.SIGTERM), 0, "exit code")
     server.api.until_state(slow, "completed")
     listed.write_text('{"resize": {"program": "tool"}}')
