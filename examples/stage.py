@@ -155,7 +155,8 @@ def free_port():
 class Server:
     """`recourse serve` with the definitions of an example, whose OUTSIDE is the outside's address."""
 
-    def __init__(self, folder, outside):
+    def __init__(self, folder, outside, options=()):
+        self.options = options
         self.dir = Path(tempfile.mkdtemp(prefix="recourse-example-"))
         self.defs = self.dir / "defs"
         self.defs.mkdir()
@@ -168,7 +169,7 @@ class Server:
     def start(self):
         log = open(self.dir / "server.log", "ab")
         self.process = subprocess.Popen([BUILD / "recourse", "serve", "--defs", self.defs, "--store", self.dir / "store.db",
-                                         "--listen", f"127.0.0.1:{self.port}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                                         "--listen", f"127.0.0.1:{self.port}", *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         wait_for(self.is_ready, "the server starts")
 
@@ -244,13 +245,13 @@ class Server:
             say(f"      {name:<24} {step['state']}")
 
 
-def main(doc, folder, show):
-    """Runs `show(server, outside)`; `folder.world()` gives the outside. 0 only if everything held."""
+def main(doc, folder, show, make=Server, more=()):
+    """Runs `show(server, outside)`; `folder.world()` gives the outside, `make` the server, with `more` options. 0 only if everything held."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--once", action="store_true", help="end by itself; else the server stays up until Ctrl-C")
     options = parser.parse_args()
     outside = folder.world()
-    server, good = Server(Path(folder.__file__).resolve().parent, outside), False
+    server, good = make(Path(folder.__file__).resolve().parent, outside, more), False
     try:
         show(server, outside)
         outside.must_have_met_all()

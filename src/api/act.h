@@ -3,7 +3,7 @@
 #include "api/call.h"
 
 struct api_act_body {
-    struct rc_sv reason, actor, step, verdict, external_id, key, owner, due;
+    struct rc_sv reason, actor, step, verdict, external_id, key, owner, due, digest, answer;
     struct cel_value outputs, payload, refs;
 };
 

@@ -20,6 +20,8 @@ static const struct api_field act_fields[] = {
     {"due", API_TEXT, CEL_TIME_TEXT, false, offsetof(struct api_act_body, due)},
     {"payload", API_ANY, 0, false, offsetof(struct api_act_body, payload)},
     {"refs", API_OBJECT, 0, false, offsetof(struct api_act_body, refs)},
+    {"digest", API_TEXT, 32, false, offsetof(struct api_act_body, digest)},
+    {"answer", API_TEXT, RC_MAX_ANSWER_TEXT, false, offsetof(struct api_act_body, answer)},
 };
 const struct api_shape api_act_shape = {act_fields, sizeof act_fields / sizeof *act_fields,
                                         sizeof(struct api_act_body)};
@@ -49,13 +51,15 @@ static void check_members(struct api_call *call, const struct api_act_body *body
         BACK = 1 << RC_ACTION_ROLL_BACK,
         CHECK = 1 << RC_ACTION_CHECK,
         SKIP = 1 << RC_ACTION_SKIP,
-        DUE = 1 << RC_ACTION_DUE
+        DUE = 1 << RC_ACTION_DUE,
+        ANSWER = 1 << RC_ACTION_ANSWER,
+        DECIDE = 1 << RC_ACTION_APPROVE | 1 << RC_ACTION_DENY | ANSWER
     };
     const struct member members[] = {
         {"/reason", body->reason.n != 0, UINT32_MAX, RESOLVE | 1 << RC_ACTION_NOTE, "",
          action == RC_ACTION_NOTE ? "is required: it is the note" : "is required: what is the evidence?"},
-        {"/step", body->step.n != 0, CHECK | RESOLVE | SKIP | BACK, 0,
-         "belongs to check, resolve, skip and roll_back", ""},
+        {"/step", body->step.n != 0, CHECK | RESOLVE | SKIP | BACK | DECIDE, 0,
+         "belongs to check, resolve, skip, roll_back, approve, deny and answer", ""},
         {"/verdict", body->verdict.n != 0, RESOLVE, 0, "belongs to the action resolve only", ""},
         {"/payload", body->payload.kind != CEL_NULL, EDIT, EDIT, "belongs to the action edit only",
          "is required: the payload as it should be"},
@@ -64,6 +68,9 @@ static void check_members(struct api_call *call, const struct api_act_body *body
          "is required; an empty text means nobody"},
         {"/due", body->due.p != NULL, DUE, DUE, "belongs to the action due only",
          "is required; an empty text means no time"},
+        {"/digest", body->digest.n != 0, DECIDE, 0, "belongs to approve, deny and answer", ""},
+        {"/answer", body->answer.n != 0, ANSWER, ANSWER, "belongs to the action answer only",
+         "is required: one of those that the step allows"},
     };
     for (unsigned i = 0; i < sizeof members / sizeof *members; i++) {
         const struct member *member = &members[i];
@@ -99,6 +106,9 @@ static enum rc_status check_body(struct api_call *call, const struct api_act_bod
                                  struct rc_error *err)
 {
     check_members(call, body, action);
+    struct rc_h128 digest;
+    if (body->digest.n && !rc_h128_parse(body->digest, &digest))
+        api_complain(call, "/digest", "must be the 32 hexadecimal digits that were shown with it");
     if (!api_is_path(body->step))
         api_complain(call, "/step", "must be the id of a step, or its path, like orders[3].pay");
     if (action == RC_ACTION_RESOLVE && verdict == RC_VERDICT_NONE)
@@ -185,7 +195,11 @@ enum rc_status api_read_act(struct api_call *call, enum rc_action action, const 
                            .outputs = body->outputs,
                            .key = body->key,
                            .owner = body->owner,
-                           .due = due};
+                           .due = due,
+                           .answer = body->answer};
+    bool decides = action == RC_ACTION_APPROVE || action == RC_ACTION_DENY || action == RC_ACTION_ANSWER;
+    if (decides) ret->role = (uint8_t)(call->who.role + 1);
+    if (body->digest.n) (void)!rc_h128_parse(body->digest, &ret->digest);
     return RC_OK;
 }
 

@@ -27,6 +27,7 @@ static const struct api_field bulk_fields[] = {
     {"verdict", API_TEXT, RC_MAX_NAME, false, offsetof(struct bulk_body, act.verdict)},
     {"owner", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct bulk_body, act.owner)},
     {"due", API_TEXT, RC_MAX_NAME, false, offsetof(struct bulk_body, act.due)},
+    {"answer", API_TEXT, RC_MAX_ANSWER_TEXT, false, offsetof(struct bulk_body, act.answer)},
 };
 const struct api_shape api_bulk_shape = {bulk_fields, sizeof bulk_fields / sizeof *bulk_fields,
                                          sizeof(struct bulk_body)};
@@ -76,7 +77,7 @@ static enum rc_status read_selection(struct api_call *call, const struct bulk_bo
 static struct rc_h128 hash_of(const struct bulk_body *body)
 {
     const struct rc_sv texts[] = {body->action,      body->act.reason, body->act.actor, body->act.step,
-                                  body->act.verdict, body->act.owner,  body->act.due};
+                                  body->act.verdict, body->act.owner,  body->act.due,   body->act.answer};
     struct rc_sha256 sha;
     rc_sha256_init(&sha);
     for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) rc_sha256_add_sv(&sha, texts[i]);

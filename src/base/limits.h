@@ -107,6 +107,12 @@ enum {
     RC_MAX_SIGNAL = 16 << 10, /* bytes of the payload of a signal */
     RC_MAX_SIGNALS_KEPT = 64, /* early signals that one mailbox keeps */
     RC_MAX_SIGNAL_DAYS = 90,  /* days for which signals, and their keys, are kept at most */
+    /* people */
+    RC_MAX_PEOPLE = 16,      /* people who have to approve one step */
+    RC_MAX_NAMES = 64,       /* people whom one step names */
+    RC_MAX_ANSWERS = 16,     /* answers that one step allows */
+    RC_MAX_ANSWER_TEXT = 64, /* bytes of one of them */
+    RC_MAX_VOTES = 64,       /* people on record at one step */
     /* outside */
     RC_MAX_ANSWER = 1 << 20,         /* bytes of one answer of an outside system */
     RC_MAX_EXCERPT = 4096,           /* bytes kept of an answer that could not be used */

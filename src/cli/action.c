@@ -1,4 +1,4 @@
-/* recourse retry, check, cancel, rollback, resolve, skip, edit, assign, note, due: says what it will touch, asks where that is wise, acts on
+/* recourse retry, check, cancel, rollback, resolve, skip, edit, assign, note, due, approve, deny, answer: says what it will touch, asks where that is wise, acts on
  * exactly the state that was shown (If-Match), and says what came of it. */
 #include "cli/run.h"
 
@@ -9,6 +9,7 @@ struct action {
     bool ask;                     /* a person is asked first */
     const char *done;
     const char *member; /* what the second operand is in the body; NULL: there is none */
+    bool decides;       /* on what is shown, whatever else has changed */
 };
 
 static const struct action actions[] = {
@@ -22,6 +23,9 @@ static const struct action actions[] = {
     {"assign", "assign", false, "recorded", "owner"},
     {"note", "note", false, "recorded", "reason"},
     {"due", "due", false, "recorded", "due"},
+    {"approve", "approve", true, "approved", NULL, true},
+    {"deny", "deny", true, "denied", NULL, true},
+    {"answer", "answer", true, "answered", "answer", true},
 };
 
 static const struct action *find_action(const char *command)
@@ -84,6 +88,7 @@ static int show_target(struct cli *cli, const struct action *action, struct rc_s
     struct cel_value all = cli_member(body, "actions"), one = cli_member(&all, action->action);
     struct cel_value what = cli_member(body, "what");
     screen_item(&cli->screen, action->command, 2 + 10, cli_text(&one, "text"));
+    if (action->decides) cli_put_asks(cli, body);
     if (cli_text(&what, "step").n) screen_item(&cli->screen, "step", 2 + 10, cli_text(&what, "text"));
     /* a repeat with its own key may be allowed although a new action would not be */
     if (cli_bool(&one, "allowed") || cli_has(cli->args, "key")) return CLI_OK;
@@ -108,7 +113,7 @@ static const char *verdict(const struct cli_args *args)
     return found;
 }
 
-static int put_body(struct cli *cli, const struct action *action, struct rc_buf *buf)
+static int put_body(struct cli *cli, const struct action *action, struct rc_sv digest, struct rc_buf *buf)
 {
     static const struct {
         const char *option, *member;
@@ -120,6 +125,7 @@ static int put_body(struct cli *cli, const struct action *action, struct rc_buf 
         if (cli_has(args, text[i].option))
             rc_json_text(&json, text[i].member, cli_value(args, text[i].option));
     int fault = CLI_OK;
+    if (digest.n) rc_json_sv(&json, "digest", digest);
     if (strcmp(action->action, "resolve") == 0) {
         const char *said = verdict(args), *reason = cli_value(args, "reason");
         if (!said) return cli_usage(cli, "wants exactly one of --happened, --did-not-happen and --accept");
@@ -135,6 +141,14 @@ static int put_body(struct cli *cli, const struct action *action, struct rc_buf 
     }
     rc_json_end_object(&json);
     return fault;
+}
+
+/* What the decision is bound to: as somebody has seen it before, or as it is shown now. */
+static struct rc_sv digest_of(struct cli *cli, const struct action *action, const struct cli_reply *shown)
+{
+    const char *said = cli_value(cli->args, "digest");
+    bool answer = action->member != NULL;
+    return said ? rc_sv_of(said) : cli_digest_of(&shown->answer.body, answer, cli_value(cli->args, "step"));
 }
 
 static void put_result(struct cli *cli, const struct action *action, const struct cli_reply *reply)
@@ -162,8 +176,10 @@ int cli_run_action(struct cli *cli, const struct cli_args *args)
     struct cli_reply shown, reply;
     struct rc_buf body;
     char path[CLI_MAX_PATH];
-    int fault = put_body(cli, action, &body);
+    int fault = put_body(cli, action, (struct rc_sv){0}, &body);
     if (fault == CLI_OK) fault = show_target(cli, action, id, &shown);
+    if (fault == CLI_OK && action->decides)
+        fault = put_body(cli, action, digest_of(cli, action, &shown), &body);
     if (fault != CLI_OK) return fault;
     if (action->ask && !cli_confirm(cli, "do it?")) {
         fputs("nothing was done\n", stderr);
@@ -171,7 +187,8 @@ int cli_run_action(struct cli *cli, const struct cli_args *args)
     }
     snprintf(path, sizeof path, "/v1/commands/%.*s/actions/%s", RC_SV_ARG(id), action->action);
     /* an action with a key of its own is idempotent: its repeat must not stumble over the state it has made */
-    fault = cli_post(cli, &reply, path, &body, cli_has(args, "key") ? NULL : shown.answer.etag);
+    bool any = cli_has(args, "key") || action->decides; /* others may decide at the same time */
+    fault = cli_post(cli, &reply, path, &body, any ? NULL : shown.answer.etag);
     if (fault != CLI_OK) return fault;
     if (cli->json)
         cli_put_raw(cli, &reply);

@@ -68,7 +68,8 @@ static int put_preview(struct cli *cli, struct rc_buf *buf)
 {
     static const struct {
         const char *option, *member;
-    } text[] = {{"reason", "reason"}, {"step", "step"}, {"to", "owner"}, {"due", "due"}};
+    } text[] = {
+        {"reason", "reason"}, {"step", "step"}, {"to", "owner"}, {"due", "due"}, {"answer", "answer"}};
     const struct cli_args *args = cli->args;
     const char *limit = cli_value(args, "limit"), *key = cli_value(args, "key");
     bool ids = cli_has(args, "id") || cli_has(args, "ids");

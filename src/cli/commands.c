@@ -201,10 +201,11 @@ static const struct cli_option bulk_options[] = {
      "preview: at most so many commands, up to 1000 (required); list, items: rows of a page"},
     {"reason", 'm', "TEXT", "why, for the record (preview: required, it stands in every command's history)"},
     {"key", 'k', "KEY", "preview: idempotency key; the same key is the same bulk (else a new one)"},
-    {"step", 0, "STEP", "preview check, skip: which step, where several are possible"},
+    {"step", 0, "STEP", "preview check, skip, approve, deny, answer: which step, where several are possible"},
     {"accept", 0, NULL, "preview resolve: end each command as it is"},
     {"to", 0, "NAME", "preview assign: who looks after them from now on"},
     {"due", 0, "TIME", "preview due: until when, RFC 3339"},
+    {"answer", 0, "TEXT", "preview answer: what is said to each"},
     {"rate", 0, "N", "run, resume: commands per second, up to 100", "5"},
     {"stop-at", 0, "PERCENT", "run, resume: it stops when more than this share of a wave goes wrong", "20"},
     {"even-if-changed", 0, NULL, "run: act also on commands that have changed since the preview"},
@@ -229,6 +230,13 @@ static const struct cli_option roll_back_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
     {"step", 's', "STEP", "back to this step or block only: it and what comes behind it"},
+    END,
+};
+static const struct cli_option decide_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    {"step", 's', "STEP", "which step, where several are possible"},
+    {"digest", 0, "HEX", "of what you have seen before; it is refused where that is not what is there now"},
     END,
 };
 static const struct cli_option resolve_options[] = {
@@ -403,6 +411,17 @@ const struct cli_command cli_commands[] = {
      "engine does "
      "not act on it.",
      act_options, 2, 2, cli_run_action},
+    {"approve", "ID", "let go what stands behind an approval",
+     "Shows what is released, and asks. It counts for what was shown and nothing else. Whoever has started "
+     "the command cannot "
+     "approve it, and one person has one vote; so people need tokens of their own.",
+     decide_options, 1, 1, cli_run_action},
+    {"deny", "ID", "do not let it go",
+     "One denial ends the approval: the step is rejected. `retry` asks anew.", decide_options, 1, 1,
+     cli_run_action},
+    {"answer", "ID ANSWER", "answer the question of a command, and so say how it goes on",
+     "ANSWER is one of those that the flow allows; `recourse explain ID` shows them with the evidence.",
+     decide_options, 2, 2, cli_run_action},
     {"ready", "", "ask whether the server takes work",
      "For scripts and health checks: exit code 0 where it does, 5 where it does not, or not now.", NULL, 0, 0,
      cli_run_ready},
@@ -450,7 +469,8 @@ const struct cli_command cli_commands[] = {
      "what each command is now. A bulk survives a crash of the server: nothing is done twice, nothing is "
      "left "
      "out.\n"
-     "ACTION is retry, check, cancel, rollback, resolve (with --accept), skip, assign, note or due. With "
+     "ACTION is retry, check, cancel, rollback, resolve (with --accept), skip, assign, note, due, approve, "
+     "deny or answer. With "
      "--follow the exit code is 0 only where the action was recorded for every command.",
      bulk_options, 1, 2, cli_run_bulk},
     {"audit", "list|verify", "what people did, and whether that record is whole",

@@ -76,6 +76,7 @@ static void put_answers(struct cli *cli, const struct cel_value *body)
 /* What to type for an action; the hints are what it needs beside the id. */
 static const struct {
     const char *action, *command, *hint;
+    bool asked;
 } spelling[] = {
     {"retry", "retry", ""},
     {"check", "check", ""},
@@ -84,6 +85,9 @@ static const struct {
     {"resolve", "resolve", " --accept --reason …"},
     {"skip", "skip", ""},
     {"edit", "edit", " --payload …"},
+    {"approve", "approve", "", true},
+    {"deny", "deny", "", true},
+    {"answer", "answer", " ANSWER", true},
 };
 
 static void put_actions(struct cli *cli, const struct cel_value *body)
@@ -97,6 +101,7 @@ static void put_actions(struct cli *cli, const struct cel_value *body)
         for (unsigned i = 0; i < sizeof spelling / sizeof *spelling; i++) {
             struct cel_value one = cli_member(&actions, spelling[i].action);
             if (one.kind != CEL_MAP || cli_bool(&one, "allowed") != (pass == 1)) continue;
+            if (!pass && spelling[i].asked) continue; /* most commands ask nobody */
             if (!titled) {
                 screen_tint(screen, TINT_BOLD);
                 fputs(pass  ? "\nYou can\n"
@@ -139,6 +144,7 @@ int cli_run_explain(struct cli *cli, const struct cli_args *args)
         fputc('\n', cli->screen.out);
         put_what(cli, body);
         put_answers(cli, body);
+        cli_put_asks(cli, body);
         put_actions(cli, body);
     }
     return CLI_OK;

@@ -153,6 +153,7 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
                      6);
         break;
     case RC_CHANGE_PLACE: rc_put_place(buf, &change->u.place); break;
+    case RC_CHANGE_VOTES: rc_put_votes(buf, change->at, &change->u.votes, at); break;
     case RC_CHANGE_PRIORITY:
         put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
         break;
@@ -193,6 +194,14 @@ static void put_result(struct rc_json *json, const struct rc_result *result)
     put_number(json, "took", result->took);
 }
 
+static void put_digest(struct rc_json *json, struct rc_h128 digest)
+{
+    char hex[32];
+    if (rc_h128_is_zero(digest)) return;
+    rc_h128_hex(digest, hex);
+    rc_json_sv(json, "digest", (struct rc_sv){hex, sizeof hex});
+}
+
 static void put_act(struct rc_json *json, const struct rc_act *act)
 {
     rc_json_u64(json, "action", act->action);
@@ -207,6 +216,9 @@ static void put_act(struct rc_json *json, const struct rc_act *act)
     rc_json_maybe(json, "key", act->key);
     rc_json_maybe(json, "owner", act->owner);
     put_number(json, "due", act->due);
+    put_digest(json, act->digest);
+    rc_json_maybe(json, "answer", act->answer);
+    put_number(json, "role", act->role);
 }
 
 void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
@@ -349,6 +361,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_DUE:
     case RC_CHANGE_PRIORITY:
     case RC_CHANGE_BACK:
+    case RC_CHANGE_VOTES:
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_CLOCK:
@@ -359,7 +372,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     return 0;
 }
 
-static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
+static bool get_change(struct cel_value row, rc_us at, struct rc_arena *arena, struct rc_change *ret)
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
@@ -398,12 +411,14 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_change *ret)
                                            .wall = byte(&in, 5, 2)};
         break;
     case RC_CHANGE_PLACE: in.bad = !rc_get_place(row, &change.u.place); break;
+    case RC_CHANGE_VOTES: in.bad = !rc_get_votes(row, at, arena, &change.u.votes); break;
     case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
     case RC_CHANGE_BACK: change.u.back = (uint32_t)number(&in, item(&in, 2), RC_MAX_INSTANCES - 1); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }
-    if (change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT)
+    bool of_node = change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT;
+    if (of_node || change.kind == RC_CHANGE_VOTES)
         change.at = (uint32_t)number(&in, item(&in, 1), RC_MAX_INSTANCES - 1);
     if (in.bad) return false;
     *ret = change;
@@ -436,7 +451,7 @@ enum rc_status rc_get_changes(struct rc_sv from, rc_us at, struct rc_arena *aren
     struct rc_change *changes = RC_NEW_ARRAY(arena, struct rc_change, list.n);
     if (!changes) return rc_fail_arena(err, arena);
     for (uint32_t i = 0; i < list.n; i++)
-        if (!get_change(list.v.items[i], at, &changes[i])) return damaged(err, "list of changes", i);
+        if (!get_change(list.v.items[i], at, arena, &changes[i])) return damaged(err, "list of changes", i);
     *ret = changes;
     *ret_n = list.n;
     return RC_OK;
@@ -471,7 +486,11 @@ static void get_act(struct reading *in, struct rc_act *act)
         .key = text(in, member(in, "key")),
         .owner = text(in, member(in, "owner")),
         .due = number(in, member(in, "due"), INT64_MAX),
+        .answer = text(in, member(in, "answer")),
+        .role = (uint8_t)number(in, member(in, "role"), RC_ROLES),
     };
+    struct rc_sv digest = text(in, member(in, "digest"));
+    if (digest.n && !rc_h128_parse(digest, &act->digest)) in->bad = true;
 }
 
 enum rc_status rc_get_cause(struct rc_sv from, struct rc_arena *arena, struct rc_ask *io_ask,

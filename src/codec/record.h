@@ -18,6 +18,8 @@
  *   [10, 0, due]          in µs relative to the record's time, as above
  *   [11, 0, notes]
  *   [12, 0, seq, nonce]   the successor; the nonce is an unsigned number's bits
+ *   [50, node, [[kind, role, at, "subject", "actor", "answer"], …]]
+ *                         who has decided there; at in µs relative to the record's time
  *   [40, 0, start, deadline, over, wall]
  *                         when it begins (start, over: as times above; deadline: a span in µs)
  * A cause's body is what people or outside systems wrote: the payload of a submission as canonical JSON; of a result

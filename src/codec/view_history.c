@@ -57,6 +57,7 @@ void rc_view_act(struct rc_json *json, const struct rc_act *act)
     put_bulk(json, act->key);
     if (act->action == RC_ACTION_ASSIGN) rc_json_sv(json, "owner", act->owner);
     if (act->action == RC_ACTION_DUE) rc_json_time(json, "due", act->due);
+    rc_view_decision(json, act);
 }
 
 static void put_cause(struct rc_json *json, const struct rc_command *command, const struct rc_ask *cause)
@@ -109,7 +110,7 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
         [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor",
         [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place", [RC_CHANGE_PRIORITY] = "priority",
-        [RC_CHANGE_BACK] = "back"};
+        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes"};
     rc_json_object(json, NULL);
     bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
@@ -153,6 +154,7 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     case RC_CHANGE_BACK:
         if (change->u.back) rc_view_step(json, command, change->u.back);
         break;
+    case RC_CHANGE_VOTES: rc_view_votes(json, command, change->at, &change->u.votes); break;
     }
     rc_json_end_object(json);
 }

@@ -2,6 +2,7 @@
 /* Parts that the views share; private to codec/. Each writes members into the object that is open. */
 #include "codec/view.h"
 #include "core/mailbox.h"
+#include "core/people.h"
 
 void rc_view_head(struct rc_json *, const struct rc_command *); /* id, type, key, state, display, times */
 void rc_view_step(struct rc_json *, const struct rc_command *,
@@ -22,6 +23,14 @@ void rc_view_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_waits(struct rc_json *, const struct rc_command *);
 /* False, and nothing is put, where the command waits for none. */
 bool rc_view_waiting(struct rc_buf *, const struct rc_command *);
+/* Members of a step that asks people; "asks": those that ask now; the votes of a step as a change. (view_people.c) */
+void rc_view_asked(struct rc_json *, const struct rc_command *, uint32_t node);
+void rc_view_asks(struct rc_json *, const struct rc_command *);
+void rc_view_votes(struct rc_json *, const struct rc_command *, uint32_t node, const struct rc_votes *);
+/* Of an action by which somebody decides. */
+void rc_view_decision(struct rc_json *, const struct rc_act *);
+/* False, and nothing is put, where nobody is asked. */
+bool rc_view_deciding(struct rc_buf *, const struct rc_command *);
 /* Its lane, and its place there; nothing where it is in none. */
 void rc_view_place(struct rc_json *, const struct rc_place *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);

@@ -240,7 +240,9 @@ static void put_entry(struct rc_json *json, const struct rc_command *c, uint32_t
     if (step->kind == FLOW_CALL) put_call(json, c, at);
     if (flow_is_block(step->kind)) put_block(json, c, at);
     if (data->times.since) rc_json_time(json, "unknown_since", data->times.since);
-    if (data->outputs.kind == CEL_MAP) rc_json_value(json, "outputs", data->outputs);
+    if (flow_asks(step->kind)) rc_view_asked(json, c, at);
+    bool made = !flow_asks(step->kind) || node->state == RC_STEP_SUCCEEDED; /* else it is what is shown */
+    if (data->outputs.kind == CEL_MAP && made) rc_json_value(json, "outputs", data->outputs);
     rc_json_maybe(json, "external_id", data->external_id);
     rc_json_maybe(json, "error", c->data[decided].fault);
     if (data->status) rc_json_u64(json, "status", data->status);

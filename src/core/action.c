@@ -1,6 +1,7 @@
 /* What operators do. An action goes through the same functions as the engine's own decisions; what may be done when stands
  * in the guards, one per action, which both the step and `explain` use. */
 #include "core/advance.h"
+#include "core/people.h"
 
 #include "base/limits.h"
 
@@ -58,7 +59,7 @@ static bool may_have_happened(const struct rc_command *c, uint32_t at)
 static bool can_be_skipped(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
-    if (rc_is_closed(c, at)) return false;
+    if (rc_is_closed(c, at) || flow_asks(rc_node_step(c, at)->kind)) return false; /* only people decide */
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
     return rc_command_is_forward(c) && !node->doubt && (over || waits);
@@ -181,6 +182,7 @@ static const char *why_not_retry(const struct rc_command *c)
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (c->state == RC_PENDING || c->state == RC_RUNNING)
         return "it waits for a free place at its dependency already";
+    if (rc_first_asked(c)) return "it waits for people: they decide, or cancel it";
     if (waits_for_a_signal(c)) return "it waits for a signal: send that, or leave out the step with skip";
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
     if (any(c, RESOLVABLE))
@@ -248,6 +250,12 @@ struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action a
     case RC_ACTION_ASSIGN:
     case RC_ACTION_NOTE:
     case RC_ACTION_DUE: why_not = why_not_write(c); break;
+    case RC_ACTION_APPROVE:
+    case RC_ACTION_DENY:
+    case RC_ACTION_ANSWER:
+        why_not = rc_why_nobody_is_asked(c, action);
+        if (!why_not) why_not = rc_why_not_go_on(c);
+        break;
     case RC_ACTIONS: break;
     }
     return (struct rc_allowed){why_not == NULL, why_not};
@@ -416,12 +424,15 @@ static enum rc_status skip(struct rc_draft *draft, const struct rc_act *act)
 static enum rc_status replace(struct rc_draft *draft, const struct rc_act *act)
 {
     struct rc_command *c = &draft->c;
-    const struct rc_identity *next = act->successor;
-    if (!next) return rc_fail(draft->err, RC_STALE, "the command has moved on: look at it again");
+    if (!act->successor) return rc_fail(draft->err, RC_STALE, "the command has moved on: look at it again");
+    struct rc_identity *next = rc_copy(draft->arena, act->successor, sizeof *next);
+    if (!next) return rc_fail_arena(draft->err, draft->arena);
     bool fits = rc_sv_eq(next->ns, c->id.ns) && rc_sv_eq(next->type, c->id.type) &&
                 rc_sv_eq(next->key, c->id.key) && next->original.seq == c->id.seq &&
                 next->generation > c->id.generation;
     if (!fits) return rc_fail(draft->err, RC_BUG, "a successor has the type and the key of its original");
+    enum rc_status status = rc_people_pass_on(draft, act, next);
+    if (status != RC_OK) return status;
     c->successor = (struct rc_link){next->seq, next->nonce};
     rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_SUBMIT,
                                             .to = {.agg = RC_AGG_COMMAND, .id = next->seq},
@@ -526,6 +537,9 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     case RC_ACTION_ASSIGN: return assign(draft, act);
     case RC_ACTION_NOTE: return note(draft, act);
     case RC_ACTION_DUE: draft->c.due = act->due; return RC_OK;
+    case RC_ACTION_APPROVE:
+    case RC_ACTION_DENY:
+    case RC_ACTION_ANSWER: return rc_people_decide(draft, act);
     case RC_ACTIONS: break;
     }
     return RC_BUG;

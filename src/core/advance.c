@@ -6,6 +6,7 @@
  * structural order (rule 9, undo.c). A cancelled command only settles what has left, and brings the undo of a block that it had
  * begun to its end. */
 #include "core/advance.h"
+#include "core/people.h"
 
 void rc_block_set(struct rc_draft *draft, uint32_t at, unsigned state, unsigned why)
 {
@@ -58,6 +59,8 @@ static enum needs need(const struct rc_command *c, uint32_t at)
 static enum needs needs_of(const struct rc_command *c, uint32_t at)
 {
     const struct flow_step *step = rc_step_at(c, at);
+    enum rc_release release = rc_people_release(c, at);
+    if (release != RC_RELEASED) return release == RC_RELEASE_OPEN ? OPEN : MISSING;
     enum needs worst = MET;
     for (uint16_t i = 0; i < step->nneeds; i++) {
         enum needs one = need(c, rc_need(c, at, i));
@@ -173,7 +176,9 @@ static void advance_block(struct rc_draft *draft, uint32_t at)
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET:
-    case FLOW_WAIT: break;
+    case FLOW_WAIT:
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE: break;
     }
 }
 
@@ -186,8 +191,12 @@ enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_
     if (!rc_is_leaf(c, at)) {
         if (node->state != RC_STEP_IDLE) advance_block(draft, at);
     } else if (node->state == RC_STEP_ACTIVE && node->phase == RC_PHASE_NONE) {
-        if (!may_start) return RC_NOT_BEGUN;
-        rc_leaf_start(draft, at); /* to be done again, and its turn has come */
+        enum rc_release release = rc_people_release(c, at);
+        if (!may_start || release == RC_RELEASE_OPEN) return RC_NOT_BEGUN;
+        if (release == RC_RELEASED)
+            rc_leaf_start(draft, at); /* to be done again, and its turn has come */
+        else
+            rc_step_end_unsent(draft, at, RC_STEP_FAILED, RC_WHY_NEEDS);
     }
     return meaning(c, at);
 }

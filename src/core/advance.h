@@ -48,6 +48,14 @@ void rc_wait_signalled(struct rc_draft *, uint32_t at, const struct rc_signal *)
 /* The time to wait is over. */
 void rc_wait_over(struct rc_draft *, uint32_t at);
 
+/* ---- ask.c */
+/* People are asked. */
+void rc_ask_start(struct rc_draft *, uint32_t at);
+/* The time to decide is over. */
+void rc_ask_over(struct rc_draft *, uint32_t at);
+/* Nobody is asked any more, and it did not succeed. */
+void rc_ask_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
+
 /* ---- undo.c */
 /* Takes back what waits and has not left, in the instances [from, end); true when every step there is settled: neither under way
  * nor unknown. */

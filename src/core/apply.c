@@ -1,5 +1,6 @@
 /* The only thing that changes a command. Each change replaces one part; an edge that spec/states.def does not have is refused. */
 #include "core/draft.h"
+#include "core/people.h"
 
 /* All copies of a block's children, in the numbers that flow.h gives them. */
 static void unroll(const struct flow *flow, struct rc_node *node, uint32_t at)
@@ -28,6 +29,8 @@ static enum rc_status create(struct rc_command *command, const struct rc_identit
     for (uint32_t i = 0; i < n; i++) data[i].outputs = cel_null();
     *command = (struct rc_command){
         .id = *identity, .flow = flow, .changed = identity->created, .nnodes = n, .node = node, .data = data};
+    command->id.authors = NULL; /* they are votes of the root */
+    command->id.nauthors = 0;
     return RC_OK;
 }
 
@@ -75,6 +78,7 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
     case RC_CHANGE_CLOCK:
     case RC_CHANGE_PLACE:
     case RC_CHANGE_PRIORITY:
+    case RC_CHANGE_VOTES:
     case RC_CHANGE_FAULT: return RC_OK;
     case RC_CHANGE_SUCCESSOR:
         return command->successor.seq == 0 ? RC_OK
@@ -103,6 +107,8 @@ static enum rc_status own(const struct rc_command *command, struct rc_change *ch
                          : change->kind == RC_CHANGE_PLACE ? &change->u.place.key
                                                            : NULL;
     if (text && !(*text = rc_copy_sv(arena, *text)).p) return rc_fail_arena(err, arena);
+    if (change->kind == RC_CHANGE_VOTES && !rc_votes_copy(arena, &change->u.votes, &change->u.votes))
+        return rc_fail_arena(err, arena);
     if (change->kind != RC_CHANGE_OUTPUTS) return RC_OK;
     struct cel_value *outputs = &change->u.outputs.outputs;
     return cel_copy(*outputs, arena, outputs) == RC_OK ? RC_OK : rc_fail_arena(err, arena);
@@ -144,6 +150,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_PLACE: command->place = change->u.place; break;
     case RC_CHANGE_PRIORITY: command->priority = change->u.priority; break;
     case RC_CHANGE_BACK: command->back = change->u.back; break;
+    case RC_CHANGE_VOTES: data->votes = change->u.votes; break;
     }
 }
 
@@ -201,6 +208,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_PLACE: inverse.u.place = command->place; break;
     case RC_CHANGE_PRIORITY: inverse.u.priority = command->priority; break;
     case RC_CHANGE_BACK: inverse.u.back = command->back; break;
+    case RC_CHANGE_VOTES: inverse.u.votes = data->votes; break;
     }
     return inverse;
 }

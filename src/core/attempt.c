@@ -1,6 +1,7 @@
 /* A step on its way out: it asks for a place, and with the place it leaves, in this very unit. So an attempt is on record before
  * anything leaves, and nothing that still waits is ever taken for an attempt. */
 #include "core/draft.h"
+#include "core/people.h"
 
 #include "base/limits.h"
 
@@ -139,6 +140,12 @@ static bool try_to_leave(struct rc_draft *draft, uint32_t at)
     }
     if (!dependency) {
         cannot_leave(draft, at, RC_WHY_NO_DEPENDENCY, NULL);
+        return false;
+    }
+    if (purpose == RC_ACT &&
+        rc_people_release(c, at) != RC_RELEASED) { /* it waits until people have decided */
+        c->node[at].phase = RC_PHASE_NONE;
+        c->data[at].times.due = 0;
         return false;
     }
     if (purpose == RC_ACT && !require_holds(draft, at)) return false;

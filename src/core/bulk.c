@@ -16,6 +16,9 @@ const char *rc_bulk_why_not(const struct rc_act *act)
     case RC_ACTION_SKIP:
     case RC_ACTION_ASSIGN:
     case RC_ACTION_NOTE:
+    case RC_ACTION_APPROVE:
+    case RC_ACTION_DENY:
+    case RC_ACTION_ANSWER:
     case RC_ACTION_DUE: return NULL;
     case RC_ACTION_EDIT: return "another payload is for one command at a time";
     case RC_ACTION_RESOLVE:
@@ -33,11 +36,13 @@ enum rc_status rc_command_would(const struct rc_command *command, const struct r
                                 struct rc_error *err)
 {
     struct rc_out out = {0};
+    struct rc_act own = *act; /* of what is looked at, as a bulk does it */
+    own.expected_rev = command->rev;
     const struct rc_ask ask = {.kind = RC_MSG_ACTION,
                                .to = {.agg = RC_AGG_COMMAND, .id = command->id.seq},
                                .now = now,
                                .seed = 1,
-                               .u.act = act};
+                               .u.act = &own};
     return rc_command_step(command, &ask, set, arena, &out, err);
 }
 

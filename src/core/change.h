@@ -19,6 +19,7 @@ enum rc_change_kind {
     RC_CHANGE_SUCCESSOR = 12, /* the command that takes its place */
     RC_CHANGE_CLOCK = 40,     /* time: when it begins, and until when it has to be through */
     RC_CHANGE_SCHEDULE = 41,  /* time: the row of a schedule; never in a history */
+    RC_CHANGE_VOTES = 50,     /* people: who has decided at one node */
     RC_CHANGE_PLACE = 60,     /* lanes: its lane, and its place there */
     RC_CHANGE_PRIORITY = 61,  /* lanes: how urgent it is */
     RC_CHANGE_BACK = 71       /* mending: what a roll back is bounded to */
@@ -58,6 +59,7 @@ struct rc_change {
         const struct rc_schedule *schedule;
         struct rc_place place;
         uint8_t priority;
+        struct rc_votes votes;
         struct {
             uint32_t in_use;
             bool backlog, closed;

@@ -43,9 +43,17 @@ struct rc_times {
     rc_us keyed; /* when this round's Idempotency-Key first went out; 0: not yet */
 };
 
+struct rc_vote; /* people.h */
+struct rc_votes {
+    uint32_t n;
+    const struct rc_vote *vote;
+};
+
 struct rc_data {
     struct rc_times times;
-    struct rc_h128 request;   /* hash of the request of this round; zero: not built yet */
+    struct rc_votes votes; /* who has decided; at the root: who has made this command of another one */
+    struct rc_h128
+        request; /* hash of the request of this round; zero: not built yet. Digest of what people are shown */
     struct cel_value outputs; /* a map, or null */
     struct rc_sv external_id;
     struct rc_sv fault; /* last error in words, at most RC_MAX_FAULT bytes */
@@ -79,6 +87,9 @@ struct rc_identity {
     uint64_t lane;         /* id; 0: none */
     struct rc_sv lane_key; /* what the flow's concurrency key came to */
     uint8_t priority;      /* 0 to RC_MAX_PRIORITY */
+    /* and for these: kept as votes of the root */
+    const struct rc_vote *authors;
+    uint32_t nauthors;
 };
 
 /* A command's place in its lane. Numbers are stored. */

@@ -1,5 +1,6 @@
 /* Drafts: copy, and differences as changes. */
 #include "core/draft.h"
+#include "core/people.h"
 
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -134,6 +135,8 @@ static void compare_node(struct differences *list, const struct rc_command *old,
         add(list, (struct rc_change){.kind = RC_CHANGE_FAULT,
                                      .at = i,
                                      .u.fault = {b->fault, b->status, b->why, b->outcome}});
+    if (!rc_votes_eq(&a->votes, &b->votes))
+        add(list, (struct rc_change){.kind = RC_CHANGE_VOTES, .at = i, .u.votes = b->votes});
 }
 
 static void compare(struct rc_draft *draft, const struct rc_command *old, struct differences *list)
@@ -170,14 +173,14 @@ static uint32_t count_changed(const struct rc_command *old, const struct rc_comm
     for (uint32_t i = 0; i < new->nnodes; i++) {
         const struct rc_data *a = &old->data[i], *b = &new->data[i];
         n += !same_control(old, new, i) || !same_outputs(a, b) || !rc_h128_eq(a->request, b->request) ||
-             !same_fault(a, b);
+             !same_fault(a, b) || !rc_votes_eq(&a->votes, &b->votes);
     }
     return n;
 }
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 4, PER_COMMAND = 11 };
+    enum { PER_NODE = 5, PER_COMMAND = 11 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->before;
     if (draft->status == RC_OK &&

@@ -20,6 +20,7 @@ struct rc_draft {
     uint64_t random;  /* state of the stream that the message's seed starts */
     const bool *part; /* only these instances are undone; NULL: all */
     bool still;       /* blocks are looked at as they are: nothing in them starts */
+    uint32_t behind;  /* expressions see nothing of this step and of what stands behind it; 0: they see all */
     enum rc_status status;
     struct rc_error *err;
 };
@@ -54,6 +55,9 @@ const struct flow_action *rc_side_action(const struct rc_command *, uint32_t at)
 
 /* ---- site.c: expressions -------------------------------------------------------------------------------------------- */
 
+/* A map with these names, which are sorted by it. */
+struct cel_value rc_draft_map(struct rc_draft *, const char *const *names, const struct cel_value *,
+                              uint32_t n);
 /* Evaluates a site for a step; response may be NULL. RC_EVAL and err as cel_eval; out of memory also sets draft.status. */
 RC_MUST enum rc_status rc_site_eval(struct rc_draft *, uint32_t at, flow_site,
                                     const struct rc_result *response, struct cel_value *ret,
@@ -169,6 +173,19 @@ void rc_command_start(struct rc_draft *);
 void rc_place_grant(struct rc_draft *);
 /* At the end of each step, when all else is decided: whoever has ended leaves. */
 void rc_place_settle(struct rc_draft *);
+
+/* ---- ask.c, act_people.c: people who are asked --------------------------------------------------------------------------- */
+
+/* Approvals of what has changed since do not count any more: people are asked again. True: there were some. */
+bool rc_ask_again_where_void(struct rc_draft *);
+/* approve, deny, answer. */
+RC_MUST enum rc_status rc_people_decide(struct rc_draft *, const struct rc_act *);
+/* NULL: somebody is asked for what the action gives. */
+const char *rc_why_nobody_is_asked(const struct rc_command *, enum rc_action);
+/* Who makes a successor is one of its authors, as those of this command are. */
+RC_MUST enum rc_status rc_people_pass_on(struct rc_draft *, const struct rc_act *, struct rc_identity *next);
+/* The command was submitted: its authors are on record. */
+void rc_people_submit(struct rc_draft *);
 
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);

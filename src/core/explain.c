@@ -8,6 +8,7 @@ static int rank_of_leaf(const struct rc_command *c, uint32_t at)
     const struct rc_node *node = &c->node[at];
     bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     if (rc_is_stuck(node)) return 5;
+    if (node->phase == RC_PHASE_ASKED) return 3;
     if (failed && !rc_is_closed(c, at)) return rc_node_step(c, at)->critical ? 4 : 2;
     return node->phase != RC_PHASE_NONE;
 }
@@ -61,6 +62,8 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     ret->retry_is_safe = true;
     if (node->phase == RC_PHASE_WAITING) {
         ret->retry_reason = "it waits for a signal: there is nothing to try again";
+    } else if (node->phase == RC_PHASE_ASKED) {
+        ret->retry_reason = "it waits for people: there is nothing to try again";
     } else if (node->phase == RC_PHASE_OPEN) {
         ret->retry_is_safe = false;
         ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
@@ -105,6 +108,8 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
         if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
         return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
     case RC_PHASE_WAITING: return RC_NEXT_SIGNAL;
+    case RC_PHASE_ASKED:
+        return rc_node_step(c, at)->kind == FLOW_APPROVE ? RC_NEXT_APPROVAL : RC_NEXT_DECISION;
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
@@ -149,7 +154,7 @@ static void stand_by_steps(const struct rc_command *c, struct rc_standing *ret)
     if (step->kind == FLOW_CALL) ret->dependency = c->flow->dependencies[step->call.dependency];
     if (ended) return;
     ret->next = (uint8_t)next_of_node(c, ret->node);
-    if (node->phase == RC_PHASE_DELAYED || node->phase == RC_PHASE_OPEN || node->phase == RC_PHASE_WAITING)
+    if (node->phase != RC_PHASE_NONE && node->phase != RC_PHASE_READY)
         ret->next_at = c->data[ret->node].times.due;
 }
 

@@ -1,4 +1,5 @@
-/* How a step begins: a call asks for a place, a set is worked out at once, a sleep waits for a time (wait.c: a wait, for a signal). */
+/* How a step begins: a call asks for a place, a set is worked out at once, a sleep waits for a time (wait.c: a wait, for a signal;
+ * ask.c: what asks people). */
 #include "core/advance.h"
 
 #include "base/limits.h"
@@ -101,6 +102,8 @@ void rc_leaf_start(struct rc_draft *draft, uint32_t at)
     case FLOW_SLEEP: sleep(draft, at); break;
     case FLOW_SET: set(draft, at); break;
     case FLOW_WAIT: rc_wait_start(draft, at); break;
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE: rc_ask_start(draft, at); break;
     case FLOW_CALL:
         if (first && node->doubt)
             rc_step_start_in_doubt(draft, at);

@@ -137,7 +137,9 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET:
-    case FLOW_WAIT: break;
+    case FLOW_WAIT:
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE: break;
     }
     return false;
 }

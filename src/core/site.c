@@ -20,8 +20,8 @@ static struct cel_value make_map(struct rc_draft *draft, struct cel_value *pairs
     return (struct cel_value){.kind = CEL_MAP, .n = n, .v.items = pairs};
 }
 
-static struct cel_value map_of(struct rc_draft *draft, const char *const *names,
-                               const struct cel_value *values, uint32_t n)
+struct cel_value rc_draft_map(struct rc_draft *draft, const char *const *names,
+                              const struct cel_value *values, uint32_t n)
 {
     struct cel_value *pairs = RC_NEW_ARRAY(draft->arena, struct cel_value, 2 * n);
     if (!pairs) {
@@ -38,14 +38,16 @@ static struct cel_value map_of(struct rc_draft *draft, const char *const *names,
 static struct cel_value command_root(struct rc_draft *draft)
 {
     const struct rc_identity *id = &draft->c.id;
-    return map_of(draft, (const char *const[]){"key", "type", "actor"},
-                  (struct cel_value[]){cel_string(id->key), cel_string(id->type), cel_string(id->actor)}, 3);
+    return rc_draft_map(
+        draft, (const char *const[]){"key", "type", "actor"},
+        (struct cel_value[]){cel_string(id->key), cel_string(id->type), cel_string(id->actor)}, 3);
 }
 
 static struct cel_value response_root(struct rc_draft *draft, const struct rc_result *response)
 {
-    return map_of(draft, (const char *const[]){"status", "headers", "body"},
-                  (struct cel_value[]){cel_int(response->status), response->headers, response->body}, 3);
+    return rc_draft_map(draft, (const char *const[]){"status", "headers", "body"},
+                        (struct cel_value[]){cel_int(response->status), response->headers, response->body},
+                        3);
 }
 
 /* ---- steps: what has succeeded, as it is seen from a place ------------------------------------------------------------ */
@@ -88,8 +90,8 @@ static struct cel_value items_of(struct rc_draft *draft, uint32_t block)
         see_copy(draft, &seen, block, i, UINT32_MAX);
         items[i] = seen.pairs ? make_map(draft, seen.pairs, seen.n) : cel_null();
     }
-    return map_of(draft, (const char *const[]){"items"},
-                  (struct cel_value[]){{.kind = CEL_LIST, .n = n, .v.items = items}}, 1);
+    return rc_draft_map(draft, (const char *const[]){"items"},
+                        (struct cel_value[]){{.kind = CEL_LIST, .n = n, .v.items = items}}, 1);
 }
 
 static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
@@ -106,8 +108,8 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
         see_copy(draft, seen, at, 0, UINT32_MAX);
     } else if (done) {
         see(seen, step->id,
-            map_of(draft, (const char *const[]){"outputs", "external_id"},
-                   (struct cel_value[]){c->data[at].outputs, cel_string(c->data[at].external_id)}, 2));
+            rc_draft_map(draft, (const char *const[]){"outputs", "external_id"},
+                         (struct cel_value[]){c->data[at].outputs, cel_string(c->data[at].external_id)}, 2));
     }
 }
 
@@ -115,7 +117,7 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
 static void see_copy(struct rc_draft *draft, struct seen *seen, uint32_t block, uint32_t copy, uint32_t but)
 {
     RC_EACH_CHILD (&draft->c, block, copy, child)
-        if (child != but) see_node(draft, seen, child);
+        if (child != but && (!draft->behind || child < draft->behind)) see_node(draft, seen, child);
 }
 
 /* From a place all blocks around it are seen, each in the copy that the place stands in. */

@@ -45,6 +45,8 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_CALL: rc_step_want(draft, at); break;
     case FLOW_SLEEP: rc_sleep_over(draft, at); break;
     case FLOW_WAIT: rc_wait_over(draft, at); break;
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE: rc_ask_over(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
@@ -93,6 +95,7 @@ static enum rc_status take(struct rc_draft *draft)
     switch ((enum rc_message_kind)draft->ask->kind) {
     case RC_MSG_SUBMIT:
         rc_place_submit(draft);
+        rc_people_submit(draft);
         rc_clock_submit(draft);
         return RC_OK; /* the tree starts by itself */
     case RC_MSG_ACTION: look_at_the_deadline(draft); return rc_command_act(draft, draft->ask->u.act);
@@ -133,9 +136,12 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     struct rc_draft draft;
     struct rc_out out;
     enum rc_status status = rc_draft_begin(&draft, command, ask, set, arena, &out, err);
+    bool asked = status == RC_OK && ask->kind != RC_MSG_SUBMIT && rc_ask_again_where_void(&draft);
+    if (status == RC_OK) status = draft.status; /* without room nothing is known of what was approved */
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
     rc_advance(&draft);
+    if (!asked && rc_ask_again_where_void(&draft)) rc_advance(&draft);
     rc_clock_settle(&draft);
     rc_place_settle(&draft);
     status = rc_draft_finish(&draft);

@@ -250,3 +250,51 @@ bool defs_read_undo(struct defs_reader *r, const struct defs_node *node, void *t
     r->roots = roots;
     return ok;
 }
+
+/* ---- the dependency, and rules between the fields of a call */
+
+static bool add_dependency(struct defs_reader *r, const struct defs_node *node, struct rc_sv name)
+{
+    if (r->ndependencies == r->cap_dependencies) {
+        uint32_t cap = r->cap_dependencies ? 2 * r->cap_dependencies : 4;
+        struct rc_sv *more = RC_NEW_ARRAY(r->arena, struct rc_sv, cap);
+        struct defs_position *called = RC_NEW_ARRAY(r->arena, struct defs_position, cap);
+        if (!more || !called) return defs_fail_arena(r, r->arena);
+        if (r->ndependencies) {
+            memcpy(more, r->dependencies, r->ndependencies * sizeof *more);
+            memcpy(called, r->called, r->ndependencies * sizeof *called);
+        }
+        r->dependencies = more;
+        r->called = called;
+        r->cap_dependencies = cap;
+    }
+    r->dependencies[r->ndependencies] = name;
+    r->called[r->ndependencies++] = defs_source_position(r->source, node->at);
+    return true;
+}
+
+bool defs_read_call(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
+{
+    struct rc_sv name;
+    if (!defs_read_name(r, node, &name, arg)) return false;
+    uint32_t i = 0;
+    while (i < r->ndependencies && !rc_sv_eq(r->dependencies[i], name)) i++;
+    if (i == r->ndependencies && !add_dependency(r, node, name)) return false;
+    *(uint16_t *)target = r->calls = (uint16_t)i;
+    return true;
+}
+
+bool defs_check_call(struct defs_reader *r, const struct defs_node *node, const struct flow_call *call)
+{
+    if (call->irreversible && (call->undo.present || call->undo.none))
+        return defs_fail(r, defs_value_of(node, "irreversible"), RC_INVALID,
+                         "a step that has an undo is not irreversible");
+    if (call->act.reads_only && (call->undo.present || call->undo.none))
+        return defs_fail(r, defs_value_of(node, "undo"), RC_INVALID,
+                         "the step only reads (GET or HEAD): there is nothing to undo");
+    if (call->act.outputs && call->act.check.present && !call->act.check.outputs)
+        return defs_fail(r, defs_value_of(node, "check"), RC_INVALID,
+                         "the check needs 'outputs' too: when it finds that the step happened, they are all "
+                         "that later steps have");
+    return true;
+}

@@ -128,55 +128,6 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
     return defs_see_needs(r, &draft->step, defs_node_key(draft->node, "if")) && ok;
 }
 
-/* ---- calls */
-
-static bool add_dependency(struct defs_reader *r, const struct defs_node *node, struct rc_sv name)
-{
-    if (r->ndependencies == r->cap_dependencies) {
-        uint32_t cap = r->cap_dependencies ? 2 * r->cap_dependencies : 4;
-        struct rc_sv *more = RC_NEW_ARRAY(r->arena, struct rc_sv, cap);
-        struct defs_position *called = RC_NEW_ARRAY(r->arena, struct defs_position, cap);
-        if (!more || !called) return defs_fail_arena(r, r->arena);
-        if (r->ndependencies) {
-            memcpy(more, r->dependencies, r->ndependencies * sizeof *more);
-            memcpy(called, r->called, r->ndependencies * sizeof *called);
-        }
-        r->dependencies = more;
-        r->called = called;
-        r->cap_dependencies = cap;
-    }
-    r->dependencies[r->ndependencies] = name;
-    r->called[r->ndependencies++] = defs_source_position(r->source, node->at);
-    return true;
-}
-
-static bool read_call(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
-{
-    struct rc_sv name;
-    if (!defs_read_name(r, node, &name, arg)) return false;
-    uint32_t i = 0;
-    while (i < r->ndependencies && !rc_sv_eq(r->dependencies[i], name)) i++;
-    if (i == r->ndependencies && !add_dependency(r, node, name)) return false;
-    *(uint16_t *)target = r->calls = (uint16_t)i;
-    return true;
-}
-
-/* Rules between the fields of a call. */
-static bool check_call(struct defs_reader *r, const struct defs_node *node, const struct flow_call *call)
-{
-    if (call->irreversible && (call->undo.present || call->undo.none))
-        return defs_fail(r, defs_value_of(node, "irreversible"), RC_INVALID,
-                         "a step that has an undo is not irreversible");
-    if (call->act.reads_only && (call->undo.present || call->undo.none))
-        return defs_fail(r, defs_value_of(node, "undo"), RC_INVALID,
-                         "the step only reads (GET or HEAD): there is nothing to undo");
-    if (call->act.outputs && call->act.check.present && !call->act.check.outputs)
-        return defs_fail(r, defs_value_of(node, "check"), RC_INVALID,
-                         "the check needs 'outputs' too: when it finds that the step happened, they are all "
-                         "that later steps have");
-    return true;
-}
-
 /* ---- tables: one for each kind of step */
 
 #define IN(member) offsetof(struct defs_draft, step.member)
@@ -195,7 +146,7 @@ static bool check_call(struct defs_reader *r, const struct defs_node *node, cons
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
         {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
         KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), KIND("wait"),              \
-        LATER("approve"), LATER("flow"), LATER("confirm"), LATER("escalate"), LATER("when"),                 \
+        KIND("approve"), KIND("escalate"), LATER("flow"), LATER("confirm"), LATER("when"),                   \
         LATER("sensitive"), LATER("vars")
 #define FALLBACK_FIELD KIND("fallback") /* read behind all the rest */
 
@@ -227,7 +178,7 @@ static const struct defs_range width_range = {1, RC_MAX_INSTANCES, true};
 
 static const struct defs_field call_field[] = {
     STEP_FIELDS,
-    {"call", DEFS_REQUIRED, read_call, IN(call.dependency), NULL},
+    {"call", DEFS_REQUIRED, defs_read_call, IN(call.dependency), NULL},
     {"capability", DEFS_OPTIONAL, defs_read_capability, IN(call.capability), NULL},
     {"irreversible", DEFS_OPTIONAL, defs_read_bool, IN(call.irreversible), NULL},
     {"require", DEFS_OPTIONAL, defs_read_require, IN(call.require), NULL},
@@ -297,17 +248,35 @@ static const struct defs_field wait_field[] = {
     FALLBACK_FIELD,
 };
 
-#define KINDS 9
+#define PEOPLE_FIELDS                                                                                        \
+    {"within", DEFS_OPTIONAL, defs_read_span, IN(people.within), &defs_within_range},                        \
+    {                                                                                                        \
+        "on_timeout", DEFS_OPTIONAL, defs_read_word, IN(people.on_timeout), &defs_undecided_words            \
+    }
+static const struct defs_field approve_field[] = {
+    STEP_FIELDS,
+    KIND("call"),
+    {"approve", DEFS_REQUIRED, defs_read_approve, 0, NULL},
+    PEOPLE_FIELDS,
+};
+static const struct defs_field escalate_field[] = {
+    STEP_FIELDS,
+    KIND("call"),
+    {"escalate", DEFS_REQUIRED, defs_read_escalate, 0, NULL},
+    PEOPLE_FIELDS,
+};
+
+#define KINDS 11
 #define TABLE(word)                                                                                          \
     {                                                                                                        \
         word##_field, sizeof word##_field / sizeof *word##_field, #word, kind_table, KINDS                   \
     }
-static const struct defs_table kind_table[KINDS] = {TABLE(call),   TABLE(linear), TABLE(parallel),
-                                                    TABLE(choose), TABLE(each),   TABLE(repeat),
-                                                    TABLE(sleep),  TABLE(set),    TABLE(wait)};
-static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL,   FLOW_LINEAR, FLOW_PARALLEL,
-                                                    FLOW_CHOOSE, FLOW_EACH,   FLOW_REPEAT,
-                                                    FLOW_SLEEP,  FLOW_SET,    FLOW_WAIT};
+static const struct defs_table kind_table[KINDS] = {
+    TABLE(call),  TABLE(linear), TABLE(parallel), TABLE(choose),  TABLE(each),    TABLE(repeat),
+    TABLE(sleep), TABLE(set),    TABLE(wait),     TABLE(approve), TABLE(escalate)};
+static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL, FLOW_LINEAR,  FLOW_PARALLEL, FLOW_CHOOSE,
+                                                    FLOW_EACH, FLOW_REPEAT,  FLOW_SLEEP,    FLOW_SET,
+                                                    FLOW_WAIT, FLOW_APPROVE, FLOW_ESCALATE};
 
 /* Which kind of step it is; a call where nothing says it, so that `call` is what is missing. */
 static bool find_kind(struct defs_reader *r, const struct defs_node *node, unsigned *ret)
@@ -344,7 +313,7 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (step->kind == FLOW_EACH) step->block.width = DEFS_EACH_WIDTH;
     bool ok = defs_read_object(r, draft->node, table, draft);
     if (step->kind == FLOW_CALL) ok &= defs_check_worker(r, draft->node, step, asked);
-    if (step->kind == FLOW_CALL) ok = ok && check_call(r, draft->node, &step->call);
+    if (step->kind == FLOW_CALL) ok = ok && defs_check_call(r, draft->node, &step->call);
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
     if (!flow_is_block(step->kind) && step->kind != FLOW_CALL)
@@ -388,10 +357,10 @@ static bool read_step(struct defs_reader *r, const struct defs_node *node, flow_
     if (!find_kind(r, node, &which)) return false;
     struct defs_draft draft = {.node = node,
                                .step = {.kind = kind_of_table[which], .critical = true, .copies = 1}};
-    const struct defs_node *fallback =
-        node->kind == DEFS_MAP && draft.step.kind != FLOW_SLEEP && draft.step.kind != FLOW_SET
-            ? defs_node_key(node, "fallback")
-            : NULL;
+    const struct defs_node *fallback = node->kind == DEFS_MAP && draft.step.kind != FLOW_SLEEP &&
+                                               draft.step.kind != FLOW_SET && !flow_asks(draft.step.kind)
+                                           ? defs_node_key(node, "fallback")
+                                           : NULL;
     if (lines && (fallback || draft.step.kind != FLOW_LINEAR)) {
         if (!defs_add_node(r, FLOW_LINEAR, parent, node, &head)) return false;
         parent = head;
@@ -495,5 +464,5 @@ bool defs_read_steps(struct defs_reader *r, const struct defs_node *node, void *
     flow->steps = step;
     flow->nsteps = (uint16_t)r->nnodes;
     if (!flow_number(flow, step)) return defs_say_instances(r, step);
-    return defs_check_undo(r, flow);
+    return defs_check_approvals(r, flow) && defs_check_undo(r, flow);
 }

@@ -48,6 +48,8 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     switch (step->kind) {
     case FLOW_CALL:
     case FLOW_SLEEP:
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE:
     case FLOW_SET: return give_leaf(r, step);
     case FLOW_WAIT:
         if (!give_leaf(r, step)) return false;

@@ -97,6 +97,12 @@ extern const struct defs_span_range defs_within_range;
 extern const struct defs_words defs_on_timeout_words;
 defs_read_fn defs_read_wait;           /* struct defs_draft */
 defs_read_fn defs_read_signal_outputs; /* flow_site; sets r->outputs */
+/* ---- people: read_people.c */
+extern const struct defs_words defs_undecided_words;
+defs_read_fn defs_read_approve, defs_read_escalate; /* struct defs_draft; set r->outputs */
+/* What is approved stands behind its approval in the same line. */
+RC_MUST
+bool defs_check_approvals(struct defs_reader *, const struct flow *);
 /* Rules between the fields of a block whose children have been read, and defaults that depend on others. */
 RC_MUST
 bool defs_check_block(struct defs_reader *, struct defs_draft *);
@@ -113,6 +119,10 @@ bool defs_want_outputs(struct defs_reader *, const struct defs_node *);
 /* The names as a type; NULL: complained. */
 const struct cel_type *defs_type_of_outputs(struct defs_reader *, const struct defs_node *map);
 
+defs_read_fn defs_read_call; /* uint16_t: index of the dependency */
+/* Rules between the fields of a call. */
+RC_MUST
+bool defs_check_call(struct defs_reader *, const struct defs_node *, const struct flow_call *);
 defs_read_fn defs_read_with;        /* struct flow_action */
 defs_read_fn defs_read_retry;       /* struct flow_retry */
 defs_read_fn defs_read_outputs;     /* flow_site; sets r->outputs */

@@ -126,6 +126,7 @@ void rc_engine_forget(struct rc_engine *engine)
     rc_window_forget(&engine->calendar);
     rc_lanes_forget(engine);
     rc_map_free(&engine->damaged);
+    engine->damaged_untold = 0;
     engine->booted = false;
 }
 

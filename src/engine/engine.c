@@ -177,11 +177,29 @@ const struct rc_error *rc_engine_last_fault(const struct rc_engine *engine)
     return &engine->fault;
 }
 
-uint32_t rc_engine_damaged(const struct rc_engine *engine, uint64_t *ret_seqs, uint32_t cap)
+/* Where the row can be read though the history cannot, the id has its check; else it is the number alone. */
+static struct rc_id id_of(struct rc_engine *engine, uint64_t seq)
+{
+    struct rc_id id = {.seq = seq};
+    struct rc_row row;
+    struct rc_arena *arena = rc_arena_new(1 << 12, 1 << 20);
+    if (arena && rc_read_row(engine->reader, seq, arena, &row, NULL) == RC_OK) id.check = (uint32_t)row.nonce;
+    rc_arena_free(arena);
+    return id;
+}
+
+uint32_t rc_engine_take_damaged(struct rc_engine *engine, struct rc_id *ret_ids, uint32_t cap,
+                                struct rc_error *ret_last)
 {
     uint32_t n = 0;
-    for (size_t i = 0; i < engine->damaged.cap && n < cap; i++)
-        if (engine->damaged.slot[i].value) ret_seqs[n++] = engine->damaged.slot[i].key;
+    *ret_last = engine->damage;
+    for (size_t i = 0; engine->damaged_untold && i < engine->damaged.cap && n < cap; i++) {
+        struct rc_map_slot *slot = &engine->damaged.slot[i];
+        if (slot->value != &engine->damaged) continue;
+        slot->value = engine;
+        ret_ids[n++] = id_of(engine, slot->key);
+        engine->damaged_untold--;
+    }
     return n;
 }
 

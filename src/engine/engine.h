@@ -47,8 +47,11 @@ struct rc_ports {
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
     struct rc_holding hold;
-    rc_us signal_age;       /* how long early signals, and the keys of all, are kept; 0: RC_MAX_SIGNAL_DAYS */
-    bool bulk_without_keys; /* negative control of the proofs: never in production */
+    rc_us signal_age; /* how long early signals, and the keys of all, are kept; 0: RC_MAX_SIGNAL_DAYS */
+    struct rc_sv
+        notify; /* the flow that is submitted where a person is wanted; empty: nobody is told. Lives as long as the engine */
+    struct rc_sv notify_url; /* what stands before /v1/commands/ID in its link */
+    bool bulk_without_keys;  /* negative control of the proofs: never in production */
 };
 
 struct rc_tick {
@@ -111,9 +114,10 @@ void rc_engine_worker_wait(struct rc_engine *, const struct rc_command *, uint32
 /* The last fact that could not be taken in (stats.faults counts them). On the engine's thread, until the next turn. */
 const struct rc_error *rc_engine_last_fault(const struct rc_engine *);
 
-/* Commands that were wanted and cannot be read, at most `cap`; *ret_seqs[i] is a number of the store. On the
- * engine's thread, or before it runs. */
-uint32_t rc_engine_damaged(const struct rc_engine *, uint64_t *ret_seqs, uint32_t cap);
+/* Commands that were wanted and cannot be read, at most `cap`, each once: the next call gives those that this one has not
+ * given; *ret_last: what was said of the last one. On the engine's thread. */
+uint32_t rc_engine_take_damaged(struct rc_engine *, struct rc_id *ret_ids, uint32_t cap,
+                                struct rc_error *ret_last);
 
 /* From now on nothing new is admitted: posts are refused with RC_STOPPING and no attempt starts; results
  * still commit. Any thread. */

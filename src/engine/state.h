@@ -257,9 +257,13 @@ struct rc_engine {
     struct rc_map
         started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
                                * answer comes from outside, else the fact that stands for it */
-    struct rc_map damaged; /* by seq: commands that were wanted and cannot be read */
+    struct rc_map
+        damaged; /* by seq: commands that were wanted and cannot be read; a value is this map until the command was given to who asks, then the engine */
+    uint32_t damaged_untold;
+    struct rc_error damage; /* of the last of them */
     struct rc_window due;
     struct rc_planners planners;
+    struct rc_notice *notices;               /* of this turn (notice.c) */
     struct rc_window calendar;               /* commands that begin when the wall clock says so */
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */
@@ -407,6 +411,8 @@ void rc_submit_take_back(struct rc_engine *, struct rc_hot *);
 
 /* submit.c, act.c, define.c: one request as a unit; status and answer go into the request. */
 void rc_request_submit(struct rc_engine *, struct rc_request *);
+/* The same for the engine's own: no quota stands in its way. */
+void rc_request_notice(struct rc_engine *, struct rc_request *);
 void rc_request_act(struct rc_engine *, struct rc_request *);
 void rc_request_define(struct rc_engine *,
                        struct rc_request *); /* commits by itself: not within a turn's batch */
@@ -463,6 +469,17 @@ RC_MUST enum rc_status rc_schedule_unit(struct rc_engine *, const struct rc_ask 
 /* schedule.c: what is due; each schedule once a turn. */
 RC_MUST enum rc_status rc_schedules_run(struct rc_engine *, struct rc_error *);
 void rc_schedules_end_turn(struct rc_engine *);
+
+/* ---- notice.c: people are told */
+
+struct rc_notice { /* a submission of the engine's own; it lives until the turn has ended */
+    struct rc_request request;
+    struct rc_notice *next;
+};
+/* At the end of a turn, before it is committed: of each command that has come to where a person is wanted. What cannot be told is a
+ * fault that shows. */
+void rc_notices_submit(struct rc_engine *);
+void rc_notices_end_turn(struct rc_engine *);
 rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 void rc_schedules_forget(struct rc_engine *);
 void rc_request_schedule(struct rc_engine *, struct rc_request *);

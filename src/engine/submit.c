@@ -148,3 +148,16 @@ void rc_request_submit(struct rc_engine *engine, struct rc_request *request)
     if (request->status == RC_OK) request->status = rc_quota_check(engine, id->ns, false, request);
     if (request->status == RC_OK) create(engine, request);
 }
+
+void rc_request_notice(struct rc_engine *engine, struct rc_request *request)
+{
+    struct rc_hot *last = NULL;
+    request->u.submit.generation = 1;
+    request->status = rc_engine_last_of_key(engine, &request->u.submit, &last, &request->error);
+    if (request->status != RC_NOT_FOUND) return; /* it was told before */
+    request->status = RC_OK;
+    if (!engine->room)
+        request->status = rc_fail(&request->error, RC_FULL, "the disk is full: nobody can be told");
+    else
+        create(engine, request);
+}

@@ -422,9 +422,11 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     if (status == RC_OK) rc_leases_expire(engine); /* behind what workers have said until now */
     if (status == RC_OK) status = run_offers(engine, err);
     if (status == RC_OK) status = rc_work_give(engine, err);
+    if (status == RC_OK) rc_notices_submit(engine);
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
     rc_schedules_end_turn(engine);
+    rc_notices_end_turn(engine);
     if (engine->booted) rc_waves_record(engine);
     rc_work_reply(engine, engine->turn.draining);
     return committed != RC_OK                                      ? committed

@@ -33,14 +33,24 @@ static enum rc_status load(struct rc_engine *engine, uint64_t seq, struct rc_hot
     return status;
 }
 
+static void note_damaged(struct rc_engine *engine, uint64_t seq, const struct rc_error *error)
+{
+    if (rc_map_get(&engine->damaged, seq) || rc_map_put(&engine->damaged, seq, &engine->damaged) != RC_OK)
+        return;
+    engine->damaged_untold++;
+    engine->damage = *error;
+    atomic_store(&engine->stats.damaged, (uint32_t)engine->damaged.n);
+}
+
 enum rc_status rc_engine_command(struct rc_engine *engine, uint64_t seq, struct rc_hot **ret,
                                  struct rc_error *err)
 {
     struct rc_hot *hot = rc_cache_find(&engine->cache, seq);
     if (!hot) {
-        enum rc_status status = load(engine, seq, ret, err);
-        if (status == RC_DAMAGED && rc_map_put(&engine->damaged, seq, engine) == RC_OK)
-            atomic_store(&engine->stats.damaged, (uint32_t)engine->damaged.n);
+        struct rc_error error = {0};
+        enum rc_status status = load(engine, seq, ret, &error);
+        if (status == RC_DAMAGED) note_damaged(engine, seq, &error);
+        if (status != RC_OK && err) *err = error;
         return status;
     }
     rc_cache_use(&engine->cache, hot);

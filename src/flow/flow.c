@@ -22,6 +22,21 @@ flow_node flow_next_sibling(const struct flow *flow, flow_node node)
     return step->end;
 }
 
+/* How many approvals stand before each step in its line. */
+static void count_approvals(struct flow *flow, struct flow_step *steps)
+{
+    flow->approves = false;
+    for (flow_node block = 0; block < flow->nsteps; block++) {
+        uint16_t n = 0;
+        if (!flow_is_block(steps[block].kind)) continue;
+        for (flow_node i = (flow_node)(block + 1); i < steps[block].end; i = steps[i].end) {
+            steps[i].approvals = n;
+            n = (uint16_t)(n + (steps[i].kind == FLOW_APPROVE));
+        }
+        flow->approves |= n > 0;
+    }
+}
+
 bool flow_number(struct flow *flow, struct flow_step *steps)
 {
     for (flow_node i = flow->nsteps; i-- > 0;) { /* children stand behind their parents */
@@ -37,6 +52,7 @@ bool flow_number(struct flow *flow, struct flow_step *steps)
         step->body = (uint32_t)body;
     }
     flow->ninstances = flow_instances(&steps[0]);
+    count_approvals(flow, steps);
     return true;
 }
 
@@ -61,7 +77,7 @@ const char *flow_kind_word(unsigned kind)
         [FLOW_LINEAR] = "linear", [FLOW_PARALLEL] = "parallel", [FLOW_CHOOSE] = "choose",
         [FLOW_EACH] = "each",     [FLOW_REPEAT] = "repeat",     [FLOW_CALL] = "call",
         [FLOW_SLEEP] = "sleep",   [FLOW_SET] = "set",           [FLOW_FALLBACK] = "fallback",
-        [FLOW_WAIT] = "wait",
+        [FLOW_WAIT] = "wait",     [FLOW_APPROVE] = "approve",   [FLOW_ESCALATE] = "escalate",
     };
     return kind < FLOW_KINDS && word[kind] ? word[kind] : "?";
 }

@@ -24,15 +24,22 @@ enum flow_kind {
     FLOW_PARALLEL = 2, /* children as their needs are met */
     FLOW_CHOOSE =
         3, /* the first child whose condition holds; each child is a line; the last has no condition: else */
-    FLOW_EACH = 4,     /* its only child, a line, once for each item of a list */
-    FLOW_REPEAT = 5,   /* its only child, a line, again and again until a condition holds */
-    FLOW_CALL = 6,     /* a request to a dependency */
-    FLOW_WAIT = 7,     /* waits for a signal */
-    FLOW_SLEEP = 9,    /* lets time pass */
-    FLOW_SET = 11,     /* works something out */
-    FLOW_FALLBACK = 14 /* its first child; where that one fails, its second one, a line */
+    FLOW_EACH = 4,      /* its only child, a line, once for each item of a list */
+    FLOW_REPEAT = 5,    /* its only child, a line, again and again until a condition holds */
+    FLOW_CALL = 6,      /* a request to a dependency */
+    FLOW_WAIT = 7,      /* waits for a signal */
+    FLOW_APPROVE = 8,   /* waits until enough people have approved what stands behind it */
+    FLOW_SLEEP = 9,     /* lets time pass */
+    FLOW_SET = 11,      /* works something out */
+    FLOW_ESCALATE = 13, /* asks people a question, and goes on with their answer */
+    FLOW_FALLBACK = 14  /* its first child; where that one fails, its second one, a line */
 };
 enum { FLOW_KINDS = FLOW_FALLBACK + 1 };
+/* Whether a leaf asks people. */
+static inline bool flow_asks(enum flow_kind kind)
+{
+    return kind == FLOW_APPROVE || kind == FLOW_ESCALATE;
+}
 /* Whether a node has children. */
 static inline bool flow_is_block(enum flow_kind kind)
 {
@@ -180,6 +187,19 @@ struct flow_wait {
     uint8_t on_timeout;  /* enum flow_on_timeout */
 };
 
+/* Kinds FLOW_APPROVE and FLOW_ESCALATE: who is asked, and what. */
+struct flow_people {
+    uint16_t need;             /* approve: how many have to; 1 to RC_MAX_PEOPLE */
+    uint32_t roles;            /* bits 1 << enum rc_role; 0: whoever may act */
+    const struct rc_sv *names; /* the only ones who may; NULL: not said */
+    uint16_t nnames;
+    const struct rc_sv *answers; /* escalate */
+    uint16_t nanswers;
+    flow_site question, evidence; /* escalate: a text; anything, 0: none */
+    rc_us within;                 /* 0: for ever */
+    uint8_t on_timeout;           /* enum flow_on_timeout; never continue */
+};
+
 struct flow_step {
     struct rc_sv
         id; /* unique in the flow; empty for the root, and for lines and fallbacks that nobody named */
@@ -202,9 +222,11 @@ struct flow_step {
     struct flow_loop loop;
     struct flow_sleep sleep;
     struct flow_wait wait;
-    flow_site values; /* kind FLOW_SET: a map */
+    struct flow_people people;
+    uint16_t approvals; /* how many stand before it in its line: it needs all of them */
+    flow_site values;   /* kind FLOW_SET: a map */
     struct flow_call
-        call; /* kind FLOW_CALL. Of sleep, set and wait: reads_only and repeatable, and what `outputs` are */
+        call; /* kind FLOW_CALL. Of other leaves: reads_only and repeatable, and what `outputs` are */
 };
 
 struct flow_site_info {
@@ -256,6 +278,7 @@ struct flow {
     uint8_t on_failure; /* enum flow_on_failure */
     const struct flow_step *steps;
     uint16_t nsteps;
+    bool approves;                      /* it has steps of kind FLOW_APPROVE */
     uint32_t ninstances;                /* of a command; at most RC_MAX_INSTANCES */
     const struct flow_site_info *sites; /* [0] is unused */
     uint16_t nsites;

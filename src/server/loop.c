@@ -1,6 +1,7 @@
 /* The engine's thread: a turn, the replies, sleep until something is due or somebody wakes it. */
 #include "server/server.h"
 
+#include "base/id.h"
 #include "base/random.h"
 
 #include <errno.h>
@@ -61,6 +62,22 @@ static void log_lost_facts(const struct rc_engine *engine, uint64_t *io_known)
     *io_known = stats.faults;
 }
 
+/* Commands that nobody can read are nobody's to lose sight of. */
+static void log_damaged(struct rc_engine *engine)
+{
+    enum { NAMED = 64 };
+    struct rc_id ids[NAMED];
+    struct rc_error last;
+    for (uint32_t n = rc_engine_take_damaged(engine, ids, NAMED, &last), i = 0; i < n; i++) {
+        char id[RC_ID_TEXT + 1];
+        rc_id_format(ids[i], id);
+        rc_log(RC_LOG_ERROR, "store",
+               "command %s (number %llu) has not ended and cannot be read: it stays as it is; the last such "
+               "error: %s",
+               id, (unsigned long long)ids[i].seq, last.text);
+    }
+}
+
 /* One turn, and whom it tells. How long nothing becomes due; *io: what was seen by the turn before. */
 static rc_us turn(struct server *server, struct loop_seen *io)
 {
@@ -78,6 +95,7 @@ static rc_us turn(struct server *server, struct loop_seen *io)
     rc_engine_follow_up(server->engine);
     log_fault(&io->status, status, &err);
     log_lost_facts(server->engine, &io->faults);
+    log_damaged(server->engine);
     return status == RC_OK ? sleep : FAULT_SLEEP_US;
 }
 

@@ -5,7 +5,6 @@
  * unknown and is settled after the next start; everything that was asked is answered. */
 #include "server/server.h"
 
-#include "base/id.h"
 #include "base/random.h"
 
 #include <errno.h>
@@ -53,26 +52,6 @@ static enum rc_status open_store(const struct server *server, struct rc_store **
     enum rc_status status = rc_sqlite_open(&options, ret, err);
     if (status == RC_OK && rc_sqlite_note(*ret)[0]) rc_log(RC_LOG_WARN, "store", "%s", rc_sqlite_note(*ret));
     return status;
-}
-
-/* Commands that nobody can read are nobody's to lose sight of. */
-static void name_damaged(const struct server *server, struct rc_store *store)
-{
-    enum { NAMED = 64 };
-    uint64_t seqs[NAMED];
-    struct rc_arena *arena = rc_arena_new(1 << 12, 1 << 20);
-    uint32_t n = arena ? rc_engine_damaged(server->engine, seqs, NAMED) : 0;
-    for (uint32_t i = 0; i < n; i++) {
-        struct rc_row row;
-        char id[RC_ID_TEXT + 1] = "";
-        if (rc_read_row(rc_store_self(store), seqs[i], arena, &row, NULL) == RC_OK)
-            rc_id_format((struct rc_id){.seq = row.seq, .check = (uint32_t)row.nonce}, id);
-        rc_log(RC_LOG_ERROR, "store",
-               "command %s (number %llu) was in flight and cannot be read: it stays as it is; the last such "
-               "error: %s",
-               id, (unsigned long long)seqs[i], rc_engine_last_fault(server->engine)->text);
-    }
-    rc_arena_free(arena);
 }
 
 static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_store **ret,
@@ -152,18 +131,18 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
         .wait = server->settings.queue_time,
         .suspects = server->suspects,
         .signal_age = server->settings.signal_age,
+        .notify = rc_sv_of(server->settings.notify ? server->settings.notify : ""),
+        .notify_url = rc_sv_of(server->settings.notify_url ? server->settings.notify_url : ""),
         .hold = {.asked = server->settings.hold, .refuses = server->settings.hold_submissions == 1},
         .context = server};
     if (rc_random(&server->seed, sizeof server->seed) != RC_OK)
         status = rc_fail(err, RC_IO, "the kernel gives no random numbers");
     else
         status = rc_engine_new(&ports, set, loop_tick(server), &server->engine, err);
-    if (status == RC_OK) {
-        name_damaged(server, store);
+    if (status == RC_OK)
         shelf_put(&server->shelf, store);
-    } else {
+    else
         rc_store_close(store);
-    }
     return status;
 }
 

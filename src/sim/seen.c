@@ -86,6 +86,8 @@ static const struct untaken {
     {{STEP, RC_STEP_SUCCEEDED, RC_STEP_UNDO_UNKNOWN}, restores},
     {{PHASE, RC_PHASE_NONE, RC_PHASE_WAITING}, wide}, /* waits for signals: no life has them yet */
     {{PHASE, RC_PHASE_WAITING, RC_PHASE_NONE}, wide},
+    {{PHASE, RC_PHASE_NONE, RC_PHASE_ASKED}, wide}, /* nor has any people who are asked */
+    {{PHASE, RC_PHASE_ASKED, RC_PHASE_NONE}, wide},
     {{STEP, RC_STEP_SKIPPED, RC_STEP_ACTIVE}, seldom},
     {{COMMAND, RC_ABSENT, RC_WAITING}, wide},
     {{COMMAND, RC_ABSENT, RC_ROLLED_BACK}, wide},
@@ -197,10 +199,11 @@ static bool is_out_of_reach(enum rc_why why)
     bool blocks = why == RC_WHY_CONDITION || why == RC_WHY_NOT_TAKEN || why == RC_WHY_JOINED ||
                   why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
                   why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP || why == RC_WHY_DEADLINE;
+    bool people = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_VOID;
     bool worker =
         why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED || why == RC_WHY_NO_SIGNAL;
-    if (blocks || worker)
-        return true; /* only wide lives have blocks and times (sim.h); none has workers or signals */
+    if (blocks || worker || people)
+        return true; /* only wide lives have blocks and times (sim.h); none has workers, signals or people who are asked */
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
            why == RC_WHY_SIGNAL ||     /* of a program: none runs here; test/exec is about them */
@@ -249,7 +252,7 @@ static void cover_words(const struct sim_seen *seen, struct sim_cover *cover, FI
 /* Every action was asked for in every state in which a command can be found, and was done in at least one. */
 static void cover_actions(const struct sim_seen *seen, struct sim_cover *cover, FILE *to)
 {
-    for (unsigned i = 0; i < RC_ACTIONS; i++) {
+    for (unsigned i = 0; i < SIM_ACTIONS; i++) {
         bool done = false;
         for (unsigned k = RC_PENDING; k < RC_STATES; k++) {
             bool asked = seen->done[i][k] || seen->refused[i][k];
@@ -323,7 +326,7 @@ void sim_seen_print(const struct sim_seen *seen, FILE *to)
         put_edge(&edges[i], "", times, to);
     }
     for (unsigned i = 1; i < RC_WHYS; i++) fprintf(to, "reason %s: %u\n", rc_why_word(i).slug, seen->why[i]);
-    for (unsigned i = 0; i < RC_ACTIONS; i++)
+    for (unsigned i = 0; i < SIM_ACTIONS; i++)
         for (unsigned k = RC_PENDING; k < RC_STATES; k++)
             fprintf(to, "%s of what is %s: %u done, %u refused\n", rc_action_word(i).slug,
                     rc_state_word(k).slug, seen->done[i][k], seen->refused[i][k]);

@@ -83,6 +83,9 @@ enum sim_window {
 
 const char *sim_fault_text(enum sim_fault);
 
+/* What people do to commands in a life: all but what only those can do who are asked, whom no life has. */
+enum { SIM_ACTIONS = RC_ACTION_APPROVE };
+
 /* Everything is uint32_t: sim_seen_add goes over it as one array. */
 struct sim_seen {
     uint32_t lives, turns, commands, left, answers, crashes, replaced, replayed, conflicts, stale,

@@ -46,9 +46,9 @@ static void somebody_acts(struct walk *walk)
         walk_act(walk, seq, asks ? RC_ACTION_RESOLVE : RC_ACTION_SKIP, 15, false);
         return;
     }
-    uint32_t first = walk_dice(walk, RC_ACTIONS), action = first;
+    uint32_t first = walk_dice(walk, SIM_ACTIONS), action = first;
     /* mostly what is allowed; but what is not is asked for, too */
-    for (uint32_t i = 0; i < RC_ACTIONS && walk_chance(walk, 70); i++, action = (first + i) % RC_ACTIONS)
+    for (uint32_t i = 0; i < SIM_ACTIONS && walk_chance(walk, 70); i++, action = (first + i) % SIM_ACTIONS)
         if (c->nnodes && rc_command_allows(c, (enum rc_action)action).allowed) break;
     walk_act(walk, seq, (enum rc_action)action, 15, walk_chance(walk, 5));
 }
@@ -109,7 +109,7 @@ static void people_decide(struct walk *walk)
             if (round >= TIRED)
                 walk_act(walk, seq, RC_ACTION_RESOLVE, 0, true);
             else
-                walk_act(walk, seq, (enum rc_action)walk_dice(walk, RC_ACTIONS), 0, false);
+                walk_act(walk, seq, (enum rc_action)walk_dice(walk, SIM_ACTIONS), 0, false);
         }
         for (uint32_t i = 0; i < walk->nbulks; i++)
             if (walk->bulk[i].id && !rc_bulk_ended(walk->bulk[i].state)) {

@@ -252,7 +252,7 @@ void walk_crash(struct walk *walk, bool in_order)
         walk_fired(walk, SIM_CRASH_LOOP);
         uint64_t seq = 1 + walk_dice(walk, (uint32_t)walk->nseen);
         bool acts = walk_chance(walk, 30); /* while it took in what a person asked for */
-        uint32_t node = acts           ? RC_MAX_INSTANCES + walk_dice(walk, RC_ACTIONS)
+        uint32_t node = acts           ? RC_MAX_INSTANCES + walk_dice(walk, SIM_ACTIONS)
                         : walk->blocks ? walk_dice(walk, WALK_INSTANCES)
                                        : 1 + walk_dice(walk, WALK_STEPS);
         world->suspects->running = rc_step_unit(seq, node);

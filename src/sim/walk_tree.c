@@ -253,6 +253,8 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     case FLOW_CALL:
     case FLOW_SLEEP:
     case FLOW_SET:
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE:
     case FLOW_WAIT: break;
     }
 }

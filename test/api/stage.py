@@ -57,6 +57,8 @@ class Stage:
                                 open=simple_flow("open", "mute", "timeout: 1h")
                                 + 'schedule: [{ id: yearly, cron: "0 0 1 1 *", payload: { n: 1 } }]\n',
                                 narrow=simple_flow("narrow", "mute", "timeout: 1h") + "concurrency: { when_full: refuse }\n",
+                                asks='flow: asks\nsteps:\n- { id: allow, approve: { need: 2, of: [carl, olga], roles: [admin] }, within: 1d }\n- { id: done, set: { n: "${payload.n}" } }\n',
+                                asks_why='flow: asks.why\nsteps:\n- { id: ask, escalate: { question: why, answers: [a, b], evidence: 7 }, within: 1d }\n',
                                 mute=dependency("mute", f"http://127.0.0.1:{listener.getsockname()[1]}", concurrent=2))
         self.server = self.other(more=["--hold"])  # held, and released at once: so there is a window to ask for
         self.api = self.server.api
@@ -108,6 +110,11 @@ class Stage:
 
     def completed(self):
         return self.once("completed", lambda: self.new("completed"))
+
+    def asking(self, flow):
+        id = self.api.submit(flow, {"n": 1}, f"k{self.number()}").must(201).json["id"]
+        self.api.until_state(id, "waiting")
+        return id
 
     def rejected(self):
         return self.once("rejected", lambda: self.new("rejected", fault="422"))

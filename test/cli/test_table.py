@@ -29,6 +29,7 @@ EXAMPLES = {
     "purge": [["--older-than", "0s", "--dry-run"]],
     "edit": [["{rejected}", "--payload", "{payload}"]],
     "events": [["--after", "0", "--limit", "3"]],
+    "approve": [], "deny": [], "answer": [],  # refused where nobody is asked; test/e2e/test_approvals.py has them
     "signal": [["paid", "p1", "--key", "k1"]],
     "batch": [["{lines}"]],
     "import": [["{export}", "--store", "{new}"]],

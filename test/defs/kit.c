@@ -45,7 +45,7 @@ void kit_expect(struct kit *kit, const char *name, const char *yaml, const char 
     enum rc_status status = kit_parse(kit, rc_sv_of(yaml));
     const char *got = kit_errors(kit);
     if (strcmp(got, errors) != 0)
-        fail_msg("%s\n--- text\n%s\n--- expected\n%s\n--- got\n%s", name, yaml, errors, got);
+        fail_msg("%s\n--- expected\n%s\n--- got\n%s\n--- text\n%s", name, errors, got, yaml);
     assert_int_equal(status == RC_OK, *errors == 0);
     if (*errors) assert_int_equal(status, kit->errors.error[0].status);
     assert_true(kit->errors.total >= kit->errors.n);

@@ -28,6 +28,11 @@ def analytics(world):
     run(world, "analytics")
 
 
+@case("bank: nothing is booked that the right people have not approved")
+def bank(world):
+    run(world, "bank")
+
+
 @case("a fault that is never met, and a promise that is broken, fail an example")
 def control(world):
     sys.path.insert(0, str(EXAMPLES))

@@ -19,6 +19,8 @@
  *   lane N: so many other commands hold places in the lane
  *   plan [STEP]                              what a roll back would undo
  *   retry | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
+ *   approve | deny | decide ANSWER [by=NAME] [as=SUBJECT] [role=ROLE] [shown=old|no] [STEP]
+ *                                            of what is shown now; old: of something else; no: of nothing
  *   explain                                  what a person would be told */
 #include "base/num.h"
 #include "codec/json.h"
@@ -236,6 +238,34 @@ static enum rc_status make_successor(struct world *world, struct rc_sv args, con
     return RC_OK;
 }
 
+/* by=NAME and its like; what is decided on is what is shown now, where the story does not say otherwise. */
+static bool read_decision(const struct world *world, enum rc_action action, struct rc_sv *io_args,
+                          struct rc_act *act)
+{
+    const struct rc_command *c = &world->command;
+    struct rc_sv shown = {0}, role = {0};
+    struct {
+        const char *name;
+        struct rc_sv *target;
+    } option[] = {{"by=", &act->actor}, {"as=", &act->subject}, {"role=", &role}, {"shown=", &shown}};
+    if (action == RC_ACTION_ANSWER) act->answer = word(io_args);
+    for (unsigned i = 0; i < sizeof option / sizeof *option; i++) {
+        uint32_t n = (uint32_t)strlen(option[i].name);
+        if (!rc_sv_starts(*io_args, rc_sv_of(option[i].name))) continue;
+        struct rc_sv text = word(io_args);
+        *option[i].target = (struct rc_sv){text.p + n, text.n - n};
+    }
+    int number = role.n ? rc_role_of(role) : -1;
+    act->role = (uint8_t)(number + 1);
+    for (uint32_t i = 1; i < c->nnodes && !rc_sv_is(shown, "no"); i++) {
+        if (c->node[i].phase != RC_PHASE_ASKED || (io_args->n && !rc_is_named(c, i, *io_args))) continue;
+        act->digest = c->data[i].request;
+        if (rc_sv_is(shown, "old")) act->digest.lo ^= 1;
+        break;
+    }
+    return !role.n || number >= 0;
+}
+
 static enum rc_status do_action(struct world *world, enum rc_action action, struct rc_sv args,
                                 struct rc_error *err)
 {
@@ -246,6 +276,10 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         for (unsigned i = 1; i < sizeof verdicts / sizeof *verdicts; i++)
             if (rc_sv_is(verdict, verdicts[i])) act.verdict = (uint8_t)i;
     }
+    if (action == RC_ACTION_EDIT && rc_sv_starts(args, RC_SV("by="))) {
+        struct rc_sv by = word(&args);
+        act.actor = (struct rc_sv){by.p + 3, by.n - 3};
+    }
     enum rc_status status = RC_OK;
     if (action == RC_ACTION_ASSIGN) act.owner = word(&args);
     if (action == RC_ACTION_DUE && args.n) {
@@ -253,6 +287,8 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         if (!rc_parse_span(word(&args), &span)) return bad_event(err);
         act.due = world->now + span;
     }
+    bool decides = action == RC_ACTION_APPROVE || action == RC_ACTION_DENY || action == RC_ACTION_ANSWER;
+    if (decides && !read_decision(world, action, &args, &act)) return bad_event(err);
     bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK;
     if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &act.successor, err);
     if (status != RC_OK) return status;
@@ -326,7 +362,9 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "pull")) return do_pull(world, line, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
     if (rc_sv_is(event, "lane")) return do_lane(world, line, err);
-    int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK : rc_action_of(event);
+    int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK
+                 : rc_sv_is(event, "decide") ? RC_ACTION_ANSWER
+                                             : rc_action_of(event);
     if (action >= 0) return do_action(world, (enum rc_action)action, line, err);
     if (rc_sv_is(event, "plan")) return tell_undo_plan(out, &world->command, word(&line), world->arena, err);
     if (!rc_sv_is(event, "explain")) return bad_event(err);

@@ -1,6 +1,8 @@
 /* What happened, as a story that a person reads. */
 #include "tell.h"
 
+#include "core/people.h"
+
 static void put_from_now(struct rc_buf *out, const char *word, rc_us at, rc_us now)
 {
     char span[RC_SPAN_TEXT];
@@ -90,6 +92,18 @@ static void tell_place(struct rc_buf *out, const struct rc_place *place)
     rc_put_format(out, "    in its lane '%.*s' it %s\n", RC_SV_ARG(place->key), word[place->state]);
 }
 
+static void tell_votes(struct rc_buf *out, const struct rc_command *c, const struct rc_change *change)
+{
+    rc_put_format(out, "    %s:", name_of(c, change->at));
+    if (!change->u.votes.n) rc_put_text(out, " nobody has decided");
+    for (uint32_t i = 0; i < change->u.votes.n; i++) {
+        const struct rc_vote *vote = &change->u.votes.vote[i];
+        rc_put_format(out, "%s %s by %.*s", i ? "," : "", rc_vote_word(vote->kind), RC_SV_ARG(vote->actor));
+        if (vote->subject.n) rc_put_format(out, " (%.*s)", RC_SV_ARG(vote->subject));
+    }
+    rc_put_char(out, '\n');
+}
+
 static void tell_change(struct rc_buf *out, const struct world_record *record, const struct rc_command *c,
                         const struct rc_change *change)
 {
@@ -137,6 +151,7 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
         rc_put_format(out, "    rolls back to: %s\n",
                       change->u.back ? name_of(c, change->u.back) : "nothing more");
         break;
+    case RC_CHANGE_VOTES: tell_votes(out, c, change); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }

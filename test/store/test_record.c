@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "codec/record.h"
+#include "core/people.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +176,7 @@ static void bad_changes_are_damage(void **state)
         "[[2,4096]]",
         "[[2,-1]]",
         "[[2,0,11]]",
-        "[[2,0,0,5]]",
+        "[[2,0,0,6]]",
         "[[2,0,0,0,200]]",
         "[[2,0,0,0,0,65536]]",
         "[[2,0,0,0,0,0,65536]]",
@@ -304,6 +305,33 @@ static void places_come_back(void **state)
                                           "[[61,0,10]]",          "[[62]]",
                                           "[[71,0,4096]]",        "[[71,0,-1]]",
                                           "[[71,0,1,1]]"};
+    for (unsigned i = 0; i < sizeof damaged / sizeof *damaged; i++)
+        assert_int_equal(rc_get_changes(rc_sv_of(damaged[i]), AT, arena, &out, &n, NULL), RC_DAMAGED);
+}
+
+static void votes_come_back(void **state)
+{
+    (void)state;
+    const struct rc_vote vote[] = {
+        {RC_VOTE_APPROVED, 1 + RC_ROLE_ADMIN, AT - 7, RC_SV("s"), RC_SV("olga \"o\""), {"", 0}},
+        {RC_VOTE_ANSWERED, 0, AT, {"", 0}, RC_SV("carl"), RC_SV("refund")}};
+    const struct rc_change in[] = {{.kind = RC_CHANGE_VOTES, .at = 3, .u.votes = {2, vote}},
+                                   {.kind = RC_CHANGE_VOTES, .at = 1}};
+    struct rc_buf buf = rc_buf_in(arena, 1000);
+    struct rc_change *out = NULL;
+    uint32_t n = 0;
+    rc_put_changes(&buf, in, 2, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(n, 2);
+    assert_true(out[0].at == 3 && rc_votes_eq(&out[0].u.votes, &in[0].u.votes));
+    assert_true(out[1].at == 1 && out[1].u.votes.n == 0);
+    static const char *const damaged[] = {"[[50,1]]",
+                                          "[[50,1,7]]",
+                                          "[[50,1,[[1,0,0,\"\",\"\"]]]]",
+                                          "[[50,1,[[9,0,0,\"\",\"\",\"\"]]]]",
+                                          "[[50,1,[1]]]",
+                                          "[[50,1,[],1]]",
+                                          "[[50,1,[[1,99,0,\"\",\"\",\"\"]]]]"};
     for (unsigned i = 0; i < sizeof damaged / sizeof *damaged; i++)
         assert_int_equal(rc_get_changes(rc_sv_of(damaged[i]), AT, arena, &out, &n, NULL), RC_DAMAGED);
 }
@@ -439,7 +467,7 @@ static void bad_causes_are_damage(void **state)
         {RC_MSG_RESULT, "{\"status\":-1}"},
         {RC_MSG_RESULT, "{\"error\":7}"},
         {RC_MSG_ACTION, "7"},
-        {RC_MSG_ACTION, "{\"action\":10}"},
+        {RC_MSG_ACTION, "{\"action\":13}"},
         {RC_MSG_ACTION, "{\"owner\":5}"},
         {RC_MSG_ACTION, "{\"due\":\"soon\"}"},
         {RC_MSG_ACTION, "{\"action\":\"retry\"}"},
@@ -467,6 +495,7 @@ int main(void)
         RUN(bad_changes_are_damage),
         RUN(what_people_write_comes_back),
         RUN(places_come_back),
+        RUN(votes_come_back),
         RUN(memory_that_is_missing_is_no_damage),
         RUN(results_come_back_without_their_body),
         RUN(actions_come_back),

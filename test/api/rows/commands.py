@@ -23,6 +23,11 @@ def act(id, action="retry", headers=None, **body):
     return to(id=id, action=action, headers=headers, body={"reason": "because", **body})
 
 
+def own_approval(s):
+    id = s.asking("asks")
+    return act(id, "approve", digest=s.api.explain(id)["asks"][0]["digest"])
+
+
 def done_twice(s):
     id = s.new("rejected", fault="422")
     s.api.act(id, "cancel", reason="because", key="a1").must(200)
@@ -68,6 +73,14 @@ ROWS = [
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.completed(), query={"step": "create"})),
     row("previewRollBack", 404, "not-found", lambda s: to(id=NOBODY)),
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.rejected())),
+    row("explainCommand", 200, lambda s: to(id=s.asking("asks"))),
+    row("explainCommand", 200, lambda s: to(id=s.asking("asks.why"))),
+    row("getCommand", 200, lambda s: to(id=s.asking("asks"))),
+    row("actOnCommand", 409, "action-refused", lambda s: own_approval(s)),
+    row("actOnCommand", 412, "stale", lambda s: act(s.asking("asks"), "deny", digest="1" * 32)),
+    row("actOnCommand", 409, "action-refused", lambda s: act(s.asking("asks.why"), "answer", answer="a")),
+    row("actOnCommand", 422, "invalid", lambda s: act(s.asking("asks"), "approve", digest="g" * 32)),
+    row("actOnCommand", 422, "invalid", lambda s: act(s.asking("asks.why"), "answer")),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "cancel")),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), headers={"If-Match": "*"})),
     row("actOnCommand", 200, done_twice),
