@@ -58,8 +58,8 @@ bool rc_could_not_begin(const struct rc_command *, uint32_t block);
  * put around a step without a name of its own (its fallback, a branch) goes by the name of that step, too. */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
 
-/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back, or
- * enough of the others had succeeded. */
+/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back or
+ * left out, or enough of the others had succeeded. */
 bool rc_is_closed(const struct rc_command *, uint32_t at);
 /* Whether it, or a block around it, is only settled (a straggler) or only asked (left out). */
 bool rc_only_settled(const struct rc_command *, uint32_t at);
