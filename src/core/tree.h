@@ -39,6 +39,8 @@ uint32_t rc_branches(const struct rc_command *, uint32_t block);
 uint32_t rc_branch(const struct rc_command *, uint32_t block, uint32_t number);
 /* How many of them must succeed (joined.c). */
 uint32_t rc_needed(const struct rc_command *, uint32_t at);
+/* Whether a block around it has failed by now, and gives up what is under way: what would begin in it again is given up at once (joined.c). */
+bool rc_is_given_up(const struct rc_command *, uint32_t at);
 /* The sibling that a need of `at` names. */
 uint32_t rc_need(const struct rc_command *, uint32_t at, uint16_t number);
 /* Passes of a repeat that have begun. */
