@@ -161,6 +161,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status == RC_OK) status = draft.status; /* without room nothing is known of what was approved */
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
+    asked = asked || rc_ask_again_where_void(&draft); /* before what stands behind it begins */
     rc_advance(&draft);
     if (!asked && rc_ask_again_where_void(&draft)) rc_advance(&draft);
     rc_clock_settle(&draft);
