@@ -288,7 +288,7 @@ static void restart_block(struct rc_draft *draft, uint32_t at)
     rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE);
 }
 
-static void retry_step(struct rc_draft *draft, uint32_t at)
+void rc_retry(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (!rc_is_leaf(&draft->c, at)) {
@@ -317,6 +317,11 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
         rc_step_start(draft, at); /* an action begins when its turn in the line has come */
 }
 
+bool rc_can_be_retried(const struct rc_command *c, uint32_t at)
+{
+    return is(c, at, RETRYABLE);
+}
+
 static enum rc_status retry(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
@@ -335,7 +340,7 @@ static enum rc_status retry(struct rc_draft *draft)
     }
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
-            retry_step(draft, i);
+            rc_retry(draft, i);
         else if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS &&
                  c->mode == RC_MODE_FORWARD)
             c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
@@ -527,7 +532,9 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     bool part = act->action == RC_ACTION_ROLL_BACK && act->step.n; /* whether that can be, it says itself */
     if (!allowed.allowed && !part) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
     switch ((enum rc_action)act->action) {
-    case RC_ACTION_RETRY: return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);
+    case RC_ACTION_RETRY:
+        if (act->step.n) return rc_retry_named(draft, act->step);
+        return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);
     case RC_ACTION_CHECK: return check_now(draft, act);
     case RC_ACTION_CANCEL: return turn_to(draft, RC_MODE_CANCEL);
     case RC_ACTION_ROLL_BACK: return roll_back(draft, act);

@@ -166,11 +166,16 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
     return (struct rc_sv){path->text, path->n};
 }
 
-bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
+bool rc_has_name(const struct rc_command *c, uint32_t at, struct rc_sv name)
 {
     struct rc_path path;
+    return rc_sv_eq(name, rc_step_at(c, at)->id) || rc_sv_eq(name, rc_node_path(c, at, &path));
+}
+
+bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
+{
     const struct flow_step *step = rc_step_at(c, at);
-    if (rc_sv_eq(name, step->id) || rc_sv_eq(name, rc_node_path(c, at, &path))) return true;
+    if (rc_has_name(c, at, name)) return true;
     bool unnamed = at && !step->id.n && flow_is_block(step->kind) &&
                    step->body; /* what the first step in it is called */
     return unnamed && rc_is_named(c, at + 1, name);

@@ -18,7 +18,7 @@
  *   occupy N                                 N places of the gate are taken by others
  *   lane N: so many other commands hold places in the lane
  *   plan [STEP]                              what a roll back would undo
- *   retry | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
+ *   retry [STEP] | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   approve | deny | decide ANSWER [by=NAME] [as=SUBJECT] [role=ROLE] [shown=old|no] [STEP]
  *                                            of what is shown now; old: of something else; no: of nothing
  *   explain                                  what a person would be told */
@@ -289,7 +289,8 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
     }
     bool decides = action == RC_ACTION_APPROVE || action == RC_ACTION_DENY || action == RC_ACTION_ANSWER;
     if (decides && !read_decision(world, action, &args, &act)) return bad_event(err);
-    bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK;
+    bool named = args.n && args.p[0] != '{';
+    bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK && !named;
     if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &act.successor, err);
     if (status != RC_OK) return status;
     act.step = word(&args);
