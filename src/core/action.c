@@ -216,7 +216,8 @@ static const char *why_not_roll_back(const struct rc_command *c)
 
 static const char *why_not_resolve(const struct rc_command *c)
 {
-    if (rc_state_ended(c->state)) return "it has ended";
+    bool settles = c->state == RC_PARTIAL && any(c, RESOLVABLE); /* what was left unknown in it */
+    if (rc_state_ended(c->state) && !settles) return "it has ended";
     return rc_command_in_flight(c) ? "an attempt is in flight; wait for its outcome" : NULL;
 }
 
@@ -489,6 +490,8 @@ static enum rc_status resolve_block(struct rc_draft *draft, uint32_t at, const s
 static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
+    if (act->verdict == RC_ACCEPTED_AS_IS && rc_state_ended(draft->c.state))
+        return rc_fail(draft->err, RC_REFUSED, "it has ended as it is: say what happened to the step");
     if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft, RC_WHY_PERSON);
     if (!rc_has_room(&draft->c, ROOM_TO_ACT)) return rc_fail(draft->err, RC_REFUSED, "%s", full);
     enum rc_status status = pick(draft, act->step, RESOLVABLE, &at);

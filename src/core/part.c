@@ -93,7 +93,7 @@ static const char *why_not_there(const struct rc_command *c, uint32_t at)
             block->state == RC_STEP_UNKNOWN)
             return "the block around it has not begun";
     }
-    if (rc_is_closed(c, at))
+    if (rc_is_over(c, at))
         return "what is done in it would not count any more: name the block around it, or a step before that";
     return NULL;
 }

@@ -66,6 +66,17 @@ uint32_t rc_taken(const struct rc_command *c, uint32_t block)
 bool rc_is_closed(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t parent = c->node[child].parent, next = rc_behind(c, child);
+        if (rc_step_at(c, parent)->kind == FLOW_REPEAT && next < rc_behind(c, parent) &&
+            c->node[next].state != RC_STEP_IDLE)
+            return true; /* only the last pass is looked at */
+    }
+    return rc_is_over(c, at);
+}
+
+bool rc_is_over(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
         uint32_t parent = c->node[child].parent;
         const struct flow_step *block = rc_step_at(c, parent);
         if (block->kind == FLOW_FALLBACK && child == parent + 1 &&
