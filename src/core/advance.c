@@ -132,8 +132,7 @@ static void begin(struct rc_draft *draft, uint32_t at)
     }
 }
 
-/* What a child that has begun means to its block. */
-static enum rc_progress meaning(const struct rc_command *c, uint32_t at)
+enum rc_progress rc_progress_of(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     bool critical = rc_step_at(c, at)->critical;
@@ -209,7 +208,7 @@ enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_
         else
             rc_step_end_unsent(draft, at, RC_STEP_FAILED, RC_WHY_NEEDS);
     }
-    return meaning(c, at);
+    return rc_progress_of(c, at);
 }
 
 /* One child after the other; a critical one that fails ends the line, unless it is to continue. */

@@ -251,6 +251,24 @@ static void settle_the_rest(struct rc_draft *draft, uint32_t block)
     }
 }
 
+/* Whether the block has failed with what its branches are. */
+static bool has_failed(const struct rc_command *c, uint32_t block, const struct tally *tally)
+{
+    const struct flow_block *how = &rc_step_at(c, block)->block;
+    if (how->join == FLOW_JOIN_ALL) return tally->failed && how->on_error == FLOW_FAIL_FAST;
+    return tally->succeeded + tally->moving + tally->idle < rc_needed(c, block);
+}
+
+bool rc_joined_goes_on(const struct rc_command *c, uint32_t block, uint32_t branch)
+{
+    struct tally tally = {.branches = rc_branches(c, block)};
+    for (uint32_t i = 0; i < tally.branches; i++) {
+        uint32_t other = rc_branch(c, block, i);
+        count(c, other, other == branch ? RC_NOT_BEGUN : rc_progress_of(c, other), &tally);
+    }
+    return !has_failed(c, block, &tally);
+}
+
 void rc_advance_joined(struct rc_draft *draft, uint32_t block)
 {
     struct rc_command *c = &draft->c;
@@ -265,21 +283,16 @@ void rc_advance_joined(struct rc_draft *draft, uint32_t block)
     bool cancels = how->running == FLOW_RUNNING_CANCEL;
     for (;;) {
         struct tally tally = look(draft, block, cancels); /* what was given up does not begin again */
-        bool fails = all ? tally.failed && how->on_error == FLOW_FAIL_FAST
-                         : tally.succeeded + tally.moving + tally.idle < rc_needed(c, block);
-        if (cancels && !fails) tally = look(draft, block, false);
+        if (cancels && !has_failed(c, block, &tally)) tally = look(draft, block, false);
         uint32_t want = rc_needed(c, block);
         if (!all && tally.succeeded >= want) {
             reached(draft, block, &tally);
             settle_the_rest(draft, block); /* what only waits is over now */
             return;
         }
-        if (!all && tally.succeeded + tally.moving + tally.idle < want) {
-            stop(draft, block, &tally, tally.failed ? tally.state : RC_STEP_FAILED, RC_WHY_IMPOSSIBLE);
-            return;
-        }
-        if (all && tally.failed && how->on_error == FLOW_FAIL_FAST) {
-            stop(draft, block, &tally, tally.state, tally.why);
+        if (has_failed(c, block, &tally)) {
+            stop(draft, block, &tally, tally.failed ? tally.state : RC_STEP_FAILED,
+                 all ? tally.why : RC_WHY_IMPOSSIBLE);
             return;
         }
         if (!tally.moving && !tally.idle) {
