@@ -47,6 +47,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_wait_over(draft, at); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_over(draft, at); break;
+    case FLOW_CONFIRM: rc_confirm_look(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
