@@ -177,6 +177,7 @@ static void advance_block(struct rc_draft *draft, uint32_t at)
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE: break;
     }
 }

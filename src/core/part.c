@@ -31,6 +31,7 @@ static void mark_behind(const struct rc_command *c, uint32_t block, uint32_t chi
     case FLOW_EACH:
     case FLOW_CALL:
     case FLOW_WAIT:
+    case FLOW_CONFIRM:
     case FLOW_APPROVE:
     case FLOW_ESCALATE:
     case FLOW_SLEEP:
