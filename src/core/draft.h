@@ -195,6 +195,8 @@ void rc_confirm_again(struct rc_draft *, uint32_t at, rc_us at_least);
 
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
+/* Tries one step or block again, by its name (act_retry.c); RC_REFUSED where it has not failed, or would not come to its turn. */
+RC_MUST enum rc_status rc_retry_named(struct rc_draft *, struct rc_sv name);
 /* What bars every action that lets the command go on; NULL: nothing does. */
 const char *rc_why_not_go_on(const struct rc_command *);
 

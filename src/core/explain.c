@@ -98,6 +98,28 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     }
 }
 
+static bool may(const struct rc_command *c, enum rc_action action)
+{
+    return rc_command_allows(c, action).allowed;
+}
+
+/* Of a step that rests: what a person can do about it, and never what is refused. */
+static enum rc_next next_by_person(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool again = may(c, RC_ACTION_RETRY), resolves = may(c, RC_ACTION_RESOLVE);
+    if (node->why == RC_WHY_CONFIGURATION && again) return RC_NEXT_CONFIGURE;
+    if (may(c, RC_ACTION_CHECK)) return RC_NEXT_CHECK;
+    if (node->state == RC_STEP_UNDO_FAILED && resolves)
+        return again ? RC_NEXT_UNDO_AGAIN : RC_NEXT_UNDO_BY_HAND;
+    if (rc_is_stuck(node) && resolves) return RC_NEXT_RESOLVE;
+    bool ends = may(c, RC_ACTION_CANCEL);
+    bool refused = node->state == RC_STEP_REJECTED && node->why != RC_WHY_UNCONFIRMED;
+    if (again && ends) return refused ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
+    if (ends && may(c, RC_ACTION_SKIP)) return RC_NEXT_SKIP;
+    return ends && resolves ? RC_NEXT_ACCEPT : RC_NEXT_SETTLES;
+}
+
 static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
@@ -116,12 +138,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
-    if (node->why == RC_WHY_CONFIGURATION) return RC_NEXT_CONFIGURE;
-    if (rc_command_allows(c, RC_ACTION_CHECK).allowed) return RC_NEXT_CHECK;
-    if (node->state == RC_STEP_UNDO_FAILED) return RC_NEXT_UNDO_BY_HAND;
-    if (rc_is_stuck(node)) return RC_NEXT_RESOLVE;
-    bool refused = node->state == RC_STEP_REJECTED && node->why != RC_WHY_UNCONFIRMED;
-    return refused ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
+    return next_by_person(c, at);
 }
 
 /* What the command's clock has to say, over what its steps say. */
@@ -140,7 +157,10 @@ static void stand_by_clock(const struct rc_command *c, struct rc_standing *ret)
     if (stuck || c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_ACCEPTED) return;
     if (c->why == RC_WHY_DEADLINE) ret->why = RC_WHY_DEADLINE;
     if (c->mode == RC_MODE_HALT && c->state == RC_REVIEW) {
-        ret->next = c->back ? RC_NEXT_ANEW : c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE : RC_NEXT_RETRY;
+        ret->next = !may(c, RC_ACTION_RETRY)    ? RC_NEXT_ACCEPT
+                    : c->back                   ? RC_NEXT_ANEW
+                    : c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE
+                                                : RC_NEXT_RETRY;
         ret->why = c->why;
     }
 }

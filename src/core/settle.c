@@ -179,7 +179,9 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     struct rc_node *node = &draft->c.node[at];
     const struct rc_side *side = rc_node_side(node);
     const struct flow_action *action = rc_side_action(&draft->c, at);
-    if (!action->repeatable || !may_try(draft, at) || !may_go_on(draft, at)) {
+    bool given_up =
+        !side->undo && rc_is_given_up(&draft->c, at); /* it would be asked for again, without end */
+    if (!action->repeatable || given_up || !may_try(draft, at) || !may_go_on(draft, at)) {
         rc_step_end(draft, at, side->unknown, why);
     } else if (!rc_step_key_is_fresh(draft, at)) {
         rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);
