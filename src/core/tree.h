@@ -60,8 +60,8 @@ bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
 /* The same of its own names only. */
 bool rc_has_name(const struct rc_command *, uint32_t at, struct rc_sv name);
 
-/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back,
- * enough of the others had succeeded, or a later pass of its loop has begun. */
+/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back or
+ * left out, enough of the others had succeeded, or a later pass of its loop has begun. */
 bool rc_is_closed(const struct rc_command *, uint32_t at);
 /* The same, but for passes: where later ones go with it, an earlier one counts. */
 bool rc_is_over(const struct rc_command *, uint32_t at);

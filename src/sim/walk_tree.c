@@ -121,6 +121,18 @@ static bool is_undone_before(const struct rc_command *c, uint32_t scope, uint32_
     return false;
 }
 
+/* Its undo had left before the state that was restored: its turn had come. What another life may have begun behind it since is unknown. */
+static bool had_its_turn(const struct walk *walk, const struct walk_sent *sent)
+{
+    for (uint32_t i = 0; i < walk->world->nleft; i++) {
+        const struct walk_sent *other = &walk->sent[i];
+        if (other != sent && other->seq == sent->seq && other->node == sent->node && !other->over &&
+            other->purpose == RC_UNDO && rc_h128_eq(other->key, sent->key))
+            return true;
+    }
+    return false;
+}
+
 void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
@@ -133,6 +145,7 @@ void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, co
         if (i == sent->node || !sim_is_leaf(c, i) || !is_undone_before(c, scope, sent->node, i)) continue;
         bool clean = !sim_stands(c, i) && (!sim_is_undo_side(state) || state == RC_STEP_UNDONE) &&
                      state != RC_STEP_ACTIVE && state != RC_STEP_UNKNOWN;
+        if (state == RC_STEP_UNKNOWN && c->node[i].doubt && had_its_turn(walk, sent)) continue;
         LAW(clean, "L8 undoing goes in reverse order", "command %llu: step %u before step %u", ULL(sent->seq),
             sent->node, i);
     }
@@ -406,7 +419,8 @@ void walk_laws_of_blocks(struct walk *walk, struct walk_seen *seen, const struct
     bool by_itself = record->cause->kind != RC_MSG_ACTION && c->why != RC_WHY_DEADLINE;
     note_times(seen, &look);
     bool person = record->cause->kind == RC_MSG_ACTION && record->cause->u.act->action == RC_ACTION_RETRY;
-    seen->lifted |= person || record->cause->kind == RC_MSG_RESTORED;
+    /* nor does a deadline count any more for what had come to its end by then */
+    seen->lifted |= person || record->cause->kind == RC_MSG_RESTORED || was[0].state == RC_STEP_SUCCEEDED;
     if (walk->folding_anew) return;
     for (uint32_t i = 0; i < c->nnodes && !walk->broken; i++) {
         bool over = was[i].state == RC_STEP_UNDONE || was[i].state == RC_STEP_SUCCEEDED;
