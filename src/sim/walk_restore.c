@@ -286,6 +286,7 @@ static bool is_as_told(const struct walk *walk, uint64_t seq)
     for (uint32_t i = 0; i < walk->world->nleft; i++) {
         const struct walk_sent *sent = &walk->sent[i];
         if (sent->lost == walk->restored.times && sent->seq == seq && acts(sent) &&
+            !walk_is_lied(&walk->seen[seq], sent->node, sent->purpose == RC_UNDO) && /* a person began it */
             !c->node[sent->node].doubt && !rc_node_step(c, sent->node)->call.act.reads_only)
             return false;
     }
