@@ -98,6 +98,43 @@ static void no_items(struct rc_draft *draft, uint32_t block, enum rc_why why, co
     draft->c.node[block].tries = 1;
 }
 
+/* Also as the text that is stored, which can be longer than what is in memory. */
+static bool takes_too_much(struct rc_draft *draft, struct cel_value list)
+{
+    if (cel_size_bytes(list) > RC_MAX_ITEMS_BYTES) return true;
+    struct rc_buf text = rc_buf_in(draft->arena, RC_MAX_ITEMS_BYTES);
+    cel_put_json(&text, list);
+    if (text.status == RC_OK) return false;
+    if (rc_arena_status(draft->arena) == RC_OK) return true;
+    rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena)); /* nothing is known of the list */
+    return false;
+}
+
+/* Whether they can be kept; else why not. */
+static enum rc_why why_no_items(struct rc_draft *draft, uint32_t most, struct cel_value list,
+                                struct rc_error *error)
+{
+    const char *alien = cel_not_json(list);
+    enum rc_status status;
+    enum rc_why why = RC_WHY_EXPRESSION;
+    if (list.kind != CEL_LIST) {
+        status = rc_fail(error, RC_EVAL, "each goes over a list, and this is %s",
+                         cel_kind_name((enum cel_kind)list.kind));
+    } else if (alien) {
+        status = rc_fail(error, RC_EVAL, "items are stored as JSON, which has no %s: convert it", alien);
+    } else if (list.n > most) {
+        why = RC_WHY_ITEMS;
+        status = rc_fail(error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, most);
+    } else if (takes_too_much(draft, list)) {
+        why = RC_WHY_ITEMS_BYTES;
+        status = rc_fail(error, RC_LIMIT, "the items take more than %d bytes", RC_MAX_ITEMS_BYTES);
+    } else {
+        return RC_WHY_NONE;
+    }
+    (void)status; /* the words are what counts */
+    return why;
+}
+
 /* The items of an each are worked out once, when it begins, and kept as its outputs. */
 static bool has_items(struct rc_draft *draft, uint32_t block)
 {
@@ -105,27 +142,14 @@ static bool has_items(struct rc_draft *draft, uint32_t block)
     const struct flow_step *step = rc_step_at(c, block);
     struct rc_error error;
     struct cel_value list;
-    enum rc_status status;
     if (step->kind != FLOW_EACH || c->data[block].outputs.kind == CEL_LIST) return true;
     if (rc_site_eval(draft, block, step->loop.list, NULL, &list, &error) != RC_OK) {
         no_items(draft, block, RC_WHY_EXPRESSION, &error);
         return false;
     }
-    const char *alien = cel_not_json(list);
-    if (list.kind != CEL_LIST)
-        status = rc_fail(&error, RC_EVAL, "each goes over a list, and this is %s",
-                         cel_kind_name((enum cel_kind)list.kind));
-    else if (alien)
-        status = rc_fail(&error, RC_EVAL, "items are stored as JSON, which has no %s: convert it", alien);
-    else if (cel_size_bytes(list) > RC_MAX_OUTPUTS)
-        status = rc_fail(&error, RC_LIMIT, "the items take more than %d bytes", RC_MAX_OUTPUTS);
-    else if (list.n > step->copies)
-        status =
-            rc_fail(&error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, step->copies);
-    else
-        status = RC_OK;
-    if (status != RC_OK) {
-        no_items(draft, block, status == RC_LIMIT ? RC_WHY_ITEMS : RC_WHY_EXPRESSION, &error);
+    enum rc_why why = why_no_items(draft, step->copies, list, &error);
+    if (why != RC_WHY_NONE) {
+        no_items(draft, block, why, &error);
         return false;
     }
     c->data[block].outputs = list;
