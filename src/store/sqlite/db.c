@@ -194,7 +194,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_QUEUE_SET] = "INSERT OR REPLACE INTO queue (name, state, since, subject, actor, reason)"
                      " VALUES (?, ?, ?, ?, ?, ?)",
     [SQ_QUEUE_DROP] = "DELETE FROM queue WHERE name = ?",
-    [SQ_QUEUE_COUNT] = "SELECT count(*) FROM queue WHERE name <> ?",
+    [SQ_QUEUE_COUNT] = "SELECT count(*) FROM queue WHERE name > '' AND name <> ?",
     [SQ_QUEUES] =
         "SELECT name, state, since, subject, actor, reason FROM queue WHERE name > '' ORDER BY name",
     [SQ_HOLD_ADD] = "INSERT INTO hold (" HOLD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
