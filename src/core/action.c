@@ -12,7 +12,8 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
     const struct rc_node *node = &c->node[at];
     if (rc_is_closed(c, at) && !rc_node_side(node)->undo) return false;
     if (node->phase == RC_PHASE_DELAYED)
-        return rc_node_step(c, at)->kind == FLOW_CALL; /* do not wait; a sleep can be skipped */
+        return rc_node_step(c, at)->kind == FLOW_CALL ||
+               flow_confirms(rc_node_step(c, at)); /* do not wait; a sleep can be skipped */
     if (node->state == RC_STEP_REJECTED && node->round == UINT8_MAX)
         return false; /* the next key would be the first one again */
     if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return rc_command_is_forward(c);
@@ -307,7 +308,10 @@ void rc_retry(struct rc_draft *draft, uint32_t at)
         return;
     }
     if (node->phase == RC_PHASE_DELAYED) {
-        rc_step_want(draft, at);
+        if (rc_node_step(&draft->c, at)->kind == FLOW_CALL)
+            rc_step_want(draft, at);
+        else
+            rc_confirm_look(draft, at);
         return;
     }
     new_round(draft, at);

@@ -62,6 +62,12 @@ void rc_ask_over(struct rc_draft *, uint32_t at);
 /* Nobody is asked any more, and it did not succeed. */
 void rc_ask_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 
+/* ---- confirm.c */
+/* The step begins: it is looked at, or asked, for the first time. */
+void rc_confirm_start(struct rc_draft *, uint32_t at);
+/* It is time to look at the expression. */
+void rc_confirm_look(struct rc_draft *, uint32_t at);
+
 /* ---- undo.c */
 /* Takes back what waits and has not left, in the instances [from, end); true when every step there is settled: neither under way
  * nor unknown. */

@@ -48,6 +48,7 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE: break;
     }
     if (c->node[block].cleared) { /* enough is all that was wanted */
@@ -146,6 +147,8 @@ struct rc_h128 rc_idempotency_key(const struct rc_command *command, uint32_t at,
     }
     rc_sha256_add_u64(&sha, purpose);
     rc_sha256_add_u64(&sha, (uint64_t)node->round << 8 | (purpose == RC_UNDO ? node->undo_round : 0));
+    if (purpose == RC_ACT && flow_confirms(rc_node_step(command, at))) /* each is a question of its own */
+        rc_sha256_add_u64(&sha, node->attempt);
     return rc_sha256_h128(&sha);
 }
 

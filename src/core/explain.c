@@ -64,6 +64,8 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
         ret->retry_reason = "it waits for a signal: there is nothing to try again";
     } else if (node->phase == RC_PHASE_ASKED) {
         ret->retry_reason = "it waits for people: there is nothing to try again";
+    } else if (flow_confirms(rc_node_step(c, at))) {
+        ret->retry_reason = "it only asks whether something has come true: to ask again changes nothing";
     } else if (node->phase == RC_PHASE_OPEN) {
         ret->retry_is_safe = false;
         ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
@@ -112,7 +114,8 @@ static enum rc_next next_by_person(const struct rc_command *c, uint32_t at)
         return again ? RC_NEXT_UNDO_AGAIN : RC_NEXT_UNDO_BY_HAND;
     if (rc_is_stuck(node) && resolves) return RC_NEXT_RESOLVE;
     bool ends = may(c, RC_ACTION_CANCEL);
-    if (again && ends) return node->state == RC_STEP_REJECTED ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
+    bool refused = node->state == RC_STEP_REJECTED && node->why != RC_WHY_UNCONFIRMED;
+    if (again && ends) return refused ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
     if (ends && may(c, RC_ACTION_SKIP)) return RC_NEXT_SKIP;
     return ends && resolves ? RC_NEXT_ACCEPT : RC_NEXT_SETTLES;
 }
@@ -126,6 +129,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     case RC_PHASE_OPEN: return asks ? RC_NEXT_CHECKED : RC_NEXT_ANSWER;
     case RC_PHASE_READY: return rc_node_step(c, at)->call.worker ? RC_NEXT_WORKER : RC_NEXT_PLACE;
     case RC_PHASE_DELAYED:
+        if (flow_confirms(rc_node_step(c, at))) return RC_NEXT_CONFIRM;
         if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
         return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
     case RC_PHASE_WAITING: return RC_NEXT_SIGNAL;

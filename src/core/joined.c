@@ -10,7 +10,8 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
-    unsigned state, why; /* of the first branch that failed, a refused one before the others */
+    unsigned state,
+        why; /* of the first branch that failed: a refused one before the others, one that was given up behind them */
 };
 
 /* A block in it goes on taking back, also where what else was under way is given up. */
@@ -29,8 +30,10 @@ static void count(const struct rc_command *c, uint32_t branch, enum rc_progress 
     case RC_NOT_BEGUN: tally->idle++; break;
     case RC_MOVING: tally->moving++; break;
     case RC_PASSED: tally->succeeded += node->state == RC_STEP_SUCCEEDED; break;
-    case RC_ENDED:
-        if (!tally->failed++ || refused) {
+    case RC_ENDED: /* what was given up because another one failed is not the reason */
+        if (!tally->failed++ || refused ||
+            (tally->why == RC_WHY_GIVEN_UP && node->why != RC_WHY_GIVEN_UP &&
+             tally->state != RC_STEP_REJECTED)) {
             tally->state = node->state;
             tally->why = node->why;
         }
@@ -50,6 +53,36 @@ static struct tally look(struct rc_draft *draft, uint32_t block, bool still)
     }
     draft->still = was;
     return tally;
+}
+
+/* Branches that have succeeded, or may still, one of them in any case. */
+static uint32_t possible(const struct rc_command *c, uint32_t block, uint32_t one, bool *ret_failed)
+{
+    uint32_t n = 0;
+    *ret_failed = false;
+    for (uint32_t i = 0; i < rc_branches(c, block); i++) {
+        uint32_t branch = rc_branch(c, block, i);
+        const struct rc_node *node = &c->node[branch];
+        bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+        bool out = failed || node->state == RC_STEP_SKIPPED || rc_is_stuck(node);
+        *ret_failed |= branch != one && failed && rc_step_at(c, branch)->critical;
+        n += branch == one || !out;
+    }
+    return n;
+}
+
+bool rc_is_given_up(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent;
+        const struct flow_step *step = rc_step_at(c, block);
+        bool failed;
+        if (!flow_is_joined(step->kind) || step->block.running != FLOW_RUNNING_CANCEL) continue;
+        bool enough = possible(c, block, child, &failed) >= rc_needed(c, block);
+        bool all = step->block.join == FLOW_JOIN_ALL;
+        if (all ? failed && step->block.on_error == FLOW_FAIL_FAST : !enough) return true;
+    }
+    return false;
 }
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */

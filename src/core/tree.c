@@ -82,7 +82,8 @@ bool rc_is_over(const struct rc_command *c, uint32_t at)
         if (block->kind == FLOW_FALLBACK && child == parent + 1 &&
             c->node[rc_behind(c, child)].state != RC_STEP_IDLE)
             return true;
-        if (c->node[parent].tries || c->node[parent].state == RC_STEP_UNDOING) return true;
+        if (c->node[parent].tries || c->node[parent].cleared) return true;
+        if (c->node[parent].state == RC_STEP_UNDOING || c->node[parent].state == RC_STEP_SKIPPED) return true;
     }
     return rc_only_settled(c, at);
 }

@@ -86,6 +86,7 @@ static void laws_of_action(struct walk *walk, const struct walk_request *sent)
         "action %u on command %llu", sent->action, ULL(action->seq));
     if (action->done && action->action == RC_ACTION_CANCEL) walk->seen[action->seq].cancelled = true;
     walk->cover->stale += request->status == RC_STALE;
+    if (walk->people) walk_laws_of_decision(walk, sent);
     walk->cover->act_replayed += request->status == RC_OK && request->replayed;
     if (request->status != RC_OK && request->status != RC_PURGED)
         walk->cover->refused[action->action][walk->seen[action->seq].c.state]++;

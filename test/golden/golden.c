@@ -282,6 +282,10 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         struct rc_sv by = word(&args);
         act.actor = (struct rc_sv){by.p + 3, by.n - 3};
     }
+    if (action == RC_ACTION_EDIT && rc_sv_starts(args, RC_SV("as="))) {
+        struct rc_sv as = word(&args);
+        act.subject = (struct rc_sv){as.p + 3, as.n - 3};
+    }
     enum rc_status status = RC_OK;
     if (action == RC_ACTION_ASSIGN) act.owner = word(&args);
     if (action == RC_ACTION_DUE && args.n) {
