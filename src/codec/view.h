@@ -107,5 +107,3 @@ void rc_view_display(struct rc_buf *, const struct rc_command *);
 /* "create", "orders[3].pay"; of what nobody named, the name that people know it by; of the root "the flow". It may live in the
  * buffer. */
 struct rc_sv rc_view_step_name(const struct rc_command *, uint32_t at, struct rc_path *);
-/* The path of an instance by the flow alone; empty where there is none, and for the root. */
-struct rc_sv rc_view_path_in(const struct flow *, uint32_t instance, struct rc_path *);

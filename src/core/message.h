@@ -57,6 +57,9 @@ enum rc_message_kind {
     RC_MSG_RUN /* a person wants a run now */
 };
 
+/* The kind of aggregate that a message is to; 0: there is no such message. */
+unsigned rc_message_is_to(unsigned kind);
+
 /* What a command wishes where its lane is full. */
 enum rc_lane_wish {
     RC_WISH_QUEUE,   /* to wait */
