@@ -53,6 +53,12 @@ static enum rc_status may_decide(struct rc_draft *draft, uint32_t at, const stru
     struct rc_error *err = draft->err;
     bool has_role = !people->roles || (act->role && people->roles >> (act->role - 1) & 1);
     if (!act->actor.n) return rc_fail(err, RC_REFUSED, "nobody knows who decides: a decision needs a name");
+    if (same(act->subject, c->id.subject) && !same(act->actor, c->id.actor))
+        return rc_fail(
+            err, RC_REFUSED,
+            "whoever has started a command does not decide on it: '%.*s' and '%.*s' are both '%.*s' to "
+            "the server; who decides needs a token of its own",
+            RC_SV_ARG(c->id.actor), RC_SV_ARG(act->actor), RC_SV_ARG(act->subject));
     if (same_person(act, c->id.subject, c->id.actor))
         return rc_fail(err, RC_REFUSED, "whoever has started a command does not decide on it: '%.*s' has",
                        RC_SV_ARG(c->id.actor.n ? c->id.actor : c->id.subject));

@@ -47,6 +47,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_wait_over(draft, at); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_over(draft, at); break;
+    case FLOW_CONFIRM: rc_confirm_look(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
@@ -62,6 +63,7 @@ static void set_aside(struct rc_draft *draft, uint32_t at)
 {
     switch (rc_node_step(&draft->c, at)->kind) {
     case FLOW_CALL: rc_step_lost(draft, at, true); break;
+    case FLOW_CONFIRM:
     case FLOW_SLEEP:
     case FLOW_SET:
     case FLOW_WAIT: rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
