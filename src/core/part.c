@@ -33,6 +33,7 @@ static void mark_behind(const struct rc_command *c, uint32_t block, uint32_t chi
     case FLOW_EACH:
     case FLOW_CALL:
     case FLOW_WAIT:
+    case FLOW_CONFIRM:
     case FLOW_APPROVE:
     case FLOW_ESCALATE:
     case FLOW_SLEEP:
@@ -63,11 +64,9 @@ static uint32_t with_its_choice(const struct rc_command *c, uint32_t at)
 
 static enum rc_status find(const struct rc_command *c, struct rc_sv name, uint32_t *ret, struct rc_error *err)
 {
-    struct rc_path path;
     uint32_t n = 0;
     for (uint32_t i = 1; i < c->nnodes; i++) {
-        bool named = rc_sv_eq(name, rc_step_at(c, i)->id) || rc_sv_eq(name, rc_node_path(c, i, &path));
-        if (!named) continue;
+        if (!rc_has_name(c, i, name)) continue;
         *ret = i;
         n++;
     }
@@ -97,7 +96,7 @@ static const char *why_not_there(const struct rc_command *c, uint32_t at)
             block->state == RC_STEP_UNKNOWN)
             return "the block around it has not begun";
     }
-    if (rc_is_closed(c, at))
+    if (rc_is_over(c, at))
         return "what is done in it would not count any more: name the block around it, or a step before that";
     return NULL;
 }

@@ -37,6 +37,10 @@ static void under_way(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (node->phase != RC_PHASE_OPEN && leaves_nothing(draft, at)) return;
+    if (flow_confirms(rc_node_step(&draft->c, at))) { /* nobody answers what was out */
+        rc_confirm_again(draft, at, 0);
+        return;
+    }
     node->cleared = 0;
     node->doubt = 1;
     keyed_by_then(draft, at);
@@ -142,6 +146,7 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE: break;
     }
     return false;

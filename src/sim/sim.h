@@ -60,7 +60,20 @@
     SIM_CONTROL(SUCCEED_ANYWAY, "succeed-anyway", "the engine's joins that need all succeed whatever fails") \
     SIM_CONTROL(WANT_MORE, "want-more", "the engine's joins want one branch more")                           \
     SIM_CONTROL(REVERSE_ANYTHING, "reverse-anything",                                                        \
-                "the engine's flows say that what is irreversible leaves nothing to undo")
+                "the engine's flows say that what is irreversible leaves nothing to undo")                   \
+    /* about people who are asked */                                                                         \
+    SIM_CONTROL(RELEASE_ALL, "release-all", "the engine's flows release what was not approved")              \
+    SIM_CONTROL(ONE_IS_ASKED, "one-is-asked", "the engine's approvals need one")                             \
+    SIM_CONTROL(ANYBODY_DECIDES, "anybody-decides", "the engine's flows ask anybody")                        \
+    SIM_CONTROL(ASK_FOR_EVER, "ask-for-ever", "the engine's flows ask for ever")                             \
+    SIM_CONTROL(STARTERS_DECIDE, "starters-decide", "the engine is not told who has started a command")      \
+    SIM_CONTROL(VOTE_TWICE, "vote-twice", "who decides again has another name")                              \
+    SIM_CONTROL(OLD_DIGESTS, "old-digests", "the engine is told that people have seen what there is now")    \
+    SIM_CONTROL(FORGET_VOTES, "forget-votes", "the engine forgets who has decided")                          \
+    SIM_CONTROL(SIGNALS_WITHOUT_KEYS, "signals-without-keys", "a signal that is sent again has another key") \
+    SIM_CONTROL(TELL_SENDERS_EARLY, "tell-senders-early", "who sends a signal is told at once")              \
+    SIM_CONTROL(HEAR_ANYTHING, "hear-anything", "the engine's waits are for another signal")                 \
+    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,
@@ -75,6 +88,8 @@ const char *sim_control_law(enum sim_control);
 
 /* A wide life may also have flows of blocks, and submissions with times; a seed is another life with it. Set before a life. */
 extern bool sim_wide;
+/* Lives also what else commands may wait for: people who are asked. Set before the first life. */
+extern bool sim_full;
 
 struct sim_verdict {
     const char *law; /* the first law that was broken, static; NULL: all held */

@@ -612,8 +612,8 @@ static bool reads_all(const char *step)
 {
     static const char *const small[] = {"namespace", "token", "definition", "tally", "usage",
                                         "life",      "high",  "hold",       "bulk"};
-    if (strncmp(step, "SCAN ", 5) != 0 || strstr(step, "CONSTANT ROW"))
-        return false; /* rows of the statement's own */
+    if (strncmp(step, "SCAN ", 5) != 0 || strstr(step, "CONSTANT ROW") || strstr(step, "(subquery-"))
+        return false; /* rows of the statement's own: how a subquery finds its rows is a step of its own */
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
         size_t n = strlen(small[i]);
         if (strncmp(step + 5, small[i], n) == 0 && (step[5 + n] == 0 || step[5 + n] == ' ')) return false;
@@ -743,7 +743,7 @@ static void words_are_kept_up_to_date(void **state)
                "= 'why'");
     kit_open(kit);
     assert_string_equal(ask(kit, "SELECT text FROM word WHERE list = 'state' AND code = 3"),
-                        "waiting for its next try");
+                        "waiting for a time, a signal or people");
     assert_string_equal(ask(kit, "SELECT slug FROM word WHERE list = 'why' AND code = 2"), "timeout");
 }
 
