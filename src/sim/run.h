@@ -23,7 +23,7 @@ struct sim_order {
 };
 
 struct sim_sum {
-    struct sim_seen seen;
+    struct sim_seen seen, narrow; /* narrow: of lives that were not wide: some edges only these cannot take */
     uint64_t lives, wide; /* wide: of them */
     uint32_t nfailures;
     struct sim_failure failure[SIM_FAILURES];

@@ -71,7 +71,6 @@ static const struct untaken {
     {{COMMAND, RC_REVIEW, RC_REJECTED}, other},
     {{COMMAND, RC_PARTIAL, RC_REJECTED}, runs},
     {{COMMAND, RC_PARTIAL, RC_FAILED}, runs},
-    {{COMMAND, RC_PARTIAL, RC_COMPLETED}, runs},
     {{COMMAND, RC_FAILED, RC_ROLLED_BACK}, undoes},
     {{COMMAND, RC_REJECTED, RC_ROLLED_BACK}, undoes},
     {{COMMAND, RC_CANCELLING, RC_ROLLED_BACK}, undoes},
