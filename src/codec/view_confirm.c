@@ -31,7 +31,8 @@ void rc_view_confirms(struct rc_json *json, const struct rc_command *c)
 bool rc_view_confirming(struct rc_buf *buf, const struct rc_command *c)
 {
     struct rc_path path;
-    for (uint32_t i = 1; c->state == RC_WAITING && i < c->nnodes; i++) {
+    bool waits = c->state == RC_WAITING || c->state == RC_PENDING; /* an expression leaves nothing behind */
+    for (uint32_t i = 1; waits && i < c->nnodes; i++) {
         if (!confirms(c, i)) continue;
         struct rc_sv name = rc_view_step_name(c, i, &path);
         rc_put_format(buf, "waiting until %.*s is confirmed", RC_SV_ARG(name));

@@ -31,13 +31,13 @@ steps:
     within: 99s
 """
 NEVER = """\
-flow: never_WORD
+flow: NAME
 payload: { type: object, required: [n], properties: { n: { type: integer } } }
 steps:
   - id: large
     confirm: { holds: payload.n > 7 }
     every: 50ms
-    within: 200ms
+    within: WITHIN
     on_timeout: WORD
 """
 
@@ -78,7 +78,8 @@ class Outside:
         world.closers += [self.server.shutdown, hangs.clear]
 
     def serve(self, world, within="99s"):
-        flows = {"never_" + word: NEVER.replace("WORD", word) for word in ("fail", "reject")}
+        flows = {name: NEVER.replace("NAME", name).replace("WORD", word).replace("WITHIN", span)
+                 for name, word, span in (("never_fail", "fail", "200ms"), ("never_reject", "reject", "200ms"), ("long", "fail", "49s"))}
         defs = world.write(outside=dependency("outside", f"http://127.0.0.1:{self.server.server_address[1]}"),
                            up=UP.replace("WITHIN", within), search=SEARCH, **flows)
         return world.server(defs=defs).start()
@@ -133,6 +134,7 @@ def told(world):
     equal((told["retry"]["safe"], told["actions"]["retry"]["allowed"]), (True, True), "to ask again")
     cli = subprocess.run([str(RECOURSE), "explain", id], env=server.cli_env, capture_output=True, text=True, timeout=PATIENCE)
     true(re.search(r"Confirms +up: response\.body\.up == true", cli.stdout), f"on the command line: {cli.stdout}")
+    equal(server.api.command(begin(server, "long"))["display"], "waiting until large is confirmed", "an expression, in a word")
     server.api.act(id, "cancel").must(200)
     server.api.until_state(id, "cancelled")
     n = len(outside.asked)
