@@ -21,7 +21,7 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     bool admit = false;
     switch ((enum rc_message_kind)ask->kind) {
     case RC_MSG_WANT:
-        admit = rc_gate_free(gate, set) && !gate->backlog;
+        admit = rc_gate_free(gate, set) && !gate->backlog && !gate->crowded;
         after.backlog |= !admit;
         break;
     case RC_MSG_OFFER: admit = rc_gate_free(gate, set) > 0; break;
