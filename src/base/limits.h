@@ -107,9 +107,10 @@ enum {
      * leaves room for. That all of them begin is one record still */
     RC_MAX_ITEMS_BYTES = 128 << 10,
     /* signals */
-    RC_MAX_SIGNAL = 16 << 10, /* bytes of the payload of a signal */
-    RC_MAX_SIGNALS_KEPT = 64, /* early signals that one mailbox keeps */
-    RC_MAX_SIGNAL_DAYS = 90,  /* days for which signals, and their keys, are kept at most */
+    RC_MAX_SIGNAL = 16 << 10,     /* bytes of the payload of a signal */
+    RC_MAX_SIGNALS_KEPT = 64,     /* early signals that one mailbox keeps */
+    RC_MAX_SIGNAL_DAYS = 90,      /* days for which signals, and their keys, are kept at most */
+    RC_MAX_SIGNALS_OF_NS = 10000, /* early signals that one namespace keeps */
     /* people */
     RC_MAX_PEOPLE = 16,      /* people who have to approve one step */
     RC_MAX_NAMES = 64,       /* people whom one step names */
@@ -144,6 +145,7 @@ enum {
     RC_MAX_CAPABILITIES = 16,  /* capabilities that it declares */
     RC_MAX_POLLERS = 4096,     /* workers that wait for a task; more are answered 503 */
     RC_MAX_LEASES = 65536,     /* tasks that are leased at a time */
+    RC_MAX_STOPPED = 1024,     /* queues that are paused or drained at a time */
     RC_MAX_SHOWN_LEASES = 100, /* leases that are shown of a queue */
     RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is cut */
 };

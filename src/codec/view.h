@@ -81,6 +81,8 @@ void rc_view_record(struct rc_json *, const struct rc_command *, const struct rc
 void rc_view_act(struct rc_json *, const struct rc_act *);
 /* A signal as whoever has sent it sees it. */
 void rc_view_kept_signal(struct rc_json *, const struct rc_signal *);
+/* One that is kept, in a list: without what came with it. */
+void rc_view_listed_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
 /* Whether a roll back could not take it back: it may have happened, and declares no undo. */
 bool rc_view_cannot_be_undone(const struct rc_command *, uint32_t node);

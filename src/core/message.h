@@ -112,6 +112,9 @@ struct rc_act {            /* an operator's action */
 };
 
 /* An event outside, sent by whoever knows of it. */
+/* What `taken` of a signal names where a person has deleted it: nobody gets it, and its key is remembered as that of any other. Stored. */
+#define RC_SIGNAL_DELETED ((uint64_t)INT64_MAX)
+
 struct rc_signal {
     uint64_t number; /* in the order of coming, from 1; given by the engine */
     struct rc_sv ns, name, id;

@@ -61,7 +61,11 @@
     SIM_CONTROL(STARTERS_DECIDE, "starters-decide", "the engine is not told who has started a command")      \
     SIM_CONTROL(VOTE_TWICE, "vote-twice", "who decides again has another name")                              \
     SIM_CONTROL(OLD_DIGESTS, "old-digests", "the engine is told that people have seen what there is now")    \
-    SIM_CONTROL(FORGET_VOTES, "forget-votes", "the engine forgets who has decided")
+    SIM_CONTROL(FORGET_VOTES, "forget-votes", "the engine forgets who has decided")                          \
+    SIM_CONTROL(SIGNALS_WITHOUT_KEYS, "signals-without-keys", "a signal that is sent again has another key") \
+    SIM_CONTROL(TELL_SENDERS_EARLY, "tell-senders-early", "who sends a signal is told at once")              \
+    SIM_CONTROL(HEAR_ANYTHING, "hear-anything", "the engine's waits are for another signal")                 \
+    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,

@@ -71,6 +71,7 @@ static void step(struct walk *walk)
     if (walk_chance(walk, walk->busy) && walk->nseen) somebody_acts(walk);
     if (walk_chance(walk, 12)) somebody_administers(walk);
     if (walk->people) walk_people_act(walk);
+    if (walk->people) walk_signal(walk);
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
     walk_turn(walk);

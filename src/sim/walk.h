@@ -39,6 +39,7 @@ enum {
     WALK_ASKED = 8,     /* steps of a command that ask people */
     WALK_VOTES = 8,
     WALK_RELEASED = 8,
+    WALK_SIGNALS = 64,
     WALK_TEXT = 64 << 10
 };
 
@@ -85,6 +86,15 @@ struct walk_asked {
     } released[WALK_RELEASED];
 };
 
+/* A signal, as those who send it know it. */
+struct walk_signal {
+    uint8_t name, id;
+    bool bad, acknowledged;
+    bool known, other; /* somebody was told what it is: what is sent first, or something else */
+    uint64_t taken_by; /* by the histories; 0: nobody */
+    uint32_t taken_at;
+};
+
 struct walk_seen { /* a command, from its history */
     struct rc_arena *arena;
     struct rc_command c;
@@ -108,6 +118,11 @@ struct walk_seen { /* a command, from its history */
     struct walk_asked asked[WALK_ASKED];
     uint32_t nasked;
     uint16_t attempted[WALK_INSTANCES];
+    struct {
+        rc_us since, due;
+        bool open, may, must; /* may, must: it went on in the moment in which it began, with what was kept */
+        uint8_t state;
+    } waits[WALK_INSTANCES]; /* for a signal */
 };
 
 /* Who has decided what, as the walk knows it. */
@@ -143,8 +158,10 @@ struct walk_request { /* on its way */
     uint32_t action;     /* index */
     uint32_t dependency; /* define */
     uint32_t concurrent;
-    uint32_t bulk; /* 1 + index */
-    uint32_t op;   /* in the journal; 0: none */
+    uint32_t bulk;   /* 1 + index */
+    uint32_t op;     /* in the journal; 0: none */
+    uint32_t signal; /* 1 + index */
+    bool conflicts;
 };
 
 /* A copy of the store, and what was known when it was made. */
@@ -217,6 +234,8 @@ struct walk {
         uint8_t who;
     } started[WALK_STARTED]; /* who has started or edited what */
     uint32_t nstarted;
+    struct walk_signal signal[WALK_SIGNALS];
+    uint32_t nsignals;
     rc_us
         turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
     bool has_space;  /* somebody has asked for the namespace b */
@@ -315,6 +334,17 @@ const struct walk_asked *walk_asked_at(const struct walk_seen *, uint32_t node);
 void walk_laws_of_people(struct walk *, struct walk_seen *, const struct rc_record *);
 void walk_laws_of_decision(struct walk *, const struct walk_request *);
 void walk_laws_of_kept_votes(struct walk *, const struct walk_seen *);
+
+/* ---- walk_signals.c --------------------------------------------------------------------------------------------------- */
+
+void walk_put_wait(struct walk *, uint32_t id);
+void walk_forge_waits(enum sim_control, struct flow_step *);
+/* Somebody sends a signal, or nobody does. */
+void walk_signal(struct walk *);
+/* A signal was answered; a record was folded; a turn is over. */
+void walk_laws_of_signal_reply(struct walk *, const struct walk_request *);
+void walk_laws_of_waits(struct walk *, struct walk_seen *, const struct rc_record *);
+void walk_laws_of_signals(struct walk *, struct rc_reader *);
 
 /* ---- walk_requests.c --------------------------------------------------------------------------------------------------- */
 

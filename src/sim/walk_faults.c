@@ -75,7 +75,8 @@ static bool forges(enum sim_control control)
            control == SIM_UNDO_OUT_OF_ORDER || control == SIM_UNDO_TWICE || control == SIM_ONE_MORE_TRY ||
            control == SIM_NO_DELAY || control == SIM_ASK_NOTHING ||
            (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER) ||
-           (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER);
+           (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
+           control == SIM_WAIT_A_MOMENT;
 }
 
 static void forge_call(enum sim_control control, struct flow_call *call, uint16_t at)

@@ -212,6 +212,7 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     if (!walk->broken) walk_laws_of_blocks(walk, seen, record, was, was_mode);
     if (!walk->broken) laws_of_waiting(walk, seen, record, before);
     if (!walk->broken && walk->people) walk_laws_of_people(walk, seen, record);
+    if (!walk->broken && walk->people) walk_laws_of_waits(walk, seen, record);
     if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
         walk_laws_of_doubt(walk, seen, record->rev);
     LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,

@@ -213,8 +213,10 @@ bool walk_rests_with_people(const struct rc_command *c)
 {
     bool asked = false;
     for (uint32_t i = 1; i < c->nnodes; i++) {
-        if (c->node[i].phase != RC_PHASE_NONE && c->node[i].phase != RC_PHASE_ASKED) return false;
-        asked |= c->node[i].phase == RC_PHASE_ASKED && !sim_step(c, i)->people.within;
+        unsigned phase = c->node[i].phase;
+        if (phase != RC_PHASE_NONE && phase != RC_PHASE_ASKED && phase != RC_PHASE_WAITING) return false;
+        asked |= phase == RC_PHASE_ASKED && !sim_step(c, i)->people.within;
+        asked |= phase == RC_PHASE_WAITING && !sim_step(c, i)->wait.within;
     }
     return asked;
 }
@@ -288,6 +290,13 @@ static void put_lines(struct walk *walk, uint32_t id, bool undone)
     walk->indent -= 4;
 }
 
+/* Mostly something stands behind a wait. */
+static void put_wait_and_call(struct walk *walk, uint32_t *io_id, uint32_t before, bool undone)
+{
+    walk_put_wait(walk, (*io_id)++);
+    if (walk_chance(walk, 70)) put_call(walk, (*io_id)++, before, UINT32_MAX, undone);
+}
+
 void walk_define_people_flow(struct walk *walk, uint32_t flow)
 {
     const char *const review = rc_state_word(RC_REVIEW).slug;
@@ -315,6 +324,7 @@ void walk_define_people_flow(struct walk *walk, uint32_t flow)
         if (how == 6 || how == 7) put_question(walk, asks = id++);
         if (how == 8) put_lines(walk, id, undone);
         if (how == 8) id += 5;
+        if (how == 9) put_wait_and_call(walk, &id, before, undone);
         if (walk_chance(walk, 40)) put_call(walk, id++, before, asks, undone);
     }
     put_call(walk, id, before, asks, undone);
@@ -349,5 +359,6 @@ void walk_forge_people(enum sim_control control, struct flow *flow)
         if (control == SIM_ANYBODY_DECIDES) people->roles = 0;
         if (control == SIM_ANYBODY_DECIDES) people->nnames = 0;
         if (control == SIM_ASK_FOR_EVER) people->within = 0;
+        walk_forge_waits(control, (struct flow_step *)&flow->steps[i]);
     }
 }

@@ -161,6 +161,7 @@ static void go_back(struct walk *walk)
     memcpy(walk->bulk, known->bulk, sizeof walk->bulk);
     walk->nbulks = known->nbulks;
     walk->has_space = known->has_space;
+    memcpy(walk->signal, known->signal, sizeof walk->signal);
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         walk->dependency[i].changed = known->dependency[i].changed;
     walk_journal_rewind(walk, walk->copy.ncalls, walk->copy.narrivals);
