@@ -325,6 +325,7 @@ static void publish(struct staging *staging)
         command->staged = 0;
         command->touched = false;
         command->state = touched->command->state;
+        command->flow = touched->command->id.flow;
         command->changed = touched->command->changed;
         command->in_flight = touched->in_flight;
         publish_standing(command, touched);

@@ -260,7 +260,12 @@ static enum rc_status update_command(struct writing *writing, const struct rc_to
     sq_u64(&run, touched->command->changed);
     bind_standing(&run, touched, dependency);
     sq_u64(&run, slot->seq);
-    return sq_done(&run, "cannot write a command", err);
+    status = sq_done(&run, "cannot write a command", err);
+    if (status != RC_OK || !touched->flow_before) return status;
+    struct sq moved = sq_start(writing->conn, SQ_COMMAND_MOVE);
+    sq_u64(&moved, touched->command->id.flow);
+    sq_u64(&moved, slot->seq);
+    return sq_done(&moved, "cannot write a command", err);
 }
 
 static enum rc_status write_key(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
@@ -311,11 +316,11 @@ static enum rc_status move_work(struct writing *writing, const struct rc_touched
 
 static void count(struct writing *writing, const struct rc_touched *touched)
 {
-    uint64_t flow = touched->command->id.flow;
+    uint64_t flow = touched->command->id.flow, was = touched->flow_before ? touched->flow_before : flow;
     uint32_t before = touched->state_before, after = touched->command->state;
-    if (!touched->created && before == after) return;
+    if (!touched->created && before == after && was == flow) return;
     writing->tallies[writing->ntallies++] = (struct tally){flow, after, 1};
-    if (!touched->created) writing->tallies[writing->ntallies++] = (struct tally){flow, before, -1};
+    if (!touched->created) writing->tallies[writing->ntallies++] = (struct tally){was, before, -1};
 }
 
 static int by_cell(const void *left, const void *right)

@@ -52,6 +52,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_COMMAND_SET] =
         "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ?, why = ?, next = ?,"
         " next_at = ?, dependency = ?, owner = ?, due = ? WHERE seq = ?",
+    [SQ_COMMAND_MOVE] = "UPDATE command SET flow = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
     [SQ_KEY_ADD] = "INSERT INTO command_key (place, more) VALUES (?, ?)",
     [SQ_KEYS_ADD] = "INSERT INTO command_key (place, more) VALUES " SQ_GROUP_OF("(?, ?)"),
