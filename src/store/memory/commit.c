@@ -326,6 +326,8 @@ static void publish(struct staging *staging)
         command->touched = false;
         command->state = touched->command->state;
         command->flow = touched->command->id.flow;
+        for (const struct rc_past *past = touched->command->past; past; past = past->before)
+            if (past->flow->id && past->flow->id <= disk->ndefs) disk->defs[past->flow->id - 1]->past = true;
         command->changed = touched->command->changed;
         command->in_flight = touched->in_flight;
         publish_standing(command, touched);

@@ -125,7 +125,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         "SELECT coalesce(sum(commands), 0) FROM tally WHERE flow IN (SELECT id FROM definition WHERE kind = ?"
         " AND name = ?) AND NOT (? >> state & 1)",
     [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
-                    " (SELECT flow FROM tally WHERE commands > 0) ORDER BY id",
+                    " (SELECT flow FROM tally WHERE commands > 0 OR state = 0) ORDER BY id",
     [SQ_DEF_VERSIONS] =
         "SELECT " DEF_COLUMNS ", (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id),"
         " (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id AND NOT (? >> state & 1))"
