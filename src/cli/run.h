@@ -85,6 +85,8 @@ int cli_run_audit(struct cli *, const struct cli_args *);
 int cli_run_apply(struct cli *, const struct cli_args *);
 int cli_run_submit(struct cli *, const struct cli_args *);
 int cli_run_signal(struct cli *, const struct cli_args *);
+int cli_run_signals(struct cli *, const struct cli_args *);
+int cli_run_lanes(struct cli *, const struct cli_args *);
 int cli_run_batch(struct cli *, const struct cli_args *);
 int cli_run_list(struct cli *, const struct cli_args *);
 int cli_run_show(struct cli *, const struct cli_args *);
@@ -145,6 +147,9 @@ struct cli_filter {
 extern const struct cli_filter cli_filters[];
 /* What was given for one, as the API wants it; p is NULL where nothing was. */
 struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
+/* GET of the path with what was given for these (the last one has option NULL). */
+RC_MUST
+int cli_get_filtered(struct cli *, struct cli_reply *, const char *path, const struct cli_filter *);
 
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);
@@ -152,8 +157,8 @@ void cli_put_state(struct cli *, const struct cel_value *command); /* with a lin
 /* Who is asked for what, of an explanation; the digest of what is shown there, empty where there is none, or more than one. (people.c) */
 /* move.c: asks for the plan of a move, and shows it. */
 int cli_show_move(struct cli *, struct rc_sv id, struct cli_reply *);
-void cli_put_asks(struct cli *, const struct cel_value *explanation);
-struct rc_sv cli_digest_of(const struct cel_value *explanation, bool answer, const char *step);
+void cli_put_asks(struct cli *, const struct cel_value *body);
+struct rc_sv cli_digest_of(const struct cel_value *body, bool answer, const char *step);
 /* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */
 void cli_put_steps(struct cli *, const struct cel_value *command, bool loops);
 struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */

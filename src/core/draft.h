@@ -72,6 +72,8 @@ struct cel_value rc_draft_map(struct rc_draft *, const char *const *names, const
 RC_MUST enum rc_status rc_site_eval(struct rc_draft *, uint32_t at, flow_site,
                                     const struct rc_result *response, struct cel_value *ret,
                                     struct rc_error *);
+/* Whether what a site gave (`what` names it) can be kept with a command: JSON, of so many bytes in memory at most. RC_EVAL, RC_LIMIT. */
+RC_MUST enum rc_status rc_can_be_kept(struct cel_value, const char *what, uint32_t most, struct rc_error *);
 /* A condition: RC_EVAL also where it gives no bool. */
 RC_MUST enum rc_status rc_site_holds(struct rc_draft *, uint32_t at, flow_site,
                                      const struct rc_result *response, bool *ret, struct rc_error *);
@@ -147,6 +149,7 @@ bool rc_step_condition_holds(struct rc_draft *, uint32_t at);
 /* The step begins (anew): counters at zero. */
 void rc_step_start(struct rc_draft *, uint32_t at);
 
+enum { RC_ROOM_TO_END = 64 }; /* records that a command may still need to come to rest */
 /* Whether the history can take so many more records. */
 static inline bool rc_has_room(const struct rc_command *command, uint32_t records)
 {
@@ -201,9 +204,15 @@ void rc_people_submit(struct rc_draft *);
 /* NULL: the command can be moved as far as it alone is asked. */
 const char *rc_why_not_move(const struct rc_command *);
 RC_MUST enum rc_status rc_command_move(struct rc_draft *, const struct rc_act *);
+/* ---- confirm.c: what must come true --------------------------------------------------------------------------------------- */
+
+/* It does not hold yet: it is looked at again, no earlier than `at_least` from now; or its time is over. */
+void rc_confirm_again(struct rc_draft *, uint32_t at, rc_us at_least);
 
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
+/* Tries one step or block again, by its name (act_retry.c); RC_REFUSED where it has not failed, or would not come to its turn. */
+RC_MUST enum rc_status rc_retry_named(struct rc_draft *, struct rc_sv name);
 /* What bars every action that lets the command go on; NULL: nothing does. */
 const char *rc_why_not_go_on(const struct rc_command *);
 /* All that a person can retry is tried again. */

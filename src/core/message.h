@@ -57,6 +57,9 @@ enum rc_message_kind {
     RC_MSG_RUN /* a person wants a run now */
 };
 
+/* The kind of aggregate that a message is to; 0: there is no such message. */
+unsigned rc_message_is_to(unsigned kind);
+
 /* What a command wishes where its lane is full. */
 enum rc_lane_wish {
     RC_WISH_QUEUE,   /* to wait */
@@ -94,7 +97,7 @@ struct rc_act {            /* an operator's action */
     uint8_t action;        /* enum rc_action */
     uint32_t expected_rev; /* If-Match; 0: any */
     struct rc_sv subject, actor, reason;
-    struct rc_sv step; /* resolve, check, skip: which; empty: the only one that is possible */
+    struct rc_sv step; /* which; empty: the only one that is possible, or (retry, roll_back) all */
     uint8_t verdict;   /* resolve: enum rc_verdict */
     struct rc_sv external_id;
     struct cel_value outputs; /* resolve happened: a map, or null */
@@ -110,6 +113,9 @@ struct rc_act {            /* an operator's action */
 };
 
 /* An event outside, sent by whoever knows of it. */
+/* What `taken` of a signal names where a person has deleted it: nobody gets it, and its key is remembered as that of any other. Stored. */
+#define RC_SIGNAL_DELETED ((uint64_t)INT64_MAX)
+
 struct rc_signal {
     uint64_t number; /* in the order of coming, from 1; given by the engine */
     struct rc_sv ns, name, id;

@@ -125,6 +125,7 @@ static struct fate fate_of_done(const struct rc_command *c, uint32_t old, const 
         if (!outputs_cover(c, old, to, step))
             return refused("it is done, and what the new version reads of it is not what it has made");
         break;
+    case FLOW_CONFIRM:
     case FLOW_APPROVE:
     case FLOW_SLEEP:
     case FLOW_LINEAR:

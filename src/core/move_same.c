@@ -46,6 +46,12 @@ static void add_call(struct rc_sha256 *sha, const struct flow *flow, const struc
     rc_sha256_add_sv(sha, call->capability);
 }
 
+static void add_confirm(struct rc_sha256 *sha, const struct flow *flow, const struct flow_confirm *confirm)
+{
+    add_site(sha, flow, confirm->holds);
+    ADD(sha, confirm->every, confirm->within, confirm->on_timeout);
+}
+
 static void add_texts(struct rc_sha256 *sha, const struct rc_sv *text, uint32_t n)
 {
     rc_sha256_add_u64(sha, n);
@@ -83,7 +89,11 @@ struct rc_h128 rc_move_digest(const struct flow *flow, flow_node node)
     rc_sha256_add_u64(&sha, step->kind);
     add_site(&sha, flow, step->cond);
     switch (step->kind) {
-    case FLOW_CALL: add_call(&sha, flow, &step->call); break;
+    case FLOW_CALL:
+        add_call(&sha, flow, &step->call);
+        add_confirm(&sha, flow, &step->confirm);
+        break;
+    case FLOW_CONFIRM: add_confirm(&sha, flow, &step->confirm); break;
     case FLOW_SLEEP:
         rc_sha256_add_u64(&sha, step->sleep.span);
         add_site(&sha, flow, step->sleep.until);

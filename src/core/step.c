@@ -15,8 +15,8 @@ static bool is_current(const struct rc_draft *draft)
         return rc_phase_has_time(node->phase, draft->c.data[ask->node].times.due) &&
                draft->c.data[ask->node].times.due <= ask->now;
     if (ask->kind == RC_MSG_SIGNALLED) return rc_command_listens(&draft->c, ask->node, ask->u.signal);
-    if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
     if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
+    if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
     if (ask->kind == RC_MSG_ADMIT && draft->c.past && ask->from.id != rc_node_gate(&draft->c, ask->node))
         return false;                           /* it was another step's, of a version before */
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
@@ -49,6 +49,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_wait_over(draft, at); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_over(draft, at); break;
+    case FLOW_CONFIRM: rc_confirm_look(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
@@ -56,6 +57,26 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_EACH:
     case FLOW_SET:
     case FLOW_FALLBACK: break;
+    }
+}
+
+/* The server died each time it was at it: a person decides how it goes on. */
+static void set_aside(struct rc_draft *draft, uint32_t at)
+{
+    switch (rc_node_step(&draft->c, at)->kind) {
+    case FLOW_CALL: rc_step_lost(draft, at, true); break;
+    case FLOW_CONFIRM:
+    case FLOW_SLEEP:
+    case FLOW_SET:
+    case FLOW_WAIT: rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE: rc_ask_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
+    case FLOW_LINEAR:
+    case FLOW_PARALLEL:
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_REPEAT:
+    case FLOW_FALLBACK: rc_command_halt(draft, RC_WHY_CRASH_LOOP); break;
     }
 }
 
@@ -83,8 +104,10 @@ static void fact(struct rc_draft *draft)
         rc_clock_due(draft);
     } else if (ask->node == 0 && ask->kind == RC_MSG_LOST) {
         rc_command_halt(draft, RC_WHY_CRASH_LOOP);
+    } else if (ask->kind == RC_MSG_LOST && ask->set_aside) {
+        set_aside(draft, ask->node);
     } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
-        rc_step_lost(draft, ask->node, ask->set_aside);
+        rc_step_lost(draft, ask->node, false);
     } else if (ask->kind == RC_MSG_DUE) {
         time_has_come(draft, ask->node);
     } else if (ask->kind == RC_MSG_SIGNALLED) {
@@ -96,7 +119,7 @@ static void fact(struct rc_draft *draft)
 
 static enum rc_status take(struct rc_draft *draft)
 {
-    switch ((enum rc_message_kind)draft->ask->kind) {
+    switch (draft->ask->kind) { /* those that are to a command */
     case RC_MSG_SUBMIT:
         rc_place_submit(draft);
         rc_people_submit(draft);
@@ -111,24 +134,6 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
     case RC_MSG_GRANT: rc_place_grant(draft); return RC_OK;
     case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
-    case RC_MSG_WANT:
-    case RC_MSG_OFFER:
-    case RC_MSG_DONE:
-    case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED:
-    case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN:
-    case RC_MSG_LANE_WANT:
-    case RC_MSG_LANE_OFFER:
-    case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD:
-    case RC_MSG_PLAN:
-    case RC_MSG_OCCUR:
-    case RC_MSG_PAUSE:
-    case RC_MSG_RESUME:
-    case RC_MSG_RUN:
-    case RC_MSG_QUEUE:
-    case RC_MSG_PULL: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }
@@ -144,6 +149,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status == RC_OK) status = draft.status; /* without room nothing is known of what was approved */
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
+    asked = asked || rc_ask_again_where_void(&draft); /* before what stands behind it begins */
     rc_advance(&draft);
     if (!asked && rc_ask_again_where_void(&draft)) rc_advance(&draft);
     rc_clock_settle(&draft);

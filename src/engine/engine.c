@@ -36,6 +36,7 @@ static void destroy(struct rc_engine *engine)
     rc_arena_free(engine->turn.arena);
     rc_engine_know_nothing(engine);
     rc_quotas_forget(engine);
+    free(engine->untold.item);
     for (struct rc_kept *kept = engine->kept, *next; kept; kept = next) {
         next = kept->next;
         rc_arena_free(kept->arena);
@@ -230,6 +231,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .refused = engine->stats.refused,
         .shed = engine->stats.shed,
         .late = engine->stats.late,
+        .lane_waits = engine->stats.lane_waits,
         .faults = engine->stats.faults,
         .hot = engine->stats.hot,
         .in_flight = engine->stats.in_flight,

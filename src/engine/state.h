@@ -124,7 +124,10 @@ struct rc_asked {
 };
 struct rc_queue {
     struct rc_name name;
-    uint8_t state; /* enum rc_queue_state */
+    uint8_t state; /* enum rc_queue_state; stored where it is not open, with what follows */
+    rc_us since;
+    char by[RC_MAX_ACTOR], reason[RC_MAX_REASON];
+    uint32_t by_n, reason_n;
     struct rc_asked asked[RC_MAX_CAPABILITIES];
     uint32_t nasked;
 };
@@ -175,7 +178,7 @@ struct rc_touch {
     uint32_t nnodes;
     uint64_t flow;         /* id of the version that it was of */
     struct rc_place place; /* at the start of the turn */
-    uint8_t state;
+    uint8_t state, why;
     bool in_flight;
 };
 
@@ -202,6 +205,7 @@ struct rc_turn {
     struct rc_facts taken;    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
+    bool published;      /* it is committed */
     struct rc_hold hold; /* how far the hold comes with this turn, */
     bool holds;          /* where it does */
     bool draining;       /* from its beginning on */
@@ -249,12 +253,26 @@ struct rc_planners {
     const struct flow_set *set; /* which they are of; NULL: they are to be made */
 };
 
+/* What people could not be told for lack of room, in memory alone: it is told in a later turn (notice.c). */
+struct rc_untold {
+    struct rc_link command;
+    const char *reason; /* static */
+    uint32_t rev;       /* of the command when it came to it */
+    uint8_t state;      /* enum rc_untold_state */
+    uint8_t refused;    /* turns with it that were refused */
+};
+struct rc_untold_list {
+    struct rc_untold *item;
+    uint32_t n, cap;
+};
+
 struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
     struct rc_cache cache;
     struct rc_map doors;      /* by gate id */
     struct rc_map lanes;      /* struct rc_lane, by id: some of them */
+    uint32_t lane_waits;      /* commands that wait for a place in one */
     bool lanes_short;         /* one of them has to be looked at in the next turn */
     struct rc_outline holder; /* with RC_LANE_FULL: the oldest command that holds a place */
     struct rc_map
@@ -266,7 +284,8 @@ struct rc_engine {
     struct rc_error damage; /* of the last of them */
     struct rc_window due;
     struct rc_planners planners;
-    struct rc_notice *notices;               /* of this turn (notice.c) */
+    struct rc_notice *notices; /* of this turn (notice.c) */
+    struct rc_untold_list untold;
     struct rc_window calendar;               /* commands that begin when the wall clock says so */
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */
@@ -315,7 +334,7 @@ struct rc_engine {
     struct {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
         _Atomic uint64_t shed, late;
-        _Atomic uint32_t hot, in_flight, queued, damaged;
+        _Atomic uint32_t hot, in_flight, queued, damaged, lane_waits;
         _Atomic bool room, healthy, held, drained;
     } stats;
 };
@@ -482,6 +501,9 @@ struct rc_notice { /* a submission of the engine's own; it lives until the turn 
 /* At the end of a turn, before it is committed: of each command that has come to where a person is wanted. What cannot be told is a
  * fault that shows. */
 void rc_notices_submit(struct rc_engine *);
+/* At the beginning of a turn: what there was no room for. */
+void rc_notices_again(struct rc_engine *);
+/* The turn is committed, or was dropped: what was not told in it is told in a later one. */
 void rc_notices_end_turn(struct rc_engine *);
 rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 void rc_schedules_forget(struct rc_engine *);
@@ -524,8 +546,9 @@ void rc_reports_done(struct rc_engine *);
 /* queue.c */
 uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
 void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);
-bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *); /* all that it asks */
-void rc_request_queue(struct rc_engine *, struct rc_request *);
+bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *);  /* all that it asks */
+void rc_request_queue(struct rc_engine *, struct rc_request *);               /* an order commits by itself */
+RC_MUST enum rc_status rc_queues_read(struct rc_engine *, struct rc_error *); /* which are stopped */
 
 /* turn.c: the gate is told (RC_MSG_OFFER, RC_MSG_PULL) of the first who waits before it: there must be one. Any other status than RC_OK: it
  * still waits, and the turn has no room for more. */

@@ -307,6 +307,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_HEARTBEAT: rc_request_heartbeat(engine, request); break;
     case RC_REQUEST_QUEUE: rc_request_queue(engine, request); break;
     case RC_REQUEST_SIGNAL: rc_request_signal(engine, request); break;
+    case RC_REQUEST_SIGNAL_END: rc_request_signal_end(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
@@ -367,6 +368,7 @@ static rc_us sleep_of(struct rc_engine *engine)
             rc_gate_free(&door->gate, rc_engine_set(engine)))
             return 0;
     }
+    if (engine->untold.n && sleep > RC_MS(200)) sleep = RC_MS(200);
     if (calendar < sleep) sleep = calendar;
     if (schedules < sleep) sleep = schedules;
     return sleep < waves ? sleep : waves;
@@ -385,6 +387,7 @@ static void count_turn(struct rc_engine *engine, bool healthy)
     atomic_store(&engine->stats.in_flight, in_flight);
     atomic_store(&engine->stats.hot, (uint32_t)engine->cache.by_seq.n);
     atomic_store(&engine->stats.room, engine->room);
+    atomic_store(&engine->stats.lane_waits, engine->lane_waits);
     atomic_store(&engine->stats.held, rc_engine_held(engine));
     atomic_store(&engine->stats.healthy, healthy);
     atomic_store(&engine->stats.drained, engine->turn.draining); /* behind in_flight */
@@ -411,6 +414,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) rc_lanes_trim(engine);
+    if (status == RC_OK) rc_notices_again(engine);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
     bool may = engine->room && !rc_engine_held(engine);
@@ -422,7 +426,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     if (status == RC_OK) rc_leases_expire(engine); /* behind what workers have said until now */
     if (status == RC_OK) status = run_offers(engine, err);
     if (status == RC_OK) status = rc_work_give(engine, err);
-    if (status == RC_OK) rc_notices_submit(engine);
+    rc_notices_submit(engine); /* of what is committed, whatever else there was no room for */
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
     rc_schedules_end_turn(engine);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "codec/json.h"
 #include "core/bulk.h"
+#include "core/explain.h"
 #include "defs/defs.h"
 #include "engine/prepare.h"
 
@@ -115,35 +116,26 @@ static struct rc_ask result_ask(struct test *test, uint32_t at, uint16_t attempt
 
 /* ---- messages --------------------------------------------------------------------------------------------------------- */
 
-static void a_message_to_a_gate_is_none_to_a_command(void **state)
+static void a_message_is_to_one_kind_of_aggregate(void **state)
 {
     struct test *test = *state;
-    static const uint8_t kinds[] = {RC_MSG_WANT,
-                                    RC_MSG_OFFER,
-                                    RC_MSG_DONE,
-                                    RC_MSG_BACKLOG,
-                                    RC_MSG_CLOSED,
-                                    RC_MSG_QUEUE,
-                                    RC_MSG_PULL,
-                                    RC_MSG_SIGNAL,
-                                    RC_MSG_LISTEN,
-                                    RC_MSG_LANE_WANT,
-                                    RC_MSG_LANE_OFFER,
-                                    RC_MSG_LANE_LEAVE,
-                                    RC_MSG_LANE_YIELD,
-                                    RC_MSG_PLAN,
-                                    RC_MSG_OCCUR,
-                                    RC_MSG_PAUSE,
-                                    RC_MSG_RESUME,
-                                    RC_MSG_RUN,
-                                    200};
+    const struct rc_gate gate = {.id = test->world.gate.id};
     struct rc_out out = {.nchange = 77};
-    for (size_t i = 0; i < sizeof kinds; i++) {
-        struct rc_ask ask = world_ask(&test->world, kinds[i], 1);
+    unsigned taken = 0;
+    for (unsigned kind = 0; kind <= UINT8_MAX; kind++) {
+        struct rc_ask ask = world_ask(&test->world, (enum rc_message_kind)kind, 1);
+        bool to_gate = rc_message_is_to(kind) == RC_AGG_GATE;
+        struct rc_out given;
+        taken += to_gate;
+        assert_int_equal(rc_gate_step(&gate, &ask, test->world.set, test->arena, &given, &test->err),
+                         to_gate ? RC_OK : RC_BUG);
+        if (!to_gate) assert_non_null(strstr(test->err.text, "is none to a gate"));
+        if (rc_message_is_to(kind) == RC_AGG_COMMAND) continue;
         assert_int_equal(step(test, ask, &out), RC_BUG);
         assert_non_null(strstr(test->err.text, "is none to a command"));
         assert_int_equal(out.nchange, 77);
     }
+    assert_true(taken > 0);
 }
 
 static void a_message_to_a_command_is_none_to_a_gate(void **state)
@@ -455,6 +447,16 @@ static void a_full_history_lets_it_end(void **state)
                      RC_OK);
     test->world.command.node[1].state = RC_STEP_FAILED;
     test->world.command.state = RC_FAILED;
+    struct rc_explanation told;
+    rc_command_explain(&test->world.command,
+                       &told); /* a retry would be refused, and so would leaving it out */
+    assert_int_equal(told.next, RC_NEXT_ACCEPT);
+    test->world.command.mode = RC_MODE_HALT;
+    test->world.command.state = RC_REVIEW;
+    rc_command_explain(&test->world.command, &told);
+    assert_int_equal(told.next, RC_NEXT_ACCEPT);
+    test->world.command.mode = RC_MODE_FORWARD;
+    test->world.command.state = RC_FAILED;
     struct rc_identity next = test->world.identity;
     is_refused(test, (struct rc_act){.action = RC_ACTION_EDIT, .successor = &next}, RC_REFUSED, "its limit");
 }
@@ -695,7 +697,7 @@ static void a_change_without_room_is_no_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUN(a_message_to_a_gate_is_none_to_a_command),
+        RUN(a_message_is_to_one_kind_of_aggregate),
         RUN(a_message_to_a_command_is_none_to_a_gate),
         RUN(a_command_is_submitted_once_and_first),
         RUN(a_fact_about_nothing_changes_nothing),

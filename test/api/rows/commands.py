@@ -36,6 +36,10 @@ def hanging(s):
     return id
 
 
+def newest(s, id):
+    return to(id=id, query={"version": s.api.get(f"/v1/commands/{id}/actions/move").must(200).json["to"]})
+
+
 def moved(s, id):
     return act(id, "move", digest=s.api.get(f"/v1/commands/{id}/actions/move").must(200).json["digest"])
 
@@ -86,7 +90,7 @@ ROWS = [
     row("previewRollBack", 404, "not-found", lambda s: to(id=NOBODY)),
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.rejected())),
     row("previewMove", 200, lambda s: to(id=hanging(s))),
-    row("previewMove", 200, lambda s: to(id=hanging(s), query={"version": 2})),
+    row("previewMove", 200, lambda s: newest(s, hanging(s))),
     row("previewMove", 409, "action-refused", lambda s: to(id=s.completed())),
     row("previewMove", 404, "not-found", lambda s: to(id=NOBODY)),
     row("actOnCommand", 200, lambda s: moved(s, hanging(s))),
@@ -105,6 +109,8 @@ ROWS = [
     row("actOnCommand", 200, done_twice),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), headers={"Idempotency-Key": '"ticket-1"'})),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "skip", step="create", reason="done by hand")),
+    row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), step="create")),
+    row("actOnCommand", 409, "action-refused", lambda s: act(s.rejected(), step="label")),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "edit", payload=s.submission()["payload"], refs={"why": "typo"})),
     row("actOnCommand", 200, lambda s: act(s.rejected(), "assign", owner="olga")),
     row("actOnCommand", 200, lambda s: act(s.rejected(), "note", reason="the customer was called")),
