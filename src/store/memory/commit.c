@@ -368,6 +368,7 @@ static struct mem_definition *new_definition(const struct rc_definition *from)
     if (!kept) return NULL;
     char *at = kept->text;
     kept->def = *from;
+    kept->past = false;
     kept->def.name = mem_put_text(&at, from->name);
     kept->def.text = mem_put_text(&at, from->text);
     kept->def.source = mem_put_text(&at, from->source);
