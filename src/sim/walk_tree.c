@@ -133,13 +133,23 @@ static bool had_its_turn(const struct walk *walk, const struct walk_sent *sent)
     return false;
 }
 
+/* Whether the flow says that a block which fails, or is left over, is taken back. */
+static bool takes_back(const struct rc_command *c, uint32_t block)
+{
+    if (c->node[block].lost && sim_step(c, c->node[block].parent)->block.surplus == FLOW_SURPLUS_UNDO)
+        return true;
+    return c->node[block].state == RC_STEP_UNDOING && sim_step(c, block)->block.undo != FLOW_UNDO_NONE;
+}
+
 void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
     uint32_t scope = scope_of(c, sent->node);
-    LAW(scope || c->mode == RC_MODE_ROLL_BACK || c->node[0].state == RC_STEP_UNDOING,
-        "K3 what happened is undone where something takes it back", "command %llu, step %u", ULL(c->id.seq),
-        sent->node);
+    bool back = c->mode == RC_MODE_ROLL_BACK || takes_back(c, 0);
+    for (uint32_t block = c->node[sent->node].parent; block && !back; block = c->node[block].parent)
+        back = takes_back(c, block);
+    LAW(back, "K3 what happened is undone where something takes it back", "command %llu, step %u",
+        ULL(c->id.seq), sent->node);
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
         unsigned state = c->node[i].state;
         if (i == sent->node || !sim_is_leaf(c, i) || !is_undone_before(c, scope, sent->node, i)) continue;
