@@ -31,10 +31,13 @@ static flow_site input_of(const struct flow_step *step)
 static bool names_a_loop(const struct flow *flow, flow_node line, flow_node at, flow_site site)
 {
     const struct cel_prog *prog = flow->sites[site].prog;
-    if (!cel_prog_reads(prog, FLOW_ROOT_ITEM) && !cel_prog_reads(prog, FLOW_ROOT_INDEX)) return false;
-    for (flow_node i = flow->steps[at].parent; i != line; i = flow->steps[i].parent)
-        if (flow->steps[i].kind == FLOW_EACH || flow->steps[i].kind == FLOW_REPEAT) return true;
-    return false;
+    bool item = cel_prog_reads(prog, FLOW_ROOT_ITEM), index = cel_prog_reads(prog, FLOW_ROOT_INDEX);
+    bool named = false;
+    for (flow_node i = flow->steps[at].parent; i != line; i = flow->steps[i].parent) {
+        enum flow_kind kind = flow->steps[i].kind;
+        named |= (index && (kind == FLOW_EACH || kind == FLOW_REPEAT)) || (item && kind == FLOW_EACH);
+    }
+    return named;
 }
 
 static struct cel_value hash_of(struct rc_draft *draft, struct cel_value value)

@@ -3,6 +3,8 @@
 
 #include "base/random.h"
 
+#include <assert.h>
+
 #define ON_TIME RC_SECONDS(RC_SCHEDULE_ON_TIME_S)
 #define HOUR    RC_SECONDS(3600)
 enum { STEPS = 64, COUNTED = 1000 };
@@ -24,36 +26,37 @@ static uint64_t count(const struct flow_schedule *of, rc_us after, rc_us until)
     return n;
 }
 
-/* The last `n` times behind `after` up to `until`: the first and the last of them. False: there is none. */
-static bool last_of(const struct flow_schedule *of, rc_us after, rc_us until, uint32_t n, rc_us *ret_first,
+/* The last `n` times behind `after` up to `until`, where there is one: the first and the last of them. */
+static void last_of(const struct flow_schedule *of, rc_us after, rc_us until, uint32_t n, rc_us *ret_first,
                     rc_us *ret_last)
 {
     static const rc_us window[] = {2 * HOUR, 48 * HOUR, 64 * 24 * HOUR, 2 * 366 * 24 * HOUR, UINT64_MAX};
     rc_us ring[RC_MAX_CATCH_UP];
     uint64_t found = 0;
-    for (unsigned i = 0; i < sizeof window / sizeof *window && found <= n; i++) {
+    for (unsigned i = 0; found <= n; i++) { /* the last window reaches back to `after` */
+        assert(i < sizeof window / sizeof *window);
         rc_us from = until > window[i] && until - window[i] > after ? until - window[i] : after;
         found = 0;
         for (rc_us at = from; next_of(of, at, until, &at);) ring[found++ % n] = at;
         if (from == after) break;
     }
-    if (!found) return false;
+    assert(found);
     *ret_first = ring[found > n ? found % n : 0];
     *ret_last = ring[(found - 1) % n];
-    return true;
 }
 
-/* What was missed up to `limit` is caught up as the schedule says, or not at all. */
+/* What was missed up to `limit`, at least one time, is caught up as the schedule says, or not at all. */
 static void accept_missed(struct rc_schedule *s, const struct flow_schedule *of, rc_us limit)
 {
     rc_us first = 0, last = 0;
     uint64_t missed = count(of, s->planned, limit),
              most = of->missed == FLOW_MISSED_ALL ? RC_MAX_CATCH_UP : 1;
-    if (of->missed == FLOW_MISSED_SKIP || !last_of(of, s->planned, limit, (uint32_t)most, &first, &last)) {
+    if (of->missed == FLOW_MISSED_SKIP) {
         s->missed += missed;
         s->planned = limit;
         return;
     }
+    last_of(of, s->planned, limit, (uint32_t)most, &first, &last);
     s->missed += missed > most ? missed - most : 0;
     s->planned = first - 1;
     s->accepted = last;
@@ -116,8 +119,7 @@ void rc_schedule_plan(const struct rc_schedule *s, const struct flow_schedule *o
     for (unsigned i = 0; more && i < STEPS; i++) more = plan_one(ret, of, wall, busy);
     if (more) ret->next = wall;
     const struct rc_schedule *after = &ret->after;
-    ret->changed = s->planned != after->planned || s->accepted != after->accepted ||
-                   s->missed != after->missed || s->skipped != after->skipped;
+    ret->changed = s->planned != after->planned || s->accepted != after->accepted; /* or nothing is counted */
 }
 
 bool rc_schedule_wants_busy(const struct rc_schedule *s, const struct flow_schedule *of, rc_us wall)
@@ -150,10 +152,9 @@ static void occur(struct rc_schedule *s, const struct rc_ask *ask)
     struct rc_plan plan;
     rc_schedule_plan(s, in->of, ask->wall, in->busy, &plan);
     if (plan.run && !in->command.seq) { /* it stays to be made */
-        rc_us planned = s->planned;
+        assert(plan.run > s->planned);
         *s = plan.after;
         s->planned = plan.run - 1;
-        if (s->planned < planned) s->planned = planned;
         set_fault(s, in->fault);
         return;
     }
@@ -168,11 +169,11 @@ static void begin_behind(struct rc_schedule *s, rc_us wall)
     s->accepted = 0;
 }
 
+/* Times are counted as missed or skipped only where `planned` grows. */
 static bool same(const struct rc_schedule *a, const struct rc_schedule *b)
 {
     return a->planned == b->planned && a->accepted == b->accepted && a->paused == b->paused &&
-           a->last.seq == b->last.seq && a->started == b->started && a->missed == b->missed &&
-           a->skipped == b->skipped && strcmp(a->fault, b->fault) == 0;
+           a->last.seq == b->last.seq && a->started == b->started && strcmp(a->fault, b->fault) == 0;
 }
 
 static enum rc_status submit(const struct rc_ask *ask, struct rc_arena *arena, struct rc_out *out,

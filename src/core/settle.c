@@ -32,14 +32,15 @@ void rc_step_happened(struct rc_draft *draft, uint32_t at, struct cel_value outp
 
 /* ---- again ---------------------------------------------------------------------------------------------------------- */
 
+_Static_assert(LONGEST <= UINT64_MAX / RC_MAX_ATTEMPTS, "a delay that counts does not overflow");
+
 /* Delay before the next try when `tries` have been made (flow.h has the formulas). */
 static rc_us delay_after(const struct flow_retry *retry, uint16_t tries, uint64_t *random)
 {
     rc_us delay = retry->delay, cap = LONGEST;
     if (retry->max_delay && retry->max_delay < cap) cap = retry->max_delay;
-    if (retry->backoff == FLOW_LINEARLY && __builtin_mul_overflow(delay, (rc_us)tries, &delay)) delay = cap;
-    for (uint16_t i = 1; retry->backoff == FLOW_EXPONENTIAL && i < tries && delay < cap; i++)
-        if (__builtin_mul_overflow(delay, (rc_us)2, &delay)) delay = cap;
+    if (retry->backoff == FLOW_LINEARLY) delay *= tries;
+    for (uint16_t i = 1; retry->backoff == FLOW_EXPONENTIAL && i < tries && delay < cap; i++) delay *= 2;
     if (delay > cap) delay = cap;
     if (retry->jitter == FLOW_FULL_JITTER && delay) return rc_mix(random) % (delay + 1);
     if (retry->jitter == FLOW_EQUAL_JITTER && delay)

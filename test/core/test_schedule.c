@@ -317,6 +317,36 @@ static void test_busy(void **state)
     assert_false(rc_schedule_wants_busy(&s, &queue, BEGIN + 9 * MINUTE));
 }
 
+/* Nothing lies far enough back for a window before the beginning of all time; and an expression may have no time at all. */
+static void test_ends_of_time(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_ALLOW);
+    struct rc_schedule s = {.planned = MINUTE};
+    rc_us ran[2];
+    const rc_us wall = 90 * MINUTE + MINUTE / 2;
+    assert_int_equal(look(&s, &schedule, wall, false, ran, 2), 2);
+    assert_int_equal(ran[0], 89 * MINUTE);
+    assert_int_equal(ran[1], 90 * MINUTE);
+    assert_int_equal(s.missed, 87); /* 2 to 88 */
+    struct rc_schedule last = {.planned = UINT64_MAX - MINUTE};
+    struct rc_plan plan;
+    rc_schedule_plan(&last, &schedule, UINT64_MAX, false, &plan);
+    assert_true(!plan.changed && plan.run == 0 && plan.next == UINT64_MAX);
+}
+
+/* A person may want the command that ran last once more: that is a run, too. */
+static void test_run_again(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_ALLOW);
+    const struct rc_schedule_ask there = {.of = &schedule, .command = {8, 7}};
+    struct rc_schedule s = {.planned = BEGIN};
+    step(&s, RC_MSG_RUN, BEGIN, &there, 1);
+    step(&s, RC_MSG_RUN, BEGIN, &there, 1);
+    assert_int_equal(s.started, 2);
+}
+
 static void test_without_a_zone(void **state)
 {
     (void)state;
@@ -338,6 +368,8 @@ int main(void)
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_without_a_zone),
+        cmocka_unit_test(test_ends_of_time),
+        cmocka_unit_test(test_run_again),
         cmocka_unit_test(test_wrong_messages),
         cmocka_unit_test(test_without_room),
         cmocka_unit_test(test_long_fault),

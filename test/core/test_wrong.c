@@ -191,6 +191,26 @@ static void a_fact_about_nothing_changes_nothing(void **state)
     }
 }
 
+/* The mailbox that sent it has another one who waits, perhaps. */
+static void a_signal_nobody_waits_for_goes_back(void **state)
+{
+    struct test *test = *state;
+    const struct rc_signal signal = {
+        .number = 3, .ns = RC_SV("default"), .name = RC_SV("paid"), .id = RC_SV("7")};
+    for (uint32_t at = 1; at < 78; at += 76) { /* a step that waits for none, and one that there is not */
+        struct rc_ask ask = world_ask(&test->world, RC_MSG_SIGNALLED, at);
+        struct rc_out out = {.nchange = 77};
+        ask.from = (struct rc_addr){.agg = RC_AGG_MAILBOX, .id = 5};
+        ask.u.signal = &signal;
+        assert_int_equal(step(test, ask, &out), RC_OK);
+        assert_true(out.nchange == 0 && out.neffect == 0 && out.nmessage == 1);
+        assert_int_equal(out.message[0].kind, RC_MSG_SIGNAL);
+        assert_int_equal(out.message[0].to.agg, RC_AGG_MAILBOX);
+        assert_int_equal(out.message[0].to.id, 5);
+        assert_int_equal(out.message[0].u.signal->number, 3);
+    }
+}
+
 static void a_value_may_be_decided_beforehand(void **state)
 {
     struct test *test = *state;
@@ -692,6 +712,7 @@ int main(void)
         RUN(a_message_to_a_command_is_none_to_a_gate),
         RUN(a_command_is_submitted_once_and_first),
         RUN(a_fact_about_nothing_changes_nothing),
+        RUN(a_signal_nobody_waits_for_goes_back),
         RUN(a_value_may_be_decided_beforehand),
         RUN(another_request_does_not_leave_in_the_same_round),
         RUN(only_declared_edges_are_taken),
