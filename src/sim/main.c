@@ -6,7 +6,7 @@
  *   recourse_sim shrink SEED|CHOICES   its shortest form that breaks the same law
  *   recourse_sim cover                 new seeds, and every counter of what they covered
  *       --jobs 0                       all lives in this process: for profiles
- *       --wide                         all lives are wide (sim.h), not those of each third seed alone; one that is replayed or shrunk, too
+ *       --wide                         all lives are wide (sim.h), not those of each tenth seed alone; one that is replayed or shrunk, too
  *       --full                         also people who are asked (walk_people.c)
  *       --control NAME                 with a protection switched off (replay, shrink, run)
  *
@@ -339,7 +339,7 @@ static bool read_options(int argc, char **argv, struct options *ret)
     struct sim_order *order = &ret->order;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *ret = (struct options){.controls = true,
-                            .order = {.n = lives_of_tier(), .breadth = SIM_THIRD, .enough = SIM_FAILURES}};
+                            .order = {.n = lives_of_tier(), .breadth = SIM_SOME, .enough = SIM_FAILURES}};
     order->from = first_seed();
     order->seconds = seconds ? (uint32_t)strtoul(seconds, NULL, 10) : order->n ? 0 : CAMPAIGN_S;
     order->jobs = cores > 0 && cores < SIM_JOBS ? (uint32_t)cores : 2;

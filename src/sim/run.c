@@ -26,8 +26,8 @@ static uint64_t now_us(void)
 
 static bool is_wide(const struct sim_order *order, uint64_t seed)
 {
-    enum { THIRD = 3 };
-    return order->breadth == SIM_WIDE || (order->breadth == SIM_THIRD && seed % THIRD == 0);
+    enum { EACH = 10 };
+    return order->breadth == SIM_WIDE || (order->breadth == SIM_SOME && seed % EACH == 0);
 }
 
 static void note_failure(struct sim_sum *sum, uint64_t seed, bool wide, const char *law, const char *where)

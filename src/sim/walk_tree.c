@@ -113,7 +113,7 @@ static bool is_undone_before(const struct rc_command *c, uint32_t scope, uint32_
     uint32_t a = sim_child_with(c, block, at), b = sim_child_with(c, block, other);
     const struct flow_step *step = sim_step(c, block);
     bool branches = block == scope && !c->node[scope].lost && c->node[scope].state == RC_STEP_UNDOING &&
-                    step->block.undo == FLOW_UNDO_FAILED_BRANCH;
+                    c->mode != RC_MODE_ROLL_BACK && step->block.undo == FLOW_UNDO_FAILED_BRANCH;
     if (branches) return other > at && sim_has_failed(c, b);
     if (!flow_is_joined(step->kind)) return other > at;
     for (uint16_t i = 0; i < sim_step(c, b)->nneeds; i++)
@@ -213,7 +213,7 @@ static void laws_of_a_branch(const struct look *look, uint32_t block, uint32_t b
     if (how->width && !person)
         HOLDS(look, branch, tally.moving <= how->width, "K5 no more branches are under way than the width");
     if (how->join == FLOW_JOIN_ALL) {
-        HOLDS(look, branch, how->on_error == FLOW_CONTINUE || !tally.failed,
+        HOLDS(look, branch, person || how->on_error == FLOW_CONTINUE || !tally.failed,
               "K6 behind a failure nothing new begins in the block");
         return;
     }
