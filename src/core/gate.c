@@ -42,6 +42,9 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_SIGNAL:
     case RC_MSG_LISTEN:
     case RC_MSG_GRANT:
+    case RC_MSG_CHILD:
+    case RC_MSG_CHILD_START:
+    case RC_MSG_CHILD_TELL:
     case RC_MSG_LANE_WANT:
     case RC_MSG_LANE_OFFER:
     case RC_MSG_LANE_LEAVE:

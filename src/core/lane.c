@@ -150,6 +150,9 @@ enum rc_status rc_lane_step(const struct rc_lane *lane, const struct rc_ask *ask
     case RC_MSG_ACTION:
     case RC_MSG_RESTORED:
     case RC_MSG_GRANT:
+    case RC_MSG_CHILD:
+    case RC_MSG_CHILD_START:
+    case RC_MSG_CHILD_TELL:
     case RC_MSG_SIGNALLED:
     case RC_MSG_SIGNAL:
     case RC_MSG_LISTEN:

@@ -104,6 +104,7 @@ void rc_leaf_start(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_wait_start(draft, at); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_start(draft, at); break;
+    case FLOW_CHILD: rc_child_start(draft, at); break;
     case FLOW_CALL:
         if (first && node->doubt)
             rc_step_start_in_doubt(draft, at);

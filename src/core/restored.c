@@ -36,6 +36,12 @@ static void under_way(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (node->phase != RC_PHASE_OPEN && leaves_nothing(draft, at)) return;
+    if (rc_node_step(&draft->c, at)->kind == FLOW_CHILD) { /* what it has started is told itself */
+        if (node->phase != RC_PHASE_DELAYED) return;
+        node->doubt = 1; /* it may have been started there */
+        keyed_by_then(draft, at);
+        return;
+    }
     node->cleared = 0;
     node->doubt = 1;
     keyed_by_then(draft, at);
@@ -139,7 +145,8 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
-    case FLOW_ESCALATE: break;
+    case FLOW_ESCALATE:
+    case FLOW_CHILD: break;
     }
     return false;
 }

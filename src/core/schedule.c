@@ -226,6 +226,9 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_BACKLOG:
     case RC_MSG_CLOSED:
     case RC_MSG_GRANT:
+    case RC_MSG_CHILD:
+    case RC_MSG_CHILD_START:
+    case RC_MSG_CHILD_TELL:
     case RC_MSG_LANE_WANT:
     case RC_MSG_LANE_OFFER:
     case RC_MSG_LANE_LEAVE:

@@ -146,7 +146,7 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
         {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
         KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), KIND("wait"),              \
-        KIND("approve"), KIND("escalate"), LATER("flow"), LATER("confirm"), LATER("when"),                   \
+        KIND("approve"), KIND("escalate"), KIND("flow"), LATER("confirm"), LATER("when"),                    \
         LATER("sensitive"), LATER("vars")
 #define FALLBACK_FIELD KIND("fallback") /* read behind all the rest */
 
@@ -266,17 +266,25 @@ static const struct defs_field escalate_field[] = {
     PEOPLE_FIELDS,
 };
 
-#define KINDS 11
+static const struct defs_field flow_field[] = {
+    STEP_FIELDS,
+    {"flow", DEFS_REQUIRED, defs_read_child_flow, IN(child.flow), NULL},
+    {"with", DEFS_OPTIONAL, defs_read_child_payload, IN(child.payload), NULL},
+    {"outputs", DEFS_OPTIONAL, defs_read_child_outputs, IN(child.outputs), NULL},
+    FALLBACK_FIELD,
+};
+
+#define KINDS 12
 #define TABLE(word)                                                                                          \
     {                                                                                                        \
         word##_field, sizeof word##_field / sizeof *word##_field, #word, kind_table, KINDS                   \
     }
 static const struct defs_table kind_table[KINDS] = {
-    TABLE(call),  TABLE(linear), TABLE(parallel), TABLE(choose),  TABLE(each),    TABLE(repeat),
-    TABLE(sleep), TABLE(set),    TABLE(wait),     TABLE(approve), TABLE(escalate)};
+    TABLE(call),  TABLE(linear), TABLE(parallel), TABLE(choose),  TABLE(each),     TABLE(repeat),
+    TABLE(sleep), TABLE(set),    TABLE(wait),     TABLE(approve), TABLE(escalate), TABLE(flow)};
 static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL, FLOW_LINEAR,  FLOW_PARALLEL, FLOW_CHOOSE,
                                                     FLOW_EACH, FLOW_REPEAT,  FLOW_SLEEP,    FLOW_SET,
-                                                    FLOW_WAIT, FLOW_APPROVE, FLOW_ESCALATE};
+                                                    FLOW_WAIT, FLOW_APPROVE, FLOW_ESCALATE, FLOW_CHILD};
 
 /* Which kind of step it is; a call where nothing says it, so that `call` is what is missing. */
 static bool find_kind(struct defs_reader *r, const struct defs_node *node, unsigned *ret)
@@ -317,7 +325,8 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
     if (!flow_is_block(step->kind) && step->kind != FLOW_CALL)
-        step->call.act.reads_only = step->call.act.repeatable = true;
+        step->call.act.reads_only = step->call.act.repeatable = step->kind != FLOW_CHILD;
+    step->call.undo.present |= step->kind == FLOW_CHILD; /* what is undone there, its own flow says */
     r->roots = roots;
     r->reading = reading;
     return ok;

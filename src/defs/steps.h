@@ -97,6 +97,10 @@ extern const struct defs_span_range defs_within_range;
 extern const struct defs_words defs_on_timeout_words;
 defs_read_fn defs_read_wait;           /* struct defs_draft */
 defs_read_fn defs_read_signal_outputs; /* flow_site; sets r->outputs */
+/* ---- children: read_child.c */
+defs_read_fn defs_read_child_flow;    /* struct rc_sv */
+defs_read_fn defs_read_child_payload; /* flow_site */
+defs_read_fn defs_read_child_outputs; /* flow_site; sets r->outputs */
 /* ---- people: read_people.c */
 extern const struct defs_words defs_undecided_words;
 defs_read_fn defs_read_approve, defs_read_escalate; /* struct defs_draft; set r->outputs */
