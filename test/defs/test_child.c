@@ -26,7 +26,8 @@ static const struct {
      "f.yaml:3:39: unknown name 'child'; known here: payload, command, steps"},
     {CHILD(", outputs: { a: \"${child.nothing}\" }"),
      "f.yaml:3:48: object{state, outputs} has no field 'nothing'"},
-    {CHILD(", undo: { none: true }"), "f.yaml:3:25: unknown field 'undo'"},
+    {CHILD(", undo: { none: true }"), "f.yaml:3:25: 'undo' is no field of a step with 'flow', but of one "
+                                      "with 'call', 'linear', 'parallel', 'choose', 'each', 'repeat'"},
 };
 
 static void test_fields(void **state)
