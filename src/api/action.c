@@ -51,6 +51,7 @@ static void check_members(struct api_call *call, const struct api_act_body *body
         BACK = 1 << RC_ACTION_ROLL_BACK,
         CHECK = 1 << RC_ACTION_CHECK,
         SKIP = 1 << RC_ACTION_SKIP,
+        RETRY = 1 << RC_ACTION_RETRY,
         DUE = 1 << RC_ACTION_DUE,
         ANSWER = 1 << RC_ACTION_ANSWER,
         DECIDE = 1 << RC_ACTION_APPROVE | 1 << RC_ACTION_DENY | ANSWER
@@ -58,8 +59,8 @@ static void check_members(struct api_call *call, const struct api_act_body *body
     const struct member members[] = {
         {"/reason", body->reason.n != 0, UINT32_MAX, RESOLVE | 1 << RC_ACTION_NOTE, "",
          action == RC_ACTION_NOTE ? "is required: it is the note" : "is required: what is the evidence?"},
-        {"/step", body->step.n != 0, CHECK | RESOLVE | SKIP | BACK | DECIDE, 0,
-         "belongs to check, resolve, skip, roll_back, approve, deny and answer", ""},
+        {"/step", body->step.n != 0, RETRY | CHECK | RESOLVE | SKIP | BACK | DECIDE, 0,
+         "belongs to retry, check, resolve, skip, roll_back, approve, deny and answer", ""},
         {"/verdict", body->verdict.n != 0, RESOLVE, 0, "belongs to the action resolve only", ""},
         {"/payload", body->payload.kind != CEL_NULL, EDIT, EDIT, "belongs to the action edit only",
          "is required: the payload as it should be"},

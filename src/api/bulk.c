@@ -52,6 +52,8 @@ static enum rc_status read_action(struct api_call *call, const struct bulk_body 
     if (status != RC_OK) return status;
     const char *why_not = rc_bulk_why_not(&act);
     if (why_not) api_complain(call, "/verdict", "%s", why_not);
+    if (action == RC_ACTION_RETRY && body->act.step.n)
+        api_complain(call, "/step", "a retry of many tries all that has failed in each");
     act.key = (struct rc_sv){0}; /* it is the bulk's; items have their own */
     *ret = act;
     return api_complaints(call, err);

@@ -226,6 +226,12 @@ static const struct cli_option step_options[] = {
     {"step", 's', "STEP", "which step, where several are possible"},
     END,
 };
+static const struct cli_option retry_options[] = {
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    {"step", 's', "STEP", "only this step or block; what else has failed stays as it is"},
+    END,
+};
 static const struct cli_option roll_back_options[] = {
     {"reason", 'm', "TEXT", "why, for the record"},
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
@@ -374,8 +380,8 @@ const struct cli_command cli_commands[] = {
     {"retry", "ID", "try again what did not succeed",
      "What succeeded is never done again. A step whose outcome is unknown is checked first, or repeated only "
      "where the "
-     "flow says that this is safe.",
-     act_options, 1, 1, cli_run_action},
+     "flow says that this is safe. With --step only that step or block is tried again.",
+     retry_options, 1, 1, cli_run_action},
     {"check", "ID", "ask the other side now what happened", NULL, step_options, 1, 1, cli_run_action},
     {"cancel", "ID", "start nothing new and settle what has left",
      "What has already left is not forgotten: it is settled by its check. Nothing is undone; that is "

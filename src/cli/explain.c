@@ -85,6 +85,21 @@ static void put_answers(struct cli *cli, const struct cel_value *body)
                         RC_SV_ARG(at), at.n ? ")" : ""));
 }
 
+/* What has to come true, and how often it was looked at. */
+static void put_confirms(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value confirms = cli_member(body, "confirms");
+    for (uint32_t i = 0; confirms.kind == CEL_LIST && i < confirms.n; i++) {
+        const struct cel_value *one = &confirms.v.items[i];
+        screen_item(&cli->screen, "Confirms", INDENT,
+                    rc_text(cli->arena, "%.*s: %.*s (looked at %llu times since %.*s, until %.*s)",
+                            RC_SV_ARG(cli_text(one, "step")), RC_SV_ARG(cli_text(one, "holds")),
+                            (unsigned long long)cli_number(one, "looked"),
+                            RC_SV_ARG(screen_ago(&cli->screen, cli->arena, cli_text(one, "since"))),
+                            RC_SV_ARG(screen_ago(&cli->screen, cli->arena, cli_text(one, "until")))));
+    }
+}
+
 /* What to type for an action; the hints are what it needs beside the id. */
 static const struct {
     const char *action, *command, *hint;
@@ -156,6 +171,7 @@ int cli_run_explain(struct cli *cli, const struct cli_args *args)
         fputc('\n', cli->screen.out);
         put_what(cli, body);
         put_answers(cli, body);
+        put_confirms(cli, body);
         cli_put_asks(cli, body);
         put_children(cli, body);
         put_actions(cli, body);

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 
-enum { INDENT = 17 };
+enum { INDENT = 18 };
 
 static struct rc_sv json_of(struct cli *cli, struct cel_value value)
 {

@@ -150,8 +150,8 @@ struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
 /* Who is asked for what, of an explanation; the digest of what is shown there, empty where there is none, or more than one. (people.c) */
-void cli_put_asks(struct cli *, const struct cel_value *explanation);
-struct rc_sv cli_digest_of(const struct cel_value *explanation, bool answer, const char *step);
+void cli_put_asks(struct cli *, const struct cel_value *body);
+struct rc_sv cli_digest_of(const struct cel_value *body, bool answer, const char *step);
 /* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */
 void cli_put_steps(struct cli *, const struct cel_value *command, bool loops);
 struct rc_sv cli_refs_text(struct cli *, struct cel_value refs); /* "customer=7 project=42" */

@@ -461,7 +461,10 @@ enum rc_status rc_get_changes(struct rc_sv from, rc_us at, struct rc_arena *aren
     struct rc_change *changes = RC_NEW_ARRAY(arena, struct rc_change, list.n);
     if (!changes) return rc_fail_arena(err, arena);
     for (uint32_t i = 0; i < list.n; i++)
-        if (!get_change(list.v.items[i], at, arena, &changes[i])) return damaged(err, "list of changes", i);
+        if (!get_change(list.v.items[i], at, arena,
+                        &changes[i])) /* what there was no room for says nothing */
+            return rc_arena_status(arena) == RC_OK ? damaged(err, "list of changes", i)
+                                                   : rc_fail_arena(err, arena);
     *ret = changes;
     *ret_n = list.n;
     return RC_OK;

@@ -33,13 +33,15 @@ void rc_view_waits(struct rc_json *, const struct rc_command *);
 /* False, and nothing is put, where the command waits for none. */
 bool rc_view_waiting(struct rc_buf *, const struct rc_command *);
 /* Members of a step that asks people; "asks": those that ask now; the votes of a step as a change. (view_people.c) */
-void rc_view_asked(struct rc_json *, const struct rc_command *, uint32_t node);
+void rc_view_asked(struct rc_json *, const struct rc_command *, uint32_t at);
 void rc_view_asks(struct rc_json *, const struct rc_command *);
-void rc_view_votes(struct rc_json *, const struct rc_command *, uint32_t node, const struct rc_votes *);
+void rc_view_votes(struct rc_json *, const struct rc_command *, uint32_t at, const struct rc_votes *);
 /* Of an action by which somebody decides. */
 void rc_view_decision(struct rc_json *, const struct rc_act *);
 /* False, and nothing is put, where nobody is asked. */
 bool rc_view_deciding(struct rc_buf *, const struct rc_command *);
+/* "confirms": of each step that waits until something has come true. (view_confirm.c) */
+void rc_view_confirms(struct rc_json *, const struct rc_command *);
 /* Its lane, and its place there; nothing where it is in none. */
 void rc_view_place(struct rc_json *, const struct rc_place *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);

@@ -225,7 +225,7 @@ static void put_entry(struct rc_json *json, const struct rc_command *c, uint32_t
     rc_json_object(json, NULL);
     put_path(json, "path", c, at);
     rc_json_sv(json, "id", step->id);
-    rc_json_text(json, "kind", flow_kind_word(step->kind));
+    rc_json_text(json, "kind", flow_step_word(step));
     put_around(json, c, at);
     rc_json_text(json, "state", rc_step_word(told->state).slug);
     rc_json_text(json, "display", rc_step_word(told->state).text);

@@ -53,6 +53,12 @@ static enum rc_status may_decide(struct rc_draft *draft, uint32_t at, const stru
     struct rc_error *err = draft->err;
     bool has_role = !people->roles || (act->role && people->roles >> (act->role - 1) & 1);
     if (!act->actor.n) return rc_fail(err, RC_REFUSED, "nobody knows who decides: a decision needs a name");
+    if (same(act->subject, c->id.subject) && !same(act->actor, c->id.actor))
+        return rc_fail(
+            err, RC_REFUSED,
+            "whoever has started a command does not decide on it: '%.*s' and '%.*s' are both '%.*s' to "
+            "the server; who decides needs a token of its own",
+            RC_SV_ARG(c->id.actor), RC_SV_ARG(act->actor), RC_SV_ARG(act->subject));
     if (same_person(act, c->id.subject, c->id.actor))
         return rc_fail(err, RC_REFUSED, "whoever has started a command does not decide on it: '%.*s' has",
                        RC_SV_ARG(c->id.actor.n ? c->id.actor : c->id.subject));
@@ -176,10 +182,20 @@ enum rc_status rc_people_decide(struct rc_draft *draft, const struct rc_act *act
 
 /* ---- who has made a command of another one ----------------------------------------------------------------------------- */
 
+/* As the subject or the actor of somebody who has started it or changed it. */
+static bool is_an_author(const struct rc_command *c, struct rc_sv name)
+{
+    const struct rc_votes *votes = &c->data[0].votes;
+    bool author = !name.n || same(name, c->id.subject) || same(name, c->id.actor);
+    for (uint32_t i = 0; i < votes->n; i++)
+        author |= same(name, votes->vote[i].subject) || same(name, votes->vote[i].actor);
+    return author;
+}
+
 enum rc_status rc_people_pass_on(struct rc_draft *draft, const struct rc_act *act, struct rc_identity *next)
 {
     const struct rc_votes *before = &draft->c.data[0].votes;
-    uint32_t known = is_on(before, act) || same_person(act, draft->c.id.subject, draft->c.id.actor);
+    uint32_t known = is_an_author(&draft->c, act->subject) && is_an_author(&draft->c, act->actor);
     struct rc_vote *list = RC_NEW_ARRAY(draft->arena, struct rc_vote, before->n + 1);
     if (!list) return rc_fail_arena(draft->err, draft->arena);
     if (before->n + !known > RC_MAX_VOTES)

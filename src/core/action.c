@@ -14,7 +14,8 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
     if (rc_node_step(c, at)->kind == FLOW_CHILD && node->state != RC_STEP_UNKNOWN)
         return rc_child_can_be_retried(c, at);
     if (node->phase == RC_PHASE_DELAYED)
-        return rc_node_step(c, at)->kind == FLOW_CALL; /* do not wait; a sleep can be skipped */
+        return rc_node_step(c, at)->kind == FLOW_CALL ||
+               flow_confirms(rc_node_step(c, at)); /* do not wait; a sleep can be skipped */
     if (node->state == RC_STEP_REJECTED && node->round == UINT8_MAX)
         return false; /* the next key would be the first one again */
     if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED) return rc_command_is_forward(c);
@@ -236,7 +237,8 @@ static const char *why_not_roll_back(const struct rc_command *c)
 
 static const char *why_not_resolve(const struct rc_command *c)
 {
-    if (rc_state_ended(c->state)) return "it has ended";
+    bool settles = c->state == RC_PARTIAL && any(c, RESOLVABLE); /* what was left unknown in it */
+    if (rc_state_ended(c->state) && !settles) return "it has ended";
     return rc_command_in_flight(c) ? "an attempt is in flight; wait for its outcome" : NULL;
 }
 
@@ -308,7 +310,7 @@ static void restart_block(struct rc_draft *draft, uint32_t at)
     rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE);
 }
 
-static void retry_step(struct rc_draft *draft, uint32_t at)
+void rc_retry(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (!rc_is_leaf(&draft->c, at)) {
@@ -326,7 +328,10 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
         return;
     }
     if (node->phase == RC_PHASE_DELAYED) {
-        rc_step_want(draft, at);
+        if (rc_node_step(&draft->c, at)->kind == FLOW_CALL)
+            rc_step_want(draft, at);
+        else
+            rc_confirm_look(draft, at);
         return;
     }
     if (rc_node_step(&draft->c, at)->kind == FLOW_CHILD) {
@@ -339,6 +344,11 @@ static void retry_step(struct rc_draft *draft, uint32_t at)
     node->lost = 0;
     if (rc_node_side(node)->undo)
         rc_step_start(draft, at); /* an action begins when its turn in the line has come */
+}
+
+bool rc_can_be_retried(const struct rc_command *c, uint32_t at)
+{
+    return is(c, at, RETRYABLE);
 }
 
 static enum rc_status retry(struct rc_draft *draft)
@@ -359,7 +369,7 @@ static enum rc_status retry(struct rc_draft *draft)
     }
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
-            retry_step(draft, i);
+            rc_retry(draft, i);
         else if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS &&
                  c->mode == RC_MODE_FORWARD)
             c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
@@ -508,6 +518,8 @@ static enum rc_status resolve_block(struct rc_draft *draft, uint32_t at, const s
 static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
+    if (act->verdict == RC_ACCEPTED_AS_IS && rc_state_ended(draft->c.state))
+        return rc_fail(draft->err, RC_REFUSED, "it has ended as it is: say what happened to the step");
     if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft, RC_WHY_PERSON);
     if (!rc_has_room(&draft->c, ROOM_TO_ACT)) return rc_fail(draft->err, RC_REFUSED, "%s", full);
     enum rc_status status = pick(draft, act->step, RESOLVABLE, &at);
@@ -551,7 +563,9 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     bool part = act->action == RC_ACTION_ROLL_BACK && act->step.n; /* whether that can be, it says itself */
     if (!allowed.allowed && !part) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);
     switch ((enum rc_action)act->action) {
-    case RC_ACTION_RETRY: return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);
+    case RC_ACTION_RETRY:
+        if (act->step.n) return rc_retry_named(draft, act->step);
+        return c->state == RC_ROLLED_BACK ? replace(draft, act) : retry(draft);
     case RC_ACTION_CHECK: return check_now(draft, act);
     case RC_ACTION_CANCEL: return turn_to(draft, RC_MODE_CANCEL);
     case RC_ACTION_ROLL_BACK: return roll_back(draft, act);

@@ -132,8 +132,7 @@ static void begin(struct rc_draft *draft, uint32_t at)
     }
 }
 
-/* What a child that has begun means to its block. */
-static enum rc_progress meaning(const struct rc_command *c, uint32_t at)
+enum rc_progress rc_progress_of(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     bool critical = rc_step_at(c, at)->critical;
@@ -178,9 +177,18 @@ static void advance_block(struct rc_draft *draft, uint32_t at)
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE:
     case FLOW_CHILD: break;
     }
+}
+
+/* A person retries it together with what it needs: that comes first again. */
+static bool waits_again(const struct rc_command *c, uint32_t at)
+{
+    for (uint16_t i = 0; i < rc_step_at(c, at)->nneeds; i++)
+        if (need(c, rc_need(c, at, i)) == OPEN) return true;
+    return false;
 }
 
 enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_start)
@@ -190,16 +198,19 @@ enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_
     may_start &= !draft->still;
     if (node->state == RC_STEP_IDLE && may_start) begin(draft, at);
     if (!rc_is_leaf(c, at)) {
+        bool was = draft->still;
+        draft->still |= waits_again(c, at);
         if (node->state != RC_STEP_IDLE) advance_block(draft, at);
+        draft->still = was;
     } else if (node->state == RC_STEP_ACTIVE && node->phase == RC_PHASE_NONE) {
         enum rc_release release = rc_people_release(c, at);
-        if (!may_start || release == RC_RELEASE_OPEN) return RC_NOT_BEGUN;
+        if (!may_start || release == RC_RELEASE_OPEN || waits_again(c, at)) return RC_NOT_BEGUN;
         if (release == RC_RELEASED)
             rc_leaf_start(draft, at); /* to be done again, and its turn has come */
         else
             rc_step_end_unsent(draft, at, RC_STEP_FAILED, RC_WHY_NEEDS);
     }
-    return meaning(c, at);
+    return rc_progress_of(c, at);
 }
 
 /* One child after the other; a critical one that fails ends the line, unless it is to continue. */

@@ -10,6 +10,8 @@ enum rc_progress {
     RC_PASSED,    /* over, and the block goes on */
     RC_ENDED      /* over, and it matters to the block that it did not succeed */
 };
+/* What a child means to its block as it is. */
+enum rc_progress rc_progress_of(const struct rc_command *, uint32_t at);
 /* Brings a child as far as it comes now. */
 enum rc_progress rc_advance_child(struct rc_draft *, uint32_t at, bool may_start);
 
@@ -21,6 +23,8 @@ void rc_advance_line(struct rc_draft *, uint32_t block);
 
 /* ---- joined.c */
 void rc_advance_joined(struct rc_draft *, uint32_t block);
+/* Whether the block goes on if this branch of it is done again, and the others stay as they are. */
+bool rc_joined_goes_on(const struct rc_command *, uint32_t block, uint32_t branch);
 
 /* ---- decide.c */
 void rc_advance_choose(struct rc_draft *, uint32_t block);
@@ -56,6 +60,11 @@ void rc_ask_over(struct rc_draft *, uint32_t at);
 /* Nobody is asked any more, and it did not succeed. */
 void rc_ask_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 
+/* ---- confirm.c */
+/* The step begins: it is looked at, or asked, for the first time. */
+void rc_confirm_start(struct rc_draft *, uint32_t at);
+/* It is time to look at the expression. */
+void rc_confirm_look(struct rc_draft *, uint32_t at);
 /* ---- child.c: the step that starts a command */
 void rc_child_start(struct rc_draft *, uint32_t at);
 /* Its start is due. */
@@ -125,3 +134,7 @@ void rc_forget_doubt(struct rc_draft *, uint32_t from, uint32_t end);
 bool rc_block_is_undecided(const struct rc_command *, uint32_t block);
 bool rc_block_can_be_retried(const struct rc_command *, uint32_t block);
 bool rc_block_can_be_skipped(const struct rc_command *, uint32_t block);
+
+/* ---- action.c: what act_retry.c tries again */
+bool rc_can_be_retried(const struct rc_command *, uint32_t at);
+void rc_retry(struct rc_draft *, uint32_t at);

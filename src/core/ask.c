@@ -22,6 +22,7 @@ static flow_site input_of(const struct flow_step *step)
     case FLOW_CHOOSE:
     case FLOW_REPEAT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_FALLBACK: break;
     }
     return 0;

@@ -126,7 +126,6 @@ static void leave(struct rc_draft *draft, uint32_t at, enum rc_purpose purpose,
 /* False: the step did not leave. */
 static bool try_to_leave(struct rc_draft *draft, uint32_t at)
 {
-    enum { ROOM_TO_END = 64 }; /* records that a command may still need to come to rest */
     struct rc_command *c = &draft->c;
     enum rc_purpose purpose = rc_node_purpose(c, at);
     struct order order = order_of(c, at, purpose);
@@ -134,7 +133,7 @@ static bool try_to_leave(struct rc_draft *draft, uint32_t at)
     const struct flow_dependency *dependency = flow_set_dependency(draft->set, name);
     struct cel_value request;
     struct rc_error error;
-    if (!rc_has_room(c, ROOM_TO_END) || c->node[at].attempt == UINT16_MAX) {
+    if (!rc_has_room(c, RC_ROOM_TO_END) || c->node[at].attempt == UINT16_MAX) {
         cannot_leave(draft, at, RC_WHY_HISTORY_FULL, NULL);
         return false;
     }
@@ -154,7 +153,7 @@ static bool try_to_leave(struct rc_draft *draft, uint32_t at)
         return false;
     }
     bool does = purpose == RC_ACT || purpose == RC_UNDO;
-    if (does && !same_request(draft, at, request)) return false;
+    if (does && !flow_confirms(rc_node_step(c, at)) && !same_request(draft, at, request)) return false;
     if (does && c->node[at].doubt &&
         !rc_step_key_is_fresh(draft, at)) { /* it was when this attempt was planned */
         cannot_leave(draft, at, RC_WHY_KEY_EXPIRED, NULL);

@@ -206,6 +206,11 @@ static inline bool rc_clock_is_wall(const struct rc_clock *clock, rc_us due)
 {
     return clock->wall && due == clock->start;
 }
+/* Until when something must have come true, of a step that has begun to confirm it. */
+static inline rc_us rc_confirm_end(const struct rc_command *command, uint32_t at)
+{
+    return command->data[at].times.first + rc_node_step(command, at)->confirm.within;
+}
 /* Where the step waits for its turn: the gate of its dependency, or a line of its own where workers do it. */
 uint64_t rc_node_gate(const struct rc_command *, uint32_t at);
 
@@ -216,7 +221,8 @@ bool rc_command_frees_key(const struct rc_command *, const struct flow *, rc_us 
 /* Whether any attempt is in flight. */
 bool rc_command_in_flight(const struct rc_command *);
 
-/* Rule 6: the Idempotency-Key: the same for every attempt of a round, never the same for two. */
+/* Rule 6: the Idempotency-Key: the same for every attempt of a round, never the same for two. Of what confirms something, of the last
+ * attempt: each has its own. */
 struct rc_h128 rc_idempotency_key(const struct rc_command *, uint32_t at, enum rc_purpose);
 /* Hash over control: nodes in path order, and mode. */
 struct rc_h128 rc_command_control_hash(const struct rc_command *);

@@ -92,9 +92,11 @@ bool rc_clock_restored(struct rc_draft *draft)
     if (rc_command_waits_in_lane(&draft->c)) return true; /* its turn may have come there */
     for (uint32_t i = 1; i < draft->c.nnodes; i++)
         if (draft->c.node[i].phase != RC_PHASE_NONE) return false;
-    wait_for(draft,
-             0); /* it rests, and what people did to it meanwhile is not known: a clock does not act on it */
-    return false;
+    /* it rests, and what people did to it meanwhile is not known: a clock does not act on it; but there it may have */
+    bool rolls_back =
+        draft->c.node[0].phase == RC_PHASE_DELAYED && draft->c.flow->on_deadline == FLOW_LATE_ROLL_BACK;
+    wait_for(draft, 0);
+    return rolls_back;
 }
 
 void rc_clock_settle(struct rc_draft *draft)

@@ -49,18 +49,18 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE:
     case FLOW_CHILD: break;
     }
-    if (c->node[block].cleared) { /* enough is all that was wanted; but nothing may be left in the dark */
+    if (c->node[block].cleared) { /* enough is all that was wanted */
         uint32_t whole = 0;
-        for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);
         for (uint32_t i = 0; i < rc_branches(c, block); i++) {
             uint32_t branch =
                 rc_branch(c, block, i); /* one that a person has left something out of is not whole */
             whole += c->node[branch].state == RC_STEP_SUCCEEDED && !missed(c, branch);
         }
-        return any || whole < rc_needed(c, block);
+        return whole < rc_needed(c, block);
     }
     for (uint32_t copy = 0; copy < step->copies; copy++)
         RC_EACH_CHILD (c, block, copy, child)
@@ -92,7 +92,8 @@ static enum rc_state derive_forward(const struct rc_command *command, const stru
     if (t->waits) return RC_WAITING;
     if (t->delayed) return t->attempted ? RC_WAITING : RC_PENDING;
     unsigned root = command->node[0].state;
-    if (root == RC_STEP_SUCCEEDED) return missed(command, 0) ? RC_PARTIAL : RC_COMPLETED;
+    if (root == RC_STEP_SUCCEEDED) /* and nothing is left in the dark */
+        return t->stuck || missed(command, 0) ? RC_PARTIAL : RC_COMPLETED;
     if (command->node[0].why == RC_WHY_IRREVERSIBLE) return RC_REVIEW;
     if (root == RC_STEP_REJECTED) return review ? RC_REVIEW : RC_REJECTED;
     if (root == RC_STEP_FAILED) return review ? RC_REVIEW : RC_FAILED;
@@ -148,6 +149,8 @@ struct rc_h128 rc_idempotency_key(const struct rc_command *command, uint32_t at,
     }
     rc_sha256_add_u64(&sha, purpose);
     rc_sha256_add_u64(&sha, (uint64_t)node->round << 8 | (purpose == RC_UNDO ? node->undo_round : 0));
+    if (purpose == RC_ACT && flow_confirms(rc_node_step(command, at))) /* each is a question of its own */
+        rc_sha256_add_u64(&sha, node->attempt);
     return rc_sha256_h128(&sha);
 }
 

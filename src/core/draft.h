@@ -137,6 +137,7 @@ bool rc_step_condition_holds(struct rc_draft *, uint32_t at);
 /* The step begins (anew): counters at zero. */
 void rc_step_start(struct rc_draft *, uint32_t at);
 
+enum { RC_ROOM_TO_END = 64 }; /* records that a command may still need to come to rest */
 /* Whether the history can take so many more records. */
 static inline bool rc_has_room(const struct rc_command *command, uint32_t records)
 {
@@ -202,8 +203,15 @@ RC_MUST enum rc_status rc_people_pass_on(struct rc_draft *, const struct rc_act 
 /* The command was submitted: its authors are on record. */
 void rc_people_submit(struct rc_draft *);
 
+/* ---- confirm.c: what must come true --------------------------------------------------------------------------------------- */
+
+/* It does not hold yet: it is looked at again, no earlier than `at_least` from now; or its time is over. */
+void rc_confirm_again(struct rc_draft *, uint32_t at, rc_us at_least);
+
 /* ---- action.c --------------------------------------------------------------------------------------------------------- */
 RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
+/* Tries one step or block again, by its name (act_retry.c); RC_REFUSED where it has not failed, or would not come to its turn. */
+RC_MUST enum rc_status rc_retry_named(struct rc_draft *, struct rc_sv name);
 /* What bars every action that lets the command go on; NULL: nothing does. */
 const char *rc_why_not_go_on(const struct rc_command *);
 

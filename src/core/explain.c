@@ -69,6 +69,8 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
         ret->retry_reason = "it waits for the command that it has started: there is nothing to try again";
     } else if (node->phase == RC_PHASE_ASKED) {
         ret->retry_reason = "it waits for people: there is nothing to try again";
+    } else if (flow_confirms(rc_node_step(c, at))) {
+        ret->retry_reason = "it only asks whether something has come true: to ask again changes nothing";
     } else if (node->phase == RC_PHASE_OPEN) {
         ret->retry_is_safe = false;
         ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
@@ -106,6 +108,28 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     }
 }
 
+static bool may(const struct rc_command *c, enum rc_action action)
+{
+    return rc_command_allows(c, action).allowed;
+}
+
+/* Of a step that rests: what a person can do about it, and never what is refused. */
+static enum rc_next next_by_person(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    bool again = may(c, RC_ACTION_RETRY), resolves = may(c, RC_ACTION_RESOLVE);
+    if (node->why == RC_WHY_CONFIGURATION && again) return RC_NEXT_CONFIGURE;
+    if (may(c, RC_ACTION_CHECK)) return RC_NEXT_CHECK;
+    if (node->state == RC_STEP_UNDO_FAILED && resolves)
+        return again ? RC_NEXT_UNDO_AGAIN : RC_NEXT_UNDO_BY_HAND;
+    if (rc_is_stuck(node) && resolves) return RC_NEXT_RESOLVE;
+    bool ends = may(c, RC_ACTION_CANCEL);
+    bool refused = node->state == RC_STEP_REJECTED && node->why != RC_WHY_UNCONFIRMED;
+    if (again && ends) return refused ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
+    if (ends && may(c, RC_ACTION_SKIP)) return RC_NEXT_SKIP;
+    return ends && resolves ? RC_NEXT_ACCEPT : RC_NEXT_SETTLES;
+}
+
 static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
@@ -115,6 +139,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     case RC_PHASE_OPEN: return asks ? RC_NEXT_CHECKED : RC_NEXT_ANSWER;
     case RC_PHASE_READY: return rc_node_step(c, at)->call.worker ? RC_NEXT_WORKER : RC_NEXT_PLACE;
     case RC_PHASE_DELAYED:
+        if (flow_confirms(rc_node_step(c, at))) return RC_NEXT_CONFIRM;
         if (rc_node_step(c, at)->kind != FLOW_CALL) return RC_NEXT_GOES_ON; /* a sleep, a pause of a repeat */
         return asks ? RC_NEXT_CHECK_AGAIN : RC_NEXT_AGAIN;
     case RC_PHASE_WAITING: return RC_NEXT_SIGNAL;
@@ -124,11 +149,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
-    if (node->why == RC_WHY_CONFIGURATION) return RC_NEXT_CONFIGURE;
-    if (rc_command_allows(c, RC_ACTION_CHECK).allowed) return RC_NEXT_CHECK;
-    if (node->state == RC_STEP_UNDO_FAILED) return RC_NEXT_UNDO_BY_HAND;
-    if (rc_is_stuck(node)) return RC_NEXT_RESOLVE;
-    return node->state == RC_STEP_REJECTED ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
+    return next_by_person(c, at);
 }
 
 /* What the command's clock has to say, over what its steps say. */
@@ -147,7 +168,10 @@ static void stand_by_clock(const struct rc_command *c, struct rc_standing *ret)
     if (stuck || c->mode == RC_MODE_FORWARD || c->mode == RC_MODE_ACCEPTED) return;
     if (c->why == RC_WHY_DEADLINE) ret->why = RC_WHY_DEADLINE;
     if (c->mode == RC_MODE_HALT && c->state == RC_REVIEW) {
-        ret->next = c->back ? RC_NEXT_ANEW : c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE : RC_NEXT_RETRY;
+        ret->next = !may(c, RC_ACTION_RETRY)    ? RC_NEXT_ACCEPT
+                    : c->back                   ? RC_NEXT_ANEW
+                    : c->why == RC_WHY_DEADLINE ? RC_NEXT_LATE
+                                                : RC_NEXT_RETRY;
         ret->why = c->why;
     }
 }
@@ -223,7 +247,8 @@ enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv ste
     for (uint32_t i = c->nnodes; i-- > 0;) {
         unsigned state = c->node[i].state;
         bool maybe =
-            state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[i].phase == RC_PHASE_OPEN;
+            state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[i].phase == RC_PHASE_OPEN ||
+            c->data[i].child.stands;
         if (plan.in && !plan.in[i]) continue;
         if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) plan.node[plan.n++] = i;
     }

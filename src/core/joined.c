@@ -10,8 +10,9 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
-    uint32_t undoing;    /* of those that move: what takes back */
-    unsigned state, why; /* of the first branch that failed, a refused one before the others */
+    uint32_t undoing; /* of those that move: what takes back */
+    unsigned state,
+        why; /* of the first branch that failed: a refused one before the others, one that was given up behind them */
 };
 
 /* A block in it goes on taking back, also where what else was under way is given up. */
@@ -33,8 +34,10 @@ static void count(const struct rc_command *c, uint32_t branch, enum rc_progress 
         tally->undoing += takes_back(c, branch);
         break;
     case RC_PASSED: tally->succeeded += node->state == RC_STEP_SUCCEEDED; break;
-    case RC_ENDED:
-        if (!tally->failed++ || refused) {
+    case RC_ENDED: /* what was given up because another one failed is not the reason */
+        if (!tally->failed++ || refused ||
+            (tally->why == RC_WHY_GIVEN_UP && node->why != RC_WHY_GIVEN_UP &&
+             tally->state != RC_STEP_REJECTED)) {
             tally->state = node->state;
             tally->why = node->why;
         }
@@ -54,6 +57,36 @@ static struct tally look(struct rc_draft *draft, uint32_t block, bool still)
     }
     draft->still = was;
     return tally;
+}
+
+/* Branches that have succeeded, or may still, one of them in any case. */
+static uint32_t possible(const struct rc_command *c, uint32_t block, uint32_t one, bool *ret_failed)
+{
+    uint32_t n = 0;
+    *ret_failed = false;
+    for (uint32_t i = 0; i < rc_branches(c, block); i++) {
+        uint32_t branch = rc_branch(c, block, i);
+        const struct rc_node *node = &c->node[branch];
+        bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+        bool out = failed || node->state == RC_STEP_SKIPPED || rc_is_stuck(node);
+        *ret_failed |= branch != one && failed && rc_step_at(c, branch)->critical;
+        n += branch == one || !out;
+    }
+    return n;
+}
+
+bool rc_is_given_up(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t block = c->node[child].parent;
+        const struct flow_step *step = rc_step_at(c, block);
+        bool failed;
+        if (!flow_is_joined(step->kind) || step->block.running != FLOW_RUNNING_CANCEL) continue;
+        bool enough = possible(c, block, child, &failed) >= rc_needed(c, block);
+        bool all = step->block.join == FLOW_JOIN_ALL;
+        if (all ? failed && step->block.on_error == FLOW_FAIL_FAST : !enough) return true;
+    }
+    return false;
 }
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */
@@ -218,6 +251,24 @@ static void settle_the_rest(struct rc_draft *draft, uint32_t block)
     }
 }
 
+/* Whether the block has failed with what its branches are. */
+static bool has_failed(const struct rc_command *c, uint32_t block, const struct tally *tally)
+{
+    const struct flow_block *how = &rc_step_at(c, block)->block;
+    if (how->join == FLOW_JOIN_ALL) return tally->failed && how->on_error == FLOW_FAIL_FAST;
+    return tally->succeeded + tally->moving + tally->idle < rc_needed(c, block);
+}
+
+bool rc_joined_goes_on(const struct rc_command *c, uint32_t block, uint32_t branch)
+{
+    struct tally tally = {.branches = rc_branches(c, block)};
+    for (uint32_t i = 0; i < tally.branches; i++) {
+        uint32_t other = rc_branch(c, block, i);
+        count(c, other, other == branch ? RC_NOT_BEGUN : rc_progress_of(c, other), &tally);
+    }
+    return !has_failed(c, block, &tally);
+}
+
 void rc_advance_joined(struct rc_draft *draft, uint32_t block)
 {
     struct rc_command *c = &draft->c;
@@ -232,21 +283,16 @@ void rc_advance_joined(struct rc_draft *draft, uint32_t block)
     bool cancels = how->running == FLOW_RUNNING_CANCEL;
     for (;;) {
         struct tally tally = look(draft, block, cancels); /* what was given up does not begin again */
-        bool fails = all ? tally.failed && how->on_error == FLOW_FAIL_FAST
-                         : tally.succeeded + tally.moving + tally.idle < rc_needed(c, block);
-        if (cancels && !fails) tally = look(draft, block, false);
+        if (cancels && !has_failed(c, block, &tally)) tally = look(draft, block, false);
         uint32_t want = rc_needed(c, block);
         if (!all && tally.succeeded >= want) {
             reached(draft, block, &tally);
             settle_the_rest(draft, block); /* what only waits is over now */
             return;
         }
-        if (!all && tally.succeeded + tally.moving + tally.idle < want) {
-            stop(draft, block, &tally, tally.failed ? tally.state : RC_STEP_FAILED, RC_WHY_IMPOSSIBLE);
-            return;
-        }
-        if (all && tally.failed && how->on_error == FLOW_FAIL_FAST) {
-            stop(draft, block, &tally, tally.state, tally.why);
+        if (has_failed(c, block, &tally)) {
+            stop(draft, block, &tally, tally.failed ? tally.state : RC_STEP_FAILED,
+                 all ? tally.why : RC_WHY_IMPOSSIBLE);
             return;
         }
         if (!tally.moving && !tally.idle) {

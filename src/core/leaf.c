@@ -104,9 +104,12 @@ void rc_leaf_start(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_wait_start(draft, at); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_start(draft, at); break;
+    case FLOW_CONFIRM: rc_confirm_start(draft, at); break;
     case FLOW_CHILD: rc_child_start(draft, at); break;
     case FLOW_CALL:
-        if (first && node->doubt)
+        if (flow_confirms(rc_node_step(&draft->c, at)))
+            rc_confirm_start(draft, at);
+        else if (first && node->doubt)
             rc_step_start_in_doubt(draft, at);
         else
             rc_step_start(draft, at);

@@ -98,7 +98,7 @@ struct rc_act {            /* an operator's action */
     uint8_t action;        /* enum rc_action */
     uint32_t expected_rev; /* If-Match; 0: any */
     struct rc_sv subject, actor, reason;
-    struct rc_sv step; /* resolve, check, skip: which; empty: the only one that is possible */
+    struct rc_sv step; /* which; empty: the only one that is possible, or (retry, roll_back) all */
     uint8_t verdict;   /* resolve: enum rc_verdict */
     struct rc_sv external_id;
     struct cel_value outputs; /* resolve happened: a map, or null */

@@ -12,12 +12,14 @@ static void mark(bool *in, uint32_t from, uint32_t end)
     for (uint32_t i = from; i < end; i++) in[i] = true;
 }
 
-/* The branches that need one which is marked; needs name earlier siblings. */
-static void mark_needing(const struct rc_command *c, uint32_t block, bool *in)
+/* The branches that need this one, of which all or a part is marked, or another one that is marked; needs name earlier siblings. */
+static void mark_needing(const struct rc_command *c, uint32_t block, uint32_t branch, bool *in)
 {
     RC_EACH_CHILD (c, block, 0, other)
-        for (uint16_t i = 0; i < rc_step_at(c, other)->nneeds; i++)
-            if (in[rc_need(c, other, i)]) mark(in, other, rc_behind(c, other));
+        for (uint16_t i = 0; i < rc_step_at(c, other)->nneeds; i++) {
+            uint32_t need = rc_need(c, other, i);
+            if (need == branch || in[need]) mark(in, other, rc_behind(c, other));
+        }
 }
 
 static void mark_behind(const struct rc_command *c, uint32_t block, uint32_t child, bool *in)
@@ -26,11 +28,12 @@ static void mark_behind(const struct rc_command *c, uint32_t block, uint32_t chi
     case FLOW_LINEAR:
     case FLOW_REPEAT:
     case FLOW_FALLBACK: mark(in, rc_behind(c, child), rc_behind(c, block)); break;
-    case FLOW_PARALLEL: mark_needing(c, block, in); break;
+    case FLOW_PARALLEL: mark_needing(c, block, child, in); break;
     case FLOW_CHOOSE:
     case FLOW_EACH:
     case FLOW_CALL:
     case FLOW_WAIT:
+    case FLOW_CONFIRM:
     case FLOW_APPROVE:
     case FLOW_ESCALATE:
     case FLOW_CHILD:
@@ -62,11 +65,9 @@ static uint32_t with_its_choice(const struct rc_command *c, uint32_t at)
 
 static enum rc_status find(const struct rc_command *c, struct rc_sv name, uint32_t *ret, struct rc_error *err)
 {
-    struct rc_path path;
     uint32_t n = 0;
     for (uint32_t i = 1; i < c->nnodes; i++) {
-        bool named = rc_sv_eq(name, rc_step_at(c, i)->id) || rc_sv_eq(name, rc_node_path(c, i, &path));
-        if (!named) continue;
+        if (!rc_has_name(c, i, name)) continue;
         *ret = i;
         n++;
     }
@@ -96,7 +97,7 @@ static const char *why_not_there(const struct rc_command *c, uint32_t at)
             block->state == RC_STEP_UNKNOWN)
             return "the block around it has not begun";
     }
-    if (rc_is_closed(c, at))
+    if (rc_is_over(c, at))
         return "what is done in it would not count any more: name the block around it, or a step before that";
     return NULL;
 }

@@ -8,7 +8,8 @@
  * - the undo of a step that had succeeded is in doubt in the same way.
  *
  * What is unknown is settled by what settles every unknown: a check, a repetition with the same key where the flow allows it, or a
- * person. Commands that had ended or rested are left as they are: what people did to them meanwhile cannot be known from here. */
+ * person. Commands that had ended or rested are left as they are: what people did to them meanwhile cannot be known from here. Only a
+ * deadline may have rolled back by itself what rested: it does so no more here, and what it would have undone is in doubt. */
 #include "core/advance.h"
 
 static const char text[] = "an older state of the store was restored: it may have been done after that state";
@@ -42,6 +43,10 @@ static void under_way(struct rc_draft *draft, uint32_t at)
         keyed_by_then(draft, at);
         return;
     }
+    if (flow_confirms(rc_node_step(&draft->c, at))) { /* nobody answers what was out */
+        rc_confirm_again(draft, at, 0);
+        return;
+    }
     node->cleared = 0;
     node->doubt = 1;
     keyed_by_then(draft, at);
@@ -61,12 +66,14 @@ void rc_command_restored(struct rc_draft *draft)
     struct rc_command *c = &draft->c;
     bool begun = rc_clock_restored(draft);
     if (!is_under_way(c) && !begun) return;
+    bool rests = !is_under_way(c) && !rc_command_waits_to_begin(c) && !rc_command_waits_in_lane(c);
     for (uint32_t i = 0; i < c->nnodes; i++) {
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         const struct flow_call *call = &rc_node_step(c, i)->call;
         bool begins = node->state == RC_STEP_IDLE || node->state == RC_STEP_ACTIVE; /* again */
-        bool later = begins && c->mode == RC_MODE_FORWARD && !call->act.reads_only && rc_can_begin(c, i);
+        bool later =
+            begins && !rests && c->mode == RC_MODE_FORWARD && !call->act.reads_only && rc_can_begin(c, i);
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
         if (node->phase != RC_PHASE_NONE) {
             under_way(draft, i);
@@ -145,6 +152,7 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_SET:
     case FLOW_WAIT:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE:
     case FLOW_CHILD: break;
     }

@@ -179,7 +179,9 @@ static void repeat_or_stop(struct rc_draft *draft, uint32_t at, enum rc_why why)
     struct rc_node *node = &draft->c.node[at];
     const struct rc_side *side = rc_node_side(node);
     const struct flow_action *action = rc_side_action(&draft->c, at);
-    if (!action->repeatable || !may_try(draft, at) || !may_go_on(draft, at)) {
+    bool given_up =
+        !side->undo && rc_is_given_up(&draft->c, at); /* it would be asked for again, without end */
+    if (!action->repeatable || given_up || !may_try(draft, at) || !may_go_on(draft, at)) {
         rc_step_end(draft, at, side->unknown, why);
     } else if (!rc_step_key_is_fresh(draft, at)) {
         rc_step_end(draft, at, side->unknown, RC_WHY_KEY_EXPIRED);
@@ -264,6 +266,40 @@ static void remember_fault(struct rc_draft *draft, uint32_t at, struct rc_findin
     rc_draft_fault(draft, at, finding, result->status, text);
 }
 
+/* The answer is there, and an expression of the flow can make nothing of it. */
+static const struct rc_finding no_sense = {RC_OUT_NONE, RC_WHY_EXPRESSION};
+
+/* What must come true is asked again, until it holds or its time is over. An answer that is missing, or says nothing, has not
+ * confirmed it. */
+static void confirm_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
+                           struct rc_finding finding)
+{
+    static const struct rc_finding not_yet = {RC_OUT_NONE, RC_WHY_UNCONFIRMED};
+    const struct flow_step *step = rc_node_step(&draft->c, at);
+    struct cel_value outputs = cel_null();
+    struct rc_error error;
+    bool holds = false;
+    if (!rc_result_answers(result, dependency_of(draft, at))) {
+        remember_fault(draft, at, finding, result);
+    } else if (rc_site_holds(draft, at, step->confirm.holds, result, &holds, &error) != RC_OK ||
+               (holds && !rc_step_outputs_of(draft, at, step->call.act.outputs, result, &outputs, &error))) {
+        rc_draft_fault(draft, at, no_sense, result->status, rc_sv_of(error.text));
+        holds = false;
+    } else if (holds) {
+        rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_NONE}, 0, RC_SV(""));
+    } else {
+        remember_fault(draft, at, not_yet, result);
+    }
+    if (holds)
+        rc_step_happened(draft, at, outputs, (struct rc_sv){0}, RC_WHY_NONE);
+    else if (needs_a_person(finding.why))
+        rc_step_end(draft, at, RC_STEP_FAILED, finding.why);
+    else if (!may_try(draft, at))
+        rc_step_give_up(draft, at);
+    else
+        rc_confirm_again(draft, at, result->retry_after);
+}
+
 static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_result *result,
                           struct rc_finding finding)
 {
@@ -289,9 +325,6 @@ static void action_result(struct rc_draft *draft, uint32_t at, const struct rc_r
     case RC_OUTCOMES: rc_step_became_unknown(draft, at, finding.why); break;
     }
 }
-
-/* The answer is there, and an expression of the flow can make nothing of it. */
-static const struct rc_finding no_sense = {RC_OUT_NONE, RC_WHY_EXPRESSION};
 
 /* ---- answers to a check --------------------------------------------------------------------------------------------- */
 
@@ -399,7 +432,10 @@ static void settle(struct rc_draft *draft, uint32_t at, const struct rc_result *
     switch (rc_node_purpose(c, at)) {
     case RC_ACT:
         draft->c.node[at].cleared = 0; /* what is required is asked before every attempt */
-        action_result(draft, at, result, finding);
+        if (flow_confirms(rc_node_step(c, at)))
+            confirm_result(draft, at, result, finding);
+        else
+            action_result(draft, at, result, finding);
         break;
     case RC_UNDO: action_result(draft, at, result, finding); break;
     case RC_CHECK:
@@ -446,7 +482,9 @@ void rc_step_lost(struct rc_draft *draft, uint32_t at, bool set_aside)
         settle(draft, at, &gone);
         return;
     }
-    if (acts && open && rc_node_purpose(&draft->c, at) != RC_REQUIRE) node->doubt = 1;
+    bool leaves_nothing =
+        rc_node_purpose(&draft->c, at) == RC_REQUIRE || flow_confirms(rc_node_step(&draft->c, at));
+    if (acts && open && !leaves_nothing) node->doubt = 1;
     node->cleared = 0; /* what is required is asked before every attempt */
     bool may_have_happened = !acts || node->doubt;
     /* a check that a person asks for later believes "no" no earlier than after this attempt, too */

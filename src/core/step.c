@@ -15,8 +15,8 @@ static bool is_current(const struct rc_draft *draft)
         return rc_phase_has_time(node->phase, draft->c.data[ask->node].times.due) &&
                draft->c.data[ask->node].times.due <= ask->now;
     if (ask->kind == RC_MSG_SIGNALLED) return rc_command_listens(&draft->c, ask->node, ask->u.signal);
-    if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
     if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
+    if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
     return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
 }
@@ -47,6 +47,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_wait_over(draft, at); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_over(draft, at); break;
+    case FLOW_CONFIRM: rc_confirm_look(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
     case FLOW_CHILD: rc_child_due(draft, at); break;
     case FLOW_LINEAR:
@@ -55,6 +56,30 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_EACH:
     case FLOW_SET:
     case FLOW_FALLBACK: break;
+    }
+}
+
+/* The server died each time it was at it: a person decides how it goes on. */
+static void set_aside(struct rc_draft *draft, uint32_t at)
+{
+    switch (rc_node_step(&draft->c, at)->kind) {
+    case FLOW_CALL: rc_step_lost(draft, at, true); break;
+    case FLOW_CONFIRM:
+    case FLOW_SLEEP:
+    case FLOW_SET:
+    case FLOW_WAIT: rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
+    case FLOW_APPROVE:
+    case FLOW_ESCALATE: rc_ask_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
+    case FLOW_CHILD: /* its start, each time; what has been started tells */
+        if (draft->c.node[at].phase == RC_PHASE_DELAYED)
+            rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP);
+        break;
+    case FLOW_LINEAR:
+    case FLOW_PARALLEL:
+    case FLOW_CHOOSE:
+    case FLOW_EACH:
+    case FLOW_REPEAT:
+    case FLOW_FALLBACK: rc_command_halt(draft, RC_WHY_CRASH_LOOP); break;
     }
 }
 
@@ -80,8 +105,10 @@ static void fact(struct rc_draft *draft)
         rc_clock_due(draft);
     } else if (ask->node == 0 && ask->kind == RC_MSG_LOST) {
         rc_command_halt(draft, RC_WHY_CRASH_LOOP);
+    } else if (ask->kind == RC_MSG_LOST && ask->set_aside) {
+        set_aside(draft, ask->node);
     } else if (ask->kind == RC_MSG_LOST) { /* its place went with the process */
-        rc_step_lost(draft, ask->node, ask->set_aside);
+        rc_step_lost(draft, ask->node, false);
     } else if (ask->kind == RC_MSG_DUE) {
         time_has_come(draft, ask->node);
     } else if (ask->kind == RC_MSG_SIGNALLED) {
@@ -154,6 +181,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (status == RC_OK) status = draft.status; /* without room nothing is known of what was approved */
     if (status == RC_OK) status = take(&draft);
     if (status != RC_OK) return status;
+    asked = asked || rc_ask_again_where_void(&draft); /* before what stands behind it begins */
     rc_advance(&draft);
     if (!asked && rc_ask_again_where_void(&draft)) rc_advance(&draft);
     rc_clock_settle(&draft);

@@ -66,12 +66,24 @@ uint32_t rc_taken(const struct rc_command *c, uint32_t block)
 bool rc_is_closed(const struct rc_command *c, uint32_t at)
 {
     for (uint32_t child = at; child; child = c->node[child].parent) {
+        uint32_t parent = c->node[child].parent, next = rc_behind(c, child);
+        if (rc_step_at(c, parent)->kind == FLOW_REPEAT && next < rc_behind(c, parent) &&
+            c->node[next].state != RC_STEP_IDLE)
+            return true; /* only the last pass is looked at */
+    }
+    return rc_is_over(c, at);
+}
+
+bool rc_is_over(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t child = at; child; child = c->node[child].parent) {
         uint32_t parent = c->node[child].parent;
         const struct flow_step *block = rc_step_at(c, parent);
         if (block->kind == FLOW_FALLBACK && child == parent + 1 &&
             c->node[rc_behind(c, child)].state != RC_STEP_IDLE)
             return true;
-        if (c->node[parent].tries || c->node[parent].state == RC_STEP_UNDOING) return true;
+        if (c->node[parent].tries || c->node[parent].cleared) return true;
+        if (c->node[parent].state == RC_STEP_UNDOING || c->node[parent].state == RC_STEP_SKIPPED) return true;
     }
     return rc_only_settled(c, at);
 }
@@ -166,11 +178,16 @@ struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_pat
     return (struct rc_sv){path->text, path->n};
 }
 
-bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
+bool rc_has_name(const struct rc_command *c, uint32_t at, struct rc_sv name)
 {
     struct rc_path path;
+    return rc_sv_eq(name, rc_step_at(c, at)->id) || rc_sv_eq(name, rc_node_path(c, at, &path));
+}
+
+bool rc_is_named(const struct rc_command *c, uint32_t at, struct rc_sv name)
+{
     const struct flow_step *step = rc_step_at(c, at);
-    if (rc_sv_eq(name, step->id) || rc_sv_eq(name, rc_node_path(c, at, &path))) return true;
+    if (rc_has_name(c, at, name)) return true;
     bool unnamed = at && !step->id.n && flow_is_block(step->kind) &&
                    step->body; /* what the first step in it is called */
     return unnamed && rc_is_named(c, at + 1, name);

@@ -39,6 +39,8 @@ uint32_t rc_branches(const struct rc_command *, uint32_t block);
 uint32_t rc_branch(const struct rc_command *, uint32_t block, uint32_t number);
 /* How many of them must succeed (joined.c). */
 uint32_t rc_needed(const struct rc_command *, uint32_t at);
+/* Whether a block around it has failed by now, and gives up what is under way: what would begin in it again is given up at once (joined.c). */
+bool rc_is_given_up(const struct rc_command *, uint32_t at);
 /* The sibling that a need of `at` names. */
 uint32_t rc_need(const struct rc_command *, uint32_t at, uint16_t number);
 /* Passes of a repeat that have begun. */
@@ -55,10 +57,14 @@ bool rc_could_not_begin(const struct rc_command *, uint32_t block);
 /* Whether a text names the instance: the step's id, or within loops also its path (rc_node_path). What is
  * put around a step without a name of its own (its fallback, a branch) goes by the name of that step, too. */
 bool rc_is_named(const struct rc_command *, uint32_t at, struct rc_sv name);
+/* The same of its own names only. */
+bool rc_has_name(const struct rc_command *, uint32_t at, struct rc_sv name);
 
-/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back, or
- * enough of the others had succeeded. */
+/* Whether nothing that is done with the step would count any more: a fallback stands in for it, its block is taken back or
+ * left out, enough of the others had succeeded, or a later pass of its loop has begun. */
 bool rc_is_closed(const struct rc_command *, uint32_t at);
+/* The same, but for passes: where later ones go with it, an earlier one counts. */
+bool rc_is_over(const struct rc_command *, uint32_t at);
 /* Whether it, or a block around it, is only settled (a straggler) or only asked (left out). */
 bool rc_only_settled(const struct rc_command *, uint32_t at);
 /* Whether it, or a block around it, is left out; and why. */

@@ -146,8 +146,8 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
         {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
         KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), KIND("wait"),              \
-        KIND("approve"), KIND("escalate"), KIND("flow"), LATER("confirm"), LATER("when"),                    \
-        LATER("sensitive"), LATER("vars")
+        KIND("approve"), KIND("escalate"), KIND("confirm"), KIND("flow"), LATER("when"), LATER("sensitive"), \
+        LATER("vars")
 #define FALLBACK_FIELD KIND("fallback") /* read behind all the rest */
 
 static const struct defs_word on_error_word[] = {{"fail_fast", FLOW_FAIL_FAST}, {"continue", FLOW_CONTINUE}};
@@ -266,6 +266,17 @@ static const struct defs_field escalate_field[] = {
     PEOPLE_FIELDS,
 };
 
+static const struct defs_field confirm_field[] = {
+    STEP_FIELDS,
+    KIND("call"),
+    {"confirm", DEFS_REQUIRED, defs_read_confirm, 0, NULL},
+    {"every", DEFS_REQUIRED, defs_read_span, IN(confirm.every), &defs_every_range},
+    {"within", DEFS_REQUIRED, defs_read_span, IN(confirm.within), &defs_within_range},
+    {"on_timeout", DEFS_OPTIONAL, defs_read_word, IN(confirm.on_timeout), &defs_undecided_words},
+    {"outputs", DEFS_OPTIONAL, defs_read_outputs, IN(call.act.outputs), NULL},
+    FALLBACK_FIELD,
+};
+
 static const struct defs_field flow_field[] = {
     STEP_FIELDS,
     {"flow", DEFS_REQUIRED, defs_read_child_flow, IN(child.flow), NULL},
@@ -274,17 +285,17 @@ static const struct defs_field flow_field[] = {
     FALLBACK_FIELD,
 };
 
-#define KINDS 12
+#define KINDS 13
 #define TABLE(word)                                                                                          \
     {                                                                                                        \
         word##_field, sizeof word##_field / sizeof *word##_field, #word, kind_table, KINDS                   \
     }
 static const struct defs_table kind_table[KINDS] = {
-    TABLE(call),  TABLE(linear), TABLE(parallel), TABLE(choose),  TABLE(each),     TABLE(repeat),
-    TABLE(sleep), TABLE(set),    TABLE(wait),     TABLE(approve), TABLE(escalate), TABLE(flow)};
-static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL, FLOW_LINEAR,  FLOW_PARALLEL, FLOW_CHOOSE,
-                                                    FLOW_EACH, FLOW_REPEAT,  FLOW_SLEEP,    FLOW_SET,
-                                                    FLOW_WAIT, FLOW_APPROVE, FLOW_ESCALATE, FLOW_CHILD};
+    TABLE(call), TABLE(linear), TABLE(parallel), TABLE(choose),   TABLE(each),    TABLE(repeat), TABLE(sleep),
+    TABLE(set),  TABLE(wait),   TABLE(approve),  TABLE(escalate), TABLE(confirm), TABLE(flow)};
+static const enum flow_kind kind_of_table[KINDS] = {
+    FLOW_CALL, FLOW_LINEAR, FLOW_PARALLEL, FLOW_CHOOSE,   FLOW_EACH,    FLOW_REPEAT, FLOW_SLEEP,
+    FLOW_SET,  FLOW_WAIT,   FLOW_APPROVE,  FLOW_ESCALATE, FLOW_CONFIRM, FLOW_CHILD};
 
 /* Which kind of step it is; a call where nothing says it, so that `call` is what is missing. */
 static bool find_kind(struct defs_reader *r, const struct defs_node *node, unsigned *ret)
@@ -321,6 +332,7 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (step->kind == FLOW_EACH) step->block.width = DEFS_EACH_WIDTH;
     bool ok = defs_read_object(r, draft->node, table, draft);
     if (step->kind == FLOW_CALL) ok &= defs_check_worker(r, draft->node, step, asked);
+    if (flow_confirms(step)) ok = ok && defs_check_confirm(r, draft->node, step);
     if (step->kind == FLOW_CALL) ok = ok && defs_check_call(r, draft->node, &step->call);
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;

@@ -97,6 +97,12 @@ extern const struct defs_span_range defs_within_range;
 extern const struct defs_words defs_on_timeout_words;
 defs_read_fn defs_read_wait;           /* struct defs_draft */
 defs_read_fn defs_read_signal_outputs; /* flow_site; sets r->outputs */
+/* ---- confirmations: read_confirm.c */
+extern const struct defs_span_range defs_every_range;
+defs_read_fn defs_read_confirm; /* struct defs_draft */
+/* When all its fields are read. */
+RC_MUST
+bool defs_check_confirm(struct defs_reader *, const struct defs_node *, struct flow_step *);
 /* ---- children: read_child.c */
 defs_read_fn defs_read_child_flow;    /* struct rc_sv */
 defs_read_fn defs_read_child_payload; /* flow_site */

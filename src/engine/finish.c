@@ -255,6 +255,7 @@ enum rc_status rc_turn_commit(struct rc_engine *engine, struct rc_error *err)
         if (status != RC_OK) free_starts(starts, engine->turn.effects.n);
         atomic_fetch_add(&engine->stats.commits, 1);
     }
+    engine->turn.published = status == RC_OK;
     if (status == RC_OK) {
         engine->unknown = 0;
         publish(engine, &batch, starts);

@@ -8,27 +8,20 @@
 #include "engine/prepare.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { NOTICE_FIRST = 1024, NOTICE_MAX = 1 << 20 };
 
 /* ---- what is told ------------------------------------------------------------------------------------------------------- */
 
-static bool is_overdue(const struct rc_engine *engine, const struct rc_command *c)
-{
-    const struct rc_record *records = engine->turn.records.items;
-    if (c->why != RC_WHY_DEADLINE) return false;
-    for (uint32_t i = 0; i < engine->turn.records.n; i++)
-        if (records[i].seq == c->id.seq && records[i].cause->kind == RC_MSG_DUE &&
-            records[i].cause->node == 0)
-            return true;
-    return false;
-}
+static const char overdue[] = "overdue";
 
 /* Why somebody has to look at it now; NULL: nobody has to. */
 static const char *reason_of(const struct rc_engine *engine, const struct rc_touch *touch)
 {
     const struct rc_command *c = &touch->hot->command;
-    if (is_overdue(engine, c)) return "overdue";
+    if (c->why == RC_WHY_DEADLINE && touch->why != RC_WHY_DEADLINE)
+        return overdue; /* whatever message came first behind the deadline */
     for (uint32_t i = 1; i < c->nnodes; i++) {
         if (!rc_is_asked(c, i) || c->data[i].times.first != engine->turn.now) continue;
         if (c->node[i].why == RC_WHY_VOID) return "void";
@@ -57,16 +50,15 @@ static bool make_payload(const struct rc_engine *engine, const struct rc_command
 
 /* ---- the command that tells it -------------------------------------------------------------------------------------------- */
 
-static enum rc_status prepare(struct rc_engine *engine, const struct rc_command *c, const char *reason,
-                              struct rc_request *request, struct rc_error *err)
+static enum rc_status prepare(struct rc_engine *engine, const struct rc_command *c, uint32_t rev,
+                              const char *reason, struct rc_request *request, struct rc_error *err)
 {
     struct rc_arena *arena = request->arena;
     struct rc_submission in = {.ns = rc_copy_sv(arena, c->id.ns),
                                .type = engine->ports.notify,
                                .subject = RC_SV("notify"),
                                .actor = RC_SV("notify"),
-                               .key =
-                                   rc_text(arena, "notify/%llu/%u", (unsigned long long)c->id.seq, c->rev)};
+                               .key = rc_text(arena, "notify/%llu/%u", (unsigned long long)c->id.seq, rev)};
     struct rc_error found = {0};
     uint32_t n = 0;
     if (!make_payload(engine, c, reason, arena, &in.payload) || rc_arena_status(arena) != RC_OK)
@@ -79,8 +71,8 @@ static enum rc_status prepare(struct rc_engine *engine, const struct rc_command 
                                      found.text);
 }
 
-static enum rc_status submit(struct rc_engine *engine, const struct rc_command *c, const char *reason,
-                             struct rc_error *err)
+static enum rc_status submit(struct rc_engine *engine, const struct rc_command *c, uint32_t rev,
+                             const char *reason, struct rc_error *err)
 {
     struct rc_notice *notice = calloc(1, sizeof *notice);
     if (!notice) return rc_fail(err, RC_NOMEM, "out of memory");
@@ -90,12 +82,78 @@ static enum rc_status submit(struct rc_engine *engine, const struct rc_command *
     *request =
         (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = rc_arena_new(NOTICE_FIRST, NOTICE_MAX)};
     if (!request->arena) return rc_fail(err, RC_NOMEM, "out of memory");
-    enum rc_status status = prepare(engine, c, reason, request, err);
+    enum rc_status status = prepare(engine, c, rev, reason, request, err);
     if (status != RC_OK) return status;
     rc_request_notice(engine, request);
     if (request->status != RC_OK) *err = request->error;
     return request->status;
 }
+
+/* ---- what there was no room for ------------------------------------------------------------------------------------------- */
+
+enum { MOST_UNTOLD = 4096, MOST_REFUSED = 3 };
+enum rc_untold_state {
+    UNTOLD_KEPT,
+    UNTOLD_DONE /* told in this turn, or not to be told any more */
+};
+
+static bool keep(struct rc_engine *engine, const struct rc_command *c, const char *reason)
+{
+    struct rc_untold_list *list = &engine->untold;
+    if (list->n == list->cap) {
+        uint32_t cap = list->cap ? 2 * list->cap : 64;
+        struct rc_untold *more = cap <= MOST_UNTOLD ? realloc(list->item, cap * sizeof *more) : NULL;
+        if (!more) return false;
+        list->item = more;
+        list->cap = cap;
+    }
+    list->item[list->n++] =
+        (struct rc_untold){.command = {c->id.seq, c->id.nonce}, .reason = reason, .rev = c->rev};
+    return true;
+}
+
+/* Should the turn be dropped, what it tells of may not have happened: that is looked at again. Trouble that passes is waited for; all else is a fault that shows, and is not tried again. */
+static void tell(struct rc_engine *engine, const struct rc_command *c, const char *reason)
+{
+    struct rc_error error = {0};
+    enum rc_status status = submit(engine, c, c->rev, reason, &error);
+    if (status == RC_OK) return;
+    bool kept = (rc_turn_passes(engine, status) || status == RC_LIMIT) && keep(engine, c, reason);
+    if (!kept) rc_engine_fault(engine, &error);
+}
+
+static bool is_still_wanted(const struct rc_command *c, const char *reason)
+{
+    if (strcmp(reason, overdue) == 0) return c->why == RC_WHY_DEADLINE;
+    if (strcmp(reason, rc_state_word(RC_REVIEW).slug) == 0) return c->state == RC_REVIEW;
+    return rc_first_asked(c) != 0;
+}
+
+/* False: there is no room yet. */
+static bool tell_again(struct rc_engine *engine, struct rc_untold *one)
+{
+    struct rc_error error = {0};
+    struct rc_hot *hot;
+    enum rc_status status = rc_engine_command(engine, one->command.seq, &hot, &error);
+    bool same = status == RC_OK && hot->command.id.nonce == one->command.nonce;
+    if (status == RC_NOT_FOUND) status = RC_OK; /* the turn that made it was dropped */
+    if (same && is_still_wanted(&hot->command, one->reason))
+        status = submit(engine, &hot->command, one->rev, one->reason, &error);
+    if (rc_turn_passes(engine, status)) return false;
+    if (status != RC_OK) rc_engine_fault(engine, &error);
+    engine->turn.nunits++;
+    one->state = UNTOLD_DONE;
+    return true;
+}
+
+void rc_notices_again(struct rc_engine *engine)
+{
+    if (!engine->room || engine->apart) return;
+    for (uint32_t i = 0; i < engine->untold.n; i++)
+        if (!tell_again(engine, &engine->untold.item[i])) break;
+}
+
+/* ---- a turn --------------------------------------------------------------------------------------------------------------- */
 
 void rc_notices_submit(struct rc_engine *engine)
 {
@@ -104,14 +162,23 @@ void rc_notices_submit(struct rc_engine *engine)
     for (uint32_t i = 0; i < n; i++) {
         const struct rc_touch *touch = &((const struct rc_touch *)engine->turn.touched.items)[i];
         const struct rc_command *c = &touch->hot->command;
-        struct rc_error error = {0};
         const char *reason = rc_sv_eq(c->id.type, engine->ports.notify) ? NULL : reason_of(engine, touch);
-        if (reason && submit(engine, c, reason, &error) != RC_OK) rc_engine_fault(engine, &error);
+        if (reason) tell(engine, c, reason);
     }
 }
 
 void rc_notices_end_turn(struct rc_engine *engine)
 {
+    bool committed = engine->turn.published;
+    struct rc_untold_list *list = &engine->untold;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        struct rc_untold one = list->item[i];
+        if (one.state == UNTOLD_DONE && (committed || ++one.refused == MOST_REFUSED)) continue;
+        one.state = UNTOLD_KEPT;
+        list->item[n++] = one;
+    }
+    list->n = n;
     for (struct rc_notice *notice; (notice = engine->notices);) {
         engine->notices = notice->next;
         rc_arena_free(notice->request.arena); /* where the turn was dropped */

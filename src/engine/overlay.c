@@ -89,6 +89,7 @@ static enum rc_status touch(struct rc_engine *engine, struct rc_hot *hot, bool c
                                .nodes = nodes,
                                .place = created ? (struct rc_place){0} : c->place,
                                .state = created ? (uint8_t)RC_ABSENT : c->state,
+                               .why = created ? (uint8_t)RC_WHY_NONE : c->why,
                                .in_flight = !created && rc_command_in_flight(c)};
     hot->touched = turn->touched.n;
     return RC_OK;

@@ -26,6 +26,14 @@ static void count(struct rc_hold *hold, const struct rc_command *c)
     }
 }
 
+/* It waits for a person, and no deadline of its is running that would act on it. */
+static bool rests(const struct rc_command *c)
+{
+    bool live = c->state == RC_PENDING || c->state == RC_RUNNING || c->state == RC_WAITING ||
+                c->state == RC_ROLLING_BACK || c->state == RC_CANCELLING;
+    return !live && c->node[0].phase != RC_PHASE_DELAYED;
+}
+
 static enum rc_status tell(struct rc_engine *engine, uint64_t seq, struct rc_hold *hold, struct rc_error *err)
 {
     struct rc_hot *hot;
@@ -34,6 +42,7 @@ static enum rc_status tell(struct rc_engine *engine, uint64_t seq, struct rc_hol
         rc_engine_ask(engine, RC_MSG_RESTORED, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = seq});
     ask.order = hold->from;
     enum rc_status status = rc_engine_command(engine, seq, &hot, err);
+    if (status == RC_OK && rests(&hot->command)) return RC_OK;
     for (uint32_t i = 0; status == RC_OK && i < hot->command.nnodes; i++) open += is_open(&hot->command, i);
     if (status == RC_OK) status = rc_unit_run(engine, &ask, err);
     if (status == RC_OK) status = rc_engine_command(engine, seq, &hot, err);
@@ -45,14 +54,15 @@ static enum rc_status tell(struct rc_engine *engine, uint64_t seq, struct rc_hol
 
 enum rc_status rc_hold_look_through(struct rc_engine *engine, struct rc_error *err)
 {
-    static const uint32_t live =
-        1u << RC_PENDING | 1u << RC_RUNNING | 1u << RC_WAITING | 1u << RC_ROLLING_BACK | 1u << RC_CANCELLING;
+    static const uint32_t open = 1u << RC_PENDING | 1u << RC_RUNNING | 1u << RC_WAITING |
+                                 1u << RC_ROLLING_BACK | 1u << RC_CANCELLING | 1u << RC_REVIEW |
+                                 1u << RC_FAILED | 1u << RC_REJECTED;
     struct rc_turn *turn = &engine->turn;
     struct rc_hold after = engine->hold;
     struct rc_row *rows = NULL;
     uint32_t n = 0;
     if (!rc_engine_held(engine) || !after.left) return RC_OK;
-    const struct rc_filter filter = {.states = live, .before = after.left};
+    const struct rc_filter filter = {.states = open, .before = after.left};
     uint32_t cap = engine->apart ? 1 : PAGE;
     enum rc_status status =
         rc_read_list(engine->reader, &filter, turn->arena, cap, &rows, &n, &after.left, err);

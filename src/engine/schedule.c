@@ -145,19 +145,21 @@ static struct rc_sv key_of(const struct rc_planner *planner, rc_us planned, stru
     return rc_text(arena, "schedule/%.*s/%.19sZ", RC_SV_ARG(planner->of->id), time);
 }
 
+/* On behalf of the schedule; or of who wants it to run now, who has started it like any other who submits. */
 static enum rc_status prepare(struct rc_engine *engine, struct rc_planner *planner, struct rc_sv key,
-                              struct rc_sv actor, struct rc_error *err)
+                              const struct rc_author *by, struct rc_error *err)
 {
     struct rc_request *request = &planner->request;
     rc_arena_free(request->arena); /* of a run that was not made */
     *request = (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = rc_arena_new(RUN_FIRST, RUN_MAX)};
     struct rc_arena *arena = request->arena;
     if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
-    struct rc_sv subject = rc_text(arena, "schedule/%.*s", RC_SV_ARG(planner->of->id));
+    struct rc_sv itself = rc_text(arena, "schedule/%.*s", RC_SV_ARG(planner->of->id));
+    struct rc_sv subject = by && by->subject.n ? rc_copy_sv(arena, by->subject) : itself;
     struct rc_submission in = {.ns = rc_copy_sv(arena, planner->of->ns),
                                .type = planner->flow->name,
                                .subject = subject,
-                               .actor = actor.n ? rc_copy_sv(arena, actor) : subject,
+                               .actor = by && by->actor.n ? rc_copy_sv(arena, by->actor) : subject,
                                .key = rc_copy_sv(arena, key),
                                .refs = refs_of(planner, arena)};
     if (cel_copy(planner->of->payload, arena, &in.payload) != RC_OK || rc_arena_status(arena) != RC_OK)
@@ -246,7 +248,7 @@ static enum rc_status occur(struct rc_engine *engine, struct rc_planner *planner
     struct rc_error why = {0};
     if (!plan->run) return plan->changed ? rc_unit_run(engine, &ask, err) : RC_OK;
     struct rc_sv key = key_of(planner, plan->run, (struct rc_sv){0}, engine->turn.arena);
-    enum rc_status status = prepare(engine, planner, key, (struct rc_sv){0}, &why);
+    enum rc_status status = prepare(engine, planner, key, NULL, &why);
     if (status == RC_OK) status = run_with_command(engine, planner, &ask, &in, &why);
     if (status == RC_OK) {
         planner->waits = 0;
@@ -358,8 +360,7 @@ static enum rc_status run_now(struct rc_engine *engine, struct rc_request *reque
 {
     struct rc_sv key = key_of(planner, engine->turn.wall, request->u.schedule.key, engine->turn.arena);
     const struct rc_author *by = &request->u.schedule.by;
-    enum rc_status status =
-        prepare(engine, planner, key, by->actor.n ? by->actor : by->subject, &request->error);
+    enum rc_status status = prepare(engine, planner, key, by, &request->error);
     if (status != RC_OK) return status;
     struct rc_hot *hot = NULL;
     status = rc_engine_last_of_key(engine, &planner->request.u.submit, &hot, &request->error);

@@ -172,7 +172,7 @@ struct rc_touch {
     struct rc_hot *hot;
     struct rc_before *nodes; /* NULL: created in this turn */
     struct rc_place place;   /* at the start of the turn */
-    uint8_t state;
+    uint8_t state, why;
     bool in_flight;
 };
 
@@ -199,6 +199,7 @@ struct rc_turn {
     struct rc_facts taken;    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
+    bool published;      /* it is committed */
     struct rc_hold hold; /* how far the hold comes with this turn, */
     bool holds;          /* where it does */
     bool draining;       /* from its beginning on */
@@ -246,6 +247,19 @@ struct rc_planners {
     const struct flow_set *set; /* which they are of; NULL: they are to be made */
 };
 
+/* What people could not be told for lack of room, in memory alone: it is told in a later turn (notice.c). */
+struct rc_untold {
+    struct rc_link command;
+    const char *reason; /* static */
+    uint32_t rev;       /* of the command when it came to it */
+    uint8_t state;      /* enum rc_untold_state */
+    uint8_t refused;    /* turns with it that were refused */
+};
+struct rc_untold_list {
+    struct rc_untold *item;
+    uint32_t n, cap;
+};
+
 struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
@@ -263,8 +277,9 @@ struct rc_engine {
     struct rc_error damage; /* of the last of them */
     struct rc_window due;
     struct rc_planners planners;
-    struct rc_notice *notices;               /* of this turn (notice.c) */
-    struct rc_born *born;                    /* of this turn (child.c) */
+    struct rc_notice *notices; /* of this turn (notice.c) */
+    struct rc_untold_list untold;
+    struct rc_born *born; /* of this turn (child.c) */
     uint32_t nborn;
     struct rc_window calendar;               /* commands that begin when the wall clock says so */
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
@@ -481,6 +496,9 @@ struct rc_notice { /* a submission of the engine's own; it lives until the turn 
 /* At the end of a turn, before it is committed: of each command that has come to where a person is wanted. What cannot be told is a
  * fault that shows. */
 void rc_notices_submit(struct rc_engine *);
+/* At the beginning of a turn: what there was no room for. */
+void rc_notices_again(struct rc_engine *);
+/* The turn is committed, or was dropped: what was not told in it is told in a later one. */
 void rc_notices_end_turn(struct rc_engine *);
 rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 void rc_schedules_forget(struct rc_engine *);

@@ -370,6 +370,7 @@ static rc_us sleep_of(struct rc_engine *engine)
             rc_gate_free(&door->gate, rc_engine_set(engine)))
             return 0;
     }
+    if (engine->untold.n && sleep > RC_MS(200)) sleep = RC_MS(200);
     if (calendar < sleep) sleep = calendar;
     if (schedules < sleep) sleep = schedules;
     return sleep < waves ? sleep : waves;
@@ -414,6 +415,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) rc_lanes_trim(engine);
+    if (status == RC_OK) rc_notices_again(engine);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
     bool may = engine->room && !rc_engine_held(engine);
@@ -425,7 +427,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     if (status == RC_OK) rc_leases_expire(engine); /* behind what workers have said until now */
     if (status == RC_OK) status = run_offers(engine, err);
     if (status == RC_OK) status = rc_work_give(engine, err);
-    if (status == RC_OK) rc_notices_submit(engine);
+    rc_notices_submit(engine); /* of what is committed, whatever else there was no room for */
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
     rc_schedules_end_turn(engine);

@@ -74,13 +74,18 @@ flow_node flow_node_of(const struct flow *flow, uint32_t instance)
 const char *flow_kind_word(unsigned kind)
 {
     static const char *const word[FLOW_KINDS] = {
-        [FLOW_LINEAR] = "linear", [FLOW_PARALLEL] = "parallel", [FLOW_CHOOSE] = "choose",
-        [FLOW_EACH] = "each",     [FLOW_REPEAT] = "repeat",     [FLOW_CALL] = "call",
-        [FLOW_SLEEP] = "sleep",   [FLOW_SET] = "set",           [FLOW_FALLBACK] = "fallback",
-        [FLOW_WAIT] = "wait",     [FLOW_APPROVE] = "approve",   [FLOW_ESCALATE] = "escalate",
-        [FLOW_CHILD] = "flow",
+        [FLOW_LINEAR] = "linear",   [FLOW_PARALLEL] = "parallel", [FLOW_CHOOSE] = "choose",
+        [FLOW_EACH] = "each",       [FLOW_REPEAT] = "repeat",     [FLOW_CALL] = "call",
+        [FLOW_SLEEP] = "sleep",     [FLOW_SET] = "set",           [FLOW_FALLBACK] = "fallback",
+        [FLOW_WAIT] = "wait",       [FLOW_APPROVE] = "approve",   [FLOW_ESCALATE] = "escalate",
+        [FLOW_CONFIRM] = "confirm", [FLOW_CHILD] = "flow",
     };
     return kind < FLOW_KINDS && word[kind] ? word[kind] : "?";
+}
+
+const char *flow_step_word(const struct flow_step *step)
+{
+    return flow_kind_word(flow_confirms(step) ? FLOW_CONFIRM : step->kind);
 }
 
 uint64_t flow_schedule_id(struct rc_sv flow, struct rc_sv id)

@@ -24,14 +24,16 @@ enum flow_kind {
     FLOW_PARALLEL = 2, /* children as their needs are met */
     FLOW_CHOOSE =
         3, /* the first child whose condition holds; each child is a line; the last has no condition: else */
-    FLOW_EACH = 4,      /* its only child, a line, once for each item of a list */
-    FLOW_REPEAT = 5,    /* its only child, a line, again and again until a condition holds */
-    FLOW_CALL = 6,      /* a request to a dependency */
-    FLOW_WAIT = 7,      /* waits for a signal */
-    FLOW_APPROVE = 8,   /* waits until enough people have approved what stands behind it */
-    FLOW_SLEEP = 9,     /* lets time pass */
-    FLOW_CHILD = 10,    /* starts a command of another flow, and waits for its end */
-    FLOW_SET = 11,      /* works something out */
+    FLOW_EACH = 4,    /* its only child, a line, once for each item of a list */
+    FLOW_REPEAT = 5,  /* its only child, a line, again and again until a condition holds */
+    FLOW_CALL = 6,    /* a request to a dependency */
+    FLOW_WAIT = 7,    /* waits for a signal */
+    FLOW_APPROVE = 8, /* waits until enough people have approved what stands behind it */
+    FLOW_SLEEP = 9,   /* lets time pass */
+    FLOW_CHILD = 10,  /* starts a command of another flow, and waits for its end */
+    FLOW_SET = 11,    /* works something out */
+    FLOW_CONFIRM =
+        12, /* waits until an expression holds; one that asks a dependency is a call with `confirm` */
     FLOW_ESCALATE = 13, /* asks people a question, and goes on with their answer */
     FLOW_FALLBACK = 14  /* its first child; where that one fails, its second one, a line */
 };
@@ -202,6 +204,13 @@ struct flow_people {
     uint8_t on_timeout;           /* enum flow_on_timeout; never continue */
 };
 
+/* What must come true within a time: looked at again and again. */
+struct flow_confirm {
+    flow_site holds; /* over payload and steps, and of a call over its answer; 0: the step confirms nothing */
+    rc_us every, within;
+    uint8_t on_timeout; /* enum flow_on_timeout; never continue */
+};
+
 /* Kind FLOW_CHILD. Its `call` says that a roll back of the child takes it back. */
 struct flow_child {
     struct rc_sv flow; /* the name of the child's flow */
@@ -233,11 +242,20 @@ struct flow_step {
     struct flow_wait wait;
     struct flow_people people;
     struct flow_child child;
-    uint16_t approvals; /* how many stand before it in its line: it needs all of them */
-    flow_site values;   /* kind FLOW_SET: a map */
+    struct flow_confirm confirm; /* kinds FLOW_CALL and FLOW_CONFIRM */
+    uint16_t approvals;          /* how many stand before it in its line: it needs all of them */
+    flow_site values;            /* kind FLOW_SET: a map */
     struct flow_call
         call; /* kind FLOW_CALL. Of other leaves: reads_only and repeatable, and what `outputs` are */
 };
+
+/* Whether a leaf waits until something has come true. */
+static inline bool flow_confirms(const struct flow_step *step)
+{
+    return step->confirm.holds != 0;
+}
+/* The word of the field that makes the step what it is: "call", "confirm". Static. */
+const char *flow_step_word(const struct flow_step *);
 
 struct flow_site_info {
     const struct cel_prog *prog;

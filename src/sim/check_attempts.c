@@ -189,6 +189,20 @@ static bool may_never_come(const struct check_command *of, uint32_t at)
     return false;
 }
 
+/* A condition, its own or of a block around it, has left it out in this record, and no other step can have made that come out otherwise in
+ * another life of the store. */
+static bool is_left_out_everywhere(const struct check_change *change)
+{
+    const struct rc_command *c = &change->of->c;
+    const struct rc_node *now = change->to->node;
+    for (uint32_t at = change->at; at; at = c->node[at].parent) {
+        flow_site condition = sim_step(c, at)->cond;
+        bool out = now[at].why == RC_WHY_CONDITION || now[at].why == RC_WHY_EXPRESSION;
+        if (condition && out && !cel_prog_reads(c->flow->sites[condition].prog, FLOW_ROOT_STEPS)) return true;
+    }
+    return false;
+}
+
 static void evidence(struct check_run *run, const struct check_change *change)
 {
     const struct rc_node *before = change->before, *after = change->after;
@@ -210,9 +224,7 @@ static void evidence(struct check_run *run, const struct check_change *change)
     bool later = change->cause->kind == RC_MSG_RESTORED && after->state == RC_STEP_IDLE && after->doubt;
     bool left = before->state == RC_STEP_IDLE && after->state == RC_STEP_IDLE;
     if (left && may_never_come(change->of, change->at)) return;
-    /* what says if it is to be done is the same in every life of the store */
-    if (before->state == RC_STEP_IDLE && (after->why == RC_WHY_CONDITION || after->why == RC_WHY_EXPRESSION))
-        return;
+    if (before->state == RC_STEP_IDLE && is_left_out_everywhere(change)) return;
     CHECK_HOLDS(run, !no || told || later || (before->state == after->state && after->doubt),
                 "%s: an earlier attempt is in doubt, and it is called %s",
                 check_at(change->of, change->rev, change->at), rc_step_word(after->state).slug);
@@ -251,7 +263,9 @@ static bool doubt_after(const struct check_run *run, const struct check_change *
     const struct rc_ask *cause = change->cause;
     const struct rc_result *result = check_result_of(change->cause);
     unsigned after = change->after->state;
-    bool known = !is_unknown(after) && after != RC_STEP_ACTIVE && after != RC_STEP_UNDOING;
+    /* what is undone at once has happened */
+    bool taken_back = purpose == RC_ACT && check_is_undo_side(after);
+    bool known = !is_unknown(after) && after != RC_STEP_ACTIVE && (after != RC_STEP_UNDOING || taken_back);
     if (resolves(change->cause)) return doubt && after == change->before->state;
     if (cause->node != change->at || change->before->phase != RC_PHASE_OPEN) return doubt;
     if (cause->purpose == purpose && (cause->kind == RC_MSG_LOST || (result && result->reach == RC_SENT)))

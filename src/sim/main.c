@@ -6,7 +6,7 @@
  *   recourse_sim shrink SEED|CHOICES   its shortest form that breaks the same law
  *   recourse_sim cover                 new seeds, and every counter of what they covered
  *       --jobs 0                       all lives in this process: for profiles
- *       --wide                         also what still breaks too often to be asked for always (sim.h)
+ *       --wide                         all lives are wide (sim.h), not those of each third seed alone; one that is replayed or shrunk, too
  *       --control NAME                 with a protection switched off (replay, shrink, run)
  *
  * RC_TIER (quick, ci, campaign) says how much there is to do where no option does. RC_SIM_FROM is the first seed; without it RC_SEED times
@@ -129,6 +129,7 @@ static void show_failures(const struct sim_sum *sum, enum sim_control control)
         char seed[32];
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)sum->failure[i].seed);
         printf("# seed %s breaks: %s\n", seed, sum->failure[i].law);
+        sim_wide = sum->failure[i].wide;
         put_again(seed, control);
         struct sim_choices choices;
         sim_choices_seed(&choices, sum->failure[i].seed);
@@ -137,7 +138,7 @@ static void show_failures(const struct sim_sum *sum, enum sim_control control)
     }
 }
 
-/* Lines "LIFE REASON"; a '#' begins a comment. They run first, always. */
+/* Lines "LIFE REASON", "wide:LIFE REASON" for a wide one; a '#' begins a comment. They run first, always. */
 static void run_kept(const char *path)
 {
     FILE *file = path ? fopen(path, "r") : NULL;
@@ -148,13 +149,16 @@ static void run_kept(const char *path)
         char *life = strtok(line, " \t\n");
         struct sim_choices choices;
         if (!life || *life == '#') continue;
+        static const char wide[] = "wide:";
+        sim_wide = strncmp(life, wide, sizeof wide - 1) == 0;
+        if (sim_wide) life += sizeof wide - 1;
         bool known = read_life(life, &choices);
         struct sim_try tried = {.law = "it is no seed and no list of choices"};
         if (known) tried = sim_try(&choices, SIM_SOUND);
         if (known) sim_choices_free(&choices);
         n++;
         broken += tried.law[0] != '\0';
-        if (tried.law[0]) printf("# kept: %s: %s\n", life, tried.law);
+        if (tried.law[0]) printf("# kept: %s%s: %s\n", sim_wide ? wide : "", life, tried.law);
     }
     if (file) (void)fclose(file);
     if (file) point(!broken, "every law holds in the %u lives that were kept", n);
@@ -168,12 +172,11 @@ static void run_controls(const struct options *options)
                                   .n = TRIES,
                                   .jobs = options->order.jobs,
                                   .control = (enum sim_control)i,
+                                  /* the later ones are about blocks and times */
+                                  .breadth = i >= SIM_LINES_AT_ONCE ? SIM_WIDE : SIM_NARROW,
                                   .enough = 1};
         static struct sim_sum sum;
-        bool was = sim_wide;
-        sim_wide |= i >= SIM_LINES_AT_ONCE; /* they are about blocks and times */
         sim_run(&order, &sum);
-        sim_wide = was;
         caught += sum.nfailures > 0;
         point(sum.nfailures > 0, "found out: %s: %s", sim_control_text((enum sim_control)i),
               sum.nfailures ? sum.failure[0].law : "by no law");
@@ -227,11 +230,13 @@ static int run(const struct options *options)
     printf("# %llu turns, %u commands, %u attempts left, %u crashes; the slowest life, %llu, took %llu ms\n",
            (unsigned long long)sum.seen.turns, sum.seen.commands, sum.seen.left, sum.seen.crashes,
            (unsigned long long)sum.slowest, (unsigned long long)sum.slowest_us / 1000);
-    point(!sum.nfailures && sum.lives, "every law holds in %llu lives", (unsigned long long)sum.lives);
+    point(!sum.nfailures && sum.lives, "every law holds in %llu lives, of which %llu are wide",
+          (unsigned long long)sum.lives, (unsigned long long)sum.wide);
     show_failures(&sum, options->order.control);
     if (!sum.nfailures && options->order.control == SIM_SOUND) judge_cover(&sum);
     if (options->controls && options->order.control == SIM_SOUND) run_controls(options);
     figure("sim_seeds", sum.lives);
+    figure("sim_wide_seeds", sum.wide);
     figure("sim_turns", sum.seen.turns);
     figure("sim_crashes", sum.seen.crashes);
     printf("1..%u\n", points);
@@ -245,7 +250,8 @@ static int show_cover(const struct options *options)
     printf("# the first seed is %llu\n", (unsigned long long)options->order.from);
     sim_seen_print(&sum.seen, stdout);
     for (uint32_t i = 0; i < sum.nfailures; i++)
-        printf("seed %llu breaks: %s\n", (unsigned long long)sum.failure[i].seed, sum.failure[i].law);
+        printf("seed %llu%s breaks: %s\n", (unsigned long long)sum.failure[i].seed,
+               sum.failure[i].wide ? ", wide," : "", sum.failure[i].law);
     struct sim_cover cover = sim_seen_cover(&sum.seen, stdout);
     printf("%u holes, %u surprises\n", cover.holes, cover.surprises);
     return cover.holes || cover.surprises || sum.nfailures;
@@ -308,7 +314,8 @@ static bool read_options(int argc, char **argv, struct options *ret)
     const char *seconds = getenv("RC_SIM_SECONDS");
     struct sim_order *order = &ret->order;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *ret = (struct options){.controls = true, .order = {.n = lives_of_tier(), .enough = SIM_FAILURES}};
+    *ret = (struct options){.controls = true,
+                            .order = {.n = lives_of_tier(), .breadth = SIM_THIRD, .enough = SIM_FAILURES}};
     order->from = first_seed();
     order->seconds = seconds ? (uint32_t)strtoul(seconds, NULL, 10) : order->n ? 0 : CAMPAIGN_S;
     order->jobs = cores > 0 && cores < SIM_JOBS ? (uint32_t)cores : 2;
@@ -323,7 +330,10 @@ static bool read_options(int argc, char **argv, struct options *ret)
         if (key == 'k') ret->kept = optarg;
         if (key == 'c' && !find_control(optarg, &order->control)) return false;
         if (key == 'x') ret->controls = false;
-        if (key == 'w') sim_wide = true;
+        if (key == 'w') {
+            sim_wide = true;
+            order->breadth = SIM_WIDE;
+        }
         if (key == '?') return false;
     }
     return order->jobs <= SIM_JOBS;

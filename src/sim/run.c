@@ -24,11 +24,18 @@ static uint64_t now_us(void)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
-static void note_failure(struct sim_sum *sum, uint64_t seed, const char *law, const char *where)
+static bool is_wide(const struct sim_order *order, uint64_t seed)
+{
+    enum { THIRD = 3 };
+    return order->breadth == SIM_WIDE || (order->breadth == SIM_THIRD && seed % THIRD == 0);
+}
+
+static void note_failure(struct sim_sum *sum, uint64_t seed, bool wide, const char *law, const char *where)
 {
     if (sum->nfailures == SIM_FAILURES) return;
     struct sim_failure *failure = &sum->failure[sum->nfailures++];
     failure->seed = seed;
+    failure->wide = wide;
     snprintf(failure->law, sizeof failure->law, *where ? "%s (%s)" : "%s%s", law, where);
 }
 
@@ -42,17 +49,19 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         struct sim_choices choices;
         uint64_t began = now_us();
         worker->seed = order->from + i;
+        sim_wide = is_wide(order, worker->seed);
         alarm(LONGEST_LIFE_S);
         sim_choices_seed(&choices, worker->seed);
         struct sim_verdict verdict = sim_live(&choices, order->control, &sum->seen, NULL);
         sim_choices_free(&choices);
         sum->lives++;
+        sum->wide += sim_wide;
         uint64_t took = now_us() - began;
         if (took > sum->slowest_us) {
             sum->slowest_us = took;
             sum->slowest = worker->seed;
         }
-        if (verdict.law) note_failure(sum, worker->seed, verdict.law, verdict.where);
+        if (verdict.law) note_failure(sum, worker->seed, sim_wide, verdict.law, verdict.where);
         if (sum->nfailures >= order->enough) break;
     }
     alarm(0);
@@ -62,6 +71,7 @@ void sim_sum_add(struct sim_sum *sum, const struct sim_sum *more)
 {
     sim_seen_add(&sum->seen, &more->seen);
     sum->lives += more->lives;
+    sum->wide += more->wide;
     for (uint32_t i = 0; i < more->nfailures && sum->nfailures < SIM_FAILURES; i++)
         sum->failure[sum->nfailures++] = more->failure[i];
     if (more->slowest_us > sum->slowest_us) {
@@ -70,11 +80,11 @@ void sim_sum_add(struct sim_sum *sum, const struct sim_sum *more)
     }
 }
 
-static void add(struct sim_sum *sum, const struct worker *worker, int how)
+static void add(const struct sim_order *order, struct sim_sum *sum, const struct worker *worker, int how)
 {
     sim_sum_add(sum, &worker->sum);
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return;
-    note_failure(sum, worker->seed,
+    note_failure(sum, worker->seed, is_wide(order, worker->seed),
                  "the process died: ", WIFSIGNALED(how) ? strsignal(WTERMSIG(how)) : "it ended");
 }
 
@@ -111,7 +121,7 @@ void sim_run(const struct sim_order *order, struct sim_sum *ret)
         int how = 0;
         pid_t ended = waitpid(pids[i], &how, 0);
         assert(ended == pids[i]);
-        add(ret, &workers[i], how);
+        add(order, ret, &workers[i], how);
     }
     munmap(workers, size);
 }

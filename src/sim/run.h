@@ -4,8 +4,12 @@
 
 enum { SIM_FAILURES = 8, SIM_JOBS = 64 };
 
+/* Which lives are wide (sim.h): none, those of each third seed, all. */
+enum sim_breadth { SIM_NARROW, SIM_THIRD, SIM_WIDE };
+
 struct sim_failure {
     uint64_t seed;
+    bool wide;
     char law[400]; /* and where; or how the process died */
 };
 
@@ -14,12 +18,13 @@ struct sim_order {
     uint32_t seconds; /* 0: no limit */
     uint32_t jobs;    /* processes, at most SIM_JOBS; 0: in this one, which a life may then kill */
     enum sim_control control;
+    enum sim_breadth breadth;
     uint32_t enough; /* stop after so many failures; at most SIM_FAILURES */
 };
 
 struct sim_sum {
     struct sim_seen seen;
-    uint64_t lives;
+    uint64_t lives, wide; /* wide: of them */
     uint32_t nfailures;
     struct sim_failure failure[SIM_FAILURES];
     uint64_t slowest_us, slowest; /* the life that took longest, its seed */
@@ -27,4 +32,5 @@ struct sim_sum {
 
 /* Adds what other lives came to. */
 void sim_sum_add(struct sim_sum *, const struct sim_sum *more);
+/* Sets sim_wide as the order says for each life. */
 void sim_run(const struct sim_order *, struct sim_sum *ret);

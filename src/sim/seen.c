@@ -132,6 +132,11 @@ static const struct untaken {
     {{BLOCK, RC_STEP_REJECTED, RC_STEP_IDLE}, wide},
     {{BLOCK, RC_STEP_SKIPPED, RC_STEP_IDLE}, wide},
     {{BLOCK, RC_STEP_ACTIVE, RC_STEP_IDLE}, wide},
+    {{STEP, RC_STEP_SKIPPED, RC_STEP_SUCCEEDED}, wide},
+    {{STEP, RC_STEP_SKIPPED, RC_STEP_FAILED}, wide},
+    {{BLOCK, RC_STEP_SKIPPED, RC_STEP_ACTIVE}, wide},
+    {{BLOCK, RC_STEP_SKIPPED, RC_STEP_SUCCEEDED}, wide},
+    {{BLOCK, RC_STEP_SKIPPED, RC_STEP_FAILED}, wide},
 };
 
 static const char *why_untaken(const struct edge *edge)

@@ -63,8 +63,7 @@ enum sim_control {
 const char *sim_control_name(enum sim_control); /* as on the command line */
 const char *sim_control_text(enum sim_control);
 
-/* Lives also what still breaks too often to be asked for in every run: flows of blocks, and submissions with times. Set before the first
- * life. */
+/* A wide life may also have flows of blocks, and submissions with times; a seed is another life with it. Set before a life. */
 extern bool sim_wide;
 
 struct sim_verdict {

@@ -70,8 +70,9 @@ void walk_laws_of_turns(struct walk *walk, const struct walk_seen *seen, const s
                     "K1 of a choose one case is done", "command %llu, step %u beside %u", ULL(c->id.seq),
                     sent->node, other);
             else if (kind == FLOW_FALLBACK)
-                LAW(sim_has_failed(c, other), "K2 a fallback comes only after its step has failed",
-                    "command %llu, step %u", ULL(c->id.seq), sent->node);
+                LAW(sim_has_failed(c, other) || seen->passed[other],
+                    "K2 a fallback comes only after its step has failed", "command %llu, step %u",
+                    ULL(c->id.seq), sent->node);
             else
                 LAW(!open || seen->passed[other], "L12 a step waits for those before it",
                     "command %llu, step %u before %u", ULL(c->id.seq), sent->node, other);
@@ -120,6 +121,18 @@ static bool is_undone_before(const struct rc_command *c, uint32_t scope, uint32_
     return false;
 }
 
+/* Its undo had left before the state that was restored: its turn had come. What another life may have begun behind it since is unknown. */
+static bool had_its_turn(const struct walk *walk, const struct walk_sent *sent)
+{
+    for (uint32_t i = 0; i < walk->world->nleft; i++) {
+        const struct walk_sent *other = &walk->sent[i];
+        if (other != sent && other->seq == sent->seq && other->node == sent->node && !other->over &&
+            other->purpose == RC_UNDO && rc_h128_eq(other->key, sent->key))
+            return true;
+    }
+    return false;
+}
+
 void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
@@ -132,6 +145,7 @@ void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, co
         if (i == sent->node || !sim_is_leaf(c, i) || !is_undone_before(c, scope, sent->node, i)) continue;
         bool clean = !sim_stands(c, i) && (!sim_is_undo_side(state) || state == RC_STEP_UNDONE) &&
                      state != RC_STEP_ACTIVE && state != RC_STEP_UNKNOWN;
+        if (state == RC_STEP_UNKNOWN && c->node[i].doubt && had_its_turn(walk, sent)) continue;
         LAW(clean, "L8 undoing goes in reverse order", "command %llu: step %u before step %u", ULL(sent->seq),
             sent->node, i);
     }
@@ -167,7 +181,8 @@ static struct tally count(const struct look *look, uint32_t block)
         tally.open += !sim_is_over(c, branch);
         tally.had_succeeded += was == RC_STEP_SUCCEEDED;
         tally.had_open += !was_over(look, branch);
-        tally.moving += !sim_is_over(c, branch) && state != RC_STEP_IDLE;
+        /* what is left out, and only asked about, does nothing */
+        tally.moving += !sim_is_over(c, branch) && state != RC_STEP_IDLE && !c->node[branch].asks;
         tally.failed += is_critical_failure(c, branch) && was == state;
     }
     tally.need = how->join == FLOW_JOIN_ALL      ? tally.branches
@@ -204,7 +219,8 @@ static void laws_of_a_pass(const struct look *look, uint32_t block, uint32_t pas
     const struct flow_loop *loop = &sim_step(c, block)->loop;
     uint32_t first = block + 1, before = pass - sim_step(c, block)->body;
     if (pass == first) return;
-    HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED,
+    /* a person may leave out one that has failed */
+    HOLDS(look, pass, c->node[before].state == RC_STEP_SUCCEEDED || c->node[before].state == RC_STEP_SKIPPED,
           "K9 a pass begins when the one before is over");
     HOLDS(look, pass, look->record->at >= look->seen->ended[before] + loop->every,
           "K10 between two passes there is the pause that the flow says");
@@ -254,6 +270,7 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     case FLOW_SLEEP:
     case FLOW_SET:
     case FLOW_APPROVE:
+    case FLOW_CONFIRM:
     case FLOW_ESCALATE:
     case FLOW_CHILD:
     case FLOW_WAIT: break;
@@ -297,7 +314,8 @@ static void laws_of_taking_back(const struct look *look, uint32_t block)
 {
     const struct rc_command *c = look->c;
     unsigned undo = sim_step(c, block)->block.undo;
-    if (undo == FLOW_UNDO_NONE || look->mode != RC_MODE_FORWARD) return;
+    /* of what is left over behind a join its surplus decides (K19) */
+    if (undo == FLOW_UNDO_NONE || look->mode != RC_MODE_FORWARD || c->node[block].lost) return;
     SIM_EACH_CHILD(c, block, child)
     HOLDS(look, child, (undo == FLOW_UNDO_FAILED_BRANCH && !sim_has_failed(c, child)) || !stands_in(c, child),
           "K18 what a block that fails has to take back is undone when it has failed");
@@ -342,12 +360,24 @@ static bool may_be_touched(const struct look *look, uint32_t at)
 
 /* ---- a record ------------------------------------------------------------------------------------------------------- */
 
+/* A person has it, or a block around it, begin anew: what it came to is forgotten. */
+static bool begins_anew(const struct look *look, uint32_t at)
+{
+    const struct rc_command *c = look->c;
+    if (look->record->cause->kind != RC_MSG_ACTION) return false;
+    for (uint32_t block = at;; block = c->node[block].parent) {
+        if (!sim_is_leaf(c, block) && look->was[block].tries && !c->node[block].tries) return true;
+        if (!block) return false;
+    }
+}
+
 static void note_times(struct walk_seen *seen, const struct look *look)
 {
     for (uint32_t i = 0; i < seen->c.nnodes; i++) {
         bool pass = i && sim_step(&seen->c, seen->c.node[i].parent)->kind == FLOW_REPEAT;
+        bool anew = pass && (resets_a_part(look->record) || begins_anew(look, i));
         if ((look->was[i].state == RC_STEP_IDLE && seen->c.node[i].state != RC_STEP_IDLE) ||
-            (pass && resets_a_part(look->record))) /* the time for all passes counts anew */
+            anew) /* the time for all passes counts anew */
             seen->began[i] = look->record->at;
         if (!was_over(look, i) && sim_is_over(&seen->c, i)) seen->ended[i] = look->record->at;
     }
@@ -390,7 +420,8 @@ void walk_laws_of_blocks(struct walk *walk, struct walk_seen *seen, const struct
     bool by_itself = record->cause->kind != RC_MSG_ACTION && c->why != RC_WHY_DEADLINE;
     note_times(seen, &look);
     bool person = record->cause->kind == RC_MSG_ACTION && record->cause->u.act->action == RC_ACTION_RETRY;
-    seen->lifted |= person || record->cause->kind == RC_MSG_RESTORED;
+    /* nor does a deadline count any more for what had come to its end by then */
+    seen->lifted |= person || record->cause->kind == RC_MSG_RESTORED || was[0].state == RC_STEP_SUCCEEDED;
     if (walk->folding_anew) return;
     for (uint32_t i = 0; i < c->nnodes && !walk->broken; i++) {
         bool over = was[i].state == RC_STEP_UNDONE || was[i].state == RC_STEP_SUCCEEDED;

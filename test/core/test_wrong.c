@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "codec/json.h"
 #include "core/bulk.h"
+#include "core/explain.h"
 #include "defs/defs.h"
 #include "engine/prepare.h"
 
@@ -440,6 +441,16 @@ static void a_full_history_lets_it_end(void **state)
     assert_int_equal(act(test, (struct rc_act){.action = RC_ACTION_RESOLVE, .verdict = RC_ACCEPTED_AS_IS}),
                      RC_OK);
     test->world.command.node[1].state = RC_STEP_FAILED;
+    test->world.command.state = RC_FAILED;
+    struct rc_explanation told;
+    rc_command_explain(&test->world.command,
+                       &told); /* a retry would be refused, and so would leaving it out */
+    assert_int_equal(told.next, RC_NEXT_ACCEPT);
+    test->world.command.mode = RC_MODE_HALT;
+    test->world.command.state = RC_REVIEW;
+    rc_command_explain(&test->world.command, &told);
+    assert_int_equal(told.next, RC_NEXT_ACCEPT);
+    test->world.command.mode = RC_MODE_FORWARD;
     test->world.command.state = RC_FAILED;
     struct rc_identity next = test->world.identity;
     is_refused(test, (struct rc_act){.action = RC_ACTION_EDIT, .successor = &next}, RC_REFUSED, "its limit");

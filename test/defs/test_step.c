@@ -53,12 +53,11 @@ static const struct {
         field, STEP("  " field ": 1\n"), "f.yaml:6:3: field '" field "' is not supported in this version"    \
     }
 
-    LATER("confirm"),
     LATER("when"),
     LATER("sensitive"),
     LATER("vars"),
-    {"another kind only", "flow: f\nsteps:\n- id: a\n  confirm: { count: 1 }\n",
-     "f.yaml:4:3: field 'confirm' is not supported in this version"},
+    {"another kind only", "flow: f\nsteps:\n- id: a\n  when: { count: 1 }\n",
+     "f.yaml:4:3: field 'when' is not supported in this version"},
 
     /* retry */
     {"retry", STEP("  retry: 3\n"), "f.yaml:6:10: must be a map of fields, not a number"},

@@ -79,10 +79,11 @@ class Bank:
 
 
 class Answering:
-    """An outside that takes every request."""
+    """An outside that takes every request, but for those whose paths fail."""
 
     def __init__(self, world):
-        self.asked = asked = []
+        self.asked, self.failing = [], set()
+        asked, failing = self.asked, self.failing
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -90,7 +91,7 @@ class Answering:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 asked.append(("POST", self.path, body))
-                self.send_response(200)
+                self.send_response(503 if self.path in failing else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -181,6 +182,36 @@ def races(world):
         equal(bank.paid().count(n), int(got["olga"] != 200), "how often it was paid")
 
 
+CROWD = 20
+
+
+@case("twenty decide at once: as many votes count as are needed, and of one person one")
+def crowd(world):
+    bank = Bank(world, need=3)
+    names = [f"p{i}" for i in range(CROWD)]
+    for name in names:
+        bank.people[name] = As(bank.server.api, bank.root.make(name, "operator")["secret"])
+
+    def all_decide(id, who):
+        digest, got = bank.digest(id), {}
+
+        def act(i):
+            got[i] = bank.decide(who(i), id, digest=digest).status
+        in_threads(CROWD, act)
+        return [got[i] for i in range(CROWD)]
+
+    def voters(id):
+        step = next(s for s in bank.command(id)["steps"] if s["id"] == "allow")
+        return sorted(v["actor"] for v in step["votes"])
+    id, other = bank.begin(1), bank.begin(2)
+    got = all_decide(id, lambda i: names[i])
+    equal(sorted(got), [200] * 3 + [409] * (CROWD - 3), "answers")
+    bank.until(id, "completed")
+    equal(voters(id), sorted(n for n, status in zip(names, got, strict=True) if status == 200), "whose votes count")
+    equal(sorted(all_decide(other, lambda _: "p0")), [200] + [409] * (CROWD - 1), "answers to one person")
+    equal((voters(other), bank.paid()), (["p0"], [1]), "votes, and what has left")
+
+
 @case("votes outlive kill -9, and a decision with a key is made once")
 def killed(world):
     bank = Bank(world, need=2)
@@ -257,6 +288,38 @@ def command_line(world):
     bank.until(question, "completed")
 
 
+DAILY = """\
+flow: daily
+schedule: [{ id: d, cron: "0 0 1 1 *", payload: { n: 7 } }]
+payload: { type: object, required: [n], properties: { n: { type: integer } } }
+steps:
+  - id: allow
+    approve: { need: 1 }
+  - id: pay
+    call: bank
+    with: { method: POST, path: "/pay", body: { n: "${payload.n}" } }
+"""
+
+
+@case("who runs a schedule now has started that command, with the name of the token, too")
+def run_now(world):
+    bank = Bank(world, daily=DAILY)
+    portal = As(bank.server.api, bank.root.make("portal", "operator", act_as=True)["secret"])
+
+    def run(who, key, **more):
+        id = who.post("/v1/schedules/daily/d/run", {"key": key, "reason": "now", **more}).must(201).json["id"]
+        bank.until(id, "waiting")
+        return id
+    mine, others = run(bank.people["carl"], "a"), run(portal, "b", actor="vera")
+    contains(bank.decide("carl", mine).problem(409, "action-refused")["detail"], "started")
+    for_another = {"digest": bank.digest(others), "actor": "olga"}
+    contains(portal.post(f"/v1/commands/{others}/actions/approve", for_another).problem(409, "action-refused")["detail"], "started")
+    bank.decide("vera", others).problem(409, "action-refused")
+    equal(bank.paid(), [], "what has left")
+    bank.decide("olga", others).must(200)
+    bank.until(others, "completed")
+
+
 TELL = """\
 flow: tell
 payload: { type: object, required: [command, reason, link], properties: { command: { type: string }, reason: { type: string }, link: { type: string } } }
@@ -292,6 +355,49 @@ def told(world):
     bank.decide("carl", id).must(200)
     bank.until(id, "completed")
     equal(heard(), want, "what was told after kill -9")
+
+
+VOIDS = """\
+flow: voids
+key: "${payload.n}"
+payload: { type: object, required: [n], properties: { n: { type: integer } } }
+steps:
+  - id: look
+    critical: false
+    call: bank
+    with: { method: POST, path: "/look" }
+    retry: { limit: { attempts: 1 } }
+    repeatable: true
+    outputs: { known: "${response.status}" }
+  - id: allow
+    approve: { need: 2 }
+  - id: pay
+    call: bank
+    with: { method: POST, path: "/pay", body: { n: "${has(steps.look) ? steps.look.outputs.known : 0}" } }
+"""
+
+
+@case("what is released changes: the approvals are void, somebody is told, and everybody is asked again")
+def void(world):
+    bank = Bank(world, more=["--notify", "tell"], tell=TELL, voids=VOIDS)
+    bank.outside.failing.add("/look")
+    id = bank.begin(1, "voids")
+    before = bank.digest(id)
+    bank.decide("carl", id).must(200)
+    bank.outside.failing.clear()
+    bank.people["anna"].post(f"/v1/commands/{id}/actions/retry", {}).must(200)
+    asked = eventually(lambda: (a := bank.asks(id)) and a[0]["digest"] != before and a[0], "they are asked again")
+    equal((asked["votes"], asked["missing"], asked["releases"][0]["with"]["body"]), ([], 2, {"n": 200}), "what is asked")
+    equal(next(s for s in bank.command(id)["steps"] if s["id"] == "allow")["why"], "void", "why")
+    bank.decide("olga", id, digest=before).problem(412, "stale")
+
+    def heard():
+        return [json.loads(r[2])["reason"] for r in bank.outside.asked if r[1] == "/tell"]
+    eventually(lambda: heard() == ["approval", "void"], lambda: f"what is told: {heard()}")
+    bank.decide("carl", id).must(200)
+    bank.decide("olga", id).must(200)
+    bank.until(id, "completed")
+    equal([json.loads(r[2])["n"] for r in bank.outside.asked if r[1] == "/pay"], [200], "what has left")
 
 
 @case("a flow that cannot tell, or is not there, stops nothing, and never tells of itself")

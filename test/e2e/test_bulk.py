@@ -218,7 +218,8 @@ def same_guards(world):
     equal(listed.headers["ETag"], f'"{listed.json["revision"]}"', "its ETag")
     equal(listed.json["actions"], explained["actions"], "actions")
     equal(listed.json["retry"], explained["retry"], "whether a retry is safe")
-    bodies = {"note": {}, "assign": {"owner": "eva"}, "due": {"due": ""}, "resolve": {"verdict": "accepted_as_is"}}
+    bodies = {"note": {}, "assign": {"owner": "eva"}, "due": {"due": ""}, "resolve": {"verdict": "accepted_as_is"},
+              "answer": {"answer": "yes"}}
     for n, (action, said) in enumerate(explained["actions"].items()):
         if action == "edit":
             continue

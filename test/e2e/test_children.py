@@ -4,7 +4,7 @@ import sqlite3
 import time
 
 from access import As, guarded
-from kit import case, contains, dependency, equal, eventually, main, true
+from kit import case, changed, contains, dependency, equal, eventually, main, true
 from slow import Slow
 
 # the other side of a child is asked POST /N for its first step, /N+1 for its second one, and DELETE does not wait
@@ -219,6 +219,13 @@ def killed(world):
         equal(db.execute("SELECT count(*) FROM commands").fetchone(), (2,), "one child")
 
 
+def seq_of(id):
+    n = 0
+    for c in id[:8]:
+        n = 32 * n + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(c)
+    return n
+
+
 def apply(server, *texts):
     return server.api.post("/v1/definitions", {"files": [{"source": f"f{i}.yaml", "text": t} for i, t in enumerate(texts)]})
 
@@ -272,6 +279,34 @@ def refused(world):
     api.act(id, "retry", reason="now").must(200)
     api.until_state(id, "failed")
     contains(step(api, id)["error"], "was used by another command")
+
+
+@case("a child that cannot be read: the parent's step is unknown, a person says what became of it; a parent that cannot be read holds nobody up")
+def unreadable(world):
+    server, slow = serve(world)
+    api = server.api
+    slow.answers = 503
+    slow.let("all")
+    ids = [api.submit("parent", {"n": n}).must(201).json["id"] for n in (600, 620)]
+    first, second = (child_of(api, id) for id in ids)
+    for id in (first, second):
+        api.until_state(id, "failed", "review")
+    equal(server.stop(), 0, "stopped")
+    with changed(server.store) as db:
+        for id in (first, ids[1]):
+            equal(db.execute("UPDATE history SET changes = 'x' WHERE command = ? AND prev = 0", (seq_of(id),)).rowcount, 1, "damaged")
+    server.start()
+    slow.answers = 201
+    api.act(second, "retry", reason="mended").must(200)
+    api.until_state(second, "completed")
+    api.get(f"/v1/commands/{ids[1]}").problem(503, "store-damaged")
+    equal(api.command(ids[0])["state"], "waiting", "nobody has told it anything")
+    api.act(ids[0], "cancel", reason="it does not come back").must(200)
+    api.until_state(ids[0], "review")
+    equal((step(api, ids[0])["state"], step(api, ids[0])["why"]), ("unknown", "child"), "nobody knows")
+    contains(step(api, ids[0])["error"], f"{first} cannot be read")
+    api.act(ids[0], "resolve", verdict="did_not_happen", reason="looked at it").must(200)
+    api.until_state(ids[0], "cancelled")
 
 
 @case("who has started the parent has no vote in its child")

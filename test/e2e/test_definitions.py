@@ -171,7 +171,7 @@ BAD = [
     ("an alias", "a: &x 1\nb: *x\n", r"file0.yaml:1:", "malformed"),
     ("no YAML", "flow: [\n", r"file0.yaml:\d+:\d+: ", "malformed"),
     ("a misspelt payload field", flow().replace('head: "b-${payload.n}"', 'head: "${payload.m}"'), r"file0.yaml:10:\d+: .*\bn\b", "invalid"),
-    ("what is not built yet", flow(more="confirm: {}"), r"file0.yaml:11:5: ", "not-supported"),
+    ("what is not built yet", flow(more="when: {}"), r"file0.yaml:11:5: ", "not-supported"),
     ("two kinds of step in one", flow(more="parallel: []"), r"file0.yaml:11:5: .*'call' and 'parallel'", "invalid"),
 ]
 

@@ -219,6 +219,36 @@ def partial(world):
     once(hub, items())
 
 
+@case("a retry of one step: only that one goes out again, by its path; a bulk retries all of each")
+def retry_one(world):
+    server, hub = world_of(world, each=EACH)
+    api = server.api
+    bad = ["i-001", "i-003", "i-004"]
+    hub.faults(*({"match": b, "method": "POST", "fault": "422"} for b in bad))
+    id = submit(server, "each", items=items(5))
+    api.until_state(id, "partial")
+    equal(len(hub.fired("422")), 3, "faults that fired")
+    before = len(hub.journal("POST"))
+    contains(api.act(id, "retry", step="all[0].open").problem(409, "action-refused")["detail"], "it has succeeded")
+    contains(api.act(id, "retry", step="all[300].open").problem(409, "action-refused")["detail"], "there is no step")
+    contains(api.act(id, "retry", step="open").problem(409, "action-refused")["detail"], "3 of that name come into question")
+    equal(api.act(id, "retry", step="a b").problem(422, "invalid")["errors"][0]["pointer"], "/step", "no path")
+    many = {"action": "retry", "step": "all[1].open", "ids": [id], "limit": 1, "reason": "mended", "key": "b"}
+    contains(str(api.post("/v1/bulk", many).problem(422, "invalid")["errors"]), "a retry of many tries all")
+    api.act(id, "retry", step="all[3].open", reason="mended").must(200)
+    api.until_state(id, "partial")
+    equal([p["state"] for p in steps_of(api, id).values()][1:], ["succeeded", "rejected", "succeeded", "succeeded", "rejected"], "steps")
+    equal(len(hub.journal("POST")) - before, 1, "requests")
+    record = next(r["cause"] for r in api.history(id) if r["cause"]["kind"] == "action")
+    equal((record["action"], record["step"]), ("retry", "all[3].open"), "on record")
+    server.cli("retry", id, "--step", "all[1]", "--reason", "mended, too")
+    api.until_state(id, "partial")
+    equal(len(hub.journal("POST")) - before, 2, "requests")
+    api.act(id, "retry").must(200)
+    api.until_state(id, "completed")
+    once(hub, items(5))
+
+
 @case("an action names one instance by its path: resolve, skip; and what is no path is refused")
 def by_path(world):
     text = re.sub(r"  check: \{.*?\n.*?\n.*?\n.*?\},\n", "", EACH)

@@ -250,7 +250,7 @@ def refused(world):
         for name, action in api.explain(id)["actions"].items():
             if action["allowed"]:
                 continue
-            body = {"resolve": {"verdict": "accepted_as_is", "reason": "x"}, "edit": {"payload": {"n": 1}}}.get(name, {})
+            body = {"resolve": {"verdict": "accepted_as_is", "reason": "x"}, "edit": {"payload": {"n": 1}}, "answer": {"answer": "yes"}}.get(name, {})
             problem = api.act(id, name, **body).problem(409, "action-refused")
             contains(problem["detail"], action["why_not"], f"refusal of {name}")
         equal(api.command(id)["revision"], before, "revision")

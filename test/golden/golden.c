@@ -23,10 +23,12 @@
  *   asked cancel | retry | roll_back | tell [doubt]
  *                                            the command that has started this one asks it (after submit KEY parent …)
  *   plan [STEP]                              what a roll back would undo
- *   retry | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
+ *   retry [STEP] | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   approve | deny | decide ANSWER [by=NAME] [as=SUBJECT] [role=ROLE] [shown=old|no] [STEP]
  *                                            of what is shown now; old: of something else; no: of nothing
- *   explain                                  what a person would be told */
+ *   explain                                  what a person would be told
+ *
+ * Behind each event what a person would be told to do next must be allowed. */
 #include "base/num.h"
 #include "codec/json.h"
 #include "core/child.h"
@@ -298,6 +300,10 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
         struct rc_sv by = word(&args);
         act.actor = (struct rc_sv){by.p + 3, by.n - 3};
     }
+    if (action == RC_ACTION_EDIT && rc_sv_starts(args, RC_SV("as="))) {
+        struct rc_sv as = word(&args);
+        act.subject = (struct rc_sv){as.p + 3, as.n - 3};
+    }
     enum rc_status status = RC_OK;
     if (action == RC_ACTION_ASSIGN) act.owner = word(&args);
     if (action == RC_ACTION_DUE && args.n) {
@@ -307,7 +313,8 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
     }
     bool decides = action == RC_ACTION_APPROVE || action == RC_ACTION_DENY || action == RC_ACTION_ANSWER;
     if (decides && !read_decision(world, action, &args, &act)) return bad_event(err);
-    bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK;
+    bool named = args.n && args.p[0] != '{';
+    bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK && !named;
     if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &act.successor, err);
     if (status != RC_OK) return status;
     act.step = word(&args);
@@ -453,6 +460,33 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
 
 /* ---- stories -------------------------------------------------------------------------------------------------------- */
 
+/* Whether a text names an action as a word of its own. */
+static bool names(struct rc_sv text, struct rc_sv action)
+{
+    for (uint32_t i = 0; i + action.n <= text.n; i++) {
+        bool begins = i == 0 || text.p[i - 1] == ' ';
+        bool ends = i + action.n == text.n || strchr(" ,;:", text.p[i + action.n]);
+        if (begins && ends && memcmp(text.p + i, action.p, action.n) == 0) return true;
+    }
+    return false;
+}
+
+/* What a person is told to do next is never what the same explanation refuses. */
+static void hold_next_step(struct world *world)
+{
+    struct rc_explanation told;
+    if (!world->command.nnodes) return;
+    rc_command_explain(&world->command, &told);
+    const char *next = rc_next_word(told.next).text;
+    for (unsigned i = 0; i < RC_ACTIONS; i++) {
+        const char *word = i == RC_ACTION_ROLL_BACK ? "roll back"
+                           : i == RC_ACTION_ANSWER  ? "answers"
+                                                    : rc_action_word(i).slug;
+        if (!told.allowed[i].allowed && names(rc_sv_of(next), rc_sv_of(word)))
+            world->broken = "explain names a next step that it refuses";
+    }
+}
+
 static void play(struct world *world, struct rc_sv story, struct rc_buf *out)
 {
     while (story.n) {
@@ -473,6 +507,7 @@ static void play(struct world *world, struct rc_sv story, struct rc_buf *out)
         tell_asked(out, world);
         bool asks = rc_sv_starts(line, RC_SV("> explain")) || rc_sv_starts(line, RC_SV("> plan"));
         if (status == RC_OK && from == world->nhistory && !asks) rc_put_text(out, "  nothing changes\n");
+        hold_next_step(world);
         if (world->broken) rc_put_format(out, "  BROKEN: %s\n", world->broken);
     }
 }

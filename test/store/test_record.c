@@ -549,6 +549,28 @@ static void bad_causes_are_damage(void **state)
     }
 }
 
+static void a_vote_without_room_is_no_damage(void **state)
+{
+    (void)state;
+    const struct rc_vote vote[2] = {{.subject = RC_SV("ann"), .actor = RC_SV("ann")},
+                                    {.subject = RC_SV("bob"), .actor = RC_SV("bob")}};
+    const struct rc_change in = {.kind = RC_CHANGE_VOTES, .at = 3, .u.votes = {2, vote}};
+    struct rc_sv text = written(&in, 1);
+    uint32_t refused = 0;
+    for (size_t room = 64; room < 8192; room += 8) {
+        struct rc_arena *small = rc_arena_new(64, room);
+        struct rc_change *changes = NULL;
+        uint32_t n = 0;
+        struct rc_error err = {0};
+        enum rc_status status = small ? rc_get_changes(text, AT, small, &changes, &n, &err) : RC_LIMIT;
+        if (status == RC_DAMAGED) fail_msg("with room for %zu bytes: %s", room, err.text);
+        refused += status != RC_OK;
+        rc_arena_free(small);
+    }
+    assert_true(refused > 4);
+    assert_non_null(read_back(text, 1));
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(name, make_arena, free_arena)
 int main(void)
 {
@@ -563,6 +585,7 @@ int main(void)
         RUN(children_come_back),
         RUN(versions_are_bounded),
         RUN(votes_come_back),
+        RUN(a_vote_without_room_is_no_damage),
         RUN(memory_that_is_missing_is_no_damage),
         RUN(results_come_back_without_their_body),
         RUN(actions_come_back),

@@ -743,7 +743,7 @@ static void words_are_kept_up_to_date(void **state)
                "= 'why'");
     kit_open(kit);
     assert_string_equal(ask(kit, "SELECT text FROM word WHERE list = 'state' AND code = 3"),
-                        "waiting for its next try");
+                        "waiting for a time, a signal or people");
     assert_string_equal(ask(kit, "SELECT slug FROM word WHERE list = 'why' AND code = 2"), "timeout");
 }
 

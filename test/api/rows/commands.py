@@ -86,6 +86,8 @@ ROWS = [
     row("actOnCommand", 200, done_twice),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), headers={"Idempotency-Key": '"ticket-1"'})),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "skip", step="create", reason="done by hand")),
+    row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), step="create")),
+    row("actOnCommand", 409, "action-refused", lambda s: act(s.rejected(), step="label")),
     row("actOnCommand", 200, lambda s: act(s.new("rejected", fault="422"), "edit", payload=s.submission()["payload"], refs={"why": "typo"})),
     row("actOnCommand", 200, lambda s: act(s.rejected(), "assign", owner="olga")),
     row("actOnCommand", 200, lambda s: act(s.rejected(), "note", reason="the customer was called")),
