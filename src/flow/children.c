@@ -99,16 +99,22 @@ static enum rc_status check(const struct flow *flow, const struct flow_set *set,
                    RC_MAX_CHILD_DEPTH);
 }
 
+static bool starts_some(const struct flow *flow)
+{
+    for (flow_node i = 1; i < flow->nsteps; i++)
+        if (flow->steps[i].kind == FLOW_CHILD) return true;
+    return false;
+}
+
 enum rc_status flow_check_children(const struct flow_set *set, bool whole, const struct flow **ret_flow,
                                    struct rc_error *err)
 {
-    for (uint32_t i = 0; i < 2 * set->nactive; i++) {
-        const struct flow *flow = set->active[i % set->nactive];
-        bool starts = false;
-        for (flow_node k = 1; k < flow->nsteps; k++) starts |= flow->steps[k].kind == FLOW_CHILD;
-        enum rc_status status = starts ? check(flow, set, whole, i >= set->nactive, err) : RC_OK;
-        *ret_flow = flow;
-        if (status != RC_OK) return status;
-    }
+    for (unsigned deep = 0; deep < 2; deep++)
+        for (uint32_t i = 0; i < set->nactive; i++) {
+            if (!starts_some(set->active[i])) continue;
+            *ret_flow = set->active[i];
+            enum rc_status status = check(set->active[i], set, whole, deep, err);
+            if (status != RC_OK) return status;
+        }
     return RC_OK;
 }
