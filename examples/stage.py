@@ -1,4 +1,4 @@
-"""What the worked examples have in common: an outside world that keeps a journal and has faults, a Recourse server with a store of
+"""What the worked examples, and scripts/quickstart.py, have in common: an outside world that keeps a journal and has faults, a Recourse server with a store of
 its own in a temporary folder, and the words to tell what happened. Standard library only.
 
 Nothing that an example says is known beforehand: what became of a command comes from the server, what happened outside comes from
@@ -152,6 +152,12 @@ def free_port():
     raise Trouble("no port of loopback is free")
 
 
+def child(log, argv, **how):
+    """Starts a process whose words go into a file."""
+    with open(log, "ab") as words:
+        return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=words, stderr=words, **how)
+
+
 class Server:
     """`recourse serve` with the definitions of an example, whose OUTSIDE is the outside's address."""
 
@@ -167,10 +173,8 @@ class Server:
         self.start()
 
     def start(self):
-        log = open(self.dir / "server.log", "ab")
-        self.process = subprocess.Popen([BUILD / "recourse", "serve", "--defs", self.defs, "--store", self.dir / "store.db",
-                                         "--listen", f"127.0.0.1:{self.port}", *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        log.close()
+        self.process = child(self.dir / "server.log", [BUILD / "recourse", "serve", "--defs", self.defs, "--store", self.dir / "store.db",
+                                                       "--listen", f"127.0.0.1:{self.port}", *self.options])
         wait_for(self.is_ready, "the server starts")
 
     def is_ready(self):

@@ -7,11 +7,9 @@ was never met, if the kill hit nothing, or if the counts are not right. Standard
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,11 +19,12 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "examples"))
+from stage import RESTING, Trouble, child, free_port, say, wait_for  # noqa: E402
 BUILD = Path(os.environ.get("RC_BUILD", "build"))
 RECOURSE, STANDIN = BUILD / "recourse", BUILD / "examples/github/github-standin"
 FLOW = "github.create_pr"
 MOST = 60      # seconds in which everything must have settled
-RESTING = {"completed", "partial", "rejected", "failed", "review", "cancelled", "rolled_back", "resolved"}
 
 # The example's times are for real life; these are for people who watch. (in the example, here, in words) Half of the jitter is
 # enough that no retry is used up by chance while GitHub is away.
@@ -64,10 +63,6 @@ RULES = [{"match": "add-badges", "method": "GET", "fault": "500-before", "times"
 REPO = {"add-themes": "themes"}
 
 
-class Trouble(Exception):
-    pass
-
-
 # ---- words ----------------------------------------------------------------------------------------------------------------
 
 COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -75,10 +70,6 @@ COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 def coloured(code, text):
     return f"\033[{code}m{text}\033[0m" if COLOURS else text
-
-
-def say(text=""):
-    print(text, flush=True)
 
 
 def head(text):
@@ -92,19 +83,6 @@ def wrapped(label, text, width=100):
 
 
 # ---- processes and HTTP -----------------------------------------------------------------------------------------------------
-
-def free_port():
-    """Below the range from which the kernel takes ports for outgoing connections: it stays free while the server is dead."""
-    for _ in range(200):
-        port = random.randrange(12000, 30000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise Trouble("no port of loopback is free")
-
 
 def ask(port, method, path, body=None):
     """(status, text); raises OSError or HTTPException where nobody answers."""
@@ -125,14 +103,6 @@ def get(port, path):
     return text
 
 
-def wait_for(look, what, most=20):
-    end = time.monotonic() + most
-    while not look():
-        if time.monotonic() > end:
-            raise Trouble(f"{what}: not within {most} seconds")
-        time.sleep(0.02)
-
-
 class Stage:
     """The processes and the temporary folder."""
 
@@ -142,9 +112,8 @@ class Stage:
         self.hub = self.server = None
 
     def child(self, name, argv):
-        with open(self.dir / f"{name}.log", "ab") as log:
-            # a session of its own: Ctrl-C in the terminal reaches us only, and we end it in order
-            return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        # a session of its own: Ctrl-C in the terminal reaches us only, and we end it in order
+        return child(self.dir / f"{name}.log", argv, start_new_session=True)
 
     def write_definitions(self):
         """The example, with the stand-in's port and shorter times."""

@@ -391,6 +391,9 @@ void api_end_streams(struct rc_api *, const char *reason);
 /* The query parameter `limit`, within what a page may have. */
 RC_MUST
 enum rc_status api_query_page(const struct api_call *, uint64_t *ret, struct rc_error *);
+/* A time; `ret` stays where it is absent. RC_SYNTAX. (list.c) */
+RC_MUST
+enum rc_status api_query_time(const struct api_call *, const char *name, rc_us *ret, struct rc_error *);
 /* Words with commas between them, as bits of the numbers that `number_of` gives, from `least` on. RC_SYNTAX. */
 RC_MUST
 enum rc_status api_read_words(struct rc_sv text, const char *what, int (*number_of)(struct rc_sv), int least,
@@ -407,6 +410,10 @@ struct api_loaded {
 };
 RC_MUST
 enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret, struct rc_error *);
+/* The same by its number, with a reader that was borrowed; nobody has asked whether it may be seen. */
+RC_MUST
+enum rc_status api_load_seq(struct api_call *, struct rc_reader *, uint64_t seq, struct api_loaded *ret,
+                            struct rc_error *);
 /* What is said of a command that was purged: RC_PURGED, or RC_NOT_FOUND where the id is not its own. */
 RC_MUST
 enum rc_status api_say_purged(struct api_call *, struct rc_id, struct rc_error *);
@@ -438,7 +445,8 @@ api_handler api_definitions, api_definition, api_apply, api_applied;
 api_handler api_schedules, api_schedule, api_schedule_order, api_schedule_ordered;
 extern const struct api_shape api_schedule_shape;
 api_handler api_hold, api_release, api_released;
-api_handler api_signal, api_signalled;
+api_handler api_signal, api_signalled, api_signals, api_signal_end, api_signal_ended, api_lanes;
+extern const struct api_shape api_signal_end_shape;
 extern const struct api_shape api_signal_shape;
 extern const struct api_shape api_purge_shape, api_compact_shape, api_release_shape;
 api_handler api_bulk_make, api_bulk_made, api_bulk_order, api_bulk_ordered;

@@ -92,7 +92,7 @@ static void put_step(const struct rc_api *api, struct rc_json *json, const struc
 {
     const struct flow *flow = flow_set_version(rc_engine_definitions(api->options.engine), news->flow);
     struct rc_path path;
-    if (flow) rc_json_maybe(json, "step", rc_view_path_in(flow, news->node, &path));
+    if (flow) rc_json_maybe(json, "step", rc_path_in(flow, news->node, &path));
 }
 
 static struct rc_sv event_text(struct rc_api *api, struct rc_arena *arena, const struct rc_news *news)

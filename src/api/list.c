@@ -79,8 +79,7 @@ static enum rc_status read_ref(struct rc_sv ref, struct rc_filter *filter, struc
     return RC_OK;
 }
 
-static enum rc_status read_time(const struct api_call *call, const char *name, rc_us *ret,
-                                struct rc_error *err)
+enum rc_status api_query_time(const struct api_call *call, const char *name, rc_us *ret, struct rc_error *err)
 {
     struct rc_sv text = api_query(call, name);
     if (text.p && !rc_parse_time(text, ret))
@@ -99,8 +98,8 @@ static enum rc_status read_filter(const struct api_call *call, struct rc_filter 
     enum rc_status status = api_read_states(api_query(call, "state"), &ret->states, err);
     if (status == RC_OK)
         status = api_read_words(api_query(call, "why"), "reason", rc_why_of, 1, &ret->whys, err);
-    if (status == RC_OK) status = read_time(call, "created_since", &ret->since, err);
-    if (status == RC_OK) status = read_time(call, "created_until", &ret->until, err);
+    if (status == RC_OK) status = api_query_time(call, "created_since", &ret->since, err);
+    if (status == RC_OK) status = api_query_time(call, "created_until", &ret->until, err);
     if (status == RC_OK) status = read_ref(api_query(call, "ref"), ret, err);
     if (status == RC_OK) status = read_cursor(api_query(call, "cursor"), ret, err);
     return status;

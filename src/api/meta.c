@@ -93,6 +93,7 @@ enum rc_status api_metrics(struct api_call *call, struct rc_error *err)
         {"attempts_lost_total", "counter", "Attempts that were in flight when the server stopped.",
          stats.lost},
         {"attempts_in_flight", "gauge", "Attempts in flight.", stats.in_flight},
+        {"lanes_waiting", "gauge", "Commands that wait for their turn in a lane.", stats.lane_waits},
         {"commands_hot", "gauge", "Commands held in memory.", stats.hot},
         {"commands_damaged", "gauge", "Commands that were wanted and cannot be read.", stats.damaged},
         {"engine_queue", "gauge", "Events that wait for the engine.", stats.queued},

@@ -1,17 +1,24 @@
 /* Queues of workers, for people: what waits, for whom, and why; pausing, draining, resuming. The engine's thread answers from memory. */
 #include "api/call.h"
 
-static const struct api_field order_fields[] = {{"reason", API_TEXT, RC_MAX_REASON, false, 0}};
-const struct api_shape api_queue_shape = {order_fields, 1, sizeof(struct rc_sv)};
+#include <stddef.h>
+
+struct order_body {
+    struct rc_sv reason, actor;
+};
+static const struct api_field order_fields[] = {
+    {"reason", API_TEXT, RC_MAX_REASON, false, offsetof(struct order_body, reason)},
+    {"actor", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct order_body, actor)}};
+const struct api_shape api_queue_shape = {order_fields, 2, sizeof(struct order_body)};
 
 static enum rc_status ask_engine(struct api_call *call, struct rc_sv name, uint8_t state,
-                                 struct rc_error *err)
+                                 const struct rc_author *by, struct rc_error *err)
 {
     struct rc_queue_ask *ask = RC_NEW(call->arena, struct rc_queue_ask);
     if (!ask) return rc_fail_arena(err, call->arena);
     if (name.n > RC_MAX_NAME)
         return rc_fail(err, RC_NOT_FOUND, "a queue's name has at most %d bytes", RC_MAX_NAME);
-    *ask = (struct rc_queue_ask){.name = rc_copy_sv(call->arena, name), .state = state};
+    *ask = (struct rc_queue_ask){.name = rc_copy_sv(call->arena, name), .state = state, .author = *by};
     call->request = (struct rc_request){.kind = RC_REQUEST_QUEUE, .u.queue = ask, .who = &call->who};
     call->parked = true;
     return api_post(call, err);
@@ -21,7 +28,7 @@ enum rc_status api_queues(struct api_call *call, struct rc_error *err)
 {
     struct rc_sv name = strchr(call->route->path, '{') ? call->param[0] : (struct rc_sv){0};
     enum rc_status status = api_own_arena(call, err);
-    return status == RC_OK ? ask_engine(call, name, RC_QUEUE_STATES, err) : status;
+    return status == RC_OK ? ask_engine(call, name, RC_QUEUE_STATES, &(struct rc_author){0}, err) : status;
 }
 
 enum rc_status api_queue_order(struct api_call *call, struct rc_error *err)
@@ -30,9 +37,13 @@ enum rc_status api_queue_order(struct api_call *call, struct rc_error *err)
         const char *word;
         uint8_t state;
     } orders[] = {{"pause", RC_QUEUE_PAUSED}, {"drain", RC_QUEUE_DRAINING}, {"resume", RC_QUEUE_OPEN}};
+    const struct order_body *body = call->body;
+    struct rc_author by = {.subject = call->who.name, .reason = body->reason};
+    enum rc_status status = api_actor(call, body->actor, &by.actor, err);
+    if (status != RC_OK) return status;
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
         if (rc_sv_is(call->param[1], orders[i].word))
-            return ask_engine(call, call->param[0], orders[i].state, err);
+            return ask_engine(call, call->param[0], orders[i].state, &by, err);
     return rc_fail(err, RC_NOT_FOUND, "a queue knows pause, drain and resume");
 }
 
@@ -71,6 +82,11 @@ static void put_queue(struct rc_json *json, const struct rc_queue_ask *ask, cons
     rc_json_object(json, NULL);
     rc_json_sv(json, "queue", row->name);
     rc_json_text(json, "state", rc_queue_word(row->state));
+    if (row->state != RC_QUEUE_OPEN) {
+        rc_json_time(json, "since", row->since);
+        rc_json_sv(json, "by", row->by);
+        rc_json_maybe(json, "reason", row->reason);
+    }
     rc_json_u64(json, "leased", row->leased);
     rc_json_u64(json, "asking", row->asking);
     rc_json_array(json, "lines");

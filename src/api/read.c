@@ -22,8 +22,8 @@ enum rc_status api_param_id(const struct api_call *call, struct rc_id *ret, stru
     return RC_OK;
 }
 
-static enum rc_status load(struct api_call *call, struct rc_reader *reader, uint64_t seq,
-                           struct api_loaded *ret, struct rc_error *err)
+enum rc_status api_load_seq(struct api_call *call, struct rc_reader *reader, uint64_t seq,
+                            struct api_loaded *ret, struct rc_error *err)
 {
     return rc_load_command(reader, rc_engine_definitions(call->api->options.engine), seq, call->arena,
                            &ret->command, &ret->records, &ret->n, err);
@@ -35,7 +35,7 @@ enum rc_status api_load(struct api_call *call, struct rc_id id, struct api_loade
     char text[RC_ID_TEXT + 1];
     enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
-    status = load(call, reader, id.seq, ret, err);
+    status = api_load_seq(call, reader, id.seq, ret, err);
     api_return(&call->job, reader);
     if (status == RC_PURGED) return api_say_purged(call, id, err);
     /* a wrong check is another command's id, or a guess */
@@ -83,7 +83,7 @@ enum rc_status api_get_by_key(struct api_call *call, struct rc_error *err)
     enum rc_status status = api_borrow(&call->job, &reader, err);
     if (status != RC_OK) return status;
     status = rc_read_key(reader, call->who.ns, type, key, &match, err);
-    if (status == RC_OK) status = load(call, reader, match.seq, &loaded, err);
+    if (status == RC_OK) status = api_load_seq(call, reader, match.seq, &loaded, err);
     api_return(&call->job, reader);
     if (status == RC_NOT_FOUND) return rc_fail(err, RC_NOT_FOUND, "no command of this type has this key");
     if (status != RC_OK) return status;

@@ -103,10 +103,14 @@ enum {
     RC_MAX_SHOWN_STEPS = 200, /* steps that are listed with a command; the rest has pages */
     RC_MAX_INSTANCES = 4096,  /* instances of steps and blocks of one command, loops unrolled */
     RC_MAX_ATTEMPTS = 1000,   /* attempts of one retry policy */
+    /* bytes of the list of an each, in memory and as JSON: some 60 for each of the 2047 items that RC_MAX_INSTANCES
+     * leaves room for. That all of them begin is one record still */
+    RC_MAX_ITEMS_BYTES = 128 << 10,
     /* signals */
-    RC_MAX_SIGNAL = 16 << 10, /* bytes of the payload of a signal */
-    RC_MAX_SIGNALS_KEPT = 64, /* early signals that one mailbox keeps */
-    RC_MAX_SIGNAL_DAYS = 90,  /* days for which signals, and their keys, are kept at most */
+    RC_MAX_SIGNAL = 16 << 10,     /* bytes of the payload of a signal */
+    RC_MAX_SIGNALS_KEPT = 64,     /* early signals that one mailbox keeps */
+    RC_MAX_SIGNAL_DAYS = 90,      /* days for which signals, and their keys, are kept at most */
+    RC_MAX_SIGNALS_OF_NS = 10000, /* early signals that one namespace keeps */
     /* people */
     RC_MAX_CHILD_DEPTH = 8, /* flows that start each other: commands in a line from the first one to the last */
     RC_MAX_PINS = 64,       /* flows that one flow can start, in however many steps */
@@ -124,7 +128,7 @@ enum {
     RC_MAX_IN_HEADERS = 128,         /* header lines of one answer */
     RC_MAX_IN_HEAD = 32 << 10,       /* bytes of an answer's headers */
     RC_MAX_FAULT = 256,              /* bytes of an error kept with a step */
-    RC_MAX_OUTPUTS = 16 << 10,       /* bytes of one step's outputs as JSON */
+    RC_MAX_OUTPUTS = 16 << 10,       /* bytes of one step's outputs in memory */
     RC_MAX_PROGRAMS = 64,            /* programs of one dependency */
     RC_MAX_PROGRAM_PATH = 1024,      /* bytes of a program's path */
     RC_MAX_PROGRAM_ARGS = 256,       /* arguments of one program */
@@ -143,6 +147,7 @@ enum {
     RC_MAX_CAPABILITIES = 16,  /* capabilities that it declares */
     RC_MAX_POLLERS = 4096,     /* workers that wait for a task; more are answered 503 */
     RC_MAX_LEASES = 65536,     /* tasks that are leased at a time */
+    RC_MAX_STOPPED = 1024,     /* queues that are paused or drained at a time */
     RC_MAX_SHOWN_LEASES = 100, /* leases that are shown of a queue */
     RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is cut */
 };

@@ -293,6 +293,27 @@ static const struct cli_option hold_options[] = {
     END,
 };
 
+static const struct cli_option signals_options[] = {
+    {"name", 0, "NAME", "list: only signals of this name"},
+    {"id", 0, "ID", "list: only those for this external id"},
+    {"since", 0, "TIME", "list: only those that came at or after this time, or so long ago: 2h"},
+    {"until", 0, "TIME", "list: only those that came before it; 2d: that are older"},
+    {"after", 0, "N", "list: only signals with higher numbers"},
+    {"limit", 'n', "N", "list: signals of a page, up to 200 (50)"},
+    {"reason", 0, "TEXT", "delete: why; kept in the audit"},
+    END,
+};
+static const struct cli_option lanes_options[] = {
+    {"type", 't', "FLOW", "only lanes of this flow"},
+    {"key", 'k', "KEY", "only lanes with this concurrency key"},
+    {"after", 0, "N", "go on behind this page"},
+    {"limit", 'n', "N", "lanes of a page, up to 200 (50)"},
+    END,
+};
+static const struct cli_option queue_options[] = {
+    {"reason", 0, "TEXT", "pause, drain, resume: why; kept in the audit"},
+    END,
+};
 static const struct cli_option schedule_options[] = {
     {"reason", 'm', "TEXT", "why, for the record (pause, resume, run)"},
     {"key", 'k', "KEY", "run: the same key is the same run, however often it is asked for"},
@@ -449,9 +470,16 @@ const struct cli_command cli_commands[] = {
      "mark below the place; so does a context that is no JSON object.",
      eval_options, 1, 1, cli_run_program},
     {"queue", "list|show|pause|drain|resume [NAME]", "queues of workers: what waits, and why",
-     "`pause` leases nothing more; workers wait. `drain` tells workers that ask to end. A server that starts "
-     "anew leases again.",
-     NULL, 1, 2, cli_run_queue},
+     "`pause` leases nothing more; workers wait. `drain` tells workers that ask to end. Both hold until "
+     "`resume`, also when the server starts anew, and are in the audit.",
+     queue_options, 1, 2, cli_run_queue},
+    {"signals", "[list|delete] [NUMBER]", "signals that are kept until something waits for them",
+     "Oldest first. `delete NUMBER` takes one away: nothing gets it, and its key is remembered, so that a "
+     "repeat does not bring it back.",
+     signals_options, 0, 2, cli_run_signals},
+    {"lanes", "", "concurrency keys: who holds a place, and who waits",
+     "The lanes of flows with `concurrency` in which somebody is at work or waits.", lanes_options, 0, 0,
+     cli_run_lanes},
     {"worker", "", "do tasks of a queue with programs on this host",
      "Leases steps of dependencies of kind `worker`, runs the program that FILE lists for the task, and "
      "reports: exit code 0 is "

@@ -72,7 +72,18 @@ static void put_queue(struct cli *cli, struct cel_value *queue)
                                                        {"SINCE", 8, false},
                                                        {"UNTIL", 8, false},
                                                        {"PROGRESS", 8, true}};
+    struct rc_sv by = cli_text(queue, "by"), reason = cli_text(queue, "reason");
+    struct rc_sv since = screen_ago(&cli->screen, cli->arena, cli_text(queue, "since"));
     put_queues(cli, (struct cel_value){.kind = CEL_LIST, .n = 1, .v.items = queue});
+    if (by.n) {
+        fputs("stopped ", cli->screen.out);
+        screen_sv(&cli->screen, since);
+        fputs(" by ", cli->screen.out);
+        screen_sv(&cli->screen, by);
+        fputs(reason.n ? ": " : "", cli->screen.out);
+        screen_sv(&cli->screen, reason);
+        fputc('\n', cli->screen.out);
+    }
     put_table(cli, cli_member(queue, "lines"), line, LINES, fill_line);
     put_table(cli, cli_member(queue, "leases"), lease, LEASES, fill_lease);
 }
@@ -94,7 +105,7 @@ static int list(struct cli *cli)
     return CLI_OK;
 }
 
-static int one(struct cli *cli, const char *what, const char *name)
+static int one(struct cli *cli, const struct cli_args *args, const char *what, const char *name)
 {
     struct cli_reply reply;
     struct rc_buf buf;
@@ -103,7 +114,10 @@ static int one(struct cli *cli, const char *what, const char *name)
     struct rc_sv path = shows ? rc_text(cli->arena, "/v1/queues/%.*s", RC_SV_ARG(escaped))
                               : rc_text(cli->arena, "/v1/queues/%.*s/%s", RC_SV_ARG(escaped), what);
     if (!escaped.p || !path.p) return CLI_ERROR;
+    const char *reason = cli_value(args, "reason");
     struct rc_json json = cli_body(cli, &buf);
+    if (reason) rc_json_text(&json, "reason", reason);
+    if (cli_actor(cli)) rc_json_text(&json, "actor", cli_actor(cli));
     rc_json_end_object(&json);
     int fault = shows ? cli_get(cli, &reply, "%s", path.p) : cli_post(cli, &reply, path.p, &buf, NULL);
     if (fault != CLI_OK) return fault;
@@ -120,6 +134,6 @@ int cli_run_queue(struct cli *cli, const struct cli_args *args)
     const char *what = args->operand[0];
     if (strcmp(what, "list") == 0 && args->noperands == 1) return list(cli);
     for (size_t i = 0; args->noperands == 2 && i < sizeof orders / sizeof *orders; i++)
-        if (strcmp(what, orders[i]) == 0) return one(cli, what, args->operand[1]);
+        if (strcmp(what, orders[i]) == 0) return one(cli, args, what, args->operand[1]);
     return cli_usage(cli, "wants list, or show, pause, drain or resume with a NAME");
 }

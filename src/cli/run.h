@@ -85,6 +85,8 @@ int cli_run_audit(struct cli *, const struct cli_args *);
 int cli_run_apply(struct cli *, const struct cli_args *);
 int cli_run_submit(struct cli *, const struct cli_args *);
 int cli_run_signal(struct cli *, const struct cli_args *);
+int cli_run_signals(struct cli *, const struct cli_args *);
+int cli_run_lanes(struct cli *, const struct cli_args *);
 int cli_run_batch(struct cli *, const struct cli_args *);
 int cli_run_list(struct cli *, const struct cli_args *);
 int cli_run_show(struct cli *, const struct cli_args *);
@@ -145,6 +147,9 @@ struct cli_filter {
 extern const struct cli_filter cli_filters[];
 /* What was given for one, as the API wants it; p is NULL where nothing was. */
 struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
+/* GET of the path with what was given for these (the last one has option NULL). */
+RC_MUST
+int cli_get_filtered(struct cli *, struct cli_reply *, const char *path, const struct cli_filter *);
 
 /* words of a command's head, shared by show, explain and actions */
 void cli_put_head(struct cli *, const struct cel_value *command);

@@ -435,3 +435,20 @@ int cli_run_attempts(struct cli *cli, const struct cli_args *args)
     if (next) fprintf(cli->screen.out, "there are more: add --after %llu\n", (unsigned long long)next);
     return CLI_OK;
 }
+
+int cli_get_filtered(struct cli *cli, struct cli_reply *reply, const char *path,
+                     const struct cli_filter *filters)
+{
+    struct rc_buf text = rc_buf_in(cli->arena, CLI_MAX_PATH);
+    char before = '?';
+    rc_put_text(&text, path);
+    for (const struct cli_filter *filter = filters; filter->option; filter++) {
+        struct rc_sv value = cli_filter_text(cli, filter);
+        struct rc_sv escaped = value.p ? rc_client_escape(cli->arena, value) : value;
+        if (!value.p) continue;
+        rc_put_format(&text, "%c%s=%.*s", before, filter->query, RC_SV_ARG(escaped));
+        before = '&';
+    }
+    if (text.status != RC_OK) return cli_usage(cli, "the filter is too long");
+    return cli_get(cli, reply, "%.*s", RC_SV_ARG(rc_buf_sv(&text)));
+}

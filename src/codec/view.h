@@ -81,6 +81,8 @@ void rc_view_record(struct rc_json *, const struct rc_command *, const struct rc
 void rc_view_act(struct rc_json *, const struct rc_act *);
 /* A signal as whoever has sent it sees it. */
 void rc_view_kept_signal(struct rc_json *, const struct rc_signal *);
+/* One that is kept, in a list: without what came with it. */
+void rc_view_listed_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
 /* Whether a roll back could not take it back: it may have happened, and declares no undo. */
 bool rc_view_cannot_be_undone(const struct rc_command *, uint32_t node);
@@ -105,5 +107,3 @@ void rc_view_display(struct rc_buf *, const struct rc_command *);
 /* "create", "orders[3].pay"; of what nobody named, the name that people know it by; of the root "the flow". It may live in the
  * buffer. */
 struct rc_sv rc_view_step_name(const struct rc_command *, uint32_t at, struct rc_path *);
-/* The path of an instance by the flow alone; empty where there is none, and for the root. */
-struct rc_sv rc_view_path_in(const struct flow *, uint32_t instance, struct rc_path *);

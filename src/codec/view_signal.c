@@ -37,6 +37,18 @@ bool rc_view_waiting(struct rc_buf *buf, const struct rc_command *command)
     return false;
 }
 
+void rc_view_listed_signal(struct rc_json *json, const struct rc_signal *signal)
+{
+    rc_json_object(json, NULL);
+    rc_json_u64(json, "number", signal->number);
+    rc_json_sv(json, "namespace", signal->ns);
+    rc_json_sv(json, "name", signal->name);
+    rc_json_sv(json, "id", signal->id);
+    rc_json_sv(json, "key", signal->key);
+    rc_json_time(json, "at", signal->at);
+    rc_json_end_object(json);
+}
+
 void rc_view_kept_signal(struct rc_json *json, const struct rc_signal *signal)
 {
     rc_json_object(json, NULL);
@@ -44,7 +56,8 @@ void rc_view_kept_signal(struct rc_json *json, const struct rc_signal *signal)
     rc_json_sv(json, "id", signal->id);
     rc_json_sv(json, "key", signal->key);
     rc_json_time(json, "at", signal->at);
-    rc_json_text(json, "state", signal->taken.seq ? "taken" : "kept");
-    if (signal->taken.seq) rc_json_id(json, "command", signal->taken.seq, signal->taken.nonce);
+    bool deleted = signal->taken.seq == RC_SIGNAL_DELETED;
+    rc_json_text(json, "state", deleted ? "deleted" : signal->taken.seq ? "taken" : "kept");
+    if (signal->taken.seq && !deleted) rc_json_id(json, "command", signal->taken.seq, signal->taken.nonce);
     rc_json_end_object(json);
 }

@@ -3,7 +3,6 @@
  * What nobody named (the lines of cases, of branches and of items, the pairs of a step and its fallback) is no entry of its own:
  * what was decided of it is shown at the step or the block that people know. */
 #include "codec/view_part.h"
-#include "base/num.h"
 #include "core/tree.h"
 
 /* ---- names ---------------------------------------------------------------------------------------------------------- */
@@ -48,42 +47,6 @@ static void put_path(struct rc_json *json, const char *name, const struct rc_com
 void rc_view_step(struct rc_json *json, const struct rc_command *c, uint32_t at)
 {
     put_path(json, "step", c, at);
-}
-
-static void put(struct rc_path *path, struct rc_sv text)
-{
-    uint32_t n = text.n < RC_MAX_PATH - path->n ? text.n : RC_MAX_PATH - path->n;
-    memcpy(path->text + path->n, text.p, n);
-    path->n += n;
-}
-
-/* The same path as rc_node_path, from the numbering alone. */
-struct rc_sv rc_view_path_in(const struct flow *flow, uint32_t instance, struct rc_path *path)
-{
-    flow_node node = 0;
-    path->n = 0;
-    if (!instance || instance >= flow->ninstances) return (struct rc_sv){0};
-    while (instance) {
-        const struct flow_step *step = &flow->steps[node];
-        uint32_t copy = (instance - 1) / step->body, within = (instance - 1) % step->body;
-        if (step->kind == FLOW_EACH || step->kind == FLOW_REPEAT) {
-            char digits[RC_NUM_TEXT];
-            if (path->n) put(path, RC_SV("."));
-            put(path, step->id);
-            put(path, RC_SV("["));
-            put(path, (struct rc_sv){digits, rc_format_u64(copy, digits)});
-            put(path, RC_SV("]"));
-        }
-        flow_node child = (flow_node)(node + 1);
-        while (within >= flow->steps[child].place + flow_instances(&flow->steps[child]))
-            child = flow->steps[child].end;
-        instance = within - flow->steps[child].place;
-        node = child;
-    }
-    struct rc_sv id = flow->steps[node].id;
-    if (path->n && id.n) put(path, RC_SV("."));
-    put(path, id);
-    return (struct rc_sv){path->text, path->n};
 }
 
 /* ---- where a step stands -------------------------------------------------------------------------------------------- */

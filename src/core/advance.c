@@ -77,15 +77,6 @@ bool rc_step_needs_are_met(const struct rc_command *c, uint32_t at)
 
 /* ---- a node's turn -------------------------------------------------------------------------------------------------- */
 
-/* Its condition cannot be worked out: it has failed, before anything of it began. */
-static void cannot_tell(struct rc_draft *draft, uint32_t at, const struct rc_error *error)
-{
-    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0, rc_sv_of(error->text));
-    rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
-    if (!rc_is_leaf(&draft->c, at))
-        draft->c.node[at].tries = 1; /* nothing in it begins until a person retries it */
-}
-
 /* Its own condition; what a case is chosen by is looked at by its block. Where no other step can have made it come out otherwise in another
  * life of the store, what it leaves out cannot have begun there. */
 static enum rc_status looks_at_condition(struct rc_draft *draft, uint32_t at, bool *ret,
@@ -122,7 +113,7 @@ static void begin(struct rc_draft *draft, uint32_t at)
     if (needs == MISSING) {
         rc_leave_out(draft, at, RC_WHY_NEEDS);
     } else if (status != RC_OK && !asked) {
-        cannot_tell(draft, at, &error);
+        rc_cannot_begin(draft, at, RC_WHY_EXPRESSION, &error);
     } else if (!holds) {
         rc_leave_out(draft, at, RC_WHY_CONDITION);
     } else if (rc_is_leaf(c, at)) {

@@ -41,7 +41,9 @@ void rc_sleep_over(struct rc_draft *, uint32_t at);
 
 /* Counters and times as of a step that has not begun. */
 void rc_leaf_at_zero(struct rc_draft *, uint32_t at);
-/* An expression without which the step cannot begin has no value: it has failed. */
+/* What it needs to begin cannot be worked out: a step or a block has failed before anything of it began. */
+void rc_cannot_begin(struct rc_draft *, uint32_t at, enum rc_why, const struct rc_error *);
+/* The same, where an expression has no value. */
 void rc_leaf_cannot(struct rc_draft *, uint32_t at, const struct rc_error *);
 
 /* ---- wait.c */

@@ -113,14 +113,7 @@ static bool show_question(struct rc_draft *draft, uint32_t at, struct cel_value 
     if (people->evidence && rc_site_eval(draft, at, people->evidence, NULL, &values[1], err) != RC_OK)
         return false;
     *ret = rc_draft_map(draft, (const char *const[]){"question", "evidence"}, values, 2);
-    const char *alien = cel_not_json(*ret);
-    enum rc_status status = RC_OK;
-    if (alien)
-        status = rc_fail(err, RC_EVAL, "evidence is stored as JSON, which has no %s: convert it", alien);
-    else if (cel_size_bytes(*ret) > RC_MAX_OUTPUTS)
-        status =
-            rc_fail(err, RC_LIMIT, "the question and its evidence take more than %d bytes", RC_MAX_OUTPUTS);
-    return status == RC_OK;
+    return rc_can_be_kept(*ret, "question and evidence", RC_MAX_OUTPUTS, err) == RC_OK;
 }
 
 /* Of the version of the flow, the payload, and what is shown; of each time that people are asked another one. */

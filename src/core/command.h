@@ -184,6 +184,8 @@ struct rc_path {
     uint32_t n;
 };
 struct rc_sv rc_node_path(const struct rc_command *, uint32_t at, struct rc_path *);
+/* The same by the flow alone, without kinds: empty where there is no such instance, and for what stands in no loop and has no id. */
+struct rc_sv rc_path_in(const struct flow *, uint32_t instance, struct rc_path *);
 
 /* Its time to begin has not come: nothing of it has been looked at yet. */
 static inline bool rc_command_waits_to_begin(const struct rc_command *command)

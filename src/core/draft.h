@@ -62,6 +62,8 @@ struct cel_value rc_draft_map(struct rc_draft *, const char *const *names, const
 RC_MUST enum rc_status rc_site_eval(struct rc_draft *, uint32_t at, flow_site,
                                     const struct rc_result *response, struct cel_value *ret,
                                     struct rc_error *);
+/* Whether what a site gave (`what` names it) can be kept with a command: JSON, of so many bytes in memory at most. RC_EVAL, RC_LIMIT. */
+RC_MUST enum rc_status rc_can_be_kept(struct cel_value, const char *what, uint32_t most, struct rc_error *);
 /* A condition: RC_EVAL also where it gives no bool. */
 RC_MUST enum rc_status rc_site_holds(struct rc_draft *, uint32_t at, flow_site,
                                      const struct rc_result *response, bool *ret, struct rc_error *);

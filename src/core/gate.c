@@ -19,7 +19,9 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
 {
     struct rc_gate after = *gate;
     bool admit = false;
-    switch ((enum rc_message_kind)ask->kind) {
+    if (rc_message_is_to(ask->kind) != RC_AGG_GATE)
+        return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
+    switch (ask->kind) { /* those that are to a gate */
     case RC_MSG_WANT:
         admit = rc_gate_free(gate, set) && !gate->backlog;
         after.backlog |= !admit;
@@ -30,30 +32,6 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     case RC_MSG_CLOSED: after.closed = ask->node != 0; break;
     case RC_MSG_QUEUE: after.backlog = true; break;
     case RC_MSG_PULL: admit = !gate->closed; break;
-    case RC_MSG_LATE:
-    case RC_MSG_SUBMIT:
-    case RC_MSG_ADMIT:
-    case RC_MSG_RESULT:
-    case RC_MSG_LOST:
-    case RC_MSG_DUE:
-    case RC_MSG_ACTION:
-    case RC_MSG_RESTORED:
-    case RC_MSG_SIGNALLED:
-    case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN:
-    case RC_MSG_GRANT:
-    case RC_MSG_CHILD:
-    case RC_MSG_CHILD_START:
-    case RC_MSG_CHILD_TELL:
-    case RC_MSG_LANE_WANT:
-    case RC_MSG_LANE_OFFER:
-    case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD:
-    case RC_MSG_PLAN:
-    case RC_MSG_OCCUR:
-    case RC_MSG_PAUSE:
-    case RC_MSG_RESUME:
-    case RC_MSG_RUN: return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
     }
     after.in_use += admit;
     struct rc_out out = {.nchange = 1, .nmessage = admit};

@@ -10,7 +10,6 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
-    uint32_t undoing; /* of those that move: what takes back */
     unsigned state,
         why; /* of the first branch that failed: a refused one before the others, one that was given up behind them */
 };
@@ -29,10 +28,7 @@ static void count(const struct rc_command *c, uint32_t branch, enum rc_progress 
     bool refused = node->state == RC_STEP_REJECTED && tally->state != RC_STEP_REJECTED;
     switch (progress) {
     case RC_NOT_BEGUN: tally->idle++; break;
-    case RC_MOVING:
-        tally->moving++;
-        tally->undoing += takes_back(c, branch);
-        break;
+    case RC_MOVING: tally->moving++; break;
     case RC_PASSED: tally->succeeded += node->state == RC_STEP_SUCCEEDED; break;
     case RC_ENDED: /* what was given up because another one failed is not the reason */
         if (!tally->failed++ || refused ||
@@ -91,11 +87,31 @@ bool rc_is_given_up(const struct rc_command *c, uint32_t at)
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */
 
-static void no_items(struct rc_draft *draft, uint32_t block, enum rc_why why, const struct rc_error *error)
+/* Whether the list can be kept, in memory and as the text that is stored, which can be longer; else why not. */
+static enum rc_why why_not_kept(struct rc_draft *draft, struct cel_value list, struct rc_error *error)
 {
-    rc_draft_fault(draft, block, (struct rc_finding){RC_OUT_NONE, why}, 0, rc_sv_of(error->text));
-    rc_block_set(draft, block, RC_STEP_FAILED, why);
-    draft->c.node[block].tries = 1;
+    enum rc_status status = rc_can_be_kept(list, "items", RC_MAX_ITEMS_BYTES, error);
+    if (status != RC_OK) return status == RC_LIMIT ? RC_WHY_ITEMS_BYTES : RC_WHY_EXPRESSION;
+    struct rc_buf text = rc_buf_in(draft->arena, RC_MAX_ITEMS_BYTES);
+    cel_put_json(&text, list);
+    if (text.status == RC_OK) return RC_WHY_NONE;
+    if (rc_arena_status(draft->arena) != RC_OK) /* nothing is known of the list */
+        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
+    status = rc_fail(error, RC_LIMIT, "the items take more than %d bytes as JSON", RC_MAX_ITEMS_BYTES);
+    (void)status; /* the words are what counts */
+    return RC_WHY_ITEMS_BYTES;
+}
+
+static enum rc_why why_no_items(struct rc_draft *draft, uint32_t most, struct cel_value list,
+                                struct rc_error *error)
+{
+    bool is_list = list.kind == CEL_LIST;
+    if (is_list && list.n <= most) return why_not_kept(draft, list, error);
+    enum rc_status status =
+        is_list ? rc_fail(error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, most)
+                : rc_fail(error, RC_EVAL, "each goes over a list, and this is %s",
+                          cel_kind_name((enum cel_kind)list.kind));
+    return status == RC_LIMIT ? RC_WHY_ITEMS : RC_WHY_EXPRESSION;
 }
 
 /* The items of an each are worked out once, when it begins, and kept as its outputs. */
@@ -105,27 +121,14 @@ static bool has_items(struct rc_draft *draft, uint32_t block)
     const struct flow_step *step = rc_step_at(c, block);
     struct rc_error error;
     struct cel_value list;
-    enum rc_status status;
     if (step->kind != FLOW_EACH || c->data[block].outputs.kind == CEL_LIST) return true;
     if (rc_site_eval(draft, block, step->loop.list, NULL, &list, &error) != RC_OK) {
-        no_items(draft, block, RC_WHY_EXPRESSION, &error);
+        rc_cannot_begin(draft, block, RC_WHY_EXPRESSION, &error);
         return false;
     }
-    const char *alien = cel_not_json(list);
-    if (list.kind != CEL_LIST)
-        status = rc_fail(&error, RC_EVAL, "each goes over a list, and this is %s",
-                         cel_kind_name((enum cel_kind)list.kind));
-    else if (alien)
-        status = rc_fail(&error, RC_EVAL, "items are stored as JSON, which has no %s: convert it", alien);
-    else if (cel_size_bytes(list) > RC_MAX_OUTPUTS)
-        status = rc_fail(&error, RC_LIMIT, "the items take more than %d bytes", RC_MAX_OUTPUTS);
-    else if (list.n > step->copies)
-        status =
-            rc_fail(&error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, step->copies);
-    else
-        status = RC_OK;
-    if (status != RC_OK) {
-        no_items(draft, block, status == RC_LIMIT ? RC_WHY_ITEMS : RC_WHY_EXPRESSION, &error);
+    enum rc_why why = why_no_items(draft, step->copies, list, &error);
+    if (why != RC_WHY_NONE) {
+        rc_cannot_begin(draft, block, why, &error);
         return false;
     }
     c->data[block].outputs = list;
@@ -224,6 +227,15 @@ static void reached(struct rc_draft *draft, uint32_t block, const struct tally *
     }
 }
 
+/* Whether what failed in some branches is taken back still; as far as that goes now. */
+static bool some_take_back(struct rc_draft *draft, uint32_t block)
+{
+    struct tally tally = look(draft, block, true);
+    for (uint32_t i = 0; i < tally.branches; i++)
+        if (takes_back(&draft->c, rc_branch(&draft->c, block, i))) return true;
+    return false;
+}
+
 /* Nothing new starts; where the flow says so, what waits is given up. */
 static void stop(struct rc_draft *draft, uint32_t block, const struct tally *tally, unsigned state,
                  unsigned why)
@@ -232,7 +244,7 @@ static void stop(struct rc_draft *draft, uint32_t block, const struct tally *tal
     bool over = tally->moving == 0;
     if (rc_step_at(c, block)->block.running == FLOW_RUNNING_CANCEL) {
         over = rc_settle_leaves(draft, block + 1, rc_behind(c, block));
-        if (over) over = !look(draft, block, true).undoing;
+        if (over) over = !some_take_back(draft, block);
     }
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
     if (over) rc_block_fail(draft, block, state, why);

@@ -133,42 +133,17 @@ enum rc_status rc_lane_step(const struct rc_lane *lane, const struct rc_ask *ask
                             struct rc_lane *ret_after, struct rc_out *ret_out, struct rc_error *err)
 {
     struct stepping step = {.lane = ret_after, .ask = ask};
+    if (rc_message_is_to(ask->kind) != RC_AGG_LANE)
+        return rc_fail(err, RC_BUG, "message %u is none to a lane", ask->kind);
     *ret_after = *lane;
     step.out.message = RC_NEW_ARRAY(arena, struct rc_ask, RC_LANE_WINDOW + 1);
     if (!step.out.message) return rc_fail_arena(err, arena);
     enum rc_status status = RC_OK;
-    switch ((enum rc_message_kind)ask->kind) {
+    switch (ask->kind) { /* those that are to a lane */
     case RC_MSG_LANE_WANT: status = want(&step, err); break;
     case RC_MSG_LANE_OFFER: give_what_is_free(&step); break;
     case RC_MSG_LANE_LEAVE: leave(&step); break;
     case RC_MSG_LANE_YIELD: yield(&step); break;
-    case RC_MSG_SUBMIT:
-    case RC_MSG_ADMIT:
-    case RC_MSG_RESULT:
-    case RC_MSG_LOST:
-    case RC_MSG_DUE:
-    case RC_MSG_ACTION:
-    case RC_MSG_RESTORED:
-    case RC_MSG_GRANT:
-    case RC_MSG_CHILD:
-    case RC_MSG_CHILD_START:
-    case RC_MSG_CHILD_TELL:
-    case RC_MSG_SIGNALLED:
-    case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN:
-    case RC_MSG_WANT:
-    case RC_MSG_OFFER:
-    case RC_MSG_DONE:
-    case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED:
-    case RC_MSG_QUEUE:
-    case RC_MSG_PULL:
-    case RC_MSG_LATE:
-    case RC_MSG_PLAN:
-    case RC_MSG_OCCUR:
-    case RC_MSG_PAUSE:
-    case RC_MSG_RESUME:
-    case RC_MSG_RUN: return rc_fail(err, RC_BUG, "message %u is none to a lane", ask->kind);
     }
     if (status == RC_OK) *ret_out = step.out;
     return status;

@@ -19,10 +19,17 @@ void rc_step_start(struct rc_draft *draft, uint32_t at)
     rc_step_want(draft, at);
 }
 
+void rc_cannot_begin(struct rc_draft *draft, uint32_t at, enum rc_why why, const struct rc_error *error)
+{
+    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, why}, 0, rc_sv_of(error->text));
+    rc_step_end(draft, at, RC_STEP_FAILED, why);
+    if (!rc_is_leaf(&draft->c, at))
+        draft->c.node[at].tries = 1; /* nothing in it begins until a person retries it */
+}
+
 void rc_leaf_cannot(struct rc_draft *draft, uint32_t at, const struct rc_error *error)
 {
-    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0, rc_sv_of(error->text));
-    rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_EXPRESSION);
+    rc_cannot_begin(draft, at, RC_WHY_EXPRESSION, error);
 }
 
 static void set(struct rc_draft *draft, uint32_t at)
@@ -32,11 +39,7 @@ static void set(struct rc_draft *draft, uint32_t at)
     rc_leaf_at_zero(draft, at);
     enum rc_status status =
         rc_site_eval(draft, at, rc_node_step(&draft->c, at)->values, NULL, &values, &error);
-    const char *alien = status == RC_OK ? cel_not_json(values) : NULL;
-    if (alien)
-        status = rc_fail(&error, RC_EVAL, "values are stored as JSON, which has no %s: convert it", alien);
-    else if (status == RC_OK && cel_size_bytes(values) > RC_MAX_OUTPUTS)
-        status = rc_fail(&error, RC_LIMIT, "the values take more than %d bytes", RC_MAX_OUTPUTS);
+    if (status == RC_OK) status = rc_can_be_kept(values, "values", RC_MAX_OUTPUTS, &error);
     if (status != RC_OK)
         rc_leaf_cannot(draft, at, &error);
     else

@@ -61,6 +61,9 @@ enum rc_message_kind {
     RC_MSG_CHILD_TELL = 101   /* to a command, from the engine: tell your parent how you stand */
 };
 
+/* The kind of aggregate that a message is to; 0: there is no such message. */
+unsigned rc_message_is_to(unsigned kind);
+
 /* What a command wishes where its lane is full. */
 enum rc_lane_wish {
     RC_WISH_QUEUE,   /* to wait */
@@ -113,6 +116,9 @@ struct rc_act {            /* an operator's action */
 };
 
 /* An event outside, sent by whoever knows of it. */
+/* What `taken` of a signal names where a person has deleted it: nobody gets it, and its key is remembered as that of any other. Stored. */
+#define RC_SIGNAL_DELETED ((uint64_t)INT64_MAX)
+
 struct rc_signal {
     uint64_t number; /* in the order of coming, from 1; given by the engine */
     struct rc_sv ns, name, id;

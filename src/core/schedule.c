@@ -198,7 +198,9 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     struct rc_schedule *after = rc_copy(arena, s, sizeof *s);
     struct rc_out out = {.change = RC_NEW(arena, struct rc_change)};
     if (!after || !out.change) return rc_fail_arena(err, arena);
-    switch ((enum rc_message_kind)ask->kind) {
+    if (rc_message_is_to(ask->kind) != RC_AGG_SCHEDULE)
+        return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
+    switch (ask->kind) { /* those that are to a schedule */
     case RC_MSG_PLAN: begin_behind(after, ask->wall); break;
     case RC_MSG_OCCUR: occur(after, ask); break;
     case RC_MSG_PAUSE: after->paused = true; break;
@@ -207,32 +209,6 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
         begin_behind(after, ask->wall);
         break;
     case RC_MSG_RUN: started(after, ask->u.schedule, 0); break;
-    case RC_MSG_SUBMIT:
-    case RC_MSG_ADMIT:
-    case RC_MSG_RESULT:
-    case RC_MSG_LOST:
-    case RC_MSG_DUE:
-    case RC_MSG_ACTION:
-    case RC_MSG_SIGNALLED:
-    case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN:
-    case RC_MSG_RESTORED:
-    case RC_MSG_LATE:
-    case RC_MSG_QUEUE:
-    case RC_MSG_PULL:
-    case RC_MSG_WANT:
-    case RC_MSG_OFFER:
-    case RC_MSG_DONE:
-    case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED:
-    case RC_MSG_GRANT:
-    case RC_MSG_CHILD:
-    case RC_MSG_CHILD_START:
-    case RC_MSG_CHILD_TELL:
-    case RC_MSG_LANE_WANT:
-    case RC_MSG_LANE_OFFER:
-    case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD: return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
     }
     bool makes = ask->u.schedule && ask->u.schedule->submit;
     enum rc_status status = makes ? submit(ask, arena, &out, err) : RC_OK;

@@ -225,13 +225,8 @@ bool rc_step_outputs_of(struct rc_draft *draft, uint32_t at, flow_site site, con
 {
     *ret = cel_null();
     if (!site) return true;
-    if (rc_site_eval(draft, at, site, result, ret, err) != RC_OK) return false;
-    const char *kind = cel_not_json(*ret);
-    enum rc_status status = RC_OK;
-    if (kind) status = rc_fail(err, RC_EVAL, "outputs are stored as JSON, which has no %s: convert it", kind);
-    if (cel_size_bytes(*ret) > RC_MAX_OUTPUTS)
-        status = rc_fail(err, RC_LIMIT, "the outputs take more than %d bytes", RC_MAX_OUTPUTS);
-    return status == RC_OK;
+    return rc_site_eval(draft, at, site, result, ret, err) == RC_OK &&
+           rc_can_be_kept(*ret, "outputs", RC_MAX_OUTPUTS, err) == RC_OK;
 }
 
 static const struct flow_dependency *dependency_of(const struct rc_draft *draft, uint32_t at)

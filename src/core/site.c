@@ -188,6 +188,15 @@ enum rc_status rc_site_eval(struct rc_draft *draft, uint32_t at, flow_site site,
     return status;
 }
 
+enum rc_status rc_can_be_kept(struct cel_value value, const char *what, uint32_t most, struct rc_error *err)
+{
+    const char *alien = cel_not_json(value);
+    if (alien)
+        return rc_fail(err, RC_EVAL, "%s are stored as JSON, which has no %s: convert it", what, alien);
+    if (cel_size_bytes(value) <= most) return RC_OK;
+    return rc_fail(err, RC_LIMIT, "the %s take more than %u bytes", what, most);
+}
+
 enum rc_status rc_site_holds(struct rc_draft *draft, uint32_t at, flow_site site,
                              const struct rc_result *response, bool *ret, struct rc_error *err)
 {

@@ -129,7 +129,7 @@ static enum rc_status act(struct rc_draft *draft)
 
 static enum rc_status take(struct rc_draft *draft)
 {
-    switch ((enum rc_message_kind)draft->ask->kind) {
+    switch (draft->ask->kind) { /* those that are to a command */
     case RC_MSG_SUBMIT:
         rc_place_submit(draft);
         rc_people_submit(draft);
@@ -147,25 +147,6 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_CHILD: rc_child_told(draft); return RC_OK;
     case RC_MSG_CHILD_TELL: return RC_OK;
     case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
-    case RC_MSG_WANT:
-    case RC_MSG_OFFER:
-    case RC_MSG_DONE:
-    case RC_MSG_BACKLOG:
-    case RC_MSG_CLOSED:
-    case RC_MSG_SIGNAL:
-    case RC_MSG_LISTEN:
-    case RC_MSG_LANE_WANT:
-    case RC_MSG_LANE_OFFER:
-    case RC_MSG_LANE_LEAVE:
-    case RC_MSG_LANE_YIELD:
-    case RC_MSG_PLAN:
-    case RC_MSG_OCCUR:
-    case RC_MSG_PAUSE:
-    case RC_MSG_RESUME:
-    case RC_MSG_RUN:
-    case RC_MSG_QUEUE:
-    case RC_MSG_PULL:
-    case RC_MSG_CHILD_START: break;
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
 }

@@ -151,31 +151,51 @@ static void put(struct rc_path *path, struct rc_sv text)
     path->n += n;
 }
 
-static void put_loops(const struct rc_command *c, uint32_t at, struct rc_path *path)
+/* The loops around an instance, and the node that it is of. True: it is a line without a name that is one copy of a loop. */
+static bool put_loops(const struct flow *flow, uint32_t instance, struct rc_path *path, flow_node *ret)
 {
-    uint32_t block = c->node[at].parent;
-    if (!at) return;
-    put_loops(c, block, path);
-    const struct flow_step *step = rc_step_at(c, block);
-    if (step->kind != FLOW_EACH && step->kind != FLOW_REPEAT) return;
-    char digits[RC_NUM_TEXT];
-    if (path->n) put(path, RC_SV("."));
-    put(path, step->id);
-    put(path, RC_SV("["));
-    put(path, (struct rc_sv){digits, rc_format_u64(c->node[at].item, digits)});
-    put(path, RC_SV("]"));
+    bool in_loop = false;
+    uint32_t copy;
+    flow_node node = 0;
+    path->n = 0;
+    for (flow_node block = 0; flow_down(flow, &node, &instance, &copy); block = node) {
+        const struct flow_step *step = &flow->steps[block];
+        in_loop = step->kind == FLOW_EACH || step->kind == FLOW_REPEAT;
+        if (!in_loop) continue;
+        char digits[RC_NUM_TEXT];
+        if (path->n) put(path, RC_SV("."));
+        put(path, step->id);
+        put(path, RC_SV("["));
+        put(path, (struct rc_sv){digits, rc_format_u64(copy, digits)});
+        put(path, RC_SV("]"));
+    }
+    *ret = node;
+    return in_loop && !flow->steps[node].id.n;
+}
+
+static struct rc_sv with_name(struct rc_path *path, struct rc_sv name)
+{
+    if (path->n && name.n) put(path, RC_SV("."));
+    put(path, name);
+    return (struct rc_sv){path->text, path->n};
 }
 
 struct rc_sv rc_node_path(const struct rc_command *c, uint32_t at, struct rc_path *path)
 {
-    const struct flow_step *step = rc_step_at(c, at);
+    flow_node node;
+    bool is_copy = put_loops(c->flow, at, path, &node);
+    const struct flow_step *step = &c->flow->steps[node];
+    struct rc_sv kind = is_copy ? (struct rc_sv){0} : rc_sv_of(flow_kind_word(step->kind));
+    return with_name(path, step->id.n ? step->id : kind);
+}
+
+struct rc_sv rc_path_in(const struct flow *flow, uint32_t instance, struct rc_path *path)
+{
+    flow_node node;
     path->n = 0;
-    put_loops(c, at, path);
-    enum flow_kind around = rc_step_at(c, c->node[at].parent)->kind;
-    bool body = (around == FLOW_EACH || around == FLOW_REPEAT) && !step->id.n; /* a line that is one copy */
-    if (path->n && !body) put(path, RC_SV("."));
-    if (!body) put(path, step->id.n ? step->id : rc_sv_of(flow_kind_word(step->kind)));
-    return (struct rc_sv){path->text, path->n};
+    if (!instance || instance >= flow->ninstances) return (struct rc_sv){0};
+    (void)put_loops(flow, instance, path, &node);
+    return with_name(path, flow->steps[node].id);
 }
 
 bool rc_has_name(const struct rc_command *c, uint32_t at, struct rc_sv name)

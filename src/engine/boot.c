@@ -143,6 +143,7 @@ enum rc_status rc_engine_boot(struct rc_engine *engine, bool restart, struct rc_
     if (status == RC_OK && !old) status = read_in_flight(engine, restart, err);
     if (status == RC_OK) status = rc_lanes_boot(engine, err);
     if (status == RC_OK) status = rc_bulks_read(engine, err);
+    if (status == RC_OK) status = rc_queues_read(engine, err);
     if (status != RC_OK) return rc_fail_prefix(err, status, "reading the store");
     engine->booted = true;
     return RC_OK;

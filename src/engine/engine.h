@@ -100,6 +100,9 @@ const struct flow_set *rc_engine_definitions(const struct rc_engine *);
 /* Namespaces and tokens. For one thread, which may use it until it asks again. A change that a client was told of is in it. */
 struct rc_known *rc_engine_known(struct rc_engine *);
 
+/* Signals that came before this are forgotten. Any thread. */
+rc_us rc_engine_signals_since(const struct rc_engine *, rc_us now);
+
 /* Who could do a step that waits for a worker. */
 struct rc_worker_wait {
     struct rc_sv queue,
@@ -134,10 +137,11 @@ struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t
         faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
     uint32_t hot, in_flight, queued;
-    uint32_t damaged; /* commands that were wanted and cannot be read: they stay as they are */
-    bool held;        /* nothing leaves before a person releases it */
-    bool room;        /* false: the disk is full, no new work */
-    bool healthy;     /* false: the store cannot be used right now */
-    bool drained;     /* a turn that began after rc_engine_drain is over: in_flight does not grow any more */
+    uint32_t lane_waits; /* commands that wait for their turn in a lane */
+    uint32_t damaged;    /* commands that were wanted and cannot be read: they stay as they are */
+    bool held;           /* nothing leaves before a person releases it */
+    bool room;           /* false: the disk is full, no new work */
+    bool healthy;        /* false: the store cannot be used right now */
+    bool drained; /* a turn that began after rc_engine_drain is over: in_flight does not grow any more */
 };
 void rc_engine_stats(const struct rc_engine *, struct rc_engine_stats *ret);

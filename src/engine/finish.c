@@ -110,6 +110,8 @@ static void publish_moves(struct rc_engine *engine, const struct rc_touched *tou
 {
     for (uint32_t i = 0; i < touched->nmoves; i++) {
         const struct rc_work *after = &touched->moves[i].after;
+        engine->lane_waits -= touched->moves[i].before.phase == RC_WORK_LANE_WAITS;
+        engine->lane_waits += after->phase == RC_WORK_LANE_WAITS;
         if (after->phase == RC_PHASE_DELAYED)
             rc_window_add(after->gate == RC_CALENDAR ? &engine->calendar : &engine->due, after);
     }

@@ -4,11 +4,16 @@
 #include "engine/mail.h"
 
 /* Signals that are older count as forgotten. */
-static rc_us kept_since(const struct rc_engine *engine)
+rc_us rc_engine_signals_since(const struct rc_engine *engine, rc_us now)
 {
     rc_us age = engine->ports.signal_age ? engine->ports.signal_age
                                          : RC_SECONDS(RC_MAX_SIGNAL_DAYS * UINT64_C(86400));
-    return engine->turn.now > age ? engine->turn.now - age : 0;
+    return now > age ? now - age : 0;
+}
+
+static rc_us kept_since(const struct rc_engine *engine)
+{
+    return rc_engine_signals_since(engine, engine->turn.now);
 }
 
 struct rc_signals rc_mail_batch(const struct rc_engine *engine)
@@ -104,6 +109,25 @@ static enum rc_status find_kept(struct rc_engine *engine, const struct rc_signal
     return RC_OK;
 }
 
+/* What this turn has kept counts, too, also where it has been taken since. */
+static enum rc_status check_namespace(struct rc_engine *engine, const struct rc_signal *signal,
+                                      struct rc_error *err)
+{
+    const struct rc_signal *now = engine->turn.signals.items;
+    uint32_t n = 0;
+    enum rc_status status =
+        rc_read_signals_kept(engine->reader, signal->ns, kept_since(engine), RC_MAX_SIGNALS_OF_NS, &n, err);
+    if (status != RC_OK) return status;
+    for (uint32_t i = 0; i < engine->turn.signals.n; i++)
+        n += !now[i].taken.seq && now[i].at == engine->turn.now && rc_sv_eq(now[i].ns, signal->ns);
+    if (n < RC_MAX_SIGNALS_OF_NS) return RC_OK;
+    return rc_fail(
+        err, RC_QUOTA,
+        "the namespace '%.*s' keeps %d signals that nothing has waited for, which is the most; see "
+        "recourse signals",
+        RC_SV_ARG(signal->ns), RC_MAX_SIGNALS_OF_NS);
+}
+
 /* ---- a message to a mailbox ----------------------------------------------------------------------------------------- */
 
 /* What a step listens for, as if it were a signal. */
@@ -150,6 +174,9 @@ enum rc_status rc_engine_mail(struct rc_engine *engine, const struct rc_ask *ask
         status = ask->kind == RC_MSG_SIGNAL
                      ? find_kept(engine, ask->u.signal, RC_MAX_SIGNALS_KEPT, &mailbox, err)
                      : find_kept(engine, &like, 1, &mailbox, err);
+    bool is_new = ask->kind == RC_MSG_SIGNAL && ask->from.agg != RC_AGG_COMMAND;
+    if (status == RC_OK && is_new && !mailbox.listener.seq)
+        status = check_namespace(engine, ask->u.signal, err);
     if (status == RC_OK) status = rc_mailbox_step(&mailbox, ask, from, engine->turn.arena, &signal, out, err);
     return status == RC_OK ? keep(engine, &signal, err) : status;
 }
@@ -223,4 +250,18 @@ void rc_request_signal(struct rc_engine *engine, struct rc_request *request)
     engine->next_signal++;
     const struct rc_signal *now = in_turn(engine, asked->number);
     if (now) asked->taken = now->taken;
+}
+
+/* What this turn has kept is not in the store yet, and what it has handed over is still kept there. */
+void rc_request_signal_end(struct rc_engine *engine, struct rc_request *request)
+{
+    const struct rc_order order = {.kind = RC_ORDER_SIGNAL,
+                                   .signal = request->u.signal_end.number,
+                                   .ns = request->u.signal_end.ns,
+                                   .by = request->u.signal_end.by};
+    if (in_turn(engine, order.signal))
+        request->status =
+            rc_fail(&request->error, RC_BUSY, "the signal moves in this very moment: ask again");
+    else
+        request->status = rc_store_order(engine->ports.store, &order, engine->turn.now, &request->error);
 }

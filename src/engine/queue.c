@@ -1,5 +1,4 @@
-/* Queues of workers: which are open, who has asked them, and what waits there and why. What is paused stands in memory; a server that has
- * started anew gives out again. */
+/* Queues of workers: which are open, who has asked them, and what waits there and why. Which are stopped is stored (store/order.h). */
 #include "engine/state.h"
 
 #include <stdlib.h>
@@ -34,18 +33,71 @@ static bool is_defined(const struct rc_engine *engine, struct rc_sv name)
     return false;
 }
 
-/* Only those that a definition names: what a stranger asks for takes no memory. NULL: none, or out of memory. */
-static struct rc_queue *find_or_add(struct rc_engine *engine, struct rc_sv name)
+static struct rc_queue *add(struct rc_engine *engine, struct rc_sv name)
 {
-    struct rc_queue *queue = find(engine, name);
-    if (queue || !is_defined(engine, name)) return queue;
-    queue = realloc(engine->queues, /* with the lock held */ (engine->nqueues + 1) * sizeof *queue);
+    struct rc_queue *queue =
+        realloc(engine->queues, /* with the lock held */ (engine->nqueues + 1) * sizeof *queue);
     if (!queue) return NULL;
     engine->queues = queue;
     queue += engine->nqueues++;
     *queue = (struct rc_queue){0};
     rc_name_set(&queue->name, name);
     return queue;
+}
+
+/* Only those that a definition names: what a stranger asks for takes no memory. NULL: none, or out of memory. */
+static struct rc_queue *find_or_add(struct rc_engine *engine, struct rc_sv name)
+{
+    struct rc_queue *queue = find(engine, name);
+    return queue || !is_defined(engine, name) ? queue : add(engine, name);
+}
+
+/* ---- which are stopped ---------------------------------------------------------------------------------------------- */
+
+static uint32_t keep_text(char *to, uint32_t cap, struct rc_sv text)
+{
+    uint32_t n = text.n < cap ? text.n : cap;
+    if (n) memcpy(to, text.p, n);
+    return n;
+}
+
+static void set(struct rc_queue *queue, uint8_t state, rc_us since, const struct rc_author *by)
+{
+    queue->state = state;
+    queue->since = state == RC_QUEUE_OPEN ? 0 : since;
+    queue->by_n = keep_text(queue->by, sizeof queue->by, by->actor.n ? by->actor : by->subject);
+    queue->reason_n = keep_text(queue->reason, sizeof queue->reason, by->reason);
+}
+
+/* Also of queues that no definition names any more: one that comes back is as it was. */
+static enum rc_status take_over(struct rc_engine *engine, const struct rc_stopped *rows, uint32_t n,
+                                struct rc_error *err)
+{
+    for (uint32_t i = 0; i < engine->nqueues; i++) engine->queues[i].state = RC_QUEUE_OPEN;
+    for (uint32_t i = 0; i < n; i++) {
+        struct rc_queue *queue = find(engine, rows[i].queue);
+        if (!queue) queue = add(engine, rows[i].queue);
+        if (!queue) return rc_fail(err, RC_NOMEM, "out of memory");
+        set(queue, rows[i].state, rows[i].since, &rows[i].by);
+    }
+    return RC_OK;
+}
+
+enum rc_status rc_queues_read(struct rc_engine *engine, struct rc_error *err)
+{
+    enum { MEMORY = 8 << 20 };
+    struct rc_arena *arena = rc_arena_new(0, MEMORY);
+    struct rc_stopped *rows = NULL;
+    uint32_t n = 0;
+    if (!arena) return rc_fail(err, RC_NOMEM, "out of memory");
+    enum rc_status status = rc_read_stopped(engine->reader, arena, &rows, &n, err);
+    if (status == RC_OK) {
+        pthread_mutex_lock(&engine->queues_lock);
+        status = take_over(engine, rows, n, err);
+        pthread_mutex_unlock(&engine->queues_lock);
+    }
+    rc_arena_free(arena);
+    return status;
 }
 
 /* ---- who has asked -------------------------------------------------------------------------------------------------- */
@@ -150,6 +202,12 @@ static enum rc_status show(struct rc_engine *engine, struct rc_sv name, struct r
     enum rc_status status = RC_OK;
     row->name = rc_copy_sv(arena, name);
     row->state = rc_queue_state(engine, name);
+    const struct rc_queue *queue = find(engine, name);
+    if (queue && row->state != RC_QUEUE_OPEN) {
+        row->since = queue->since;
+        row->by = rc_copy_sv(arena, (struct rc_sv){queue->by, queue->by_n});
+        row->reason = rc_copy_sv(arena, (struct rc_sv){queue->reason, queue->reason_n});
+    }
     row->lines = RC_NEW_ARRAY(arena, struct rc_queue_line, engine->doors.n);
     if (!row->name.p || !row->lines) return rc_fail_arena(err, arena);
     for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++) {
@@ -218,6 +276,21 @@ static void tell_drained(struct rc_engine *engine)
         request->u.lease->draining = rc_queues_drain(engine, request->u.lease);
 }
 
+/* Stored first; what is held in memory follows. */
+static enum rc_status carry_out(struct rc_engine *engine, struct rc_queue *queue,
+                                const struct rc_queue_ask *ask, struct rc_error *err)
+{
+    const struct rc_order order = {
+        .kind = RC_ORDER_QUEUE, .queue = ask->name, .state = ask->state, .by = ask->author};
+    enum rc_status status = rc_store_order(engine->ports.store, &order, engine->turn.now, err);
+    if (status != RC_OK) return status;
+    pthread_mutex_lock(&engine->queues_lock);
+    set(queue, ask->state, engine->turn.now, &ask->author);
+    pthread_mutex_unlock(&engine->queues_lock);
+    tell_drained(engine);
+    return RC_OK;
+}
+
 void rc_request_queue(struct rc_engine *engine, struct rc_request *request)
 {
     struct rc_queue_ask *ask = request->u.queue;
@@ -225,13 +298,13 @@ void rc_request_queue(struct rc_engine *engine, struct rc_request *request)
     if (ask->name.n) {
         pthread_mutex_lock(&engine->queues_lock);
         struct rc_queue *queue = find_or_add(engine, ask->name);
-        if (queue && ask->state < RC_QUEUE_STATES) queue->state = ask->state;
         pthread_mutex_unlock(&engine->queues_lock);
         if (!queue)
             request->status =
                 rc_fail(err, RC_NOT_FOUND, "no dependency of kind worker has the queue \"%.*s\"",
                         RC_SV_ARG(ask->name));
-        tell_drained(engine);
+        else if (ask->state < RC_QUEUE_STATES)
+            request->status = carry_out(engine, queue, ask, err);
     }
     if (request->status == RC_OK) request->status = show_all(engine, ask, request->arena, err);
     if (request->status == RC_OK && ask->name.n)

@@ -13,7 +13,6 @@ enum rc_request_kind {
     RC_REQUEST_LEASE,     /* a worker asks for tasks: answered when there are some */
     RC_REQUEST_REPORT,    /* what came of them */
     RC_REQUEST_HEARTBEAT, /* it lives: nothing is stored */
-    RC_REQUEST_QUEUE,     /* queues are shown, or one is paused: the same */
     RC_REQUEST_SIGNAL,
     /* these commit by themselves */
     RC_REQUEST_DEFINE,
@@ -21,6 +20,8 @@ enum rc_request_kind {
     RC_REQUEST_ACCESS, /* a namespace or a token */
     RC_REQUEST_USED,   /* when tokens were used */
     RC_REQUEST_PURGE,
+    RC_REQUEST_QUEUE,      /* queues are shown, or one is stopped */
+    RC_REQUEST_SIGNAL_END, /* a signal that is kept is deleted */
     RC_REQUEST_COMPACT,
     RC_REQUEST_HOLD /* a hold is released */
 };
@@ -88,6 +89,11 @@ struct rc_request {
             struct rc_sv ns; /* the only one that is reported about; empty: any */
         } report;            /* and heartbeat */
         struct rc_queue_ask *queue;
+        struct {
+            uint64_t number;
+            struct rc_sv ns; /* that it must be in; empty: any */
+            struct rc_author by;
+        } signal_end;
         struct {
             struct rc_signal
                 signal; /* from rc_prepare_signal; number and at are given by the engine. Answer: `taken` */

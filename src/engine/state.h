@@ -124,7 +124,10 @@ struct rc_asked {
 };
 struct rc_queue {
     struct rc_name name;
-    uint8_t state; /* enum rc_queue_state */
+    uint8_t state; /* enum rc_queue_state; stored where it is not open, with what follows */
+    rc_us since;
+    char by[RC_MAX_ACTOR], reason[RC_MAX_REASON];
+    uint32_t by_n, reason_n;
     struct rc_asked asked[RC_MAX_CAPABILITIES];
     uint32_t nasked;
 };
@@ -266,6 +269,7 @@ struct rc_engine {
     struct rc_cache cache;
     struct rc_map doors;      /* by gate id */
     struct rc_map lanes;      /* struct rc_lane, by id: some of them */
+    uint32_t lane_waits;      /* commands that wait for a place in one */
     bool lanes_short;         /* one of them has to be looked at in the next turn */
     struct rc_outline holder; /* with RC_LANE_FULL: the oldest command that holds a place */
     struct rc_map
@@ -329,7 +333,7 @@ struct rc_engine {
     struct {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
         _Atomic uint64_t shed, late;
-        _Atomic uint32_t hot, in_flight, queued, damaged;
+        _Atomic uint32_t hot, in_flight, queued, damaged, lane_waits;
         _Atomic bool room, healthy, held, drained;
     } stats;
 };
@@ -541,8 +545,9 @@ void rc_reports_done(struct rc_engine *);
 /* queue.c */
 uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
 void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);
-bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *); /* all that it asks */
-void rc_request_queue(struct rc_engine *, struct rc_request *);
+bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *);  /* all that it asks */
+void rc_request_queue(struct rc_engine *, struct rc_request *);               /* an order commits by itself */
+RC_MUST enum rc_status rc_queues_read(struct rc_engine *, struct rc_error *); /* which are stopped */
 
 /* turn.c: the gate is told (RC_MSG_OFFER, RC_MSG_PULL) of the first who waits before it: there must be one. Any other status than RC_OK: it
  * still waits, and the turn has no room for more. */

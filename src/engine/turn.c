@@ -310,6 +310,7 @@ static void run_request(struct rc_engine *engine, struct rc_request *request)
     case RC_REQUEST_HEARTBEAT: rc_request_heartbeat(engine, request); break;
     case RC_REQUEST_QUEUE: rc_request_queue(engine, request); break;
     case RC_REQUEST_SIGNAL: rc_request_signal(engine, request); break;
+    case RC_REQUEST_SIGNAL_END: rc_request_signal_end(engine, request); break;
     case RC_REQUEST_DEFINE: rc_request_define(engine, request); break;
     case RC_REQUEST_BULK: rc_request_bulk(engine, request); break;
     case RC_REQUEST_ACCESS: rc_request_access(engine, request); break;
@@ -389,6 +390,7 @@ static void count_turn(struct rc_engine *engine, bool healthy)
     atomic_store(&engine->stats.in_flight, in_flight);
     atomic_store(&engine->stats.hot, (uint32_t)engine->cache.by_seq.n);
     atomic_store(&engine->stats.room, engine->room);
+    atomic_store(&engine->stats.lane_waits, engine->lane_waits);
     atomic_store(&engine->stats.held, rc_engine_held(engine));
     atomic_store(&engine->stats.healthy, healthy);
     atomic_store(&engine->stats.drained, engine->turn.draining); /* behind in_flight */

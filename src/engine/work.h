@@ -11,6 +11,7 @@
 #include "exec/exec.h"
 
 #include <stdatomic.h>
+#include "store/store.h"
 
 /* Names an attempt to those who may report on it. Nobody can make it up without having got it: it holds a hash of the command's nonce. */
 struct rc_lease_name {
@@ -75,7 +76,6 @@ struct rc_report_ask {
 
 /* ---- queues ----------------------------------------------------------------------------------------------------------- */
 
-enum rc_queue_state { RC_QUEUE_OPEN, RC_QUEUE_PAUSED, RC_QUEUE_DRAINING, RC_QUEUE_STATES };
 const char *rc_queue_word(unsigned);
 
 struct rc_queue_line { /* steps that wait for the same */
@@ -89,6 +89,9 @@ struct rc_queue_line { /* steps that wait for the same */
 struct rc_queue_row {
     struct rc_sv name;
     uint8_t state; /* enum rc_queue_state */
+    /* where it is not open: since when, who has said so and why */
+    rc_us since;
+    struct rc_sv by, reason;
     uint32_t leased, asking;
     struct rc_queue_line *lines;
     uint32_t nlines;
@@ -101,8 +104,9 @@ struct rc_queue_lease {
     rc_us since, deadline;
 };
 struct rc_queue_ask {
-    struct rc_sv name; /* empty: all are shown */
-    uint8_t state;     /* what it becomes; RC_QUEUE_STATES: it is only shown */
+    struct rc_sv name;       /* empty: all are shown */
+    uint8_t state;           /* what it becomes; RC_QUEUE_STATES: it is only shown */
+    struct rc_author author; /* of an order */
     /* answer, in the request's arena */
     struct rc_queue_row *rows;
     uint32_t nrows;

@@ -56,18 +56,25 @@ bool flow_number(struct flow *flow, struct flow_step *steps)
     return true;
 }
 
+bool flow_down(const struct flow *flow, flow_node *io_node, uint32_t *io_instance, uint32_t *ret_copy)
+{
+    if (!*io_instance) return false;
+    uint32_t body = flow->steps[*io_node].body, within = (*io_instance - 1) % body;
+    flow_node child = (flow_node)(*io_node + 1);
+    *ret_copy = (*io_instance - 1) / body;
+    while (within >= flow->steps[child].place + flow_instances(&flow->steps[child]))
+        child = flow->steps[child].end;
+    *io_instance = within - flow->steps[child].place;
+    *io_node = child;
+    return true;
+}
+
 flow_node flow_node_of(const struct flow *flow, uint32_t instance)
 {
     if (instance >= flow->ninstances) return FLOW_NONE;
     flow_node node = 0;
-    while (instance) {
-        uint32_t within = (instance - 1) % flow->steps[node].body;
-        flow_node child = (flow_node)(node + 1);
-        while (within >= flow->steps[child].place + flow_instances(&flow->steps[child]))
-            child = flow->steps[child].end;
-        instance = within - flow->steps[child].place;
-        node = child;
-    }
+    uint32_t copy;
+    while (flow_down(flow, &node, &instance, &copy)) continue;
     return node;
 }
 

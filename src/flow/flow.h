@@ -336,5 +336,8 @@ static inline uint32_t flow_instances(const struct flow_step *step)
 /* Sets place, body and copies of blocks that are no loops, and ninstances, from the tree and the copies of loops. False
  * where there would be more than RC_MAX_INSTANCES instances (flow is unusable then). */
 bool flow_number(struct flow *, struct flow_step *steps);
+/* One step down on the way from a node to an instance in its subtree, which is numbered from the node's own: the child that it is in or is, its
+ * number from there, and the copy of the child. False: it is the node itself. The way begins at node 0 with an instance of the flow. */
+bool flow_down(const struct flow *, flow_node *io_node, uint32_t *io_instance, uint32_t *ret_copy);
 /* The node that an instance is of, or FLOW_NONE. */
 flow_node flow_node_of(const struct flow *, uint32_t instance);

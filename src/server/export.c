@@ -293,7 +293,9 @@ static enum rc_status put_signal(struct exporting *in, const struct rc_signal *s
     rc_json_sv(&json, "key", signal->key);
     put_h128(&json, "asked", signal->asked);
     rc_json_time(&json, "at", signal->at);
-    if (signal->taken.seq) {
+    if (signal->taken.seq == RC_SIGNAL_DELETED) {
+        rc_json_bool(&json, "deleted", true);
+    } else if (signal->taken.seq) {
         rc_json_u64(&json, "command", signal->taken.seq);
         put_nonce(&json, "nonce", signal->taken.nonce);
         rc_json_u64(&json, "node", signal->node);
@@ -316,6 +318,27 @@ static enum rc_status put_signals(struct exporting *in)
             after = signals[i].number;
             status = put_signal(in, &signals[i]);
         }
+    }
+    return status;
+}
+
+/* ---- queues that are stopped --------------------------------------------------------------------------- */
+
+static enum rc_status put_queues(struct exporting *in)
+{
+    struct rc_stopped *all = NULL;
+    uint32_t n = 0;
+    rc_arena_reset(in->page);
+    enum rc_status status = in->type.n ? RC_OK : rc_read_stopped(in->reader, in->page, &all, &n, &in->err);
+    for (uint32_t i = 0; i < n && status == RC_OK; i++) {
+        struct rc_buf buf;
+        rc_arena_reset(in->one);
+        struct rc_json json = begin(in, &buf, "queue");
+        rc_json_sv(&json, "name", all[i].queue);
+        rc_json_bool(&json, "draining", all[i].state == RC_QUEUE_DRAINING);
+        rc_json_time(&json, "since", all[i].since);
+        rc_audit_put_author(&json, &all[i].by);
+        status = end(in, &json);
     }
     return status;
 }
@@ -368,6 +391,7 @@ static enum rc_status put_all(struct exporting *in)
     if (status == RC_OK) status = put_commands(in, high.seq);
     if (status == RC_OK) status = put_schedules(in);
     if (status == RC_OK) status = put_signals(in);
+    if (status == RC_OK) status = put_queues(in);
     if (status == RC_OK) status = put_audit(in);
     if (status != RC_OK) return status;
     rc_arena_reset(in->one);

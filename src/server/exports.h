@@ -28,6 +28,8 @@ bool line_hex(struct line *, const char *name, unsigned char *ret, uint32_t n,
               bool required); /* whether it is there */
 uint64_t line_nonce(struct line *, const char *name, bool required);
 struct rc_h128 line_h128(struct line *, const char *name);
+/* All members of a queue that is stopped. */
+struct rc_stopped line_stopped(struct line *);
 /* The number of a word among the n of a closed list. */
 uint8_t line_word(struct line *, const char *name, struct rc_word (*word)(unsigned), unsigned n);
 

@@ -91,3 +91,15 @@ uint8_t line_word(struct line *line, const char *name, struct rc_word (*word)(un
     line_refuse(line, name);
     return 0;
 }
+
+struct rc_stopped line_stopped(struct line *line)
+{
+    struct rc_stopped row = {.queue = line_text(line, "name", RC_MAX_NAME, true),
+                             .state = line_bool(line, "draining") ? RC_QUEUE_DRAINING : RC_QUEUE_PAUSED,
+                             .since = line_time(line, "since"),
+                             .by = {.subject = line_text(line, "subject", RC_MAX_ACTOR, false),
+                                    .actor = line_text(line, "actor", RC_MAX_ACTOR, false),
+                                    .reason = line_text(line, "reason", RC_MAX_REASON, false)}};
+    if (!row.queue.n) line_refuse(line, "name");
+    return row;
+}

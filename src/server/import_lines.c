@@ -376,9 +376,17 @@ static enum rc_status take_signal(struct importing *in, struct line *line)
     } named[] = {{row.ns, "namespace"}, {row.name, "name"}, {row.id, "id"}, {row.key, "key"}};
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (!named[i].text.n) line_refuse(line, named[i].name);
+    if (line_take(line, "deleted")) row.taken = (struct rc_link){.seq = RC_SIGNAL_DELETED};
     enum rc_status status = finish(in, line);
     const struct rc_batch batch = {.signals = {&row, 1, 0}, .imported = true};
     return status == RC_OK ? in->sink->command(in->sink->context, &batch, &in->err) : status;
+}
+
+static enum rc_status take_queue(struct importing *in, struct line *line)
+{
+    const struct rc_stopped row = line_stopped(line);
+    enum rc_status status = finish(in, line);
+    return status == RC_OK ? put_row(in, &(struct rc_import){.stopped = &row}) : status;
 }
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
@@ -389,7 +397,7 @@ static const struct reader {
 } readers[] = {
     {"namespace", take_namespace}, {"definition", take_definition}, {"command", take_command},
     {"record", take_record},       {"tombstone", take_tombstone},   {"audit", take_entry},
-    {"schedule", take_schedule},   {"signal", take_signal},
+    {"schedule", take_schedule},   {"signal", take_signal},         {"queue", take_queue},
 };
 
 static enum rc_status take_line(struct importing *in, struct rc_sv text, bool *ret_end)

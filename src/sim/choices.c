@@ -10,7 +10,7 @@
 /* The kinds in the order of a life; 0: unknown. */
 static unsigned rank(char kind)
 {
-    static const char kinds[] = "dbse"; /* definitions, blocks, steps, the end */
+    static const char kinds[] = "dbpse"; /* definitions, blocks, people, steps, the end */
     const char *found = kind ? strchr(kinds, kind) : NULL;
     return found ? 1 + (unsigned)(found - kinds) : 0;
 }

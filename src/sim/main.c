@@ -7,6 +7,7 @@
  *   recourse_sim cover                 new seeds, and every counter of what they covered
  *       --jobs 0                       all lives in this process: for profiles
  *       --wide                         all lives are wide (sim.h), not those of each third seed alone; one that is replayed or shrunk, too
+ *       --full                         also people who are asked (walk_people.c)
  *       --control NAME                 with a protection switched off (replay, shrink, run)
  *
  * RC_TIER (quick, ci, campaign) says how much there is to do where no option does. RC_SIM_FROM is the first seed; without it RC_SEED times
@@ -65,7 +66,8 @@ static bool read_life(const char *text, struct sim_choices *ret)
 
 static void put_again(const char *what, enum sim_control control)
 {
-    printf("#   build/recourse_sim %sreplay %s", sim_wide ? "--wide " : "", what);
+    printf("#   build/recourse_sim %s%sreplay %s", sim_wide ? "--wide " : "", sim_full ? "--full " : "",
+           what);
     if (control != SIM_SOUND) printf(" --control %s", sim_control_name(control));
     printf("\n");
 }
@@ -172,11 +174,15 @@ static void run_controls(const struct options *options)
                                   .n = TRIES,
                                   .jobs = options->order.jobs,
                                   .control = (enum sim_control)i,
-                                  /* the later ones are about blocks and times */
-                                  .breadth = i >= SIM_LINES_AT_ONCE ? SIM_WIDE : SIM_NARROW,
+                                  /* these are about blocks and times, the later ones about people */
+                                  .breadth =
+                                      i >= SIM_LINES_AT_ONCE && i <= SIM_NO_DEADLINE ? SIM_WIDE : SIM_NARROW,
                                   .enough = 1};
         static struct sim_sum sum;
+        bool asked = sim_full;
+        sim_full |= i > SIM_NO_DEADLINE;
         sim_run(&order, &sum);
+        sim_full = asked;
         caught += sum.nfailures > 0;
         point(sum.nfailures > 0, "found out: %s: %s", sim_control_text((enum sim_control)i),
               sum.nfailures ? sum.failure[0].law : "by no law");
@@ -261,10 +267,10 @@ static int show_cover(const struct options *options)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: recourse_sim [run | cover | replay LIFE | shrink LIFE] [--seeds N] [--from SEED] "
-            "[--seconds T]\n"
-            "                    [--jobs J] [--kept FILE] [--control NAME] [--no-controls] [--wide]\n");
+    fprintf(stderr, "usage: recourse_sim [run | cover | replay LIFE | shrink LIFE] [--seeds N] [--from SEED] "
+                    "[--seconds T]\n"
+                    "                    [--jobs J] [--kept FILE] [--control NAME] [--no-controls] [--wide] "
+                    "[--full]\n");
     return 2;
 }
 
@@ -301,15 +307,12 @@ static uint64_t first_seed(void)
 
 static bool read_options(int argc, char **argv, struct options *ret)
 {
-    static const struct option known[] = {{"seeds", required_argument, NULL, 'n'},
-                                          {"from", required_argument, NULL, 'f'},
-                                          {"seconds", required_argument, NULL, 's'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {"kept", required_argument, NULL, 'k'},
-                                          {"control", required_argument, NULL, 'c'},
-                                          {"no-controls", no_argument, NULL, 'x'},
-                                          {"wide", no_argument, NULL, 'w'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"seeds", required_argument, NULL, 'n'},   {"from", required_argument, NULL, 'f'},
+        {"seconds", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'j'},
+        {"kept", required_argument, NULL, 'k'},    {"control", required_argument, NULL, 'c'},
+        {"no-controls", no_argument, NULL, 'x'},   {"wide", no_argument, NULL, 'w'},
+        {"full", no_argument, NULL, 'p'},          {NULL, 0, NULL, 0}};
     enum { CAMPAIGN_S = 3600 };
     const char *seconds = getenv("RC_SIM_SECONDS");
     struct sim_order *order = &ret->order;
@@ -334,6 +337,7 @@ static bool read_options(int argc, char **argv, struct options *ret)
             sim_wide = true;
             order->breadth = SIM_WIDE;
         }
+        if (key == 'p') sim_full = true;
         if (key == '?') return false;
     }
     return order->jobs <= SIM_JOBS;

@@ -203,7 +203,8 @@ static bool is_out_of_reach(enum rc_why why)
 {
     bool blocks = why == RC_WHY_CONDITION || why == RC_WHY_NOT_TAKEN || why == RC_WHY_JOINED ||
                   why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
-                  why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP || why == RC_WHY_DEADLINE;
+                  why == RC_WHY_ITEMS_BYTES || why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP ||
+                  why == RC_WHY_DEADLINE;
     bool people = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_VOID;
     bool worker =
         why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED || why == RC_WHY_NO_SIGNAL;

@@ -52,7 +52,20 @@
     SIM_CONTROL(NO_PAUSE, "no-pause", "the engine's repeats make no pause")                                  \
     SIM_CONTROL(PASS_FOR_EVER, "pass-for-ever", "the engine's repeats do not look at the time")              \
     SIM_CONTROL(BEGIN_AT_ONCE, "begin-at-once", "the engine is not told when a command is to begin")         \
-    SIM_CONTROL(NO_DEADLINE, "no-deadline", "the engine is not told until when a command has to be through")
+    SIM_CONTROL(NO_DEADLINE, "no-deadline", "the engine is not told until when a command has to be through") \
+    /* about people who are asked */                                                                         \
+    SIM_CONTROL(RELEASE_ALL, "release-all", "the engine's flows release what was not approved")              \
+    SIM_CONTROL(ONE_IS_ASKED, "one-is-asked", "the engine's approvals need one")                             \
+    SIM_CONTROL(ANYBODY_DECIDES, "anybody-decides", "the engine's flows ask anybody")                        \
+    SIM_CONTROL(ASK_FOR_EVER, "ask-for-ever", "the engine's flows ask for ever")                             \
+    SIM_CONTROL(STARTERS_DECIDE, "starters-decide", "the engine is not told who has started a command")      \
+    SIM_CONTROL(VOTE_TWICE, "vote-twice", "who decides again has another name")                              \
+    SIM_CONTROL(OLD_DIGESTS, "old-digests", "the engine is told that people have seen what there is now")    \
+    SIM_CONTROL(FORGET_VOTES, "forget-votes", "the engine forgets who has decided")                          \
+    SIM_CONTROL(SIGNALS_WITHOUT_KEYS, "signals-without-keys", "a signal that is sent again has another key") \
+    SIM_CONTROL(TELL_SENDERS_EARLY, "tell-senders-early", "who sends a signal is told at once")              \
+    SIM_CONTROL(HEAR_ANYTHING, "hear-anything", "the engine's waits are for another signal")                 \
+    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,
@@ -65,6 +78,8 @@ const char *sim_control_text(enum sim_control);
 
 /* A wide life may also have flows of blocks, and submissions with times; a seed is another life with it. Set before a life. */
 extern bool sim_wide;
+/* Lives also what else commands may wait for: people who are asked. Set before the first life. */
+extern bool sim_full;
 
 struct sim_verdict {
     const char *law; /* the first law that was broken, static; NULL: all held */

@@ -70,6 +70,8 @@ static void step(struct walk *walk)
     if (walk_chance(walk, 30)) walk_submit(walk);
     if (walk_chance(walk, walk->busy) && walk->nseen) somebody_acts(walk);
     if (walk_chance(walk, 12)) somebody_administers(walk);
+    if (walk->people) walk_people_act(walk);
+    if (walk->people) walk_signal(walk);
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
     walk_turn(walk);
@@ -106,6 +108,7 @@ static void people_decide(struct walk *walk)
             const struct rc_command *c = &walk->seen[seq].c;
             if (rc_state_ended(c->state)) continue;
             ended = false;
+            if (round < TIRED) walk_people_end(walk, seq);
             if (round >= TIRED)
                 walk_act(walk, seq, RC_ACTION_RESOLVE, 0, true);
             else
@@ -154,7 +157,7 @@ static void end(struct walk *walk)
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
         bool rests = rc_state_ended(c->state) || c->state == RC_REVIEW || c->state == RC_FAILED ||
-                     c->state == RC_REJECTED;
+                     c->state == RC_REJECTED || walk_rests_with_people(c);
         if (!rests)
             walk_break(walk, "E1 everything comes to rest", "command %llu is %s", (unsigned long long)seq,
                        rc_state_word(c->state).slug);
@@ -175,6 +178,7 @@ static void live(struct walk *walk)
     sim_choices_begin(walk->choices, 'd');
     uint32_t steps = STEPS_LEAST + walk_dice(walk, STEPS_MORE);
     walk_define_blocks(walk);
+    walk_define_people(walk);
     WALK_TELL(walk, "%s\n", walk->definitions);
     walk->world = world_open(walk->definitions);
     walk_watch(walk);

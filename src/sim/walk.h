@@ -35,6 +35,11 @@ enum {
     WALK_DEPENDENCIES = 2,
     WALK_REQUESTS = 64, /* on their way */
     WALK_PUT_OFF = 512, /* submissions with a time */
+    WALK_STARTED = 512, /* submissions of which is known who has made them */
+    WALK_ASKED = 8,     /* steps of a command that ask people */
+    WALK_VOTES = 8,
+    WALK_RELEASED = 8,
+    WALK_SIGNALS = 64,
     WALK_TEXT = 64 << 10
 };
 
@@ -67,6 +72,29 @@ struct walk_side {
     bool lied; /* somebody was told something else */
 };
 
+/* A step that asks people, as its history and those who asked for decisions know it. */
+struct walk_asked {
+    uint32_t node;
+    bool open, approved;           /* it is asked now; it was approved, and is not void */
+    struct rc_h128 digest, before; /* of what is shown, or was last; and before that */
+    rc_us due;
+    uint32_t nvotes, nreleased;
+    uint8_t vote[WALK_VOTES]; /* whose, in order */
+    struct {
+        uint32_t step; /* of the flow */
+        struct rc_h128 with;
+    } released[WALK_RELEASED];
+};
+
+/* A signal, as those who send it know it. */
+struct walk_signal {
+    uint8_t name, id;
+    bool bad, acknowledged;
+    bool known, other; /* somebody was told what it is: what is sent first, or something else */
+    uint64_t taken_by; /* by the histories; 0: nobody */
+    uint32_t taken_at;
+};
+
 struct walk_seen { /* a command, from its history */
     struct rc_arena *arena;
     struct rc_command c;
@@ -87,9 +115,25 @@ struct walk_seen { /* a command, from its history */
     struct rc_h128 payload_hash;
     bool restored; /* some of what left of it was lost with the state behind */
     bool behind;   /* it went on behind the state that was restored, and the engine has not said so yet */
+    struct walk_asked asked[WALK_ASKED];
+    uint32_t nasked;
+    uint16_t attempted[WALK_INSTANCES];
+    struct {
+        rc_us since, due;
+        bool open, may, must; /* may, must: it went on in the moment in which it began, with what was kept */
+        uint8_t state;
+    } waits[WALK_INSTANCES]; /* for a signal */
+};
+
+/* Who has decided what, as the walk knows it. */
+struct walk_decision {
+    struct rc_h128 digest;
+    uint32_t node;
+    uint8_t who, answer;
 };
 
 struct walk_action {
+    struct walk_decision decision;
     uint64_t seq;
     uint8_t action;
     char key[8];
@@ -114,8 +158,10 @@ struct walk_request { /* on its way */
     uint32_t action;     /* index */
     uint32_t dependency; /* define */
     uint32_t concurrent;
-    uint32_t bulk; /* 1 + index */
-    uint32_t op;   /* in the journal; 0: none */
+    uint32_t bulk;   /* 1 + index */
+    uint32_t op;     /* in the journal; 0: none */
+    uint32_t signal; /* 1 + index */
+    bool conflicts;
 };
 
 /* A copy of the store, and what was known when it was made. */
@@ -182,6 +228,14 @@ struct walk {
         rc_us start, deadline; /* wall; span. 0: none */
     } put_off[WALK_PUT_OFF];
     uint32_t nput_off;
+    bool people; /* its flows ask people */
+    struct {
+        uint64_t nonce;
+        uint8_t who;
+    } started[WALK_STARTED]; /* who has started or edited what */
+    uint32_t nstarted;
+    struct walk_signal signal[WALK_SIGNALS];
+    uint32_t nsignals;
     rc_us
         turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
     bool has_space;  /* somebody has asked for the namespace b */
@@ -253,6 +307,45 @@ void walk_define_blocks(struct walk *);
 /* Another version of a flow, with blocks. */
 void walk_define_block_flow(struct walk *, uint32_t flow);
 
+/* ---- walk_people.c, walk_votes.c --------------------------------------------------------------------------------------- */
+
+/* Decides whether this life is one of people who are asked; its flows are written anew then. */
+void walk_define_people(struct walk *);
+void walk_define_people_flow(struct walk *, uint32_t flow);
+void walk_forge_people(enum sim_control, struct flow *);
+/* Says who has started a command, or who acts. */
+void walk_people_submit(struct walk *, struct rc_identity *);
+void walk_people_started(struct walk *, uint64_t nonce, unsigned who);
+void walk_people_name(struct walk *, struct walk_action *, struct rc_act *);
+/* Somebody decides something, or nobody does; and one who may, if anybody is asked. */
+void walk_people_act(struct walk *);
+void walk_people_end(struct walk *, uint64_t seq);
+/* It waits for nothing but people. */
+bool walk_rests_with_people(const struct rc_command *);
+/* People are known by number. */
+bool walk_same_person(unsigned, unsigned);
+bool walk_is_wanted(const struct flow_people *, unsigned who);
+bool walk_is_author(const struct walk *, const struct walk_seen *, unsigned who);
+/* Whether one whom a flow names has not started the command. */
+bool walk_may_be_asked(const struct walk *, const struct walk_seen *, struct rc_sv actor);
+bool walk_may_decide(const struct walk *, const struct walk_seen *, const struct walk_asked *, unsigned who);
+const struct walk_asked *walk_asked_at(const struct walk_seen *, uint32_t node);
+/* A record was folded; a decision was answered; a turn is over. */
+void walk_laws_of_people(struct walk *, struct walk_seen *, const struct rc_record *);
+void walk_laws_of_decision(struct walk *, const struct walk_request *);
+void walk_laws_of_kept_votes(struct walk *, const struct walk_seen *);
+
+/* ---- walk_signals.c --------------------------------------------------------------------------------------------------- */
+
+void walk_put_wait(struct walk *, uint32_t id);
+void walk_forge_waits(enum sim_control, struct flow_step *);
+/* Somebody sends a signal, or nobody does. */
+void walk_signal(struct walk *);
+/* A signal was answered; a record was folded; a turn is over. */
+void walk_laws_of_signal_reply(struct walk *, const struct walk_request *);
+void walk_laws_of_waits(struct walk *, struct walk_seen *, const struct rc_record *);
+void walk_laws_of_signals(struct walk *, struct rc_reader *);
+
 /* ---- walk_requests.c --------------------------------------------------------------------------------------------------- */
 
 /* One thing that a client or a person asks for. */
@@ -272,6 +365,8 @@ void walk_bulk(struct walk *);
 /* An order to this one. */
 void walk_order(struct walk *, uint32_t at, enum rc_bulk_state to, bool first);
 struct walk_request *walk_find_request(struct walk *, const struct rc_request *);
+/* False: it was not taken, and is freed. */
+bool walk_post(struct walk *, struct walk_request);
 void walk_free_answered(struct walk *);
 /* The step that a verdict would be about; 0: none. */
 uint32_t walk_in_question(const struct rc_command *);
@@ -363,6 +458,8 @@ static inline bool walk_is_simulated(const struct rc_error *error)
 
 /* Before left[i] leaves. */
 void walk_laws_of_leaving(struct walk *, uint32_t i);
+/* The number that an action of ours has. */
+uint32_t walk_action_named(const struct rc_act *);
 /* Brings what is seen of a command to what the store has. */
 void walk_observe(struct walk *, uint64_t seq);
 /* After a turn that has ended with RC_OK. */

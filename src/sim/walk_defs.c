@@ -132,6 +132,10 @@ void walk_define_flow(struct walk *walk, uint32_t flow)
         walk_define_block_flow(walk, flow);
         return;
     }
+    if (walk->people) {
+        walk_define_people_flow(walk, flow);
+        return;
+    }
     if (walk->shaped && walk_chance(walk, 70)) {
         put_shaped_flow(walk, flow);
         return;

@@ -74,7 +74,9 @@ static bool forges(enum sim_control control)
     return control == SIM_REPEAT_BLINDLY || control == SIM_NO_SETTLE || control == SIM_MORE_PLACES ||
            control == SIM_UNDO_OUT_OF_ORDER || control == SIM_UNDO_TWICE || control == SIM_ONE_MORE_TRY ||
            control == SIM_NO_DELAY || control == SIM_ASK_NOTHING ||
-           (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER);
+           (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER) ||
+           (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
+           control == SIM_WAIT_A_MOMENT;
 }
 
 static void forge_call(enum sim_control control, struct flow_call *call, uint16_t at)
@@ -121,6 +123,8 @@ static void forge(const struct walk *walk)
     for (uint32_t i = 0; i < set->nflows; i++)
         for (uint16_t k = 0; k < set->flows[i]->nsteps; k++)
             forge_block(walk->control, (struct flow_step *)&set->flows[i]->steps[k]);
+    for (uint32_t i = 0; i < set->nflows; i++)
+        walk_forge_people(walk->control, (struct flow *)set->flows[i]); /* cppcheck-suppress cert-EXP05-C */
     for (uint32_t i = 0; i < set->ndependencies; i++)
         if (walk->control == SIM_MORE_PLACES)
             ((struct flow_dependency *)set->dependencies[i])->concurrent += 2;
@@ -159,10 +163,13 @@ void walk_watch(struct walk *walk)
 static void spoil_memory(struct walk *walk)
 {
     struct rc_engine *engine = walk->world->engine;
-    bool spoils = walk->control == SIM_NO_DOUBT || walk->control == SIM_IGNORE_CANCEL;
+    bool spoils = walk->control == SIM_NO_DOUBT || walk->control == SIM_IGNORE_CANCEL ||
+                  walk->control == SIM_FORGET_VOTES;
     for (struct rc_hot *hot = engine->cache.newest; hot && spoils; hot = hot->older) {
         for (uint32_t i = 0; i < hot->command.nnodes && walk->control == SIM_NO_DOUBT; i++)
             hot->command.node[i].doubt = 0;
+        for (uint32_t i = 0; i < hot->command.nnodes && walk->control == SIM_FORGET_VOTES; i++)
+            if (i) hot->command.data[i].votes.n = 0;
         if (walk->control == SIM_IGNORE_CANCEL && hot->command.mode == RC_MODE_CANCEL)
             hot->command.mode = RC_MODE_FORWARD;
     }

@@ -6,7 +6,7 @@
 
 /* ---- actions -------------------------------------------------------------------------------------------------------- */
 
-static uint32_t action_named(const struct rc_act *act)
+uint32_t walk_action_named(const struct rc_act *act)
 {
     unsigned long id = 0; /* the reason is "a<number>" */
     for (uint32_t i = 1; i < act->reason.n; i++) id = id * 10 + (unsigned long)(act->reason.p[i] - '0');
@@ -45,7 +45,7 @@ static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_r
 /* An item of the bulk that its reason names. */
 static void see_item(struct walk *walk, const struct rc_record *record, const struct rc_act *act)
 {
-    uint32_t id = action_named(act), k = 0;
+    uint32_t id = walk_action_named(act), k = 0;
     struct walk_bulk *bulk = &walk->bulk[id < walk->nbulks ? id : 0];
     while (k < bulk->n && bulk->seq[k] != record->seq) k++;
     LAW(id < walk->nbulks && k < bulk->n && bulk->action == act->action,
@@ -57,7 +57,7 @@ static void see_item(struct walk *walk, const struct rc_record *record, const st
 
 static void see_own_action(struct walk *walk, const struct rc_record *record, const struct rc_act *act)
 {
-    uint32_t id = action_named(act);
+    uint32_t id = walk_action_named(act);
     LAW(id < walk->nactions && walk->action[id].seq == record->seq && walk->action[id].action == act->action,
         "H1 only what was asked for is in the history", "command %llu", ULL(record->seq));
     if (walk->broken) return;
@@ -211,6 +211,8 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     }
     if (!walk->broken) walk_laws_of_blocks(walk, seen, record, was, was_mode);
     if (!walk->broken) laws_of_waiting(walk, seen, record, before);
+    if (!walk->broken && walk->people) walk_laws_of_people(walk, seen, record);
+    if (!walk->broken && walk->people) walk_laws_of_waits(walk, seen, record);
     if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
         walk_laws_of_doubt(walk, seen, record->rev);
     LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,

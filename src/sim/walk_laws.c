@@ -18,9 +18,16 @@ void walk_break(struct walk *walk, const char *law, const char *format, ...)
     walk->broken = law;
 }
 
-static bool waits(const struct rc_node *node)
+static bool has_time(const struct rc_command *c, uint32_t at)
 {
-    return node->phase == RC_PHASE_READY || node->phase == RC_PHASE_DELAYED;
+    unsigned phase = c->node[at].phase;
+    return phase == RC_PHASE_DELAYED ||
+           ((phase == RC_PHASE_ASKED || phase == RC_PHASE_WAITING) && c->data[at].times.due);
+}
+
+static bool waits(const struct rc_command *c, uint32_t at)
+{
+    return c->node[at].phase == RC_PHASE_READY || has_time(c, at);
 }
 
 /* ---- leaving -------------------------------------------------------------------------------------------------------- */
@@ -246,7 +253,9 @@ static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_
     must(rc_read_work(reader, phase, gate, NULL, UINT64_MAX, rows, WORK, &n, &walk->world->err));
     for (uint32_t i = 0; i < n; i++) {
         const struct rc_command *c = rows[i].seq <= walk->nseen ? &walk->seen[rows[i].seq].c : NULL;
-        LAW(c && rows[i].node < c->nnodes && c->node[rows[i].node].phase == phase &&
+        LAW(c && rows[i].node < c->nnodes &&
+                (c->node[rows[i].node].phase == phase ||
+                 (phase == RC_PHASE_DELAYED && has_time(c, rows[i].node))) &&
                 c->data[rows[i].node].times.due == rows[i].order,
             "R4 a row of work is a step that waits", "command %llu, step %u", ULL(rows[i].seq), rows[i].node);
     }
@@ -263,7 +272,7 @@ static void laws_of_work(struct walk *walk, struct rc_reader *reader)
         rows += rows_of_work(walk, reader, RC_PHASE_READY, walk->dependency[i].gate);
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
-        for (uint32_t i = 0; i < c->nnodes; i++) waiting += waits(&c->node[i]);
+        for (uint32_t i = 0; i < c->nnodes; i++) waiting += waits(c, i);
         flying += rc_command_in_flight(c);
     }
     LAW(rows == waiting, "R5 every step that waits has a row of work", "%u rows, %u steps", rows, waiting);
@@ -303,7 +312,7 @@ static void laws_of_sleep(struct walk *walk)
             LAW(out == (c->node[i].phase == RC_PHASE_OPEN),
                 "S1 what is in flight for the engine is in flight outside", "command %llu, step %u", ULL(seq),
                 i);
-            if (c->node[i].phase == RC_PHASE_DELAYED && engine->room)
+            if (has_time(c, i) && engine->room)
                 LAW(walk->world->sleep != UINT64_MAX &&
                         c->data[i].times.due >= engine->now + walk->world->sleep,
                     "S2 the engine wakes up in time", "command %llu, step %u", ULL(seq), i);
@@ -338,12 +347,14 @@ void walk_laws_of_turn(struct walk *walk)
     if (!walk->broken) laws_of_work(walk, reader);
     if (!walk->broken) laws_of_usage(walk, reader);
     if (!walk->broken) walk_laws_of_bulks(walk, reader);
+    if (!walk->broken && walk->people) walk_laws_of_signals(walk, reader);
     rc_reader_close(reader);
     if (!walk->broken) walk_laws_of_window(walk);
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         if (walk->world->engine->booted && walk->control != SIM_NO_DOUBT &&
             walk->control != SIM_IGNORE_CANCEL)
             laws_of_memory(walk, &walk->seen[seq]);
+        if (walk->world->engine->booted && walk->people) walk_laws_of_kept_votes(walk, &walk->seen[seq]);
         laws_of_next_move(walk, &walk->seen[seq].c);
     }
     LAW(walk->world->engine->stats.faults == 0 || walk_is_simulated(&walk->world->engine->fault),

@@ -86,6 +86,7 @@ static void laws_of_action(struct walk *walk, const struct walk_request *sent)
         "action %u on command %llu", sent->action, ULL(action->seq));
     if (action->done && action->action == RC_ACTION_CANCEL) walk->seen[action->seq].cancelled = true;
     walk->cover->stale += request->status == RC_STALE;
+    if (walk->people) walk_laws_of_decision(walk, sent);
     walk->cover->act_replayed += request->status == RC_OK && request->replayed;
     if (request->status != RC_OK && request->status != RC_PURGED)
         walk->cover->refused[action->action][walk->seen[action->seq].c.state]++;
@@ -130,6 +131,7 @@ void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
     if (sent->request->kind == RC_REQUEST_ACT) laws_of_action(walk, sent);
     if (sent->request->kind == RC_REQUEST_BULK) laws_of_bulk_reply(walk, sent);
     if (sent->request->kind == RC_REQUEST_HOLD) laws_of_release(walk, sent);
+    if (sent->request->kind == RC_REQUEST_SIGNAL) walk_laws_of_signal_reply(walk, sent);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */

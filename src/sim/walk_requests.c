@@ -29,7 +29,7 @@ void walk_free_answered(struct walk *walk)
     walk->nrequests = n;
 }
 
-static bool post(struct walk *walk, struct walk_request sent)
+bool walk_post(struct walk *walk, struct walk_request sent)
 {
     bool room = walk->nrequests < WALK_REQUESTS;
     uint32_t op = walk_note_call(walk, sent.request);
@@ -87,6 +87,7 @@ static struct walk_request new_submission(struct walk *walk)
     sent.request->u.submit.nonce = walk->control == SIM_SAME_NONCE ? 1 : walk_nonce(walk);
     sent.nonce = sent.request->u.submit.nonce;
     if (walk->timed) put_off(walk, &sent.request->u.submit);
+    if (walk->people) walk_people_submit(walk, &sent.request->u.submit);
     sent.payload_hash = sent.request->u.submit.payload_hash;
     WALK_TELL(walk, "  > submit %s/%s/%s %s\n", spaces[sent.space], type, key, payload);
     return sent;
@@ -96,7 +97,7 @@ void walk_submit(struct walk *walk)
 {
     if (is_crowded(walk)) return;
     struct walk_request sent = new_submission(walk);
-    if (post(walk, sent) && walk->control == SIM_ANSWER_TOO_EARLY)
+    if (walk_post(walk, sent) && walk->control == SIM_ANSWER_TOO_EARLY)
         walk->told[sent.space][sent.flow][sent.key].acknowledged = true;
 }
 
@@ -168,6 +169,7 @@ static void add_successor(struct walk *walk, const struct rc_command *c, struct 
 {
     struct rc_error error;
     struct rc_submission in = {.actor = RC_SV("anna"), .payload = c->id.payload};
+    if (walk->people) in.subject = c->id.subject, in.actor = c->id.actor; /* as the API has it */
     struct rc_identity *next = RC_NEW(request->arena, struct rc_identity);
     uint32_t n;
     assert(next);
@@ -219,10 +221,13 @@ void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t l
                                 .action = walk->nactions};
     struct rc_act *what = &sent.request->u.act.act;
     what->reason = rc_text(sent.request->arena, "a%u", walk->nactions);
+    if (walk->people) walk_people_name(walk, made, what);
     if (walk_chance(walk, 20))
         what->expected_rev = walk_chance(walk, 50) || walk->quiet ? c->rev : c->rev + 1;
     bool whole = action == RC_ACTION_RETRY && c->state == RC_ROLLED_BACK;
     if (action == RC_ACTION_EDIT || (whole && walk_chance(walk, 90))) add_successor(walk, c, sent.request);
+    if (walk->people && sent.request->u.act.successor)
+        walk_people_started(walk, sent.request->u.act.successor->nonce, made->decision.who);
     if (action == RC_ACTION_ASSIGN && walk_chance(walk, 70)) what->owner = RC_SV("olga");
     if (action == RC_ACTION_DUE && walk_chance(walk, 70)) what->due = walk->latest + RC_SECONDS(60);
     bool part = action == RC_ACTION_ROLL_BACK && walk_chance(walk, 50);
@@ -237,7 +242,7 @@ void walk_act(struct walk *walk, uint64_t seq, enum rc_action action, uint32_t l
         struct rc_path path;
         what->step = rc_copy_sv(sent.request->arena, rc_node_path(c, at, &path));
     }
-    if (post(walk, sent)) walk->nactions++;
+    if (walk_post(walk, sent)) walk->nactions++;
 }
 
 /* ---- definitions, quotas -------------------------------------------------------------------------------------------- */
@@ -256,7 +261,7 @@ void walk_change_dependency(struct walk *walk, uint32_t dependency, uint32_t con
     if (walk->control == SIM_MORE_PLACES && concurrent)
         sent.request->u.define.added->dependency->concurrent += 2;
     uint32_t most = walk->dependency[dependency].most;
-    if (!post(walk, sent)) return;
+    if (!walk_post(walk, sent)) return;
     walk->dependency[dependency].changed = true;
     if (sent.concurrent > most) walk->dependency[dependency].most = sent.concurrent;
     walk_fired(walk, concurrent ? SIM_DEFINITION_CHANGED : SIM_DEPENDENCY_GONE);
@@ -270,7 +275,7 @@ void walk_change_flow(struct walk *walk)
     walk->definitions[0] = '\0';
     walk_define_flow(walk, flow);
     WALK_TELL(walk, "  > define\n%s\n", walk->definitions);
-    if (post(walk, (struct walk_request){.request = world_definition(NULL, walk->definitions)}))
+    if (walk_post(walk, (struct walk_request){.request = world_definition(NULL, walk->definitions)}))
         walk_fired(walk, SIM_DEFINITION_CHANGED);
 }
 
@@ -281,7 +286,7 @@ void walk_change_quota(struct walk *walk)
                                           walk->has_space ? RC_ACCESS_NAMESPACE_SET : RC_ACCESS_NAMESPACE_ADD,
                                       .ns = {.name = RC_SV("b"), .max_open = most, .max_rate = rate}};
     WALK_TELL(walk, "  > namespace b: at most %u open, %u a second (0: any)\n", most, rate);
-    if (!post(walk, (struct walk_request){.request = world_access(change)})) return;
+    if (!walk_post(walk, (struct walk_request){.request = world_access(change)})) return;
     walk->has_space = true;
 }
 
@@ -306,7 +311,7 @@ void walk_purge(struct walk *walk)
     request->u.purge.n = n;
     request->u.purge.filter = (struct rc_purge_filter){0};
     request->u.purge.by = (struct rc_author){.subject = RC_SV("anna"), .reason = RC_SV("asked")};
-    (void)post(walk, (struct walk_request){.request = request});
+    (void)walk_post(walk, (struct walk_request){.request = request});
 }
 
 /* ---- holds ---------------------------------------------------------------------------------------------------------- */
@@ -322,7 +327,7 @@ void walk_ask_release(struct walk *walk)
     request->u.hold.watch = RC_SECONDS(86400);
     request->u.hold.by = (struct rc_author){.subject = RC_SV("anna"), .reason = RC_SV("looked at it")};
     WALK_TELL(walk, "  > release hold %llu\n", (unsigned long long)hold.id);
-    if (post(walk, (struct walk_request){.request = request})) walk->restored.asked = true;
+    if (walk_post(walk, (struct walk_request){.request = request})) walk->restored.asked = true;
 }
 
 /* ---- bulks ---------------------------------------------------------------------------------------------------------- */
@@ -369,7 +374,7 @@ static void make_bulk(struct walk *walk)
         return;
     }
     WALK_TELL(walk, "  > bulk %s: %s of %u\n", made.key, rc_action_word(made.action).slug, made.n);
-    if (!post(walk, (struct walk_request){.request = request, .bulk = 1 + walk->nbulks})) return;
+    if (!walk_post(walk, (struct walk_request){.request = request, .bulk = 1 + walk->nbulks})) return;
     walk->bulk[walk->nbulks++] = made;
 }
 
@@ -383,7 +388,7 @@ void walk_order(struct walk *walk, uint32_t at, enum rc_bulk_state to, bool firs
     request->u.bulk.order.stop_percent = walk_chance(walk, 50) ? 100 : 0;
     request->u.bulk.order.even_if_changed = first && walk_chance(walk, 50);
     WALK_TELL(walk, "  > bulk %s: %s\n", bulk->key, rc_bulk_word(to).slug);
-    (void)post(walk, (struct walk_request){.request = request, .bulk = 1 + at});
+    (void)walk_post(walk, (struct walk_request){.request = request, .bulk = 1 + at});
 }
 
 void walk_bulk(struct walk *walk)

@@ -161,6 +161,7 @@ static void go_back(struct walk *walk)
     memcpy(walk->bulk, known->bulk, sizeof walk->bulk);
     walk->nbulks = known->nbulks;
     walk->has_space = known->has_space;
+    memcpy(walk->signal, known->signal, sizeof walk->signal);
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         walk->dependency[i].changed = known->dependency[i].changed;
     walk_journal_rewind(walk, walk->copy.ncalls, walk->copy.narrivals);
@@ -286,6 +287,7 @@ static bool is_as_told(const struct walk *walk, uint64_t seq)
     for (uint32_t i = 0; i < walk->world->nleft; i++) {
         const struct walk_sent *sent = &walk->sent[i];
         if (sent->lost == walk->restored.times && sent->seq == seq && acts(sent) &&
+            !walk_is_lied(&walk->seen[seq], sent->node, sent->purpose == RC_UNDO) && /* a person began it */
             !c->node[sent->node].doubt && !rc_node_step(c, sent->node)->call.act.reads_only)
             return false;
     }

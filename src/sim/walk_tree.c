@@ -344,7 +344,7 @@ static bool may_be_touched(const struct look *look, uint32_t at)
     const struct rc_command *c = look->c;
     const struct rc_record *record = look->record;
     bool anew = record->cause->kind == RC_MSG_ACTION && record->cause->u.act->action == RC_ACTION_RETRY;
-    if (c->mode == RC_MODE_ROLL_BACK) return true;
+    if (c->mode == RC_MODE_ROLL_BACK || sim_step(c, at)->kind == FLOW_APPROVE) return true; /* V5, V7 */
     if (resets_a_part(record) && flow_nothing_to_undo(&sim_step(c, at)->call)) return true;
     for (uint32_t block = c->node[at].parent;; block = c->node[block].parent) {
         uint32_t around = c->node[block].parent;

@@ -22,6 +22,7 @@ struct rc_driver {
                                   struct rc_error *);
     enum rc_status (*bulk)(struct rc_store *, const struct rc_bulk_write *, uint64_t *io_id,
                            struct rc_error *);
+    enum rc_status (*order)(struct rc_store *, const struct rc_order *, rc_us now, struct rc_error *);
     struct rc_origin (*origin)(const struct rc_store *);
     enum rc_status (*hold)(struct rc_store *, const struct rc_hold_write *, uint64_t *io_id,
                            struct rc_error *);
@@ -93,6 +94,10 @@ struct rc_driver {
                               struct rc_arena *, uint32_t cap, struct rc_signal **ret, uint32_t *ret_n,
                               struct rc_error *);
     enum rc_status (*signal_last)(struct rc_reader *, uint64_t *ret, struct rc_error *);
+    enum rc_status (*signals_kept)(struct rc_reader *, struct rc_sv ns, rc_us since, uint32_t most,
+                                   uint32_t *ret, struct rc_error *);
+    enum rc_status (*stopped)(struct rc_reader *, struct rc_arena *, struct rc_stopped **ret, uint32_t *ret_n,
+                              struct rc_error *);
 };
 
 struct rc_reader {
@@ -178,6 +183,13 @@ enum rc_status rc_audit_of_definition(const struct rc_definition *, enum rc_deed
 RC_MUST
 enum rc_status rc_audit_of_access(const struct rc_access_change *, struct rc_arena *, struct rc_audit *ret,
                                   struct rc_error *);
+/* The entry of an order; `signal`: the one that is deleted, or NULL. (order.c) */
+RC_MUST
+enum rc_status rc_audit_of_order(const struct rc_order *, const struct rc_signal *signal, struct rc_arena *,
+                                 struct rc_audit *ret, struct rc_error *);
+/* Why an order cannot be carried out. (order.c) */
+enum rc_status rc_order_full(struct rc_error *);
+enum rc_status rc_order_no_signal(struct rc_error *);
 /* The entry of what a person has done with a schedule. */
 RC_MUST
 enum rc_status rc_audit_of_schedule(const struct rc_schedule_write *, struct rc_arena *, struct rc_audit *ret,

@@ -77,7 +77,8 @@ struct rc_import { /* one of them; the others NULL */
     const struct rc_high *high;   /* counters that are higher than the store's; the audit's as it is */
     const struct rc_audit *note;  /* a new entry behind those that came */
     const struct rc_origin *mark; /* where the store comes from */
-    rc_us now;                    /* of the note */
+    const struct rc_stopped *stopped;
+    rc_us now; /* of the note */
 };
 /* RC_INVALID where such a row is there already; else as rc_store_commit. */
 RC_MUST enum rc_status rc_sqlite_import(struct rc_store *, const struct rc_import *, struct rc_error *);

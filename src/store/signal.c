@@ -57,6 +57,13 @@ enum rc_status rc_read_signals(struct rc_reader *reader, uint64_t mailbox, rc_us
                : status;
 }
 
+enum rc_status rc_read_signals_kept(struct rc_reader *reader, struct rc_sv ns, rc_us since, uint32_t most,
+                                    uint32_t *ret, struct rc_error *err)
+{
+    enum rc_status status = rc_reader_usable(reader, err);
+    return status == RC_OK ? reader->driver->signals_kept(reader, ns, since, most, ret, err) : status;
+}
+
 enum rc_status rc_read_signal_last(struct rc_reader *reader, uint64_t *ret, struct rc_error *err)
 {
     enum rc_status status = rc_reader_usable(reader, err);

@@ -21,5 +21,8 @@ RC_MUST enum rc_status rc_read_signal_key(struct rc_reader *, struct rc_sv ns, s
 RC_MUST enum rc_status rc_read_signals(struct rc_reader *, uint64_t mailbox, rc_us since, uint64_t after,
                                        struct rc_arena *, uint32_t cap, struct rc_signal **ret,
                                        uint32_t *ret_n, struct rc_error *);
+/* How many of a namespace nobody has taken and did not come before `since`, counted up to `most`. */
+RC_MUST enum rc_status rc_read_signals_kept(struct rc_reader *, struct rc_sv ns, rc_us since, uint32_t most,
+                                            uint32_t *ret, struct rc_error *);
 /* The highest number; 0: there is none. */
 RC_MUST enum rc_status rc_read_signal_last(struct rc_reader *, uint64_t *ret, struct rc_error *);

@@ -275,13 +275,17 @@ enum rc_status rc_read_gates(struct rc_reader *reader, uint64_t after, uint64_t 
                            : status;
 }
 
+enum rc_status rc_read_lanes_in(struct rc_reader *reader, uint8_t phase, uint64_t after, uint64_t *ret_lanes,
+                                uint32_t cap, uint32_t *ret_n, struct rc_error *err)
+{
+    enum rc_status status = rc_reader_usable(reader, err);
+    return status == RC_OK ? reader->driver->gates(reader, phase, after, ret_lanes, cap, ret_n, err) : status;
+}
+
 enum rc_status rc_read_lanes(struct rc_reader *reader, uint64_t after, uint64_t *ret_lanes, uint32_t cap,
                              uint32_t *ret_n, struct rc_error *err)
 {
-    enum rc_status status = rc_reader_usable(reader, err);
-    return status == RC_OK
-               ? reader->driver->gates(reader, RC_WORK_LANE_WAITS, after, ret_lanes, cap, ret_n, err)
-               : status;
+    return rc_read_lanes_in(reader, RC_WORK_LANE_WAITS, after, ret_lanes, cap, ret_n, err);
 }
 
 enum rc_status rc_read_in_flight(struct rc_reader *reader, uint64_t after, uint64_t *ret_seqs, uint32_t cap,

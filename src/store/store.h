@@ -47,6 +47,7 @@
 #include "store/audit.h"
 #include "store/hold.h"
 #include "store/keep.h"
+#include "store/order.h"
 #include "store/purge.h"
 #include "store/signal.h"
 
@@ -231,6 +232,10 @@ RC_MUST enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_
 /* Lanes in which commands wait, ascending behind `after`. */
 RC_MUST enum rc_status rc_read_lanes(struct rc_reader *, uint64_t after, uint64_t *ret_lanes, uint32_t cap,
                                      uint32_t *ret_n, struct rc_error *);
+/* Lanes with a command in this phase (RC_WORK_LANE_…), ascending behind `after`. */
+RC_MUST enum rc_status rc_read_lanes_in(struct rc_reader *, uint8_t phase, uint64_t after,
+                                        uint64_t *ret_lanes, uint32_t cap, uint32_t *ret_n,
+                                        struct rc_error *);
 /* Commands with an attempt in flight, ascending by seq behind `after`. */
 RC_MUST enum rc_status rc_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,
                                          uint32_t *ret_n, struct rc_error *);

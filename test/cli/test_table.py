@@ -36,6 +36,7 @@ EXAMPLES = {
     "restore": [["{copy}", "--store", "{new}"]],
     "bulk": [["list"], ["preview", "cancel", "--state", "rejected", "--limit", "3", "--reason", "seen"],
              *([word, "{bulk}"] for word in ("show", "items", "run", "pause", "resume", "cancel"))],
+    "signals": [["list"]], "lanes": [[]],  # test/e2e/test_signals.py and test_lanes.py have some
     "queue": [["list"]],  # test/e2e/test_workers.py has one to show
     "hold": [["show"]],
     "schedule": [["list"]],

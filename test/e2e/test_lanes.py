@@ -282,5 +282,44 @@ def bad_input(world):
     equal(api.until_state(api.get(f"/v1/commands/by-key?type={JOB}&key=7").must(200).json["id"], "completed")["priority"], 4, "priority of the command line")
 
 
+@case("lanes are listed: who holds a place, who waits and since when; a metric counts who waits")
+def listed(world):
+    server, slow = serve(world)
+    api = server.api
+    first, second, third, other = job(api, 1), job(api, 2), job(api, 3), job(api, 4, lane="b")
+    slow.has(1, 4)
+
+    def lanes(query=""):
+        return api.get(f"/v1/lanes{query}").must(200).json["lanes"]
+
+    def waiting():
+        return [l for l in api.get("/metrics").must(200).text.splitlines() if l.startswith("recourse_lanes_waiting ")]
+
+    found = {lane["key"]: lane for lane in lanes()}
+    equal(sorted(found), ["a", "b"], "lanes")
+    a, b = found["a"], found["b"]
+    equal((a["flow"], a["namespace"], a["limit"], a["holding"], a["waiting"], a["more"]), (JOB, "default", 1, 1, 2, False), "one lane")
+    equal([h["command"] for h in a["holders"]], [first], "who holds it")
+    equal([w["command"] for w in a["first"]], [second, third], "who waits, in their order")
+    equal([a["first"][0][k] for k in ("state", "since")], ["pending", api.command(second)["changed"]], "since when")
+    equal(([h["command"] for h in b["holders"]], b["waiting"], b["first"]), ([other], 0, []), "the other lane")
+    equal([l["key"] for l in lanes("?key=b")], ["b"], "by key")
+    equal(lanes("?type=nothing"), [], "by flow")
+    page = api.get("/v1/lanes?limit=1").must(200).json
+    rest = api.get(f"/v1/lanes?limit=1&after={page['next']}").must(200).json
+    equal(sorted([page["lanes"][0]["key"], rest["lanes"][0]["key"]]), ["a", "b"], "page by page")
+    equal(api.get(f"/v1/lanes?after={rest['next']}").must(200).json, {"lanes": [], "next": None}, "behind the last page")
+    equal(waiting(), ["recourse_lanes_waiting 2"], "the metric")
+    contains(server.cli("lanes", "--key", "a"), "1 of 1")
+    equal(server.cli("lanes", "--key", "c"), "none\n", "no such lane")
+    server.kill()
+    server.start()
+    equal(waiting(), ["recourse_lanes_waiting 2"], "the metric after kill -9")
+    slow.let("all")
+    for id in (first, second, third, other):
+        api.until_state(id, "completed")
+    equal((lanes(), waiting()), ([], ["recourse_lanes_waiting 0"]), "when all have ended")
+
+
 if __name__ == "__main__":
     main()

@@ -256,6 +256,73 @@ def forgotten(world):
         equal(db.execute("SELECT count(*) FROM signal").fetchone()[0], 1, "signals in the store")
 
 
+@case("signals that are kept are listed, by name, id and age, page by page; one is deleted by hand, and the audit knows")
+def listed(world):
+    server = a_server(world)
+    api = server.api
+    for n in range(5):
+        signal(api, f"p{n}", f"s{n}").must(201)
+    api.post("/v1/signals", {"name": "other", "id": "p0", "key": "o"}).must(201)
+    taken = begin(api, "p4")
+    equal(api.command(taken)["id"], taken, "the command that takes one")
+    api.until_state(taken, "completed")
+
+    def ids(query=""):
+        return [(s["name"], s["id"]) for s in api.get(f"/v1/signals{query}").must(200).json["signals"]]
+
+    every = [("payment.settled", f"p{n}") for n in range(4)] + [("other", "p0")]
+    equal(ids(), every, "all")
+    equal(ids("?name=other"), every[4:], "of a name")
+    equal(ids("?id=p0"), [every[0], every[4]], "of an id")
+    equal(ids("?name=payment.settled&id=p2"), [every[2]], "of a mailbox")
+    page, got = api.get("/v1/signals?limit=2").must(200).json, []
+    while page["next"]:
+        got += page["signals"]
+        page = api.get(f"/v1/signals?limit=2&after={page['next']}").must(200).json
+    got += page["signals"]
+    equal([(s["name"], s["id"]) for s in got], every, "page by page")
+    equal((ids(f"?until={got[2]['at']}"), ids(f"?since={got[2]['at']}")), (every[:2], every[2:]), "by age")
+    api.get("/v1/signals?since=yesterday").problem(400, "malformed")
+    contains(server.cli("signals", "--id", "p1"), "payment.settled")
+    equal(server.cli("signals", "list", "--until", "1h"), "none\n", "those that are older than an hour")
+    number = got[1]["number"]
+    contains(server.cli("signals", "delete", number, "--reason", "sent by mistake"), "deleted")
+    server.cli("signals", "delete", number, code=4)
+    server.cli("signals", "delete", "x", code=4)
+    server.cli("signals", "delete", code=2)
+    server.kill()
+    server.start()
+    equal(ids("?id=p1"), [], "what was deleted")
+    id = begin(api, "p1")
+    equal(api.command(id)["state"], "waiting", "nothing takes it")
+    equal(signal(api, "p1", "s1").must(200).json["state"], "deleted", "a repeat does not bring it back")
+    entry = [e for e in api.get("/v1/audit").must(200).json["entries"] if e["kind"] == "signal"][0]
+    equal((entry["action"], entry["data"]["signal"], entry["data"]["reason"], entry["data"]["actor"]),
+          ("removed", number, "sent by mistake", "tester"), "the audit")
+    true("id" not in entry["data"] and "key" not in entry["data"], "what may be the very thing that is to go")
+    api.post("/v1/namespaces", {"name": "shop", "reason": "a test"}).must(201)
+    shop = {"Recourse-Namespace": "shop"}
+    equal(api.get("/v1/signals", **shop).must(200).json["signals"], [], "in another namespace")
+    api.post(f"/v1/signals/{got[0]['number']}/delete", {}, shop).problem(404, "not-found")
+    server.stop()
+    first, new = server.cli("export", "--store", server.store), world.dir / "new.db"
+    (world.dir / "lines").write_text(first)
+    server.cli("import", world.dir / "lines", "--store", new)
+    equal(server.cli("export", "--store", new), first, "the export of the import")
+
+
+@case("a purge takes the signals that its commands have taken")
+def purged(world):
+    server = a_server(world)
+    signal(server.api, "p1", "s1").must(201)
+    server.api.until_state(begin(server.api, "p1"), "completed")
+    signal(server.api, "p2", "s2").must(201)
+    server.cli("purge", "--older-than", "0s", "--yes")
+    server.stop()
+    with changed(server.store) as db:
+        equal([k for k, in db.execute("SELECT key FROM signal")], ["s2"], "signals in the store")
+
+
 @case("whatever is sent can at worst be refused")
 def hostile(world):
     api = a_server(world).api

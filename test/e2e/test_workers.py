@@ -320,6 +320,45 @@ def pausing(world):
     api.post("/v1/queues/images/stop", {}).problem(404, "not-found")
 
 
+@case("a queue that is stopped stays so, over kill -9, in a copy and in an export, until somebody resumes it; the audit knows who and why")
+def stopped_for_good(world):
+    server = serve(world)
+    api, worker = server.api, Worker(server.api)
+    submit(api, "1")
+    server.cli("queue", "pause", "images", "--reason", "the disk is being moved")
+    since = api.get("/v1/queues/images").must(200).json["since"]
+    server.kill()
+    server.start()
+    queue = api.get("/v1/queues/images").must(200).json
+    equal([queue[k] for k in ("state", "by", "reason", "since")], ["paused", "tester", "the disk is being moved", since], "after kill -9")
+    equal(worker.lease(wait="0s"), {"tasks": [], "draining": False}, "while it is paused")
+    contains(server.cli("queue", "show", "images"), "by tester: the disk is being moved")
+    api.post("/v1/queues/images/drain", {"reason": "a deploy", "actor": "anna"}).must(200)
+    server.kill()
+    server.start()
+    equal(worker.lease(wait="10s"), {"tasks": [], "draining": True}, "while it is drained")
+    copy = world.dir / "copy.db"
+    server.cli("backup", copy, "--store", server.store)
+    server.cli("export", "--store", server.store, "--out", world.dir / "lines")
+    server.cli("import", world.dir / "lines", "--store", world.dir / "again.db")
+    equal(server.cli("export", "--store", world.dir / "again.db"), (world.dir / "lines").read_text(), "the export of the import")
+    for store in (copy, world.dir / "again.db"):
+        other = world.server(store=store, defs=world.dir / "defs").start()
+        queue = other.api.get("/v1/queues/images").must(200).json
+        equal([queue[k] for k in ("state", "by", "reason")], ["draining", "anna", "a deploy"], f"in {store.name}")
+        other.stop()
+    api.post("/v1/queues/images/resume", {"reason": "done"}).must(200)
+    server.kill()
+    server.start()
+    queue = api.get("/v1/queues/images").must(200).json
+    true(queue["state"] == "flowing" and "by" not in queue, f"it goes on: {queue}")
+    equal(worker.task()["key"], "k1", "the task")
+    entries = [e for e in api.get("/v1/audit").must(200).json["entries"] if e["kind"] == "queue"]
+    equal([(e["action"], e["data"].get("actor"), e["data"]["reason"]) for e in reversed(entries)],
+          [("paused", "tester", "the disk is being moved"), ("drained", "anna", "a deploy"), ("resumed", "local", "done")], "the audit")
+    contains(server.cli("audit", "verify", "--store", server.store), "3")
+
+
 @case("a worker that has gone while it waited gets nothing")
 def gone(world):
     server = serve(world)

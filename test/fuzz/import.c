@@ -25,7 +25,8 @@ static enum rc_status row(void *context, const struct rc_import *row, struct rc_
 {
     struct sink *sink = context;
     (void)err;
-    FUZZ_LAW((row->ns != NULL) + (row->definition != NULL) + (row->purged != NULL) + (row->entry != NULL) ==
+    FUZZ_LAW((row->ns != NULL) + (row->definition != NULL) + (row->purged != NULL) + (row->entry != NULL) +
+                 (row->stopped != NULL) ==
              1);
     FUZZ_LAW(!row->high && !row->note && !row->mark);
     if (row->ns) FUZZ_LAW(row->ns->name.n && row->ns->name.n <= RC_MAX_NAME);

@@ -230,7 +230,7 @@ struct rc_memory_disk *rc_memory_disk_copy(struct rc_memory_disk *from)
     bool whole = add_commands(disk, from) && add_work(disk, from->work) && add_definitions(disk, from) &&
                  add_namespaces(disk, from) && add_tokens(disk, from) && add_audits(disk, from) &&
                  add_purged(disk, from) && add_bulks(disk, from) && add_schedules(disk, from) &&
-                 mem_signals_copy(disk, from);
+                 mem_signals_copy(disk, from) && mem_stopped_copy(disk, from);
     pthread_mutex_unlock(&from->lock);
     if (whole) return disk;
     rc_memory_disk_free(disk);

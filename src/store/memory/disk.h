@@ -72,6 +72,11 @@ struct mem_bulk {
     struct rc_arena *arena;
 };
 
+struct mem_stopped {
+    struct rc_stopped stopped;
+    char text[];
+};
+
 struct mem_signal; /* signal.c */
 struct mem_signals {
     struct mem_signal **list; /* ascending by number */
@@ -107,6 +112,8 @@ struct rc_memory_disk {
     uint64_t last_hold;
     struct rc_schedule *schedules;
     uint32_t nschedules;
+    struct mem_stopped **stopped; /* by name */
+    uint32_t nstopped;
 };
 
 struct mem_store {
@@ -147,6 +154,8 @@ enum rc_status mem_signals_stage(struct rc_memory_disk *, const struct rc_signal
 void mem_signals_publish(struct rc_memory_disk *, struct mem_signals *, rc_us since);
 void mem_signals_free(struct mem_signals *);
 void mem_signals_of_namespace_drop(struct rc_memory_disk *, struct rc_sv ns);
+const struct rc_signal *mem_signal_at(const struct rc_memory_disk *, uint64_t number); /* NULL */
+void mem_signals_of_command_drop(struct rc_memory_disk *, uint64_t seq);
 bool mem_signals_copy(struct rc_memory_disk *, const struct rc_memory_disk *from);
 RC_MUST
 enum rc_status mem_read_signal_key(struct rc_reader *, struct rc_sv ns, struct rc_sv key, rc_us since,
@@ -157,6 +166,18 @@ enum rc_status mem_read_signals(struct rc_reader *, uint64_t mailbox, rc_us sinc
                                 struct rc_error *);
 RC_MUST
 enum rc_status mem_read_signal_last(struct rc_reader *, uint64_t *ret, struct rc_error *);
+
+RC_MUST
+enum rc_status mem_read_signals_kept(struct rc_reader *, struct rc_sv ns, rc_us since, uint32_t most,
+                                     uint32_t *ret, struct rc_error *);
+
+/* ---- order.c -------------------------------------------------------------------------------------------------------- */
+
+enum rc_status mem_order(struct rc_store *, const struct rc_order *, rc_us now, struct rc_error *);
+enum rc_status mem_read_stopped(struct rc_reader *, struct rc_arena *, struct rc_stopped **, uint32_t *,
+                                struct rc_error *);
+bool mem_stopped_copy(struct rc_memory_disk *, const struct rc_memory_disk *from);
+void mem_stopped_free(struct rc_memory_disk *);
 
 /* ---- read.c --------------------------------------------------------------------------------------------------------- */
 

@@ -55,6 +55,7 @@ static const struct rc_driver driver = {
     .access = mem_access,
     .tokens_used = mem_tokens_used,
     .bulk = mem_bulk,
+    .order = mem_order,
     .origin = mem_origin,
     .hold = mem_hold,
     .reader_open = open_reader,
@@ -66,6 +67,8 @@ static const struct rc_driver driver = {
     .signal_key = mem_read_signal_key,
     .signals = mem_read_signals,
     .signal_last = mem_read_signal_last,
+    .signals_kept = mem_read_signals_kept,
+    .stopped = mem_read_stopped,
     .gates = mem_read_gates,
     .schedules = mem_read_schedules,
     .in_flight = mem_read_in_flight,
@@ -121,6 +124,7 @@ void rc_memory_disk_free(struct rc_memory_disk *disk)
     mem_bulks_free(disk->bulks);
     free(disk->purged);
     free(disk->schedules);
+    mem_stopped_free(disk);
     mem_work_free(disk->work);
     mem_signals_free(&disk->signals);
     mem_access_free(disk);

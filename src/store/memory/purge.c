@@ -61,6 +61,7 @@ static void drop(struct rc_memory_disk *disk, struct mem_command *command, rc_us
         for (uint32_t i = 0; i < bulk->bulk.total; i++)
             if (bulk->items[i].seq == command->seq)
                 bulk->items[i].undoes = bulk->items[i].fault = (struct rc_sv){0};
+    mem_signals_of_command_drop(disk, command->seq);
     forget_key(disk, command);
     rc_map_remove(&disk->by_seq, command->seq);
     for (uint32_t i = 0; i < command->rev; i++) free(command->records[i]);

@@ -98,6 +98,23 @@ void mem_signals_publish(struct rc_memory_disk *disk, struct mem_signals *staged
     if (since) forget(&disk->signals, is_older, &since);
 }
 
+static bool was_taken_by(const struct rc_signal *signal, const void *seq)
+{
+    return signal->taken.seq == *(const uint64_t *)seq;
+}
+
+const struct rc_signal *mem_signal_at(const struct rc_memory_disk *disk, uint64_t number)
+{
+    for (uint32_t i = 0; i < disk->signals.n; i++)
+        if (disk->signals.list[i]->signal.number == number) return &disk->signals.list[i]->signal;
+    return NULL;
+}
+
+void mem_signals_of_command_drop(struct rc_memory_disk *disk, uint64_t seq)
+{
+    forget(&disk->signals, was_taken_by, &seq);
+}
+
 void mem_signals_of_namespace_drop(struct rc_memory_disk *disk, struct rc_sv ns)
 {
     forget(&disk->signals, is_in, &ns);
@@ -180,5 +197,21 @@ enum rc_status mem_read_signal_last(struct rc_reader *reader, uint64_t *ret, str
     pthread_mutex_lock(&disk->lock);
     *ret = disk->signals.n ? disk->signals.list[disk->signals.n - 1]->signal.number : 0;
     pthread_mutex_unlock(&disk->lock);
+    return RC_OK;
+}
+
+enum rc_status mem_read_signals_kept(struct rc_reader *reader, struct rc_sv ns, rc_us since, uint32_t most,
+                                     uint32_t *ret, struct rc_error *err)
+{
+    struct rc_memory_disk *disk = mem_disk_of(reader);
+    uint32_t n = 0;
+    (void)err;
+    pthread_mutex_lock(&disk->lock);
+    for (uint32_t i = 0; i < disk->signals.n && n < most; i++) {
+        const struct rc_signal *one = &disk->signals.list[i]->signal;
+        n += !one->taken.seq && one->at >= since && rc_sv_eq(one->ns, ns);
+    }
+    pthread_mutex_unlock(&disk->lock);
+    *ret = n;
     return RC_OK;
 }

@@ -85,6 +85,8 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_SIGNALS_ALL] =
         "SELECT " SIGNAL_COLUMNS " FROM signal WHERE ?1 = 0 AND n > ?2 AND at >= ?3 ORDER BY n LIMIT ?4",
     [SQ_SIGNAL_LAST] = "SELECT max(n) FROM signal",
+    [SQ_SIGNALS_KEPT] = "SELECT count(*) FROM (SELECT 1 FROM signal INDEXED BY signal_kept_ns"
+                        " WHERE ns = ? AND command = 0 AND at >= ? LIMIT ?)",
     [SQ_NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 
     [SQ_PURGE_ROW] =
@@ -95,6 +97,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_PURGE_REF] = "DELETE FROM ref WHERE place = ?",
     [SQ_PURGE_COMMAND] = "DELETE FROM command WHERE seq = ?",
     [SQ_PURGE_AUDIT] = "UPDATE audit SET salt = NULL, data = NULL WHERE command = ? AND command <> 0",
+    [SQ_PURGE_SIGNALS] = "DELETE FROM signal WHERE command = ? AND command <> 0",
     [SQ_PURGE_BULK] = "UPDATE bulk_item SET undoes = NULL, fault = NULL WHERE seq = ?"
                       " AND (undoes IS NOT NULL OR fault IS NOT NULL)",
     [SQ_IMPORT_DEF] = "INSERT INTO definition (id, kind, active, version, name, text, source, digest, at)"
@@ -194,6 +197,12 @@ static const char *const sql[SQ_STATEMENTS] = {
                         ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_SCHEDULE_DROP] = "DELETE FROM schedule WHERE flow = ? AND id = ?",
     [SQ_SCHEDULES] = "SELECT " SCHEDULE_COLUMNS " FROM schedule WHERE flow > '' ORDER BY flow, id",
+    [SQ_QUEUE_SET] = "INSERT OR REPLACE INTO queue (name, state, since, subject, actor, reason)"
+                     " VALUES (?, ?, ?, ?, ?, ?)",
+    [SQ_QUEUE_DROP] = "DELETE FROM queue WHERE name = ?",
+    [SQ_QUEUE_COUNT] = "SELECT count(*) FROM queue WHERE name > '' AND name <> ?",
+    [SQ_QUEUES] =
+        "SELECT name, state, since, subject, actor, reason FROM queue WHERE name > '' ORDER BY name",
     [SQ_HOLD_ADD] = "INSERT INTO hold (" HOLD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQ_HOLD_SET] = "UPDATE hold SET (" HOLD_COLUMNS ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " WHERE id = ?",

@@ -63,6 +63,7 @@ enum sq_statement {
     SQ_PURGE_COMMAND,
     SQ_PURGE_AUDIT,
     SQ_PURGE_BULK,
+    SQ_PURGE_SIGNALS,
     SQ_PURGED_ADD,
     SQ_IMPORT_DEF,
     SQ_IMPORT_HIGH,
@@ -122,6 +123,9 @@ enum sq_statement {
     SQ_SCHEDULE_SET,
     SQ_SCHEDULE_DROP,
     SQ_SCHEDULES,
+    SQ_QUEUE_SET,
+    SQ_QUEUE_DROP,
+    SQ_QUEUE_COUNT,
     SQ_HOLD_ADD,
     SQ_HOLD_SET,
     SQ_HOLD_END,
@@ -156,6 +160,8 @@ enum sq_statement {
     SQ_SIGNALS,
     SQ_SIGNALS_ALL,
     SQ_SIGNAL_LAST,
+    SQ_SIGNALS_KEPT,
+    SQ_QUEUES,
     SQ_STATEMENTS
 };
 

@@ -1,5 +1,6 @@
 /* Rows of an export as they are, into a store that is being made: nothing is derived and nothing is audited. */
 #include "store/sqlite/keys.h"
+#include "store/sqlite/signal.h"
 
 #include <assert.h>
 
@@ -94,6 +95,7 @@ static enum rc_status put_row(void *context, struct rc_error *err)
         return status == RC_OK ? sq_high(in->conn, &in->high, err) : status;
     }
     if (row->mark) return put_mark(in, row->mark, err);
+    if (row->stopped) return sq_stopped_set(in->conn, row->stopped, err);
     return sq_audit_add(in->conn, row->note, row->now, err);
 }
 

@@ -145,6 +145,7 @@ static enum rc_status purge_one(struct purging *in, const struct rc_purge_one *o
     if (status == RC_OK) status = run_one(in->conn, SQ_PURGE_COMMAND, victim.seq, err);
     if (status == RC_OK) status = run_one(in->conn, SQ_PURGE_AUDIT, victim.seq, err);
     if (status == RC_OK) status = run_one(in->conn, SQ_PURGE_BULK, victim.seq, err);
+    if (status == RC_OK) status = run_one(in->conn, SQ_PURGE_SIGNALS, victim.seq, err);
     if (status == RC_OK) status = count_out(in, &victim, err);
     if (status == RC_OK) status = sq_keep_tombstone(in->conn, &victim.left, err);
     if (!in->n++) in->first = victim.seq;

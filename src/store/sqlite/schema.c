@@ -87,6 +87,8 @@ static const char tables[] =
     "CREATE INDEX signal_place ON signal (place);"
     "CREATE INDEX signal_ns ON signal (ns);"
     "CREATE INDEX signal_kept ON signal (mailbox, n) WHERE command = 0;"
+    "CREATE INDEX signal_kept_ns ON signal (ns, at) WHERE command = 0;"
+    "CREATE INDEX signal_taken ON signal (command) WHERE command <> 0;" /* so that a purge finds those of its commands */
 
     "CREATE TABLE namespace ("
     " ns INTEGER PRIMARY KEY," /* its number in name */
@@ -174,6 +176,10 @@ static const char tables[] =
     " last_planned INTEGER NOT NULL, started INTEGER NOT NULL, missed INTEGER NOT NULL,"
     " skipped INTEGER NOT NULL, changed INTEGER NOT NULL, fault TEXT,"
     " PRIMARY KEY (flow, id)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE queue (" /* those that are stopped: store/order.h */
+    " name TEXT PRIMARY KEY, state INTEGER NOT NULL, since INTEGER NOT NULL, subject TEXT, actor TEXT,"
+    " reason TEXT) STRICT, WITHOUT ROWID;"
 
     /* one row: numbers that never go back, whatever is deleted */
     "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "

@@ -115,3 +115,19 @@ enum rc_status sq_read_signal_last(struct rc_reader *reader, uint64_t *ret, stru
     if (status == RC_OK) *ret = last;
     return status;
 }
+
+enum rc_status sq_read_signals_kept(struct rc_reader *reader, struct rc_sv ns, rc_us since, uint32_t most,
+                                    uint32_t *ret, struct rc_error *err)
+{
+    struct sq_conn *conn = sq_conn_of(reader);
+    uint64_t number = 0;
+    enum rc_status status = sq_name_find(conn, ns, &number, err);
+    *ret = 0;
+    if (status != RC_OK) return status == RC_NOT_FOUND ? RC_OK : status;
+    struct sq run = sq_start(conn, SQ_SIGNALS_KEPT);
+    sq_u64(&run, number);
+    sq_u64(&run, since);
+    sq_u64(&run, most);
+    if (sq_row(&run)) *ret = (uint32_t)sq_get_u64(&run, 0);
+    return sq_end(&run, "cannot count the signals", err);
+}

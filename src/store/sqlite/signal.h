@@ -14,3 +14,15 @@ enum rc_status sq_read_signals(struct rc_reader *, uint64_t mailbox, rc_us since
                                struct rc_error *);
 RC_MUST
 enum rc_status sq_read_signal_last(struct rc_reader *, uint64_t *ret, struct rc_error *);
+RC_MUST
+enum rc_status sq_read_signals_kept(struct rc_reader *, struct rc_sv ns, rc_us since, uint32_t most,
+                                    uint32_t *ret, struct rc_error *);
+
+/* order.c */
+RC_MUST
+enum rc_status sq_order(struct rc_store *, const struct rc_order *, rc_us now, struct rc_error *);
+RC_MUST
+enum rc_status sq_stopped_set(struct sq_conn *, const struct rc_stopped *, struct rc_error *);
+RC_MUST
+enum rc_status sq_read_stopped(struct rc_reader *, struct rc_arena *, struct rc_stopped **ret,
+                               uint32_t *ret_n, struct rc_error *);

@@ -19,6 +19,13 @@ def full(s):
     return to(body=body)
 
 
+def kept(s):
+    body = sent(s)
+    s.api.post("/v1/signals", body).must(201)
+    page = s.api.get(f"/v1/signals?name={body['name']}&id={body['id']}").must(200).json
+    return str(page["signals"][0]["number"])
+
+
 ROWS = [
     row("sendSignal", 201, lambda s: to(body=sent(s, payload={"amount": 7}))),
     row("sendSignal", 201, lambda s: to(body={"name": "paid", "id": "p"}, headers={"Idempotency-Key": f'"k{s.number()}"'})),
@@ -29,4 +36,10 @@ ROWS = [
     row("sendSignal", 413, "limit-exceeded", lambda s: to(body=sent(s, payload="x" * (16 << 10)))),
     row("sendSignal", 422, "invalid", lambda s: to(body=sent(s, name="a b"))),
     row("sendSignal", 429, "quota-exceeded", full),
+    row("listSignals", 200, lambda s: kept(s) and to(query={"limit": 1, "after": 0})),
+    row("listSignals", 200, lambda s: to(query={"name": "paid", "id": "p", "since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"})),
+    row("listLanes", 200, lambda s: to(query={"type": "open", "key": "k", "after": 0, "limit": 1})),
+    row("deleteSignal", 200, lambda s: to(signal=kept(s), body={"reason": "r", "actor": "anna"})),
+    row("deleteSignal", 404, "not-found", lambda s: to(signal="1000000", body={})),
+    row("deleteSignal", 422, "invalid", lambda s: to(signal=kept(s), body={"reason": 1})),
 ]

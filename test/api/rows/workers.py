@@ -33,7 +33,7 @@ ROWS = [
     row("listQueues", 200, lambda s: to()),
     row("getQueue", 200, lambda s: to(queue="pictures")),
     row("getQueue", 404, "not-found", lambda s: to(queue="nothing")),
-    row("orderQueue", 200, lambda s: to(queue="pictures", order="resume", body={"reason": "r"})),
+    row("orderQueue", 200, lambda s: to(queue="pictures", order="resume", body={"reason": "r", "actor": "anna"})),
     row("orderQueue", 404, "not-found", lambda s: to(queue="pictures", order="stop", body={})),
     row("orderQueue", 422, "invalid", lambda s: to(queue="pictures", order="resume", body={"reason": 1})),
 ]
