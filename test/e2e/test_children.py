@@ -1,4 +1,5 @@
 """Commands that start commands: outputs, failures, retry, cancel, roll back, versions, circles, and kill -9 at every stage."""
+import random
 import shutil
 import sqlite3
 import time
@@ -228,6 +229,32 @@ def seq_of(id):
 
 def apply(server, *texts):
     return server.api.post("/v1/definitions", {"files": [{"source": f"f{i}.yaml", "text": t} for i, t in enumerate(texts)]})
+
+
+@case("kill -9 again and again, with many at work: none is lost, none is done under two keys, and each parent has one child")
+def crowd(world):
+    server, slow = serve(world)
+    slow.let("all")
+    random.seed(7)
+    ids = []
+    for round in range(8):
+        for k in range(5):
+            ids.append(server.api.submit("parent", {"n": 1000 * (5 * round + k + 1)}).must(201).json["id"])
+        time.sleep(random.random() / 10)
+        server.kill()
+        server.start()
+    for i, id in enumerate(ids):
+        server.api.until_state(id, "completed")
+        if i % 2:
+            server.api.act(id, "roll_back", reason="wrong").must(200)
+        if i % 8 == 7:
+            server.kill()
+            server.start()
+    for id in ids[1::2]:
+        server.api.until_state(id, "rolled_back")
+    wanted = {1000 * (i + 1) + d for i in range(40) for d in ((0, 1, 9, 500, 501, 509) if i % 2 else (0, 1, 9))}
+    equal({n: len(keys) for n, keys in slow.keys.items()}, {n: 1 for n in wanted}, "each under one key")
+    equal(sorted(c["type"] for c in server.api.list()), ["child"] * 40 + ["parent"] * 40, "one child each")
 
 
 @case("versions: the ones in force when the first command was submitted, also of a child of a child")
