@@ -246,9 +246,8 @@ enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv ste
     if (!plan.node) return rc_fail_arena(err, arena);
     for (uint32_t i = c->nnodes; i-- > 0;) {
         unsigned state = c->node[i].state;
-        bool maybe =
-            state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[i].phase == RC_PHASE_OPEN ||
-            c->data[i].child.stands;
+        bool maybe = state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN ||
+                     c->node[i].phase == RC_PHASE_OPEN || c->data[i].child.stands;
         if (plan.in && !plan.in[i]) continue;
         if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) plan.node[plan.n++] = i;
     }
