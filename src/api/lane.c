@@ -103,7 +103,7 @@ static void put_lane(struct api_call *call, struct rc_reader *reader, const stru
     rc_json_u64(json, "limit", c->place.limit);
     rc_json_u64(json, "holding", (uint64_t)lane->holds.n + lane->yields.n);
     put_members(call, reader, "holders", &lane->holds, &lane->yields);
-    rc_json_u64(json, "waiting", lane->waits.n);
+    rc_json_u64(json, "queued", lane->waits.n);
     rc_json_bool(json, "more", lane->waits.n == COUNTED);
     put_members(call, reader, "first", &lane->waits, NULL);
     rc_json_end_object(json);

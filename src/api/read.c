@@ -257,6 +257,12 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
         status = look_into_lane(call, &loaded.command, &facts, err);
     if (status != RC_OK) return status;
     if (facts.next == RC_NEXT_WORKER) facts.next_text = say_worker(call, &loaded.command, facts.node);
+    struct rc_engine_stats stats;
+    rc_engine_stats(call->api->options.engine, &stats);
+    if (facts.next == RC_NEXT_PLACE && stats.crowded)
+        facts.next_text =
+            RC_SV("the server has no free place: as many attempts are in flight as max-in-flight allows, "
+                  "and it leaves in its turn");
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
     rc_view_explain(&call->json, &loaded.command, &facts, attempts, n);

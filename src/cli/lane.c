@@ -23,7 +23,7 @@ static void fill(struct cli *cli, const struct cel_value *lane, struct rc_sv *ce
     cell[2] = rc_text(cli->arena, "%llu of %llu", (unsigned long long)cli_number(lane, "holding"),
                       (unsigned long long)cli_number(lane, "limit"));
     cell[3] = first_of(cli, lane, "holders", "holding");
-    cell[4] = rc_text(cli->arena, "%llu%s", (unsigned long long)cli_number(lane, "waiting"),
+    cell[4] = rc_text(cli->arena, "%llu%s", (unsigned long long)cli_number(lane, "queued"),
                       cli_bool(lane, "more") ? "+" : "");
     cell[5] = any ? screen_ago(&cli->screen, cli->arena, cli_text(&waits.v.items[0], "since")) : RC_SV("");
 }
@@ -40,7 +40,7 @@ static void put_lanes(struct cli *cli, struct cel_value lanes)
     for (uint32_t i = 0; i < n; i++) {
         const struct cel_value *lane = &lanes.v.items[i];
         fill(cli, lane, &cells[(size_t)i * COLUMNS]);
-        tint[i] = cli_number(lane, "waiting") ? TINT_WARN : TINT_NONE;
+        tint[i] = cli_number(lane, "queued") ? TINT_WARN : TINT_NONE;
     }
     if (n)
         screen_table(&cli->screen, column, COLUMNS, cells, n, 4, tint);

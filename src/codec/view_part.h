@@ -42,6 +42,8 @@ void rc_view_decision(struct rc_json *, const struct rc_act *);
 bool rc_view_deciding(struct rc_buf *, const struct rc_command *);
 /* "confirms": of each step that waits until something has come true. (view_confirm.c) */
 void rc_view_confirms(struct rc_json *, const struct rc_command *);
+/* False, and nothing is put, where the command waits for no such thing. */
+bool rc_view_confirming(struct rc_buf *, const struct rc_command *);
 /* Its lane, and its place there; nothing where it is in none. */
 void rc_view_place(struct rc_json *, const struct rc_place *);
 void rc_view_refs(struct rc_json *, struct cel_value refs);

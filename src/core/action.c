@@ -253,7 +253,7 @@ static const char *why_not_skip(const struct rc_command *c)
 }
 
 /* What people write beside a command: always, as long as it can be written. */
-static const char *why_not_write(const struct rc_command *c)
+const char *rc_why_not_write(const struct rc_command *c)
 {
     return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
 }
@@ -271,7 +271,7 @@ struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action a
     case RC_ACTION_EDIT: why_not = why_not_replace(c); break;
     case RC_ACTION_ASSIGN:
     case RC_ACTION_NOTE:
-    case RC_ACTION_DUE: why_not = why_not_write(c); break;
+    case RC_ACTION_DUE: why_not = rc_why_not_write(c); break;
     case RC_ACTION_APPROVE:
     case RC_ACTION_DENY:
     case RC_ACTION_ANSWER:
@@ -395,6 +395,11 @@ static enum rc_status pick(struct rc_draft *draft, struct rc_sv step, enum targe
     return rc_fail(draft->err, RC_REFUSED, "there is no step that it can be done for now");
 }
 
+enum rc_status rc_pick_unknown(struct rc_draft *draft, struct rc_sv step, uint32_t *ret)
+{
+    return pick(draft, step, RESOLVABLE, ret);
+}
+
 static enum rc_status check_now(struct rc_draft *draft, const struct rc_act *act)
 {
     uint32_t at = 0;
@@ -431,7 +436,7 @@ static enum rc_status roll_back(struct rc_draft *draft, const struct rc_act *act
 }
 
 /* What waits is dropped; the command ends as it is. */
-static enum rc_status accept_as_is(struct rc_draft *draft, enum rc_why why)
+enum rc_status rc_accept_as_is(struct rc_draft *draft, enum rc_why why)
 {
     struct rc_command *c = &draft->c;
     for (uint32_t i = 0; i < c->nnodes; i++)
@@ -471,7 +476,7 @@ static enum rc_status replace(struct rc_draft *draft, const struct rc_act *act)
     rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_SUBMIT,
                                             .to = {.agg = RC_AGG_COMMAND, .id = next->seq},
                                             .u.submit = next});
-    return rc_state_ended(c->state) ? RC_OK : accept_as_is(draft, RC_WHY_REPLACED);
+    return rc_state_ended(c->state) ? RC_OK : rc_accept_as_is(draft, RC_WHY_REPLACED);
 }
 
 static enum rc_status assign(struct rc_draft *draft, const struct rc_act *act)
@@ -486,67 +491,6 @@ static enum rc_status note(struct rc_draft *draft, const struct rc_act *act)
 {
     if (!act->reason.n) return rc_fail(draft->err, RC_INVALID, "a note needs a text");
     draft->c.notes++;
-    return RC_OK;
-}
-
-/* A person knows the id outside, perhaps more. */
-static struct cel_value outputs_told(struct rc_draft *draft, uint32_t at, const struct rc_act *act)
-{
-    struct rc_sv name = rc_node_step(&draft->c, at)->call.external_id;
-    if (act->outputs.kind == CEL_MAP || !name.n || !act->external_id.n) return act->outputs;
-    struct cel_value *pair = RC_NEW_ARRAY(draft->arena, struct cel_value, 2);
-    if (!pair) {
-        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
-        return cel_null();
-    }
-    pair[0] = cel_string(name);
-    pair[1] = cel_string(act->external_id);
-    return (struct cel_value){.kind = CEL_MAP, .n = 1, .v.items = pair};
-}
-
-/* A loop that may have begun in another life of the store. */
-static enum rc_status resolve_block(struct rc_draft *draft, uint32_t at, const struct rc_act *act)
-{
-    if (act->verdict != RC_HAPPENED && act->verdict != RC_DID_NOT_HAPPEN)
-        return rc_fail(draft->err, RC_INVALID,
-                       "resolve needs a verdict: happened, did_not_happen or accepted_as_is");
-    bool happened = act->verdict == RC_HAPPENED;
-    rc_step_end(draft, at, happened ? RC_STEP_SKIPPED : RC_STEP_IDLE, RC_WHY_PERSON);
-    return RC_OK;
-}
-
-static enum rc_status resolve(struct rc_draft *draft, const struct rc_act *act)
-{
-    uint32_t at = 0;
-    if (act->verdict == RC_ACCEPTED_AS_IS && rc_state_ended(draft->c.state))
-        return rc_fail(draft->err, RC_REFUSED, "it has ended as it is: say what happened to the step");
-    if (act->verdict == RC_ACCEPTED_AS_IS) return accept_as_is(draft, RC_WHY_PERSON);
-    if (!rc_has_room(&draft->c, ROOM_TO_ACT)) return rc_fail(draft->err, RC_REFUSED, "%s", full);
-    enum rc_status status = pick(draft, act->step, RESOLVABLE, &at);
-    if (status != RC_OK) return status;
-    if (act->verdict == RC_DID_NOT_HAPPEN && draft->c.node[at].state == RC_STEP_UNDO_FAILED)
-        return rc_fail(draft->err, RC_REFUSED, "it is known already that the undo did not happen: retry it");
-    if (!rc_is_leaf(&draft->c, at)) return resolve_block(draft, at, act);
-    draft->c.node[at].lost = 0;
-    if (act->verdict == RC_DID_NOT_HAPPEN) {
-        rc_step_did_not_happen(draft, at, RC_WHY_PERSON);
-        return RC_OK;
-    }
-    if (act->verdict != RC_HAPPENED)
-        return rc_fail(draft->err, RC_INVALID,
-                       "resolve needs a verdict: happened, did_not_happen or accepted_as_is");
-    struct cel_value outputs = outputs_told(draft, at, act);
-    if (draft->status != RC_OK) return draft->status;
-    if (cel_not_json(outputs) || cel_size_bytes(outputs) > RC_MAX_OUTPUTS)
-        return rc_fail(draft->err, RC_INVALID, "the outputs must be JSON of at most %d bytes",
-                       RC_MAX_OUTPUTS);
-    const struct cel_type *declared = rc_node_step(&draft->c, at)->call.outputs;
-    for (uint32_t i = 0; declared && !rc_node_side(&draft->c.node[at])->undo && i < declared->nfields; i++)
-        if (!cel_map_find(&outputs,
-                          cel_string(declared->fields[i].name))) /* later steps would miss it for good */
-            return rc_fail(draft->err, RC_INVALID, "say with \"outputs\" what came of it: '%.*s' is missing",
-                           RC_SV_ARG(declared->fields[i].name));
-    rc_step_happened(draft, at, outputs, act->external_id, RC_WHY_PERSON);
     return RC_OK;
 }
 
@@ -569,7 +513,7 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     case RC_ACTION_CHECK: return check_now(draft, act);
     case RC_ACTION_CANCEL: return turn_to(draft, RC_MODE_CANCEL);
     case RC_ACTION_ROLL_BACK: return roll_back(draft, act);
-    case RC_ACTION_RESOLVE: return resolve(draft, act);
+    case RC_ACTION_RESOLVE: return rc_resolve(draft, act);
     case RC_ACTION_SKIP: return skip(draft, act);
     case RC_ACTION_EDIT: return replace(draft, act);
     case RC_ACTION_ASSIGN: return assign(draft, act);

@@ -137,6 +137,15 @@ bool rc_block_is_undecided(const struct rc_command *, uint32_t block);
 bool rc_block_can_be_retried(const struct rc_command *, uint32_t block);
 bool rc_block_can_be_skipped(const struct rc_command *, uint32_t block);
 
-/* ---- action.c: what act_retry.c tries again */
+/* ---- act_resolve.c */
+RC_MUST enum rc_status rc_resolve(struct rc_draft *, const struct rc_act *);
+
+/* ---- action.c: what act_retry.c and act_resolve.c share with it */
+/* The step that a verdict names, or the only one that it can be about. */
+RC_MUST enum rc_status rc_pick_unknown(struct rc_draft *, struct rc_sv step, uint32_t *ret);
+/* What waits is dropped; the command ends as it is. */
+RC_MUST enum rc_status rc_accept_as_is(struct rc_draft *, enum rc_why);
+/* What bars what people write beside a command; NULL: nothing does. */
+const char *rc_why_not_write(const struct rc_command *);
 bool rc_can_be_retried(const struct rc_command *, uint32_t at);
 void rc_retry(struct rc_draft *, uint32_t at);

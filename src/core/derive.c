@@ -35,9 +35,7 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     bool any = false;
     switch (step->kind) {
     case FLOW_CHOOSE: return missed(c, rc_taken(c, block));
-    case FLOW_REPEAT: /* the last pass is what counts; but nothing may be left in the dark */
-        for (uint32_t i = block; i < rc_behind(c, block); i++) any |= rc_is_stuck(&c->node[i]);
-        return any || missed(c, rc_first_child(c, block, rc_passes(c, block) - 1));
+    case FLOW_REPEAT: return missed(c, rc_first_child(c, block, rc_passes(c, block) - 1));
     case FLOW_FALLBACK:
         return c->node[block + 1].state != RC_STEP_SUCCEEDED &&
                        c->node[rc_behind(c, block + 1)].state != RC_STEP_IDLE

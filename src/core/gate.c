@@ -23,7 +23,7 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
         return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
     switch (ask->kind) { /* those that are to a gate */
     case RC_MSG_WANT:
-        admit = rc_gate_free(gate, set) && !gate->backlog;
+        admit = rc_gate_free(gate, set) && !gate->backlog && !gate->crowded;
         after.backlog |= !admit;
         break;
     case RC_MSG_OFFER: admit = rc_gate_free(gate, set) > 0; break;

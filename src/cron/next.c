@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 
-enum { DAY_S = 86400, REACH_S = 26 * 3600, DAYS_MAX = 366 * 41, HOURS_ALL = (1 << 24) - 1 };
+enum { DAY_S = 86400, REACH_S = 26 * 3600, DAYS_MAX = 366 * 41 };
 #define LAST_SECOND INT64_C(253086595200) /* in 9990: times are below the year 10000 in every zone */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -46,16 +46,11 @@ static bool fits_day(const struct cron_expr *expr, int64_t day)
     return expr->any_day || expr->any_weekday ? in_month && in_week : in_month || in_week;
 }
 
-static bool names_no_hour(const struct cron_expr *expr)
-{
-    return (expr->hours & HOURS_ALL) == HOURS_ALL;
-}
-
 /* The first moment behind `after` among the minutes of one local day. */
 static bool in_day(const struct cron_expr *expr, const struct cron_zone *zone, int64_t day, int64_t after,
                    int64_t *ret)
 {
-    bool made_up = !names_no_hour(expr);
+    bool made_up = !expr->any_hour;
     for (unsigned hour = 0; hour < 24; hour++) {
         if (!(expr->hours >> hour & 1)) continue;
         int64_t end = day * DAY_S + (hour + 1) * INT64_C(3600);
@@ -108,7 +103,7 @@ bool cron_next(const struct cron_expr *expr, const struct cron_zone *zone, rc_us
     bool any = false;
     for (int64_t last = day + DAYS_MAX; !any && day <= last; day++)
         any = fits_day(expr, day) && in_day(expr, zone, day, after, &found);
-    if (any && names_no_hour(expr)) {
+    if (any && expr->any_hour) {
         int64_t second;
         if (in_doubled(expr, zone, after, found, &second)) found = second;
     }

@@ -173,7 +173,8 @@ enum rc_status cron_parse(struct rc_sv text, struct cron_expr *ret, struct rc_er
                              .months = (uint16_t)bits[MONTH],
                              .weekdays = (uint8_t)((bits[WEEKDAY] | bits[WEEKDAY] >> 7) & 0x7f),
                              .any_day = any[DAY],
-                             .any_weekday = any[WEEKDAY]};
+                             .any_weekday = any[WEEKDAY],
+                             .any_hour = any[HOUR] && bits[HOUR] == (1u << 24) - 1};
     if (!ever_comes(&expr)) return wrong(&in, 0, "no such %s ever comes", fields[DAY].what);
     *ret = expr;
     return RC_OK;

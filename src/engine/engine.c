@@ -232,6 +232,7 @@ void rc_engine_stats(const struct rc_engine *engine, struct rc_engine_stats *ret
         .shed = engine->stats.shed,
         .late = engine->stats.late,
         .lane_waits = engine->stats.lane_waits,
+        .crowded = engine->stats.crowded,
         .faults = engine->stats.faults,
         .hot = engine->stats.hot,
         .in_flight = engine->stats.in_flight,

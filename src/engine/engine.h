@@ -43,6 +43,7 @@ struct rc_ports {
     void (*changed)(void *context, const struct rc_outline *);
     void (*wake)(void *context); /* any thread: there is something to do: run a turn soon */
     void *context;
+    uint32_t max_in_flight; /* attempts over all dependencies but those of workers; 0: no bound (width.c) */
     rc_us wait; /* how long what waits may take before submissions are refused (pace.h); 0: for ever */
     struct rc_suspects
         *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
@@ -137,6 +138,7 @@ struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t
         faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
     uint32_t hot, in_flight, queued;
+    bool crowded;        /* the server has no free place, or who waits for one comes first */
     uint32_t lane_waits; /* commands that wait for their turn in a lane */
     uint32_t damaged;    /* commands that were wanted and cannot be read: they stay as they are */
     bool held;           /* nothing leaves before a person releases it */

@@ -269,6 +269,7 @@ struct rc_engine {
     struct rc_cache cache;
     struct rc_map doors;      /* by gate id */
     struct rc_map lanes;      /* struct rc_lane, by id: some of them */
+    bool crowded;             /* steps wait for a place of this server, with one free at their dependency */
     uint32_t lane_waits;      /* commands that wait for a place in one */
     bool lanes_short;         /* one of them has to be looked at in the next turn */
     struct rc_outline holder; /* with RC_LANE_FULL: the oldest command that holds a place */
@@ -334,7 +335,7 @@ struct rc_engine {
         _Atomic uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused, faults;
         _Atomic uint64_t shed, late;
         _Atomic uint32_t hot, in_flight, queued, damaged, lane_waits;
-        _Atomic bool room, healthy, held, drained;
+        _Atomic bool room, healthy, held, drained, crowded;
     } stats;
 };
 
@@ -558,6 +559,15 @@ RC_MUST enum rc_status rc_run_for_step(struct rc_engine *, const struct rc_ask *
                                        struct rc_error *);
 /* turn.c: the name of what is done for a step, whoever starts it, on the page of suspects. */
 uint64_t rc_step_unit(uint64_t seq, uint32_t node);
+
+/* width.c: places in use at all gates but those of workers. */
+uint32_t rc_width_used(const struct rc_engine *);
+/* Whether one more attempt may leave, as far as the server's own bound goes. */
+bool rc_width_free(const struct rc_engine *);
+/* Whether who comes now has to queue. */
+bool rc_width_is_crowded(const struct rc_engine *);
+/* The gate that gets the next place of the server; NULL: nobody waits at one that is free. */
+struct rc_door *rc_width_next(const struct rc_engine *);
 
 /* engine.c: whether another thread has left something. */
 bool rc_engine_queued(struct rc_engine *);

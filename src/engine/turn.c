@@ -256,8 +256,22 @@ static enum rc_status offer(struct rc_engine *engine, struct rc_door *door, stru
     return status;
 }
 
+/* With a bound of the server each place is given away by itself, so that no dependency gets all of them (width.c). */
+static enum rc_status offer_one_by_one(struct rc_engine *engine, struct rc_error *err)
+{
+    uint32_t most = engine->apart ? 1 : 2 * RC_MAX_UNITS;
+    enum rc_status status = RC_OK;
+    struct rc_door *next;
+    while (status == RC_OK && engine->turn.nunits < most && rc_width_free(engine) &&
+           (next = rc_width_next(engine)))
+        status = rc_call_first(engine, next, RC_MSG_OFFER, err);
+    engine->crowded = rc_width_next(engine) != NULL;
+    return status;
+}
+
 static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)
 {
+    if (engine->ports.max_in_flight) return offer_one_by_one(engine, err);
     enum rc_status status = RC_OK;
     for (size_t i = 0; status == RC_OK && i < engine->doors.cap; i++) {
         struct rc_door *door = engine->doors.slot[i].value;
@@ -362,10 +376,11 @@ static rc_us sleep_of(struct rc_engine *engine)
     if (!engine->room)
         return sleep < RC_SECONDS(1) ? sleep : RC_SECONDS(1); /* nothing new starts; look for room again */
     if (engine->closed && !is_closed(engine)) return 0;       /* it was released in this turn */
+    bool wide = rc_width_free(engine);
     if (first && first->order <= engine->now) return 0;
     if (first && first->order - engine->now < sleep) sleep = first->order - engine->now;
     if (!first && engine->due.more) return 0;
-    for (size_t i = 0; i < engine->doors.cap; i++) {
+    for (size_t i = 0; wide && i < engine->doors.cap; i++) {
         const struct rc_door *door = engine->doors.slot[i].value;
         if (door && door->line.kind != RC_LINE_WORKERS && (door->waiting.n || door->waiting.more) &&
             rc_gate_free(&door->gate, rc_engine_set(engine)))
@@ -379,15 +394,11 @@ static rc_us sleep_of(struct rc_engine *engine)
 
 static void count_turn(struct rc_engine *engine, bool healthy)
 {
-    uint32_t in_flight = 0;
-    for (size_t i = 0; i < engine->doors.cap; i++) {
-        const struct rc_door *door = engine->doors.slot[i].value;
-        /* a lease lives on when the server ends: nobody waits for it */
-        if (door && door->line.kind != RC_LINE_WORKERS) in_flight += door->gate.in_use;
-    }
     atomic_fetch_add(&engine->stats.turns, 1);
     atomic_fetch_add(&engine->stats.units, engine->turn.nunits);
-    atomic_store(&engine->stats.in_flight, in_flight);
+    /* a lease lives on when the server ends: nobody waits for it */
+    atomic_store(&engine->stats.in_flight, rc_width_used(engine));
+    atomic_store(&engine->stats.crowded, rc_width_is_crowded(engine));
     atomic_store(&engine->stats.hot, (uint32_t)engine->cache.by_seq.n);
     atomic_store(&engine->stats.room, engine->room);
     atomic_store(&engine->stats.lane_waits, engine->lane_waits);

@@ -76,6 +76,7 @@ static enum rc_status step_gate(struct rc_engine *engine, const struct rc_ask *a
 {
     struct rc_door *door = rc_engine_door(engine, ask->to.id);
     if (!door) return rc_fail(err, RC_NOMEM, "out of memory");
+    door->gate.crowded = rc_width_is_crowded(engine);
     enum rc_status status =
         rc_gate_step(&door->gate, ask, rc_engine_set(engine), engine->turn.arena, out, err);
     if (status == RC_OK) status = rc_overlay_gate(engine, door, out->change, err);

@@ -128,6 +128,7 @@ static enum rc_status open_engine(struct server *server, struct rc_error *err)
         .reply = on_reply,
         .changed = on_changed,
         .wake = loop_wake,
+        .max_in_flight = (uint32_t)server->settings.max_in_flight,
         .wait = server->settings.queue_time,
         .suspects = server->suspects,
         .signal_age = server->settings.signal_age,

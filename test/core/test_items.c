@@ -4,7 +4,6 @@
 
 #include "codec/record.h"
 #include "defs/defs.h"
-#include "engine/prepare.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,18 +34,9 @@ static const struct flow_set *load(struct rc_arena *arena, unsigned most)
     static struct defs_errors errors;
     struct defs_one *found;
     uint32_t n;
-    const struct flow_set *set;
     if (defs_load(&file, 1, arena, &found, &n, &errors) != RC_OK) return NULL;
-    struct rc_new_definition *list = RC_NEW_ARRAY(arena, struct rc_new_definition, n);
-    for (uint32_t i = 0; i < n; i++)
-        list[i] = (struct rc_new_definition){.row = {.id = i + 1,
-                                                     .kind = (uint8_t)found[i].kind,
-                                                     .active = true,
-                                                     .version = 1,
-                                                     .name = found[i].name},
-                                             .flow = found[i].flow,
-                                             .dependency = found[i].dependency};
-    assert_int_equal(rc_set_make(list, n, arena, &set), RC_OK);
+    const struct flow_set *set = world_set_of(found, n, arena);
+    assert_non_null(set);
     return set;
 }
 

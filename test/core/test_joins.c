@@ -8,7 +8,6 @@
 #include "codec/json.h"
 #include "core/tree.h"
 #include "defs/defs.h"
-#include "engine/prepare.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -115,21 +114,11 @@ static const struct flow_set *load(struct rc_arena *arena, const struct row *row
     struct rc_buf text = rc_buf_in(arena, 1 << 16);
     static struct defs_errors errors;
     struct defs_one *found;
-    const struct flow_set *set;
     uint32_t n;
     put_flow(&text, row, column, each);
     struct defs_file file = {.source = RC_SV("joins"), .text = {text.p, text.n - 1}};
     if (text.status != RC_OK || defs_load(&file, 1, arena, &found, &n, &errors) != RC_OK) return NULL;
-    struct rc_new_definition *list = RC_NEW_ARRAY(arena, struct rc_new_definition, n);
-    for (uint32_t i = 0; list && i < n; i++)
-        list[i] = (struct rc_new_definition){.row = {.id = i + 1,
-                                                     .kind = (uint8_t)found[i].kind,
-                                                     .active = true,
-                                                     .version = 1,
-                                                     .name = found[i].name},
-                                             .flow = found[i].flow,
-                                             .dependency = found[i].dependency};
-    return list && rc_set_make(list, n, arena, &set) == RC_OK ? set : NULL;
+    return world_set_of(found, n, arena);
 }
 
 static bool submit(struct world *world, bool items)

@@ -114,7 +114,20 @@ static const struct {
      "*/30 * * * *",
      "2026-10-25T00:15:00Z",
      {"2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"}},
-    {"Europe/Berlin", "*/30 0-23/1 * * *", "2026-10-25T01:00:00Z", {"2026-10-25T01:30:00Z"}},
+    {"Europe/Berlin", "*/30 */1 * * *", "2026-10-25T01:00:00Z", {"2026-10-25T01:30:00Z"}},
+    /* every hour by its name: each time of the clock once, also where an hour is doubled or left out */
+    {"Europe/Berlin",
+     "*/30 0-23 * * *",
+     "2026-10-24T23:45:00Z",
+     {"2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", "2026-10-25T02:30:00Z"}},
+    {"Europe/Berlin",
+     "30 0-23/1 * * *",
+     "2026-10-25T00:15:00Z",
+     {"2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z"}},
+    {"Europe/Berlin",
+     "30 0-23 * * *",
+     "2026-03-29T00:15:00Z",
+     {"2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"}},
     {"Europe/Berlin",
      "*/30 2 * * *",
      "2026-10-25T00:15:00Z",
@@ -206,15 +219,15 @@ static void test_each_minute(void **state)
     (void)state;
     static const char *const zones[] = {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
                                         "Asia/Kolkata", "Europe/Istanbul"};
-    static const char *const exprs[] = {"17 1-3 * * *", "*/20 2 * mar-nov sun", "0 * 1-7 * *", "*/25 * * * *",
-                                        "30 0 1,15 * mon"};
+    static const char *const exprs[] = {"17 1-3 * * *", "*/20 2 * mar-nov sun", "0 * 1-7 * *",
+                                        "*/25 * * * *", "30 0 1,15 * mon",      "*/25 0-23 * * *"};
     for (unsigned z = 0; z < 5; z++)
-        for (unsigned e = 0; e < 5; e++) {
+        for (unsigned e = 0; e < 6; e++) {
             struct rc_arena *arena = rc_arena_new(4096, 1 << 20);
             const struct cron_zone *zone = zone_of(zones[z], arena);
             struct cron_expr expr;
             assert_int_equal(cron_parse(sv(exprs[e]), &expr, NULL), RC_OK);
-            bool all = expr.hours == (1u << 24) - 1;
+            bool all = expr.any_hour;
             int64_t begin = INT64_C(1420070400), shown = begin + cron_offset(zone, begin); /* 2015-01-01 */
             rc_us next;
             assert_true(cron_next(&expr, zone, (rc_us)begin * 1000000, &next));

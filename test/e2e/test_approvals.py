@@ -35,10 +35,10 @@ steps:
 class Bank:
     """A server that asks for tokens, the bank outside, and people with tokens of their own."""
 
-    def __init__(self, world, need=1, within="", more=(), **flows):
+    def __init__(self, world, need=1, more=(), **flows):
         self.outside = Answering(world)
         defs = world.write(**flows, bank=dependency("bank", f"http://127.0.0.1:{self.outside.port}"), ask=ASK,
-                           pay=PAY.replace("NEED", str(need)).replace("    WITHIN\n", within))
+                           pay=PAY.replace("NEED", str(need)).replace("    WITHIN\n", ""))
         self.server, self.root, self.token = guarded(world, defs, more)
         self.people, self.secrets = {}, {}
         for name in ("anna", "carl", "olga", "vera"):
@@ -149,8 +149,9 @@ def for_others(world):
 
 @case("denied, expired and cancelled are three things, and none lets anything go")
 def three(world):
-    bank = Bank(world, within="    within: 1s\n")
-    denied, expired, cancelled = (bank.begin(n) for n in (1, 2, 3))
+    bank = Bank(world, brief=PAY.replace("NEED", "1").replace("WITHIN", "within: 1s").replace("flow: pay", "flow: brief", 1))
+    denied, cancelled = bank.begin(1), bank.begin(3)
+    expired = bank.people["anna"].submit("brief", {"n": 2}).must(201).json["id"]
     bank.decide("carl", denied, "deny", reason="no").must(200)
     bank.people["anna"].post(f"/v1/commands/{cancelled}/actions/cancel", {}).must(200)
     bank.until(expired, "failed")

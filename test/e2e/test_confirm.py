@@ -31,13 +31,13 @@ steps:
     within: 99s
 """
 NEVER = """\
-flow: never_WORD
+flow: NAME
 payload: { type: object, required: [n], properties: { n: { type: integer } } }
 steps:
   - id: large
     confirm: { holds: payload.n > 7 }
     every: 50ms
-    within: 200ms
+    within: WITHIN
     on_timeout: WORD
 """
 
@@ -47,6 +47,7 @@ class Outside:
 
     def __init__(self, world):
         self.asked, self.answer, self.hangs = asked, answer, hangs = [], {"status": 200, "body": {"up": False}}, threading.Event()
+        self.hanging = hanging = []  # questions that were not answered
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -55,6 +56,7 @@ class Outside:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 asked.append((self.command, self.path, self.headers["Idempotency-Key"]))
                 if hangs.is_set():
+                    hanging.append(len(asked))
                     while hangs.is_set():
                         time.sleep(0.01)
                     self.close_connection = True
@@ -76,7 +78,8 @@ class Outside:
         world.closers += [self.server.shutdown, hangs.clear]
 
     def serve(self, world, within="99s"):
-        flows = {"never_" + word: NEVER.replace("WORD", word) for word in ("fail", "reject")}
+        flows = {name: NEVER.replace("NAME", name).replace("WORD", word).replace("WITHIN", span)
+                 for name, word, span in (("never_fail", "fail", "200ms"), ("never_reject", "reject", "200ms"), ("long", "fail", "49s"))}
         defs = world.write(outside=dependency("outside", f"http://127.0.0.1:{self.server.server_address[1]}"),
                            up=UP.replace("WITHIN", within), search=SEARCH, **flows)
         return world.server(defs=defs).start()
@@ -121,15 +124,17 @@ def told(world):
 
     def looked():
         told = server.api.explain(id)
-        return told["next"]["code"] == "confirm" and told
+        return told["next"]["code"] == "confirm" and told["state"] == "waiting" and told
     told = eventually(looked, "it waits to be asked again")
     one, = told["confirms"]
     equal((one["step"], one["holds"], one["dependency"], one["error"]), ("up", "response.body.up == true", "outside", "HTTP 200"), "what is confirmed")
     true(2 <= one["looked"] <= len(outside.asked) and one["since"] < one["until"], f"how often, and for how long: {one}")
     contains(told["what"]["text"], "waits until something has come true")
+    equal(told["display"], "waiting until up is confirmed", "in a word")
     equal((told["retry"]["safe"], told["actions"]["retry"]["allowed"]), (True, True), "to ask again")
     cli = subprocess.run([str(RECOURSE), "explain", id], env=server.cli_env, capture_output=True, text=True, timeout=PATIENCE)
     true(re.search(r"Confirms +up: response\.body\.up == true", cli.stdout), f"on the command line: {cli.stdout}")
+    equal(server.api.command(begin(server, "long"))["display"], "waiting until large is confirmed", "an expression, in a word")
     server.api.act(id, "cancel").must(200)
     server.api.until_state(id, "cancelled")
     n = len(outside.asked)
@@ -144,15 +149,15 @@ def killed(world):
     id = begin(server)
     outside.until_asked(2)
     first = eventually(lambda: server.api.explain(id)["confirms"], "it is confirmed")[0]
-    for _ in range(3):
+    for times in (1, 2, 3):
         outside.hangs.set()
-        n = len(outside.asked)
-        outside.until_asked(n + 1)
+        eventually(lambda: len(outside.hanging) >= times, "a question is not answered")
         eventually(lambda: step(server, id)["phase"] == "open", "the question is out")
         server.kill()
         outside.hangs.clear()
+        n = len(outside.asked)
         server.start()
-        outside.until_asked(n + 3)
+        outside.until_asked(n + 2)
     server.kill()
     server.start()
     one, = server.api.explain(id)["confirms"]

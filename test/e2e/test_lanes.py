@@ -298,11 +298,11 @@ def listed(world):
     found = {lane["key"]: lane for lane in lanes()}
     equal(sorted(found), ["a", "b"], "lanes")
     a, b = found["a"], found["b"]
-    equal((a["flow"], a["namespace"], a["limit"], a["holding"], a["waiting"], a["more"]), (JOB, "default", 1, 1, 2, False), "one lane")
+    equal((a["flow"], a["namespace"], a["limit"], a["holding"], a["queued"], a["more"]), (JOB, "default", 1, 1, 2, False), "one lane")
     equal([h["command"] for h in a["holders"]], [first], "who holds it")
     equal([w["command"] for w in a["first"]], [second, third], "who waits, in their order")
     equal([a["first"][0][k] for k in ("state", "since")], ["pending", api.command(second)["changed"]], "since when")
-    equal(([h["command"] for h in b["holders"]], b["waiting"], b["first"]), ([other], 0, []), "the other lane")
+    equal(([h["command"] for h in b["holders"]], b["queued"], b["first"]), ([other], 0, []), "the other lane")
     equal([l["key"] for l in lanes("?key=b")], ["b"], "by key")
     equal(lanes("?type=nothing"), [], "by flow")
     page = api.get("/v1/lanes?limit=1").must(200).json
@@ -319,6 +319,32 @@ def listed(world):
     for id in (first, second, third, other):
         api.until_state(id, "completed")
     equal((lanes(), waiting()), ([], ["recourse_lanes_waiting 0"]), "when all have ended")
+
+
+@case("the server's own bound: never more in flight over all dependencies, no dependency gets all, and explain says why one waits")
+def width(world):
+    slow = Slow(world)
+    there = dependency("other", f"http://127.0.0.1:{slow.port}", concurrent=50)
+    defs = world.write(job=flow(limit=50), second=flow(limit=50).replace(f"flow: {JOB}", "flow: second").replace("call: other", "call: second"),
+                       other=there, second_dep=there.replace("dependency: other", "dependency: second"))
+    server = world.server(defs=defs, more=("--max-in-flight", "2")).start()
+    api = server.api
+    first = [job(api, n) for n in range(1, 5)]
+    second = [api.submit("second", {"n": n, "lane": "b"}).must(201).json["id"] for n in range(11, 15)]
+    slow.has(1, 2)
+    told = api.explain(second[0])
+    equal(told["next"]["code"], "place", "what comes next")
+    contains(told["next"]["text"], "the server has no free place")
+    slow.let(1)
+    slow.has(2, 11)  # the one that has none comes first
+    slow.let(11)
+    slow.has(2, 12)  # and a slow one keeps its share only
+    server.kill()
+    server.start()
+    slow.let("all")
+    for id in first + second:
+        api.until_state(id, "completed")
+    true(slow.most <= 4, f"two at a time, and two that were lost with the server: {slow.most}")
 
 
 if __name__ == "__main__":

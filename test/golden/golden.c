@@ -518,23 +518,12 @@ static const struct flow_set *read_definitions(struct rc_sv text, struct rc_aren
     static struct defs_errors errors;
     struct defs_one *found;
     uint32_t n;
-    const struct flow_set *set;
     if (defs_load(&file, 1, arena, &found, &n, &errors) != RC_OK) {
         for (uint32_t i = 0; i < errors.n; i++)
             printf("  %u:%u: %s\n", errors.error[i].line, errors.error[i].column, errors.error[i].text);
         return NULL;
     }
-    struct rc_new_definition *list = RC_NEW_ARRAY(arena, struct rc_new_definition, n);
-    for (uint32_t i = 0; i < n; i++) {
-        list[i] = (struct rc_new_definition){.row = {.id = i + 1,
-                                                     .kind = (uint8_t)found[i].kind,
-                                                     .active = true,
-                                                     .version = 1,
-                                                     .name = found[i].name},
-                                             .flow = found[i].flow,
-                                             .dependency = found[i].dependency};
-    }
-    return rc_set_make(list, n, arena, &set) == RC_OK ? set : NULL;
+    return world_set_of(found, n, arena);
 }
 
 static bool write_file(const char *path, struct rc_sv text)

@@ -1,8 +1,25 @@
 #include "world.h"
 
 #include "base/random.h"
+#include "defs/defs.h"
+#include "engine/prepare.h"
 
 #include <string.h>
+
+const struct flow_set *world_set_of(const struct defs_one *found, uint32_t n, struct rc_arena *arena)
+{
+    const struct flow_set *set;
+    struct rc_new_definition *list = RC_NEW_ARRAY(arena, struct rc_new_definition, n);
+    for (uint32_t i = 0; list && i < n; i++)
+        list[i] = (struct rc_new_definition){.row = {.id = i + 1,
+                                                     .kind = (uint8_t)found[i].kind,
+                                                     .active = true,
+                                                     .version = 1,
+                                                     .name = found[i].name},
+                                             .flow = found[i].flow,
+                                             .dependency = found[i].dependency};
+    return list && rc_set_make(list, n, arena, &set) == RC_OK ? set : NULL;
+}
 
 void world_begin(struct world *world, struct rc_arena *arena, const struct flow_set *set)
 {

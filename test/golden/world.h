@@ -46,6 +46,10 @@ struct world {
 
 enum { WORLD_RECORDS = 4096, WORLD_EFFECTS = 64, WORLD_SIGNALS = 128, WORLD_OTHERS = 1000000 };
 
+struct defs_one;
+/* What was found in a text, all of it in force as version 1; NULL where that does not fit together, or the arena is full. */
+const struct flow_set *world_set_of(const struct defs_one *found, uint32_t n, struct rc_arena *);
+
 void world_begin(struct world *, struct rc_arena *, const struct flow_set *);
 /* Offers free places to ready steps. */
 enum rc_status world_offer(struct world *, struct rc_error *);

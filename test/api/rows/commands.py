@@ -23,6 +23,12 @@ def act(id, action="retry", headers=None, **body):
     return to(id=id, action=action, headers=headers, body={"reason": "because", **body})
 
 
+def confirming(s):
+    id = s.api.submit("confirms", {"n": 1}, f"k{s.number()}").must(201).json["id"]
+    s.api.until_state(id, "pending")
+    return id
+
+
 def own_approval(s):
     id = s.asking("asks")
     return act(id, "approve", digest=s.api.explain(id)["asks"][0]["digest"])
@@ -81,6 +87,7 @@ ROWS = [
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.rejected())),
     row("explainCommand", 200, lambda s: to(id=s.asking("asks"))),
     row("explainCommand", 200, lambda s: to(id=s.asking("asks.why"))),
+    row("explainCommand", 200, lambda s: to(id=confirming(s))),
     row("getCommand", 200, lambda s: to(id=s.asking("asks"))),
     row("getCommand", 200, lambda s: to(id=s.asking("parent"))),
     row("getCommand", 200, lambda s: to(id=child(s))),
