@@ -111,6 +111,9 @@ enum {
     RC_MAX_SIGNALS_KEPT = 64,     /* early signals that one mailbox keeps */
     RC_MAX_SIGNAL_DAYS = 90,      /* days for which signals, and their keys, are kept at most */
     RC_MAX_SIGNALS_OF_NS = 10000, /* early signals that one namespace keeps */
+    /* children */
+    RC_MAX_CHILD_DEPTH = 8, /* commands that start each other, from the first one to the last */
+    RC_MAX_PINS = 64,       /* flows that one flow can start, in however many steps */
     /* people */
     RC_MAX_PEOPLE = 16,      /* people who have to approve one step */
     RC_MAX_NAMES = 64,       /* people whom one step names */

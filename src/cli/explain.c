@@ -32,6 +32,18 @@ static void put_what(struct cli *cli, const struct cel_value *body)
     screen_item(&cli->screen, "For the item", INDENT, rc_buf_sv(&text));
 }
 
+/* The commands that it has started and waits for. */
+static void put_children(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value children = cli_member(body, "children");
+    for (uint32_t i = 0; children.kind == CEL_LIST && i < children.n; i++) {
+        const struct cel_value *one = &children.v.items[i];
+        screen_item(&cli->screen, "Has started", INDENT,
+                    rc_text(cli->arena, "%.*s (%.*s): %.*s", RC_SV_ARG(cli_text(one, "id")),
+                            RC_SV_ARG(cli_text(one, "step")), RC_SV_ARG(cli_text(one, "display"))));
+    }
+}
+
 static void put_affected(struct cli *cli, const struct cel_value *body)
 {
     struct cel_value affects = cli_member(body, "affects"), refs = cli_member(&affects, "refs");
@@ -162,6 +174,7 @@ int cli_run_explain(struct cli *cli, const struct cli_args *args)
         put_answers(cli, body);
         put_confirms(cli, body);
         cli_put_asks(cli, body);
+        put_children(cli, body);
         put_actions(cli, body);
     }
     return CLI_OK;

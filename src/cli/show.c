@@ -26,6 +26,7 @@ static void put_beside(struct cli *cli, const struct cel_value *command)
     struct rc_sv owner = cli_text(command, "owner"), due = cli_text(command, "due");
     struct rc_sv deadline = cli_bool(command, "ended") ? (struct rc_sv){0} : cli_text(command, "deadline");
     struct rc_sv original = cli_text(command, "original"), successor = cli_text(command, "successor");
+    struct rc_sv parent = cli_text(command, "parent");
     const struct {
         const char *before;
         struct rc_sv text;
@@ -33,7 +34,8 @@ static void put_beside(struct cli *cli, const struct cel_value *command)
                 {"due ", due.n ? screen_ago(screen, cli->arena, due) : due},
                 {"deadline ", deadline.n ? screen_ago(screen, cli->arena, deadline) : deadline},
                 {"in the place of ", original},
-                {"replaced by ", successor}};
+                {"replaced by ", successor},
+                {"started by ", parent}};
     const char *between = "";
     for (unsigned i = 0; i < sizeof part / sizeof *part; i++) {
         if (!part[i].text.n) continue;

@@ -43,6 +43,7 @@ static void put_part(struct rc_buf *buf, const char *before, struct rc_sv text)
 static struct rc_sv note_of(struct cli *cli, const struct cel_value *step)
 {
     struct rc_buf buf = rc_buf_in(cli->arena, NOTE);
+    struct cel_value child = cli_member(step, "child");
     struct cel_value items = cli_member(step, "items"), branches = cli_member(step, "branches");
     struct rc_sv due = cli_text(step, "due"), purpose = cli_text(step, "purpose");
     if (items.kind == CEL_MAP) put_counts(&buf, &items, "items");
@@ -59,6 +60,10 @@ static struct rc_sv note_of(struct cli *cli, const struct cel_value *step)
                  purpose.n ? rc_text(cli->arena, "%.*s %.*s", RC_SV_ARG(purpose), RC_SV_ARG(ago))
                            : rc_text(cli->arena, "until %.*s, %.*s",
                                      RC_SV_ARG(screen_clock(&cli->screen, cli->arena, due)), RC_SV_ARG(ago)));
+    } else if (cli_text(&child, "id").n) {
+        put_part(&buf, "",
+                 rc_text(cli->arena, "%.*s, %.*s", RC_SV_ARG(cli_text(&child, "id")),
+                         RC_SV_ARG(cli_text(&child, "display"))));
     } else if (cli_text(step, "external_id").n) {
         put_part(&buf, "", cli_text(step, "external_id"));
     } else {

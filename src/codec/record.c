@@ -159,6 +159,9 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
         break;
     case RC_CHANGE_BACK: put_integers(buf, (int64_t[]){RC_CHANGE_BACK, 0, change->u.back}, 3); break;
     case RC_CHANGE_MOVE: rc_put_move(buf, &change->u.move); break;
+    case RC_CHANGE_CHILD: rc_put_child(buf, change->at, &change->u.child); break;
+    case RC_CHANGE_PARENT: rc_put_parent(buf, &change->u.parent); break;
+    case RC_CHANGE_PINS: rc_put_pins(buf, &change->u.pins); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break; /* not of a history */
     }
@@ -251,6 +254,7 @@ void rc_put_cause(struct rc_buf *buf, const struct rc_ask *ask)
     case RC_CAUSE_DUE:
     case RC_CAUSE_RESTORED:
     case RC_CAUSE_LANE:
+    case RC_CAUSE_CHILD:
     case RC_CAUSES: break; /* the columns beside it say all */
     }
 }
@@ -366,9 +370,12 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_VOTES:
     case RC_CHANGE_NOTES: return 3;
     case RC_CHANGE_SUCCESSOR: return 4;
+    case RC_CHANGE_PINS: return 3;
     case RC_CHANGE_CLOCK:
+    case RC_CHANGE_CHILD:
     case RC_CHANGE_PLACE: return 6;
     case RC_CHANGE_MOVE: return 5;
+    case RC_CHANGE_PARENT: return 7;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
@@ -379,7 +386,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_arena *arena, s
 {
     struct reading in = {.from = row, .at = at};
     if (row.kind != CEL_LIST) return false;
-    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_BACK)};
+    struct rc_change change = {.kind = (uint8_t)number(&in, item(&in, 0), RC_CHANGE_PINS)};
     if (in.bad || row.n == 0 || row.n > longest_row((enum rc_change_kind)change.kind)) return false;
     switch ((enum rc_change_kind)change.kind) {
     case RC_CHANGE_CREATE: break;
@@ -418,11 +425,14 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_arena *arena, s
     case RC_CHANGE_MOVE: in.bad = !rc_get_move(row, arena, &change.u.move); break;
     case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
     case RC_CHANGE_BACK: change.u.back = (uint32_t)number(&in, item(&in, 2), RC_MAX_INSTANCES - 1); break;
+    case RC_CHANGE_CHILD: in.bad = !rc_get_child(row, &change.u.child); break;
+    case RC_CHANGE_PARENT: in.bad = !rc_get_parent(row, &change.u.parent); break;
+    case RC_CHANGE_PINS: in.bad = !rc_get_pins(row, arena, &change.u.pins); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: return false; /* never stored */
     }
     bool of_node = change.kind >= RC_CHANGE_NODE && change.kind <= RC_CHANGE_FAULT;
-    if (of_node || change.kind == RC_CHANGE_VOTES)
+    if (of_node || change.kind == RC_CHANGE_VOTES || change.kind == RC_CHANGE_CHILD)
         change.at = (uint32_t)number(&in, item(&in, 1), RC_MAX_INSTANCES - 1);
     if (in.bad) return false;
     *ret = change;

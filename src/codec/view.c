@@ -155,6 +155,7 @@ void rc_view_head(struct rc_json *json, const struct rc_command *command)
     if (id->original.seq) rc_json_id(json, "original", id->original.seq, id->original.nonce);
     if (command->successor.seq)
         rc_json_id(json, "successor", command->successor.seq, command->successor.nonce);
+    rc_view_parent(json, &command->parent);
 }
 
 void rc_view_command(struct rc_json *json, const struct rc_command *command,

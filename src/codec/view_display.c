@@ -100,7 +100,7 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *c)
     struct rc_path path;
     if (c->state == RC_REVIEW || c->state == RC_PARTIAL) step = find(c, c->state == RC_PARTIAL, &n);
     if (put_clock(buf, c, step) || rc_view_deciding(buf, c) || rc_view_waiting(buf, c) ||
-        rc_view_confirming(buf, c) || put_sleep(buf, c))
+        rc_view_waiting_for_child(buf, c) || rc_view_confirming(buf, c) || put_sleep(buf, c))
         return;
     struct rc_sv name = rc_view_step_name(c, step, &path);
     const char *state = step ? rc_step_word(c->node[step].state).text : "";

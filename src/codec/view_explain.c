@@ -58,6 +58,7 @@ static const char *verb_of(const struct flow_step *step, const struct rc_node *n
     if (node->phase == RC_PHASE_ASKED) return "asks people";
     if (flow_confirms(step) && node->state == RC_STEP_ACTIVE) return "waits until something has come true";
     if (flow_confirms(step) && node->why == RC_WHY_UNCONFIRMED) return "is not confirmed";
+    if (node->phase == RC_PHASE_CHILD) return "waits for the command that it has started";
     if (!flow_is_block(step->kind)) return of_step[node->state];
     if (node->state == RC_STEP_ACTIVE && step->kind == FLOW_CHOOSE && node->why == RC_WHY_EXPRESSION)
         return "cannot choose a case";
@@ -306,6 +307,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     rc_view_waits(json, command);
     rc_view_confirms(json, command);
     rc_view_asks(json, command);
+    rc_view_children(json, command);
     put_waits_behind(&tell);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);

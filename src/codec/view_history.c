@@ -68,7 +68,7 @@ static void put_cause(struct rc_json *json, const struct rc_command *command, co
     rc_json_text(json, "text", rc_cause_word(cause->kind).text);
     bool of_attempt = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
     if (of_attempt || cause->kind == RC_MSG_ADMIT || cause->kind == RC_MSG_DUE ||
-        cause->kind == RC_MSG_SIGNALLED)
+        cause->kind == RC_MSG_SIGNALLED || cause->kind == RC_MSG_CHILD)
         rc_view_step(json, command, cause->node);
     if (of_attempt) {
         rc_json_u64(json, "attempt", cause->attempt);
@@ -106,12 +106,13 @@ static bool is_inside(const struct rc_command *command, const struct rc_change *
 static void put_change(struct rc_json *json, const struct rc_command *command, const struct rc_change *change)
 {
     static const char *const name[] = {
-        [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",   [RC_CHANGE_OUTPUTS] = "outputs",
-        [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error", [RC_CHANGE_MODE] = "mode",
-        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
-        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor",
-        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place", [RC_CHANGE_PRIORITY] = "priority",
-        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes", [RC_CHANGE_MOVE] = "move"};
+        [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",    [RC_CHANGE_OUTPUTS] = "outputs",
+        [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error",  [RC_CHANGE_MODE] = "mode",
+        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",    [RC_CHANGE_OWNER] = "owner",
+        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",   [RC_CHANGE_SUCCESSOR] = "successor",
+        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place",  [RC_CHANGE_PRIORITY] = "priority",
+        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes",  [RC_CHANGE_MOVE] = "move",
+        [RC_CHANGE_CHILD] = "child",     [RC_CHANGE_PARENT] = "parent", [RC_CHANGE_PINS] = "versions"};
     rc_json_object(json, NULL);
     bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
@@ -160,6 +161,18 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         rc_json_u64(json, "to", change->u.move.to);
         break;
     case RC_CHANGE_VOTES: rc_view_votes(json, command, change->at, &change->u.votes); break;
+    case RC_CHANGE_CHILD:
+        rc_view_step(json, command, change->at);
+        if (change->u.child.link.seq) {
+            rc_json_id(json, "child", change->u.child.link.seq, change->u.child.link.nonce);
+            rc_json_text(json, "state", rc_state_word(change->u.child.state).slug);
+        }
+        break;
+    case RC_CHANGE_PARENT:
+        rc_view_parent(json, &change->u.parent);
+        rc_json_text(json, "told", rc_state_word(change->u.parent.told).slug);
+        break;
+    case RC_CHANGE_PINS: rc_json_u64(json, "flows", change->u.pins.n); break;
     }
     rc_json_end_object(json);
 }

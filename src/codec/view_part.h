@@ -18,6 +18,15 @@ void rc_view_tone(struct rc_json *, unsigned state);      /* of a command: "good
 void rc_view_step_tone(struct rc_json *, unsigned state); /* of a step */
 /* When it was to begin, and until when it has to be through; nothing where neither is said. */
 void rc_view_clock(struct rc_json *, const struct rc_clock *);
+/* "child": the command that a step of kind FLOW_CHILD has started, and its flow; "parent": the command that has started this one.
+ * (view_child.c) */
+void rc_view_child(struct rc_json *, const struct rc_command *, uint32_t at);
+/* "children": those that steps wait for, the first ones; nothing where none does. */
+void rc_view_children(struct rc_json *, const struct rc_command *);
+/* A sentence part; false: it waits for none. */
+RC_MUST bool rc_view_waiting_for_child(struct rc_buf *, const struct rc_command *);
+void rc_view_parent(struct rc_json *, const struct rc_parent *);
+
 /* "signal": which one came; "waits_for": of each step that waits for one. (view_signal.c) */
 void rc_view_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_waits(struct rc_json *, const struct rc_command *);

@@ -8,7 +8,8 @@ static bool may_have_happened(const struct rc_command *c, uint32_t at)
 {
     unsigned state = c->node[at].state;
     return !flow_is_block(rc_step_at(c, at)->kind) &&
-           (state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[at].phase == RC_PHASE_OPEN);
+           (state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[at].phase == RC_PHASE_OPEN ||
+            c->data[at].child.stands);
 }
 
 /* What the waves are worked out of; ends[at]: the first wave behind a subtree. */

@@ -199,6 +199,7 @@ static void put_entry(struct rc_json *json, const struct rc_command *c, uint32_t
         rc_json_text(json, "purpose", rc_purpose_word(rc_node_purpose(c, at)).slug);
     if (rc_phase_has_time(node->phase, data->times.due)) rc_json_time(json, "due", data->times.due);
     if (step->kind == FLOW_WAIT) rc_json_sv(json, "signal", step->wait.signal);
+    if (step->kind == FLOW_CHILD) rc_view_child(json, c, at);
     rc_json_bool(json, "critical", is_critical(c, at));
     if (step->kind == FLOW_CALL) put_call(json, c, at);
     if (flow_is_block(step->kind)) put_block(json, c, at);

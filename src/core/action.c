@@ -11,6 +11,8 @@ static bool can_be_retried(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     if (rc_is_closed(c, at) && !rc_node_side(node)->undo) return false;
+    if (rc_node_step(c, at)->kind == FLOW_CHILD && node->state != RC_STEP_UNKNOWN)
+        return rc_child_can_be_retried(c, at);
     if (node->phase == RC_PHASE_DELAYED)
         return rc_node_step(c, at)->kind == FLOW_CALL ||
                flow_confirms(rc_node_step(c, at)); /* do not wait; a sleep can be skipped */
@@ -47,12 +49,13 @@ static bool cannot_be_undone(const struct rc_command *c, uint32_t at)
 
 static bool can_be_undone(const struct rc_command *c, uint32_t at)
 {
-    return c->node[at].state == RC_STEP_SUCCEEDED && rc_node_step(c, at)->call.undo.present;
+    return rc_child_stands(c, at) ||
+           (c->node[at].state == RC_STEP_SUCCEEDED && rc_node_step(c, at)->call.undo.present);
 }
 
 static bool may_have_happened(const struct rc_command *c, uint32_t at)
 {
-    return (rc_has_left(c, at) || c->node[at].doubt) &&
+    return (rc_has_left(c, at) || c->node[at].doubt || c->data[at].child.link.seq) &&
            (c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN);
 }
 
@@ -61,6 +64,7 @@ static bool can_be_skipped(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     if (rc_is_closed(c, at) || flow_asks(rc_node_step(c, at)->kind)) return false; /* only people decide */
+    if (node->phase == RC_PHASE_CHILD) return false; /* that one would go on, and nobody would wait for it */
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     bool waits = node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN;
     return rc_command_is_forward(c) && !node->doubt && (over || waits);
@@ -81,7 +85,8 @@ static bool may_stand(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     const struct rc_side *side = rc_node_side(node);
-    return node->state == side->unknown || node->doubt || (side->undo && node->state != RC_STEP_UNDONE);
+    return node->state == side->unknown || node->doubt || (side->undo && node->state != RC_STEP_UNDONE) ||
+           rc_child_stands(c, at);
 }
 
 enum target {
@@ -152,13 +157,22 @@ const char *rc_why_not_go_on(const struct rc_command *c)
     return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
 }
 
+static bool waits_for_a_child(const struct rc_command *c)
+{
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (c->node[i].phase == RC_PHASE_CHILD) return true;
+    return false;
+}
+
 /* Whether another command may take its place: nothing of this one may stand outside, else it would be done twice. NULL
  * where it may. */
 static const char *why_not_replace(const struct rc_command *c)
 {
     if (c->successor.seq) return replaced;
+    if (c->parent.link.seq) return "another command has started it, and waits for it: act on that one";
     if (c->mode == RC_MODE_ACCEPTED) return accepted;
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
+    if (waits_for_a_child(c)) return "a command that it has started has not ended: cancel it first";
     if (any(c, MAYBE_STANDING)) return "it may have happened: find out first, with check or resolve";
     if (any(c, STANDING)) return "a step has happened: roll it back first, so that it is not done twice";
     return rc_has_room(c, ROOM_TO_ACT) ? NULL : full;
@@ -184,6 +198,12 @@ static const char *why_not_retry(const struct rc_command *c)
     if (c->state == RC_PENDING || c->state == RC_RUNNING)
         return "it waits for a free place at its dependency already";
     if (rc_first_asked(c)) return "it waits for people: they decide, or cancel it";
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_child_was_left(c, i))
+            return "the command that it has started was given up, and something of it stands: roll that one "
+                   "back "
+                   "first";
+    if (waits_for_a_child(c)) return "it waits for a command that it has started, which goes on by itself";
     if (waits_for_a_signal(c)) return "it waits for a signal: send that, or leave out the step with skip";
     if (any(c, CHECKABLE)) return "it may have happened: check it first, or say what happened with resolve";
     if (any(c, RESOLVABLE))
@@ -313,6 +333,10 @@ void rc_retry(struct rc_draft *draft, uint32_t at)
             rc_step_want(draft, at);
         else
             rc_confirm_look(draft, at);
+        return;
+    }
+    if (rc_node_step(&draft->c, at)->kind == FLOW_CHILD) {
+        rc_child_retry(draft, at);
         return;
     }
     new_round(draft, at);

@@ -108,8 +108,8 @@ static void begin(struct rc_draft *draft, uint32_t at)
     struct rc_error error;
     if (needs == OPEN) return;
     enum rc_status status = needs == MET ? looks_at_condition(draft, at, &holds, &error) : RC_OK;
-    bool asked =
-        rc_is_leaf(c, at) && c->node[at].doubt; /* whether it was done, whatever its condition says */
+    bool asked = rc_step_at(c, at)->kind == FLOW_CALL &&
+                 c->node[at].doubt; /* whether it was done, whatever its condition says */
     if (needs == MISSING) {
         rc_leave_out(draft, at, RC_WHY_NEEDS);
     } else if (status != RC_OK && !asked) {
@@ -169,7 +169,8 @@ static void advance_block(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT:
     case FLOW_APPROVE:
     case FLOW_CONFIRM:
-    case FLOW_ESCALATE: break;
+    case FLOW_ESCALATE:
+    case FLOW_CHILD: break;
     }
 }
 

@@ -67,6 +67,26 @@ void rc_ask_end(struct rc_draft *, uint32_t at, unsigned state, enum rc_why);
 void rc_confirm_start(struct rc_draft *, uint32_t at);
 /* It is time to look at the expression. */
 void rc_confirm_look(struct rc_draft *, uint32_t at);
+/* ---- child.c: the step that starts a command */
+void rc_child_start(struct rc_draft *, uint32_t at);
+/* Its start is due. */
+void rc_child_due(struct rc_draft *, uint32_t at);
+/* It is not wanted any more: the child is cancelled or rolled back, and the step waits until it has ended. */
+void rc_child_leave(struct rc_draft *, uint32_t at);
+/* The step has succeeded, or the child stands though it has not: it is rolled back. */
+void rc_child_undo(struct rc_draft *, uint32_t at);
+/* What another life of the store may have done in this command is found out before it is done here. */
+void rc_child_doubt(struct rc_draft *, rc_us since);
+void rc_child_retry(struct rc_draft *, uint32_t at);
+/* It has ended without success, and another one would do a second time what stands of it. */
+bool rc_child_was_left(const struct rc_command *, uint32_t at);
+bool rc_child_can_be_retried(const struct rc_command *, uint32_t at);
+/* The child has not succeeded, and something of it stands. */
+static inline bool rc_child_stands(const struct rc_command *c, uint32_t at)
+{
+    bool over = c->node[at].state == RC_STEP_FAILED || c->node[at].state == RC_STEP_REJECTED;
+    return over && c->data[at].child.stands;
+}
 
 /* ---- undo.c */
 /* Takes back what waits and has not left, in the instances [from, end); true when every step there is settled: neither under way

@@ -34,6 +34,10 @@ static enum rc_status create(struct rc_command *command, const struct rc_identit
     command->id.flow = flow->id; /* as it began; moves come behind */
     command->id.authors = NULL;  /* they are votes of the root */
     command->id.nauthors = 0;
+    command->id.parent = (struct rc_parent){0}; /* these are kept beside it */
+    command->id.pins = (struct rc_pins){0};
+    command->id.doubt = false;
+    command->id.doubted = 0;
     return RC_OK;
 }
 
@@ -82,6 +86,9 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
     case RC_CHANGE_PLACE:
     case RC_CHANGE_PRIORITY:
     case RC_CHANGE_VOTES:
+    case RC_CHANGE_CHILD:
+    case RC_CHANGE_PARENT:
+    case RC_CHANGE_PINS:
     case RC_CHANGE_FAULT: return RC_OK;
     case RC_CHANGE_SUCCESSOR:
         return command->successor.seq == 0 ? RC_OK
@@ -113,6 +120,11 @@ static enum rc_status own(const struct rc_command *command, struct rc_change *ch
     if (text && !(*text = rc_copy_sv(arena, *text)).p) return rc_fail_arena(err, arena);
     if (change->kind == RC_CHANGE_VOTES && !rc_votes_copy(arena, &change->u.votes, &change->u.votes))
         return rc_fail_arena(err, arena);
+    if (change->kind == RC_CHANGE_PINS && change->u.pins.n) {
+        struct rc_pins *pins = &change->u.pins;
+        pins->flow = rc_copy(arena, pins->flow, pins->n * sizeof *pins->flow);
+        if (!pins->flow) return rc_fail_arena(err, arena);
+    }
     if (change->kind != RC_CHANGE_OUTPUTS) return RC_OK;
     struct cel_value *outputs = &change->u.outputs.outputs;
     return cel_copy(*outputs, arena, outputs) == RC_OK ? RC_OK : rc_fail_arena(err, arena);
@@ -156,6 +168,9 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_PRIORITY: command->priority = change->u.priority; break;
     case RC_CHANGE_BACK: command->back = change->u.back; break;
     case RC_CHANGE_VOTES: data->votes = change->u.votes; break;
+    case RC_CHANGE_CHILD: data->child = change->u.child; break;
+    case RC_CHANGE_PARENT: command->parent = change->u.parent; break;
+    case RC_CHANGE_PINS: command->pins = change->u.pins; break;
     }
 }
 
@@ -216,6 +231,9 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_PRIORITY: inverse.u.priority = command->priority; break;
     case RC_CHANGE_BACK: inverse.u.back = command->back; break;
     case RC_CHANGE_VOTES: inverse.u.votes = data->votes; break;
+    case RC_CHANGE_CHILD: inverse.u.child = data->child; break;
+    case RC_CHANGE_PARENT: inverse.u.parent = command->parent; break;
+    case RC_CHANGE_PINS: inverse.u.pins = command->pins; break;
     }
     return inverse;
 }

@@ -16,6 +16,7 @@ static flow_site input_of(const struct flow_step *step)
     case FLOW_WAIT: return step->wait.id;
     case FLOW_SLEEP: return step->sleep.until;
     case FLOW_ESCALATE: return step->people.evidence;
+    case FLOW_CHILD: return step->child.payload;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
     case FLOW_CHOOSE:

@@ -43,6 +43,33 @@ struct rc_times {
     rc_us keyed; /* when this round's Idempotency-Key first went out; 0: not yet */
 };
 
+/* Another command. seq 0: none. */
+struct rc_link {
+    uint64_t seq, nonce;
+};
+
+/* The command that a step of kind FLOW_CHILD has started, as it was when it told last. */
+struct rc_child {
+    struct rc_link link;
+    uint8_t state; /* enum rc_state; RC_RUNNING: it goes on by itself */
+    bool stands;   /* something of it has happened, or may have, that a roll back would take back */
+};
+
+/* The step that has started a command, and what that step was told of it. Link 0: nothing has. */
+struct rc_parent {
+    struct rc_link link;
+    uint32_t node;
+    uint8_t round;
+    uint8_t told; /* enum rc_state, as struct rc_child has it */
+};
+
+/* The versions of all flows that a command may start, in however many steps: ids, as they were in force when the first one of them
+ * was submitted. */
+struct rc_pins {
+    const uint64_t *flow;
+    uint32_t n;
+};
+
 struct rc_vote; /* people.h */
 struct rc_votes {
     uint32_t n;
@@ -69,11 +96,7 @@ struct rc_data {
     uint16_t status;    /* last HTTP status or exit code, 0: none */
     uint8_t why;        /* enum rc_why: of the last attempt that did not succeed, or that could not leave */
     uint8_t outcome;    /* enum rc_outcome: the same */
-};
-
-/* Another command. seq 0: none. */
-struct rc_link {
-    uint64_t seq, nonce;
+    struct rc_child child;
 };
 
 /* What is fixed when the command is created. */
@@ -99,6 +122,11 @@ struct rc_identity {
     /* and for these: kept as votes of the root */
     const struct rc_vote *authors;
     uint32_t nauthors;
+    /* and for these: kept in the command */
+    struct rc_parent parent;
+    struct rc_pins pins;
+    bool doubt;    /* another life of the store may have made the same command, and brought it further */
+    rc_us doubted; /* the same: since when */
 };
 
 /* A command's place in its lane. Numbers are stored. */
@@ -151,6 +179,8 @@ struct rc_command {
     rc_us due; /* until when it should be settled; 0: not said. The engine does not act on it */
     struct rc_clock clock;
     struct rc_place place;
+    struct rc_parent parent;
+    struct rc_pins pins;
     uint8_t priority;
     uint32_t
         back; /* a roll back is bounded to this instance and what comes behind it (core/part.c); 0: it is of the whole */

@@ -3,7 +3,7 @@
 #include "core/tree.h"
 
 struct tally {
-    bool open, ready, delayed, waits, stuck, attempted; /* waits: for a signal, or for people */
+    bool open, ready, delayed, waits, stuck, attempted; /* waits: for a signal, for people, or for a child */
 };
 
 static struct tally count(const struct rc_command *command)
@@ -14,7 +14,8 @@ static struct tally count(const struct rc_command *command)
         t.open |= node->phase == RC_PHASE_OPEN;
         t.ready |= node->phase == RC_PHASE_READY;
         t.delayed |= node->phase == RC_PHASE_DELAYED;
-        t.waits |= node->phase == RC_PHASE_WAITING || node->phase == RC_PHASE_ASKED;
+        t.waits |=
+            node->phase == RC_PHASE_WAITING || node->phase == RC_PHASE_ASKED || node->phase == RC_PHASE_CHILD;
         if (rc_is_leaf(command, i)) {
             t.stuck |= rc_is_stuck(node);
             t.attempted |= rc_has_left(command, i) || node->doubt || node->state == RC_STEP_SUCCEEDED;
@@ -49,7 +50,8 @@ static bool missed_in_block(const struct rc_command *c, uint32_t block)
     case FLOW_WAIT:
     case FLOW_APPROVE:
     case FLOW_CONFIRM:
-    case FLOW_ESCALATE: break;
+    case FLOW_ESCALATE:
+    case FLOW_CHILD: break;
     }
     if (c->node[block].cleared) { /* enough is all that was wanted */
         uint32_t whole = 0;

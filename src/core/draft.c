@@ -1,4 +1,5 @@
 /* Drafts: copy, and differences as changes. */
+#include "core/child.h"
 #include "core/draft.h"
 #include "core/people.h"
 
@@ -137,6 +138,8 @@ static void compare_node(struct differences *list, const struct rc_command *old,
                                      .u.fault = {b->fault, b->status, b->why, b->outcome}});
     if (!rc_votes_eq(&a->votes, &b->votes))
         add(list, (struct rc_change){.kind = RC_CHANGE_VOTES, .at = i, .u.votes = b->votes});
+    if (!rc_child_eq(&a->child, &b->child))
+        add(list, (struct rc_change){.kind = RC_CHANGE_CHILD, .at = i, .u.child = b->child});
 }
 
 static void compare(struct rc_draft *draft, const struct rc_command *old, struct differences *list)
@@ -160,6 +163,10 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
         add(list, (struct rc_change){.kind = RC_CHANGE_CLOCK, .u.clock = new->clock});
     if (!rc_place_eq(&old->place, &new->place))
         add(list, (struct rc_change){.kind = RC_CHANGE_PLACE, .u.place = new->place});
+    if (!rc_parent_eq(&old->parent, &new->parent))
+        add(list, (struct rc_change){.kind = RC_CHANGE_PARENT, .u.parent = new->parent});
+    if (!rc_pins_eq(&old->pins, &new->pins))
+        add(list, (struct rc_change){.kind = RC_CHANGE_PINS, .u.pins = new->pins});
     if (old->priority != new->priority)
         add(list, (struct rc_change){.kind = RC_CHANGE_PRIORITY, .u.priority = new->priority});
     new->state = (uint8_t)rc_command_derive(new);
@@ -174,14 +181,14 @@ static uint32_t count_changed(const struct rc_command *old, const struct rc_comm
     for (uint32_t i = 0; i < new->nnodes; i++) {
         const struct rc_data *a = &old->data[i], *b = &new->data[i];
         n += !same_control(old, new, i) || !same_outputs(a, b) || !rc_h128_eq(a->request, b->request) ||
-             !same_fault(a, b) || !rc_votes_eq(&a->votes, &b->votes);
+             !same_fault(a, b) || !rc_votes_eq(&a->votes, &b->votes) || !rc_child_eq(&a->child, &b->child);
     }
     return n;
 }
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 5, PER_COMMAND = 12 };
+    enum { PER_NODE = 6, PER_COMMAND = 14 };
     struct rc_command fresh = *draft->before;
     const struct rc_command *old = draft->moved ? draft->moved : draft->before;
     if (draft->status == RC_OK &&

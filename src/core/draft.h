@@ -187,6 +187,23 @@ void rc_place_grant(struct rc_draft *);
 /* At the end of each step, when all else is decided: whoever has ended leaves. */
 void rc_place_settle(struct rc_draft *);
 
+/* ---- child.c: commands that start commands ------------------------------------------------------------------------------- */
+
+bool rc_child_eq(const struct rc_child *, const struct rc_child *);
+bool rc_parent_eq(const struct rc_parent *, const struct rc_parent *);
+/* The command was submitted: who has started it, and which versions it may start. */
+void rc_child_submit(struct rc_draft *);
+/* Which versions its flow may start, as they are in force now. */
+void rc_child_pin(struct rc_draft *);
+/* A message of the command that a step has started. */
+void rc_child_told(struct rc_draft *);
+/* The message is an action of the step that has started this command. */
+bool rc_child_is_asked(const struct rc_draft *);
+/* What the parent's action is here; NULL: nothing is to be done, or *ret says why it cannot be. */
+const struct rc_act *rc_child_wish(struct rc_draft *, enum rc_status *ret);
+/* At the end of each step, when all else is decided: the parent is told where that is news. */
+void rc_child_tell(struct rc_draft *);
+
 /* ---- ask.c, act_people.c: people who are asked --------------------------------------------------------------------------- */
 
 /* Approvals of what has changed since do not count any more: people are asked again. True: there were some. */

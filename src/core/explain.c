@@ -2,13 +2,14 @@
 #include "core/explain.h"
 
 #include "core/advance.h"
+#include "core/child.h"
 
 static int rank_of_leaf(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     if (rc_is_stuck(node)) return 5;
-    if (node->phase == RC_PHASE_ASKED) return 3;
+    if (node->phase == RC_PHASE_ASKED || rc_child_rests(c, at)) return 3;
     if (failed && !rc_is_closed(c, at)) return rc_node_step(c, at)->critical ? 4 : 2;
     return node->phase != RC_PHASE_NONE;
 }
@@ -62,6 +63,10 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     ret->retry_is_safe = true;
     if (node->phase == RC_PHASE_WAITING) {
         ret->retry_reason = "it waits for a signal: there is nothing to try again";
+    } else if (rc_child_rests(c, at)) {
+        ret->retry_reason = "the command that it has started is retried: only what did not succeed there";
+    } else if (node->phase == RC_PHASE_CHILD) {
+        ret->retry_reason = "it waits for the command that it has started: there is nothing to try again";
     } else if (node->phase == RC_PHASE_ASKED) {
         ret->retry_reason = "it waits for people: there is nothing to try again";
     } else if (flow_confirms(rc_node_step(c, at))) {
@@ -89,6 +94,11 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
         ret->retry_reason = "it is known that the undo did not happen";
     } else if (node->why == RC_WHY_REQUIRE) {
         ret->retry_reason = "nothing was sent: what the step requires did not hold; it is looked at again";
+    } else if (node->why == RC_WHY_CHILD) {
+        ret->retry_reason =
+            rc_state_ended(c->data[at].child.state)
+                ? "the command that it has started has ended: another one is started"
+                : "the command that it has started is retried: only what did not succeed there";
     } else if (node->state == RC_STEP_REJECTED) {
         ret->retry_reason =
             "the other side refused it, so it did not happen; the same request will be refused again "
@@ -135,6 +145,7 @@ static enum rc_next next_of_node(const struct rc_command *c, uint32_t at)
     case RC_PHASE_WAITING: return RC_NEXT_SIGNAL;
     case RC_PHASE_ASKED:
         return rc_node_step(c, at)->kind == FLOW_APPROVE ? RC_NEXT_APPROVAL : RC_NEXT_DECISION;
+    case RC_PHASE_CHILD: return rc_child_rests(c, at) ? RC_NEXT_CHILD_RESTS : RC_NEXT_CHILD;
     case RC_PHASE_NONE:
     case RC_PHASES: break;
     }
@@ -235,8 +246,8 @@ enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv ste
     if (!plan.node) return rc_fail_arena(err, arena);
     for (uint32_t i = c->nnodes; i-- > 0;) {
         unsigned state = c->node[i].state;
-        bool maybe =
-            state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[i].phase == RC_PHASE_OPEN;
+        bool maybe = state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN ||
+                     c->node[i].phase == RC_PHASE_OPEN || c->data[i].child.stands;
         if (plan.in && !plan.in[i]) continue;
         if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) plan.node[plan.n++] = i;
     }

@@ -108,6 +108,7 @@ void rc_leaf_start(struct rc_draft *draft, uint32_t at)
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_start(draft, at); break;
     case FLOW_CONFIRM: rc_confirm_start(draft, at); break;
+    case FLOW_CHILD: rc_child_start(draft, at); break;
     case FLOW_CALL:
         if (flow_confirms(rc_node_step(&draft->c, at)))
             rc_confirm_start(draft, at);

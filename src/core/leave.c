@@ -56,6 +56,9 @@ void rc_leave_out(struct rc_draft *draft, uint32_t at, enum rc_why why)
     struct rc_command *c = &draft->c;
     if (!rc_is_in_doubt(c, at)) {
         rc_step_end(draft, at, RC_STEP_SKIPPED, why);
+    } else if (rc_step_at(c, at)->kind == FLOW_CHILD) { /* to ask it would be to start it: a person knows */
+        c->node[at].state = RC_STEP_ACTIVE;
+        rc_step_start_in_doubt(draft, at);
     } else if (rc_is_leaf(c, at)) {
         rc_leaf_start(draft, at);
     } else {

@@ -13,7 +13,10 @@ unsigned rc_message_is_to(unsigned kind)
     case RC_MSG_RESTORED:
     case RC_MSG_LATE:
     case RC_MSG_SIGNALLED:
+    case RC_MSG_CHILD:
+    case RC_MSG_CHILD_TELL:
     case RC_MSG_GRANT: return RC_AGG_COMMAND;
+    case RC_MSG_CHILD_START: return 0; /* the engine's */
     case RC_MSG_WANT:
     case RC_MSG_OFFER:
     case RC_MSG_DONE:

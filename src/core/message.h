@@ -32,6 +32,7 @@ enum rc_message_kind {
     RC_MSG_LATE = RC_CAUSE_LATE, /* a worker reports about an attempt whose lease it has lost */
     RC_MSG_SIGNALLED = RC_CAUSE_SIGNALLED, /* from its mailbox: this signal is yours */
     RC_MSG_GRANT = RC_CAUSE_LANE,          /* from its lane: one place is yours */
+    RC_MSG_CHILD = RC_CAUSE_CHILD,         /* from a command that a step has started: how it stands */
     /* to a gate */
     RC_MSG_WANT = 64,  /* a step is ready: is there a place? */
     RC_MSG_OFFER,      /* from the engine: the oldest waiting step of your queue */
@@ -54,7 +55,10 @@ enum rc_message_kind {
     RC_MSG_OCCUR,     /* one of its times has come */
     RC_MSG_PAUSE,
     RC_MSG_RESUME,
-    RC_MSG_RUN /* a person wants a run now */
+    RC_MSG_RUN, /* a person wants a run now */
+    /* children (core/child.h) */
+    RC_MSG_CHILD_START = 100, /* to the engine, from a command: make the child of this step, or find it */
+    RC_MSG_CHILD_TELL = 101   /* to a command, from the engine: tell your parent how you stand */
 };
 
 /* The kind of aggregate that a message is to; 0: there is no such message. */
@@ -137,6 +141,8 @@ struct rc_decided {
 };
 
 struct rc_schedule_ask; /* schedule.h */
+struct rc_child_ask;    /* child.h */
+struct rc_child_news;   /* child.h */
 
 struct rc_ask {
     uint8_t kind; /* enum rc_message_kind */
@@ -156,6 +162,8 @@ struct rc_ask {
         const struct rc_act *act;
         const struct rc_schedule_ask *schedule;
         const struct rc_signal *signal;
+        const struct rc_child_ask *child;
+        const struct rc_child_news *news;
     } u;
     const struct rc_decided *decided;
     uint32_t ndecided;

@@ -33,6 +33,8 @@ const char *rc_why_not_move(const struct rc_command *c)
     for (uint32_t i = 0; i < c->nnodes; i++) {
         const char *why_not = why_not_at(c, i);
         if (why_not) return why_not;
+        if (c->data[i].child.link.seq)
+            return "a step of it has started another command, which knows that step by its version";
     }
     return rc_why_not_go_on(c);
 }
@@ -125,6 +127,7 @@ static struct fate fate_of_done(const struct rc_command *c, uint32_t old, const 
         if (!outputs_cover(c, old, to, step))
             return refused("it is done, and what the new version reads of it is not what it has made");
         break;
+    case FLOW_CHILD: /* one that is done is refused before (rc_why_not_move) */
     case FLOW_CONFIRM:
     case FLOW_APPROVE:
     case FLOW_SLEEP:
@@ -435,6 +438,7 @@ enum rc_status rc_command_move(struct rc_draft *draft, const struct rc_act *act)
     if (status != RC_OK) return status;
     draft->move = move;
     draft->moved = moved;
+    if (!c->parent.link.seq) rc_child_pin(draft); /* nothing that it may start has been started */
     take_up_all(draft, draft->before, &plan);
     if (c->mode == RC_MODE_FORWARD && !rc_command_waits_to_begin(c) && !rc_command_waits_in_lane(c))
         rc_retry_all(draft);

@@ -105,6 +105,11 @@ struct rc_h128 rc_move_digest(const struct flow *flow, flow_node node)
         ADD(&sha, step->wait.within, step->wait.on_timeout);
         break;
     case FLOW_SET: add_site(&sha, flow, step->values); break;
+    case FLOW_CHILD:
+        rc_sha256_add_sv(&sha, step->child.flow);
+        add_site(&sha, flow, step->child.payload);
+        add_site(&sha, flow, step->child.outputs);
+        break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: add_people(&sha, flow, &step->people); break;
     case FLOW_LINEAR:

@@ -36,6 +36,7 @@ static void mark_behind(const struct rc_command *c, uint32_t block, uint32_t chi
     case FLOW_CONFIRM:
     case FLOW_APPROVE:
     case FLOW_ESCALATE:
+    case FLOW_CHILD:
     case FLOW_SLEEP:
     case FLOW_SET: break;
     }

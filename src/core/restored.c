@@ -37,6 +37,12 @@ static void under_way(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     if (node->phase != RC_PHASE_OPEN && leaves_nothing(draft, at)) return;
+    if (rc_node_step(&draft->c, at)->kind == FLOW_CHILD) { /* what it has started is told itself */
+        if (node->phase != RC_PHASE_DELAYED) return;
+        node->doubt = 1; /* it may have been started there */
+        keyed_by_then(draft, at);
+        return;
+    }
     if (flow_confirms(rc_node_step(&draft->c, at))) { /* nobody answers what was out */
         rc_confirm_again(draft, at, 0);
         return;
@@ -147,7 +153,8 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
     case FLOW_WAIT:
     case FLOW_APPROVE:
     case FLOW_CONFIRM:
-    case FLOW_ESCALATE: break;
+    case FLOW_ESCALATE:
+    case FLOW_CHILD: break;
     }
     return false;
 }

@@ -51,6 +51,7 @@ static void time_has_come(struct rc_draft *draft, uint32_t at)
     case FLOW_ESCALATE: rc_ask_over(draft, at); break;
     case FLOW_CONFIRM: rc_confirm_look(draft, at); break;
     case FLOW_REPEAT: rc_repeat_due(draft, at); break;
+    case FLOW_CHILD: rc_child_due(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
     case FLOW_CHOOSE:
@@ -71,6 +72,10 @@ static void set_aside(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
+    case FLOW_CHILD: /* its start, each time; what has been started tells */
+        if (draft->c.node[at].phase == RC_PHASE_DELAYED)
+            rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP);
+        break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
     case FLOW_CHOOSE:
@@ -117,15 +122,25 @@ static void fact(struct rc_draft *draft)
     }
 }
 
+static enum rc_status act(struct rc_draft *draft)
+{
+    const struct rc_act *act = draft->ask->u.act;
+    enum rc_status status = RC_OK;
+    look_at_the_deadline(draft);
+    if (rc_child_is_asked(draft)) act = rc_child_wish(draft, &status);
+    return act ? rc_command_act(draft, act) : status;
+}
+
 static enum rc_status take(struct rc_draft *draft)
 {
     switch (draft->ask->kind) { /* those that are to a command */
     case RC_MSG_SUBMIT:
         rc_place_submit(draft);
         rc_people_submit(draft);
+        rc_child_submit(draft);
         rc_clock_submit(draft);
         return RC_OK; /* the tree starts by itself */
-    case RC_MSG_ACTION: look_at_the_deadline(draft); return rc_command_act(draft, draft->ask->u.act);
+    case RC_MSG_ACTION: return act(draft);
     case RC_MSG_ADMIT:
     case RC_MSG_RESULT:
     case RC_MSG_LOST:
@@ -133,6 +148,8 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_SIGNALLED: fact(draft); return RC_OK;
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
     case RC_MSG_GRANT: rc_place_grant(draft); return RC_OK;
+    case RC_MSG_CHILD: rc_child_told(draft); return RC_OK;
+    case RC_MSG_CHILD_TELL: return RC_OK;
     case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);
@@ -154,6 +171,7 @@ enum rc_status rc_command_step(const struct rc_command *command, const struct rc
     if (!asked && rc_ask_again_where_void(&draft)) rc_advance(&draft);
     rc_clock_settle(&draft);
     rc_place_settle(&draft);
+    rc_child_tell(&draft);
     status = rc_draft_finish(&draft);
     if (status == RC_OK) *ret_out = out;
     return status;

@@ -13,7 +13,10 @@ bool rc_settle_leaves(struct rc_draft *draft, uint32_t from, uint32_t end)
             settled &= node->state != RC_STEP_UNKNOWN;
             continue;
         }
-        if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN) rc_step_give_up(draft, i);
+        if (node->phase == RC_PHASE_CHILD)
+            rc_child_leave(draft, i);
+        else if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN)
+            rc_step_give_up(draft, i);
         bool asks = node->state == RC_STEP_IDLE && node->doubt && settled;
         if (asks) rc_ask_in_doubt(draft, i);
         settled &= node->state != RC_STEP_ACTIVE && node->state != RC_STEP_UNKNOWN;
@@ -25,6 +28,10 @@ bool rc_settle_leaves(struct rc_draft *draft, uint32_t from, uint32_t end)
 static void start_undo(struct rc_draft *draft, uint32_t at)
 {
     const struct flow_call *call = &rc_node_step(&draft->c, at)->call;
+    if (rc_node_step(&draft->c, at)->kind == FLOW_CHILD) {
+        rc_child_undo(draft, at);
+        return;
+    }
     if (!call->undo.present) { /* it happened after the roll back was decided, and cannot be taken back */
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
         return;
@@ -44,7 +51,8 @@ static bool undo_leaf(struct rc_draft *draft, uint32_t at)
     const struct rc_command *c = &draft->c;
     const struct rc_node *node = &c->node[at];
     if (draft->part && !draft->part[at]) return true;
-    if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, at)->call)) {
+    bool stands = node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, at)->call);
+    if (stands || rc_child_stands(c, at)) {
         start_undo(draft, at);
         return false;
     }
@@ -104,6 +112,7 @@ bool rc_undo_subtree(struct rc_draft *draft, uint32_t at)
 
 static bool stands_and_can_be_undone(const struct rc_command *c, uint32_t at)
 {
+    if (rc_child_stands(c, at)) return true;
     return c->node[at].state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(c, at)->call);
 }
 
@@ -195,7 +204,7 @@ static void reset_leaf(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     struct rc_data *data = &draft->c.data[at];
-    bool new_round = rc_has_left(&draft->c, at);
+    bool new_round = rc_has_left(&draft->c, at) || data->child.link.seq;
     if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(&draft->c, at)->call)) return;
     if (new_round && node->round < UINT8_MAX) node->round++;
     node->undo_round = 0;
@@ -206,6 +215,7 @@ static void reset_leaf(struct rc_draft *draft, uint32_t at)
     data->request = (struct rc_h128){0};
     data->outputs = cel_null();
     data->external_id = (struct rc_sv){0};
+    data->child = (struct rc_child){0};
 }
 
 void rc_reset_subtree(struct rc_draft *draft, uint32_t at)

@@ -118,6 +118,24 @@ static void check_asks(const struct defs_one *one, const struct callable *callab
     }
 }
 
+/* Flows that start each other; what is not in these files may be on the server. */
+static void check_children(const struct defs_one *one, uint32_t n, struct rc_arena *arena,
+                           struct defs_errors *errors)
+{
+    const struct flow **active = rc_alloc_zero(arena, n, sizeof *active), *flow = NULL;
+    struct rc_error error = {0};
+    const struct defs_source nowhere = {0};
+    if (!active) {
+        (void)defs_complain_arena(errors, &nowhere, arena);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) active[i] = one[i].flow;
+    const struct flow_set set = {.active = active, .nactive = n};
+    if (flow_check_children(&set, false, &flow, &error) == RC_OK) return;
+    for (uint32_t i = 0; i < n; i++)
+        if (one[i].flow == flow) complain(errors, &one[i], one[i].at, "%s", error.text);
+}
+
 static bool is_allowed(const struct defs_beside *beside, struct rc_sv path)
 {
     for (uint32_t i = 0; i < beside->nprograms; i++)
@@ -183,6 +201,7 @@ enum rc_status defs_load_beside(const struct defs_file *files, uint32_t nfiles,
         check_calls(&all[i], &callable, ret_errors);
         check_asks(&all[i], &callable, ret_errors);
     }
+    check_children(all, flows, arena, ret_errors);
     for (uint32_t i = flows; i < n; i++) check_floor(&all[i], beside, ret_errors);
     if (ret_errors->n) return ret_errors->error[0].status;
     *ret = all;

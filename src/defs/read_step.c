@@ -146,8 +146,8 @@ static bool read_needs(struct defs_reader *r, const struct defs_node *node, void
         {"critical", DEFS_OPTIONAL, defs_read_bool, IN(critical), NULL},                                     \
         {"if", DEFS_OPTIONAL, defs_read_if, IN(cond), NULL}, KIND("linear"), KIND("parallel"),               \
         KIND("choose"), KIND("each"), KIND("repeat"), KIND("sleep"), KIND("set"), KIND("wait"),              \
-        KIND("approve"), KIND("escalate"), KIND("confirm"), LATER("flow"), LATER("when"),                    \
-        LATER("sensitive"), LATER("vars")
+        KIND("approve"), KIND("escalate"), KIND("confirm"), KIND("flow"), LATER("when"), LATER("sensitive"), \
+        LATER("vars")
 #define FALLBACK_FIELD KIND("fallback") /* read behind all the rest */
 
 static const struct defs_word on_error_word[] = {{"fail_fast", FLOW_FAIL_FAST}, {"continue", FLOW_CONTINUE}};
@@ -277,17 +277,25 @@ static const struct defs_field confirm_field[] = {
     FALLBACK_FIELD,
 };
 
-#define KINDS 12
+static const struct defs_field flow_field[] = {
+    STEP_FIELDS,
+    {"flow", DEFS_REQUIRED, defs_read_child_flow, IN(child.flow), NULL},
+    {"with", DEFS_OPTIONAL, defs_read_child_payload, IN(child.payload), NULL},
+    {"outputs", DEFS_OPTIONAL, defs_read_child_outputs, IN(child.outputs), NULL},
+    FALLBACK_FIELD,
+};
+
+#define KINDS 13
 #define TABLE(word)                                                                                          \
     {                                                                                                        \
         word##_field, sizeof word##_field / sizeof *word##_field, #word, kind_table, KINDS                   \
     }
 static const struct defs_table kind_table[KINDS] = {
-    TABLE(call),  TABLE(linear), TABLE(parallel), TABLE(choose),  TABLE(each),     TABLE(repeat),
-    TABLE(sleep), TABLE(set),    TABLE(wait),     TABLE(approve), TABLE(escalate), TABLE(confirm)};
-static const enum flow_kind kind_of_table[KINDS] = {FLOW_CALL, FLOW_LINEAR,  FLOW_PARALLEL, FLOW_CHOOSE,
-                                                    FLOW_EACH, FLOW_REPEAT,  FLOW_SLEEP,    FLOW_SET,
-                                                    FLOW_WAIT, FLOW_APPROVE, FLOW_ESCALATE, FLOW_CONFIRM};
+    TABLE(call), TABLE(linear), TABLE(parallel), TABLE(choose),   TABLE(each),    TABLE(repeat), TABLE(sleep),
+    TABLE(set),  TABLE(wait),   TABLE(approve),  TABLE(escalate), TABLE(confirm), TABLE(flow)};
+static const enum flow_kind kind_of_table[KINDS] = {
+    FLOW_CALL, FLOW_LINEAR, FLOW_PARALLEL, FLOW_CHOOSE,   FLOW_EACH,    FLOW_REPEAT, FLOW_SLEEP,
+    FLOW_SET,  FLOW_WAIT,   FLOW_APPROVE,  FLOW_ESCALATE, FLOW_CONFIRM, FLOW_CHILD};
 
 /* Which kind of step it is; a call where nothing says it, so that `call` is what is missing. */
 static bool find_kind(struct defs_reader *r, const struct defs_node *node, unsigned *ret)
@@ -329,7 +337,8 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (flow_is_block(step->kind)) ok = ok && defs_check_block(r, draft);
     if (!flow_is_block(step->kind) && r->outputs != &cel_dyn) step->call.outputs = r->outputs;
     if (!flow_is_block(step->kind) && step->kind != FLOW_CALL)
-        step->call.act.reads_only = step->call.act.repeatable = true;
+        step->call.act.reads_only = step->call.act.repeatable = step->kind != FLOW_CHILD;
+    step->call.undo.present |= step->kind == FLOW_CHILD; /* what is undone there, its own flow says */
     r->roots = roots;
     r->reading = reading;
     return ok;

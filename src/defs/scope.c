@@ -12,10 +12,13 @@ static const struct cel_field response_field[] = {
     {{"status", 6}, &int_type}, {{"headers", 7}, &headers_type}, {{"body", 4}, &cel_dyn}};
 static const struct cel_type response_type = {.kind = CEL_T_OBJECT, .fields = response_field, .nfields = 3};
 
+static const struct cel_field child_field[] = {{{"state", 5}, &text_type}, {{"outputs", 7}, &cel_dyn}};
+static const struct cel_type child_type = {.kind = CEL_T_OBJECT, .fields = child_field, .nfields = 2};
+
 static const char *const root_name[FLOW_ROOTS] = {
     [FLOW_ROOT_PAYLOAD] = "payload", [FLOW_ROOT_COMMAND] = "command",   [FLOW_ROOT_STEPS] = "steps",
     [FLOW_ROOT_OUTPUTS] = "outputs", [FLOW_ROOT_RESPONSE] = "response", [FLOW_ROOT_ITEM] = "item",
-    [FLOW_ROOT_INDEX] = "index",     [FLOW_ROOT_SIGNAL] = "signal",
+    [FLOW_ROOT_INDEX] = "index",     [FLOW_ROOT_SIGNAL] = "signal",     [FLOW_ROOT_CHILD] = "child",
 };
 
 static struct cel_field field_of(const struct defs_reader *r, unsigned root)
@@ -23,7 +26,7 @@ static struct cel_field field_of(const struct defs_reader *r, unsigned root)
     const struct cel_type *const type[FLOW_ROOTS] = {
         [FLOW_ROOT_PAYLOAD] = r->payload, [FLOW_ROOT_COMMAND] = &command_type,   [FLOW_ROOT_STEPS] = r->steps,
         [FLOW_ROOT_OUTPUTS] = r->outputs, [FLOW_ROOT_RESPONSE] = &response_type, [FLOW_ROOT_ITEM] = r->item,
-        [FLOW_ROOT_INDEX] = &int_type,
+        [FLOW_ROOT_INDEX] = &int_type,    [FLOW_ROOT_CHILD] = &child_type,
     };
     return (struct cel_field){rc_sv_of(root_name[root]), type[root] ? type[root] : &cel_dyn};
 }

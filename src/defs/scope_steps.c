@@ -39,8 +39,10 @@ static bool give_leaf(struct defs_reader *r, const struct flow_step *step)
 {
     const struct cel_type *outputs = r->outputs ? r->outputs : defs_object_type(r->arena, NULL, 0);
     if (!outputs) return defs_fail_arena(r, r->arena);
-    return give(r, step->id,
-                defs_step_type(r->arena, outputs, step->kind == FLOW_WAIT || step->call.external_id.n > 0));
+    return give(
+        r, step->id,
+        defs_step_type(r->arena, outputs,
+                       step->kind == FLOW_WAIT || step->kind == FLOW_CHILD || step->call.external_id.n > 0));
 }
 
 bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t from)
@@ -52,6 +54,7 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     case FLOW_CONFIRM:
     case FLOW_ESCALATE:
     case FLOW_SET: return give_leaf(r, step);
+    case FLOW_CHILD: return give_leaf(r, step);
     case FLOW_WAIT:
         if (!give_leaf(r, step)) return false;
         if (step->wait.on_timeout == FLOW_TIMEOUT_CONTINUE)

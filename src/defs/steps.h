@@ -103,6 +103,10 @@ defs_read_fn defs_read_confirm; /* struct defs_draft */
 /* When all its fields are read. */
 RC_MUST
 bool defs_check_confirm(struct defs_reader *, const struct defs_node *, struct flow_step *);
+/* ---- children: read_child.c */
+defs_read_fn defs_read_child_flow;    /* struct rc_sv */
+defs_read_fn defs_read_child_payload; /* flow_site */
+defs_read_fn defs_read_child_outputs; /* flow_site; sets r->outputs */
 /* ---- people: read_people.c */
 extern const struct defs_words defs_undecided_words;
 defs_read_fn defs_read_approve, defs_read_escalate; /* struct defs_draft; set r->outputs */

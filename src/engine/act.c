@@ -52,7 +52,6 @@ static enum rc_status run_with_successor(struct rc_engine *engine, struct rc_req
     status = act->successor ? rc_unit_run(engine, ask, &request->error)
                             : rc_fail_arena(&request->error, engine->turn.arena);
     if (status == RC_OK && hot->touched) {
-        engine->next_seq++;
         rc_quota_take(engine, hot->command.id.ns, replaces, request->bytes);
     } else {
         rc_submit_take_back(engine, hot);

@@ -49,12 +49,26 @@ static enum rc_status check_schedules(struct rc_engine *engine, const struct rc_
                : rc_fail(err, RC_LIMIT, "the flows in force have at most %d schedules", RC_MAX_SCHEDULES);
 }
 
+/* What would be in force, before it is stored. */
+static enum rc_status check_children(struct rc_engine *engine, const struct rc_request *request,
+                                     struct rc_error *err)
+{
+    const struct flow_set *set = NULL;
+    const struct flow *flow;
+    enum rc_status status =
+        rc_set_change(rc_engine_set(engine), request->u.define.added, request->u.define.nadded,
+                      request->u.define.removed, request->u.define.nremoved, request->arena, &set);
+    if (status != RC_OK) return rc_fail_arena(err, request->arena);
+    return flow_check_children(set, true, &flow, err);
+}
+
 void rc_request_define(struct rc_engine *engine, struct rc_request *request)
 {
     const struct flow_set *set = NULL;
     struct rc_definition *rows = RC_NEW_ARRAY(request->arena, struct rc_definition, request->u.define.nadded);
     request->status = rows ? check_schedules(engine, request, &request->error)
                            : rc_fail_arena(&request->error, request->arena);
+    if (request->status == RC_OK) request->status = check_children(engine, request, &request->error);
     if (request->status == RC_OK) request->status = store(engine, request, rows);
     if (request->status == RC_COMMIT_UNKNOWN) engine->stale = true;
     if (request->status != RC_OK) return;

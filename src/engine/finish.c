@@ -177,7 +177,6 @@ static void drop_turn(struct rc_engine *engine)
 {
     const struct rc_touch *touched = engine->turn.touched.items;
     uint32_t ntouched = engine->turn.touched.n;
-    for (uint32_t i = 0; i < ntouched; i++) engine->next_seq -= touched[i].nodes == NULL;
     rc_overlay_undo(engine, (struct rc_mark){0});
     for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
         if (touched[i].nodes == NULL) rc_submit_take_back(engine, touched[i].hot);

@@ -19,7 +19,7 @@ struct rc_mark rc_overlay_mark(const struct rc_engine *engine)
 {
     const struct rc_turn *turn = &engine->turn;
     return (struct rc_mark){turn->undo.n,      turn->records.n, turn->touched.n, turn->effects.n,
-                            turn->schedules.n, turn->signals.n, turn->listens.n};
+                            turn->schedules.n, turn->signals.n, turn->listens.n, engine->nborn};
 }
 
 static void undo_one(const struct rc_undo *undo)
@@ -169,7 +169,7 @@ enum rc_status rc_overlay_apply(struct rc_engine *engine, struct rc_hot *hot, co
                                 const struct rc_out *out, struct rc_error *err)
 {
     /* what a person did is on record, also where it changed nothing; so is a report that came too late */
-    bool person = cause->kind == RC_MSG_ACTION && cause->from.agg != RC_AGG_LANE;
+    bool person = cause->kind == RC_MSG_ACTION && cause->from.agg == 0;
     if (out->nchange == 0 && !person && cause->kind != RC_MSG_LATE) return RC_OK;
     bool created = out->nchange && out->change[0].kind == RC_CHANGE_CREATE;
     enum rc_status status = touch(engine, hot, created, err);

@@ -221,7 +221,8 @@ enum rc_status rc_prepare_submit(const struct flow_set *set, struct rc_submissio
                                  uint32_t *ret_nerrors)
 {
     struct errors errors = {list, nlist, 0};
-    const struct flow *flow = flow_set_active(set, in->type);
+    const struct flow *flow =
+        in->version ? flow_set_version(set, in->version) : flow_set_active(set, in->type);
     struct rc_identity id = {.ns = in->ns, .subject = in->subject, .actor = in->actor, .generation = 1};
     struct rc_sha256 sha;
     *ret_nerrors = 1;

@@ -4,6 +4,7 @@
 
 struct rc_submission {
     struct rc_sv ns, type, subject, actor;
+    uint64_t version; /* of the flow; 0: the one in force */
     struct rc_sv key; /* from header or body, which must not differ: the caller has seen to that; empty: the
                          flow's key */
     struct cel_value payload; /* mutable until this returns: numbers are brought to the schema's type */

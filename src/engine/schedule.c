@@ -207,7 +207,6 @@ static enum rc_status run_with_command(struct rc_engine *engine, struct rc_plann
     in->command = (struct rc_link){hot->command.id.seq, hot->command.id.nonce};
     status = in->submit ? rc_unit_run(engine, ask, err) : rc_fail_arena(err, engine->turn.arena);
     if (status == RC_OK && hot->touched) {
-        engine->next_seq++;
         rc_quota_take(engine, hot->command.id.ns, false, request->bytes);
         atomic_fetch_add(&engine->stats.submitted, 1);
     } else {

@@ -287,6 +287,8 @@ struct rc_engine {
     struct rc_planners planners;
     struct rc_notice *notices; /* of this turn (notice.c) */
     struct rc_untold_list untold;
+    struct rc_born *born; /* of this turn (child.c) */
+    uint32_t nborn;
     struct rc_window calendar;               /* commands that begin when the wall clock says so */
     struct rc_bulk_run *bulks[RC_MAX_BULKS]; /* NULL: a free place */
     struct rc_facts facts;                   /* not yet committed */
@@ -386,7 +388,7 @@ static inline uint64_t rc_attempt_key(uint64_t seq, uint32_t node, uint16_t atte
 void *rc_list_add(struct rc_list *, struct rc_arena *,
                   size_t size); /* a zeroed item behind the last; NULL out of memory */
 struct rc_mark {
-    uint32_t undo, records, touched, effects, schedules, signals, listens;
+    uint32_t undo, records, touched, effects, schedules, signals, listens, born;
 };
 struct rc_mark rc_overlay_mark(const struct rc_engine *);
 void rc_overlay_undo(struct rc_engine *, struct rc_mark);
@@ -424,7 +426,7 @@ RC_MUST enum rc_status rc_engine_reopen(struct rc_engine *,
 void rc_engine_fault(struct rc_engine *, const struct rc_error *); /* a fact that cannot be taken in */
 
 /* submit.c: makes the request's memory that of a new command, which gets the next number; it is in the cache then. NULL: out of memory.
- * Should the unit fail, it is taken back; next_seq moves on where it does not. */
+ * Should the unit fail, it is taken back, and with it the number. */
 struct rc_hot *rc_submit_adopt(struct rc_engine *, struct rc_request *, struct rc_identity *);
 /* submit.c: the last generation of the key of `id`; RC_NOT_FOUND. */
 RC_MUST enum rc_status rc_engine_last_of_key(struct rc_engine *, const struct rc_identity *id,

@@ -54,12 +54,14 @@ struct rc_hot *rc_submit_adopt(struct rc_engine *engine, struct rc_request *requ
     }
     hot->request = request;
     request->arena = NULL;
+    engine->next_seq++;
     return hot;
 }
 
 void rc_submit_take_back(struct rc_engine *engine, struct rc_hot *hot)
 {
     hot->request->arena = hot->arena;
+    engine->next_seq--;
     rc_cache_take_out(&engine->cache, hot);
 }
 
@@ -81,7 +83,6 @@ static void create(struct rc_engine *engine, struct rc_request *request)
         rc_submit_take_back(engine, hot);
         return;
     }
-    engine->next_seq++;
     rc_quota_take(engine, hot->command.id.ns, false, request->bytes);
     rc_outline_of(&hot->command, &request->command);
 }

@@ -1,4 +1,5 @@
 /* One turn (engine.h): facts, what is due, requests, free places; one commit; then replies and effects. */
+#include "engine/child.h"
 #include "engine/mail.h"
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */
@@ -170,6 +171,8 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_window *window
         struct rc_error error;
         ask.node = first->node;
         status = rc_run_for_step(engine, &ask, first->seq, &error);
+        if (status != RC_OK && !rc_turn_passes(engine, status))
+            status = rc_child_not_started(engine, &ask, status, &error);
         if (rc_turn_passes(engine, status)) {
             if (err) *err = error;
             return status;
@@ -442,6 +445,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     enum rc_status committed = rc_turn_commit(engine, err);
     rc_schedules_end_turn(engine);
     rc_notices_end_turn(engine);
+    rc_children_end_turn(engine);
     if (engine->booted) rc_waves_record(engine);
     rc_work_reply(engine, engine->turn.draining);
     return committed != RC_OK                                      ? committed

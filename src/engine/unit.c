@@ -1,4 +1,5 @@
 /* One unit: a message and, first in, first out, all messages that follow from it, each through its target's own step (rule 1). */
+#include "engine/child.h"
 #include "engine/mail.h"
 
 #include <stdlib.h>
@@ -118,7 +119,10 @@ static enum rc_status step_command(struct rc_engine *engine, const struct rc_ask
                                    struct rc_error *err)
 {
     struct rc_hot *hot;
+    if (ask->kind == RC_MSG_CHILD_START) return rc_child_unit(engine, ask, out, err);
     enum rc_status status = rc_engine_command(engine, ask->to.id, &hot, err);
+    bool gone = status == RC_DAMAGED || status == RC_PURGED || status == RC_NOT_FOUND;
+    if (gone && ask->from.agg == RC_AGG_COMMAND) return rc_child_unreadable(engine, ask, out, err);
     if (status == RC_DAMAGED && ask->from.agg == RC_AGG_LANE) return pass_by(engine, ask, out, err);
     if (status == RC_OK)
         status = rc_command_step(&hot->command, ask, rc_engine_set(engine), engine->turn.arena, out, err);
@@ -177,7 +181,12 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
         status = step(engine, &ask, &out, err);
         if (status == RC_OK) status = append(engine, &queue, out.message, out.nmessage, err);
     }
-    if (status != RC_OK) rc_overlay_undo(engine, mark);
+    if (status == RC_OK) {
+        rc_children_count(engine, mark.born);
+    } else {
+        rc_overlay_undo(engine, mark);
+        rc_children_undo(engine, mark.born);
+    }
     return status;
 }
 

@@ -85,7 +85,7 @@ const char *flow_kind_word(unsigned kind)
         [FLOW_EACH] = "each",       [FLOW_REPEAT] = "repeat",     [FLOW_CALL] = "call",
         [FLOW_SLEEP] = "sleep",     [FLOW_SET] = "set",           [FLOW_FALLBACK] = "fallback",
         [FLOW_WAIT] = "wait",       [FLOW_APPROVE] = "approve",   [FLOW_ESCALATE] = "escalate",
-        [FLOW_CONFIRM] = "confirm",
+        [FLOW_CONFIRM] = "confirm", [FLOW_CHILD] = "flow",
     };
     return kind < FLOW_KINDS && word[kind] ? word[kind] : "?";
 }

@@ -30,6 +30,7 @@ enum flow_kind {
     FLOW_WAIT = 7,    /* waits for a signal */
     FLOW_APPROVE = 8, /* waits until enough people have approved what stands behind it */
     FLOW_SLEEP = 9,   /* lets time pass */
+    FLOW_CHILD = 10,  /* starts a command of another flow, and waits for its end */
     FLOW_SET = 11,    /* works something out */
     FLOW_CONFIRM =
         12, /* waits until an expression holds; one that asks a dependency is a call with `confirm` */
@@ -105,6 +106,7 @@ enum flow_root {
     FLOW_ROOT_ITEM,     /* inside an each: the innermost one's item */
     FLOW_ROOT_INDEX,    /* inside a loop: the number of the innermost one's item or pass, from 0 */
     FLOW_ROOT_SIGNAL,   /* outputs of a wait: the payload of its signal */
+    FLOW_ROOT_CHILD, /* outputs of a child: {state, outputs: {STEP: …}} of the command that it has started */
     FLOW_ROOTS
 };
 
@@ -209,6 +211,13 @@ struct flow_confirm {
     uint8_t on_timeout; /* enum flow_on_timeout; never continue */
 };
 
+/* Kind FLOW_CHILD. Its `call` says that a roll back of the child takes it back. */
+struct flow_child {
+    struct rc_sv flow; /* the name of the child's flow */
+    flow_site payload; /* a map; 0: an empty one */
+    flow_site outputs; /* a map, of what the child came to; 0: none */
+};
+
 struct flow_step {
     struct rc_sv
         id; /* unique in the flow; empty for the root, and for lines and fallbacks that nobody named */
@@ -232,6 +241,7 @@ struct flow_step {
     struct flow_sleep sleep;
     struct flow_wait wait;
     struct flow_people people;
+    struct flow_child child;
     struct flow_confirm confirm; /* kinds FLOW_CALL and FLOW_CONFIRM */
     uint16_t approvals;          /* how many stand before it in its line: it needs all of them */
     flow_site values;            /* kind FLOW_SET: a map */

@@ -19,3 +19,7 @@ const struct flow *flow_set_of(const struct flow_set *, struct rc_sv name, uint3
 const struct flow *flow_set_active(const struct flow_set *, struct rc_sv name);
 const struct flow_dependency *flow_set_dependency(const struct flow_set *, struct rc_sv name);
 const struct flow_dependency *flow_set_gate(const struct flow_set *, uint64_t gate_id);
+/* Whether no flow in force can come to start itself, in however many steps, and lines of flows that start each other have at most
+ * RC_MAX_CHILD_DEPTH; RC_INVALID or RC_LIMIT, of *ret_flow. `whole`: each flow that is started has to be there, too. */
+RC_MUST enum rc_status flow_check_children(const struct flow_set *, bool whole, const struct flow **ret_flow,
+                                           struct rc_error *);

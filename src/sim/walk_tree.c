@@ -282,6 +282,7 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
     case FLOW_APPROVE:
     case FLOW_CONFIRM:
     case FLOW_ESCALATE:
+    case FLOW_CHILD:
     case FLOW_WAIT: break;
     }
 }

@@ -59,6 +59,7 @@ class Stage:
                                 narrow=simple_flow("narrow", "mute", "timeout: 1h") + "concurrency: { when_full: refuse }\n",
                                 asks='flow: asks\nsteps:\n- { id: allow, approve: { need: 2, of: [carl, olga], roles: [admin] }, within: 1d }\n- { id: done, set: { n: "${payload.n}" } }\n',
                                 asks_why='flow: asks.why\nsteps:\n- { id: ask, escalate: { question: why, answers: [a, b], evidence: 7 }, within: 1d }\n',
+                                parent='flow: parent\nsteps:\n- { id: sub, flow: asks.why, outputs: { state: "${child.state}" } }\n',
                                 confirms='flow: confirms\nsteps:\n- { id: many, confirm: { holds: payload.n > 99 }, every: 1h, within: 1d }\n',
                                 mute=dependency("mute", f"http://127.0.0.1:{listener.getsockname()[1]}", concurrent=2))
         self.server = self.other(more=["--hold"])  # held, and released at once: so there is a window to ask for

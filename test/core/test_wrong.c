@@ -132,12 +132,12 @@ static void a_message_is_to_one_kind_of_aggregate(void **state)
 static void a_message_to_a_command_is_none_to_a_gate(void **state)
 {
     struct test *test = *state;
-    static const uint8_t kinds[] = {RC_MSG_SUBMIT,    RC_MSG_ADMIT,      RC_MSG_RESULT,     RC_MSG_LOST,
-                                    RC_MSG_DUE,       RC_MSG_ACTION,     RC_MSG_RESTORED,   RC_MSG_LATE,
-                                    RC_MSG_SIGNALLED, RC_MSG_GRANT,      RC_MSG_SIGNAL,     RC_MSG_LISTEN,
-                                    RC_MSG_LANE_WANT, RC_MSG_LANE_OFFER, RC_MSG_LANE_LEAVE, RC_MSG_LANE_YIELD,
-                                    RC_MSG_PLAN,      RC_MSG_OCCUR,      RC_MSG_PAUSE,      RC_MSG_RESUME,
-                                    RC_MSG_RUN};
+    static const uint8_t kinds[] = {
+        RC_MSG_SUBMIT,     RC_MSG_ADMIT,    RC_MSG_RESULT,     RC_MSG_LOST,       RC_MSG_DUE,
+        RC_MSG_ACTION,     RC_MSG_RESTORED, RC_MSG_LATE,       RC_MSG_SIGNALLED,  RC_MSG_GRANT,
+        RC_MSG_SIGNAL,     RC_MSG_LISTEN,   RC_MSG_LANE_WANT,  RC_MSG_LANE_OFFER, RC_MSG_LANE_LEAVE,
+        RC_MSG_LANE_YIELD, RC_MSG_PLAN,     RC_MSG_OCCUR,      RC_MSG_PAUSE,      RC_MSG_RESUME,
+        RC_MSG_RUN,        RC_MSG_CHILD,    RC_MSG_CHILD_TELL, RC_MSG_CHILD_START};
     struct rc_out out = {.nchange = 77};
     for (size_t i = 0; i < sizeof kinds; i++) {
         struct rc_ask ask = world_ask(&test->world, kinds[i], 1);

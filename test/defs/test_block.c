@@ -166,10 +166,10 @@ static const struct {
      "f.yaml:3:63: must be a list of steps, not a map"},
     {"fallback of a sleep", "- { id: a, sleep: 1s, fallback: [" GET("c") "] }\n",
      "f.yaml:3:23: 'fallback' is no field of a step with 'sleep', but of one with 'call', 'linear', "
-     "'parallel', 'choose', 'each', 'repeat', 'wait', 'confirm'"},
+     "'parallel', 'choose', 'each', 'repeat', 'wait', 'confirm', 'flow'"},
     {"fallback of a set", "- { id: a, set: {}, fallback: [" GET("c") "] }\n",
      "f.yaml:3:21: 'fallback' is no field of a step with 'set', but of one with 'call', 'linear', "
-     "'parallel', 'choose', 'each', 'repeat', 'wait', 'confirm'"},
+     "'parallel', 'choose', 'each', 'repeat', 'wait', 'confirm', 'flow'"},
 
     /* blocks */
     {"on_error", B("  on_error: escalate\n"), "f.yaml:5:13: 'escalate' is none of fail_fast, continue"},

@@ -53,7 +53,6 @@ static const struct {
         field, STEP("  " field ": 1\n"), "f.yaml:6:3: field '" field "' is not supported in this version"    \
     }
 
-    LATER("flow"),
     LATER("when"),
     LATER("sensitive"),
     LATER("vars"),

@@ -134,13 +134,13 @@ static void test_words(void **state)
     assert_string_equal(flow_kind_word(0), "?");
     assert_string_equal(flow_kind_word(FLOW_APPROVE), "approve");
     assert_string_equal(flow_kind_word(FLOW_ESCALATE), "escalate");
+    assert_string_equal(flow_kind_word(FLOW_CHILD), "flow");
     assert_string_equal(flow_kind_word(FLOW_CONFIRM), "confirm");
-    assert_string_equal(flow_kind_word(10), "?"); /* a kind of the design that comes later */
     assert_string_equal(flow_kind_word(FLOW_KINDS), "?");
     assert_string_equal(flow_kind_word(UINT32_MAX), "?");
     assert_true(flow_is_block(FLOW_LINEAR) && flow_is_block(FLOW_REPEAT) && flow_is_block(FLOW_FALLBACK));
     assert_false(flow_is_block(FLOW_CALL) || flow_is_block(FLOW_SLEEP) || flow_is_block(FLOW_SET));
-    assert_false(flow_is_block(FLOW_APPROVE) || flow_is_block(FLOW_ESCALATE));
+    assert_false(flow_is_block(FLOW_APPROVE) || flow_is_block(FLOW_ESCALATE) || flow_is_block(FLOW_CHILD));
     assert_true(flow_asks(FLOW_APPROVE) && flow_asks(FLOW_ESCALATE) && !flow_asks(FLOW_WAIT));
     assert_true(flow_is_joined(FLOW_PARALLEL) && flow_is_joined(FLOW_EACH));
     assert_false(flow_is_joined(FLOW_LINEAR) || flow_is_joined(FLOW_REPEAT) || flow_is_joined(FLOW_CHOOSE));

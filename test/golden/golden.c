@@ -20,6 +20,11 @@
  *   publish                                  the flow below "=== version" comes into force as its version 2
  *   moveplan [VERSION]                       what a move would do
  *   move [shown=old|no] [VERSION]            with the digest of that plan; old: of another one; no: of none
+ *   child STEP STATE [stands] [stays] [JSON] the command that a step has started tells how it stands; JSON: its outputs
+ *   child STEP absent [later]                it could not be started
+ *   child STEP unreadable                    nobody knows how it stands
+ *   asked cancel | retry | roll_back | tell [doubt]
+ *                                            the command that has started this one asks it (after submit KEY parent …)
  *   plan [STEP]                              what a roll back would undo
  *   retry [STEP] | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   approve | deny | decide ANSWER [by=NAME] [as=SUBJECT] [role=ROLE] [shown=old|no] [STEP]
@@ -29,6 +34,7 @@
  * Behind each event what a person would be told to do next must be allowed. */
 #include "base/num.h"
 #include "codec/json.h"
+#include "core/child.h"
 #include "core/tree.h"
 #include "defs/defs.h"
 #include "engine/prepare.h"
@@ -117,11 +123,20 @@ static enum rc_status do_asleep(struct world *world, struct rc_sv args, struct r
     return RC_OK;
 }
 
+static bool option(struct rc_sv *io_args, const char *name)
+{
+    struct rc_sv rest = *io_args;
+    if (!rc_sv_is(word(&rest), name)) return false;
+    *io_args = rest;
+    return true;
+}
+
 static enum rc_status do_submit(struct world *world, struct rc_sv args, struct rc_error *err)
 {
     struct rc_submission in = {.ns = RC_SV("default"), .actor = RC_SV("anna"), .key = word(&args)};
     uint32_t n;
     in.type = world->set->active[0]->name;
+    bool has_parent = option(&args, "parent"), doubt = option(&args, "doubt");
     if (!read_times(world, &args, &in)) return bad_event(err);
     enum rc_status status = rc_json_parse(args, world->arena, &in.payload, err);
     if (status == RC_OK)
@@ -130,6 +145,9 @@ static enum rc_status do_submit(struct world *world, struct rc_sv args, struct r
     world->identity.seq = 1;
     world->identity.nonce = 7; /* stories are the same every time */
     world->identity.created = world->now;
+    if (has_parent) world->identity.parent = (struct rc_parent){.link = {WORLD_OTHERS + 1, 5}, .node = 1};
+    world->identity.doubt = doubt;
+    world->identity.doubted = doubt ? world->now : 0;
     world->command.flow = world->set->active[0];
     struct rc_ask ask = world_ask(world, RC_MSG_SUBMIT, 0);
     ask.u.submit = &world->identity;
@@ -378,6 +396,65 @@ static enum rc_status do_lane(struct world *world, struct rc_sv args, struct rc_
     return world_occupy_lane(world, (uint32_t)n, err);
 }
 
+static enum rc_status do_child(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint32_t at = step_at(world, word(&args));
+    bool unreadable = option(&args, "unreadable");
+    int state = unreadable ? RC_REVIEW : rc_state_of(word(&args));
+    if (at == UINT32_MAX || state < 0) return bad_event(err);
+    struct rc_child_news *news = RC_NEW(world->arena, struct rc_child_news);
+    if (!news) return rc_fail_arena(err, world->arena);
+    *news = (struct rc_child_news){.child = {WORLD_OTHERS + 1, 5},
+                                   .round = world->command.node[at].round,
+                                   .state = (uint8_t)state,
+                                   .unreadable = unreadable,
+                                   .outputs = cel_null()};
+    news->stands = option(&args, "stands");
+    news->stays = option(&args, "stays");
+    news->later = option(&args, "later");
+    if (state == RC_ABSENT) news->text = RC_SV("the lane is full");
+    if (args.n) news->outputs.kind = CEL_MAP;
+    enum rc_status status = args.n ? rc_json_parse(args, world->arena, &news->outputs, err) : RC_OK;
+    if (status != RC_OK) return status;
+    struct rc_ask ask = world_ask(world, RC_MSG_CHILD, at);
+    ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = WORLD_OTHERS + 1};
+    ask.u.news = news;
+    return world_deliver(world, ask, err);
+}
+
+/* By the command that has started this one. */
+static enum rc_status do_asked(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    bool tell = option(&args, "tell");
+    int action = tell ? 0 : rc_action_of(word(&args));
+    struct rc_act act = {.action = (uint8_t)action, .reason = RC_SV("its parent"), .outputs = cel_null()};
+    if (action < 0) return bad_event(err);
+    struct rc_ask ask = world_ask(world, tell ? RC_MSG_CHILD_TELL : RC_MSG_ACTION, 0);
+    ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = WORLD_OTHERS + 1};
+    ask.attempt = option(&args, "doubt");
+    ask.order = world->now;
+    if (!tell) ask.u.act = &act;
+    return world_deliver(world, ask, err);
+}
+
+/* What is asked of the command that a step has started. */
+static void tell_asked(struct rc_buf *out, const struct world *world)
+{
+    for (uint32_t i = 0; i < world->nasked; i++) {
+        const struct rc_ask *ask = &world->asked[i];
+        if (ask->kind == RC_MSG_CHILD_START) {
+            const struct flow *flow = flow_set_version(world->set, ask->u.child->flow);
+            rc_put_format(out, "  ! starts '%.*s', round %u%s: ", RC_SV_ARG(flow->name), ask->u.child->round,
+                          ask->u.child->doubt ? ", in doubt" : "");
+            cel_put_json(out, ask->u.child->payload);
+            rc_put_char(out, '\n');
+        } else {
+            rc_put_format(out, "  ! asks its child: %s%s\n", rc_action_word(ask->u.act->action).slug,
+                          ask->attempt ? ", in doubt" : "");
+        }
+    }
+}
+
 static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc_buf *out,
                                struct rc_error *err)
 {
@@ -396,6 +473,8 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "pull")) return do_pull(world, line, err);
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
     if (rc_sv_is(event, "lane")) return do_lane(world, line, err);
+    if (rc_sv_is(event, "child")) return do_child(world, line, err);
+    if (rc_sv_is(event, "asked")) return do_asked(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK
                  : rc_sv_is(event, "decide") ? RC_ACTION_ANSWER
                                              : rc_action_of(event);
@@ -459,13 +538,14 @@ static void play(struct world *world, struct rc_sv story, struct rc_buf *out)
         }
         struct rc_error error = {0};
         uint32_t from = world->nhistory;
-        world->neffects = 0;
+        world->neffects = world->nasked = 0;
         rc_put_format(out, "%.*s\n", RC_SV_ARG(line));
         enum rc_status status = do_event(world, (struct rc_sv){line.p + 2, line.n - 2}, out, &error);
         if (status != RC_OK) rc_put_format(out, "  refused, %s: %s\n", rc_status_slug(status), error.text);
         for (uint32_t i = from; i < world->nhistory; i++)
             tell_record(out, &world->history[i], &world->command);
         for (uint32_t i = 0; i < world->neffects; i++) tell_effect(out, &world->effects[i], &world->command);
+        tell_asked(out, world);
         bool asks = rc_sv_starts(line, RC_SV("> explain")) || rc_sv_starts(line, RC_SV("> plan")) ||
                     rc_sv_starts(line, RC_SV("> moveplan"));
         if (status == RC_OK && from == world->nhistory && !asks) rc_put_text(out, "  nothing changes\n");

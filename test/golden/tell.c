@@ -155,6 +155,16 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
         rc_put_format(out, "    moves from version %u to %u\n", change->u.move.from, change->u.move.to);
         break;
     case RC_CHANGE_VOTES: tell_votes(out, c, change); break;
+    case RC_CHANGE_CHILD:
+        rc_put_format(out, "    %s: child %llu %s%s\n", name_of(c, change->at),
+                      (unsigned long long)change->u.child.link.seq, rc_state_word(change->u.child.state).slug,
+                      change->u.child.stands ? ", stands" : "");
+        break;
+    case RC_CHANGE_PARENT:
+        rc_put_format(out, "    parent %llu was told: %s\n", (unsigned long long)change->u.parent.link.seq,
+                      rc_state_word(change->u.parent.told).slug);
+        break;
+    case RC_CHANGE_PINS: rc_put_format(out, "    may start %u flows\n", change->u.pins.n); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }

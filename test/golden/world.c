@@ -229,6 +229,11 @@ enum rc_status world_occupy_lane(struct world *world, uint32_t n, struct rc_erro
     return status;
 }
 
+static void ask_child(struct world *world, const struct rc_ask *ask)
+{
+    if (world->nasked < WORLD_ASKED) world->asked[world->nasked++] = *ask;
+}
+
 static enum rc_status messages_of(struct world *world, struct rc_ask first, struct rc_error *err)
 {
     enum { MOST = 2048 };
@@ -237,8 +242,14 @@ static enum rc_status messages_of(struct world *world, struct rc_ask first, stru
     queue[0] = first;
     for (uint32_t at = 0; at < n; at++) {
         struct rc_out out = {0};
+        if (queue[at].kind == RC_MSG_CHILD_START) {
+            ask_child(world, &queue[at]);
+            continue;
+        }
         if (queue[at].to.agg == RC_AGG_COMMAND && queue[at].to.id >= WORLD_OTHERS) {
             world->told++;
+            if (queue[at].kind == RC_MSG_ACTION && queue[at].from.agg == RC_AGG_COMMAND)
+                ask_child(world, &queue[at]);
             continue; /* other commands only take up room */
         }
         enum rc_status status = queue[at].to.agg == RC_AGG_LANE      ? enter(world, &queue[at], &out, err)

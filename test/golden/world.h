@@ -9,6 +9,8 @@
 #include "core/lane.h"
 #include "base/limits.h"
 
+enum { WORLD_ASKED = 16 };
+
 struct world_record {
     struct rc_ask cause;
     rc_us at;
@@ -26,6 +28,9 @@ struct world {
     struct rc_gate gate;
     struct rc_lane lane; /* of the command, where its flow has lanes */
     uint32_t told;       /* messages to other commands in it */
+    struct rc_ask
+        asked[WORLD_ASKED]; /* of its child, in the last event: what is to be started, and actions */
+    uint32_t nasked;
     rc_us now;
     int64_t ahead; /* of the wall clock */
     uint64_t seed;

@@ -176,7 +176,7 @@ static void bad_changes_are_damage(void **state)
         "[[2,4096]]",
         "[[2,-1]]",
         "[[2,0,11]]",
-        "[[2,0,0,6]]",
+        "[[2,0,0,7]]",
         "[[2,0,0,0,200]]",
         "[[2,0,0,0,0,65536]]",
         "[[2,0,0,0,0,0,65536]]",
@@ -299,6 +299,71 @@ static void the_last_instance_comes_back(void **state)
     assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
     assert_int_equal(out[0].at, RC_MAX_INSTANCES - 1);
     assert_int_equal(rc_get_changes(RC_SV("[[2,4096]]"), AT, arena, &out, &n, NULL), RC_DAMAGED);
+}
+
+static void children_come_back(void **state)
+{
+    (void)state;
+    static const uint64_t flows[] = {1, INT64_MAX};
+    const struct rc_change in[] = {
+        {.kind = RC_CHANGE_CHILD,
+         .at = RC_MAX_INSTANCES - 1,
+         .u.child = {{INT64_MAX, UINT64_MAX}, RC_RESOLVED, true}},
+        {.kind = RC_CHANGE_CHILD, .at = 1},
+        {.kind = RC_CHANGE_PARENT,
+         .u.parent = {{7, UINT64_MAX - 1}, RC_MAX_INSTANCES - 1, UINT8_MAX, RC_REVIEW}},
+        {.kind = RC_CHANGE_PINS, .u.pins = {flows, 2}},
+    };
+    enum { N = sizeof in / sizeof *in };
+    struct rc_buf buf = rc_buf_in(arena, 1000);
+    struct rc_change *out = NULL;
+    uint32_t n = 0;
+    rc_put_changes(&buf, in, N, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(n, N);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct rc_child *a = &in[i].u.child, *b = &out[i].u.child;
+        assert_int_equal(out[i].at, in[i].at);
+        assert_true(a->link.seq == b->link.seq && a->link.nonce == b->link.nonce && a->state == b->state &&
+                    a->stands == b->stands);
+    }
+    const struct rc_parent *parent = &out[2].u.parent;
+    assert_true(parent->link.seq == 7 && parent->link.nonce == UINT64_MAX - 1);
+    assert_true(parent->node == RC_MAX_INSTANCES - 1 && parent->round == UINT8_MAX &&
+                parent->told == RC_REVIEW);
+    assert_true(out[3].u.pins.n == 2 && out[3].u.pins.flow[0] == 1 && out[3].u.pins.flow[1] == INT64_MAX);
+    static const char *const bad[] = {"[[80,1,1,1,1]]",
+                                      "[[80,1,-1,1,1,1]]",
+                                      "[[80,1,1,1,99,1]]",
+                                      "[[80,1,1,1,1,2]]",
+                                      "[[80,1,1,\"a\",1,1]]",
+                                      "[[81,0,1,1,1,1]]",
+                                      "[[81,0,1,1,4096,1,1]]",
+                                      "[[81,0,1,1,1,256,1]]",
+                                      "[[81,0,1,1,1,1,99]]",
+                                      "[[82,0]]",
+                                      "[[82,0,7]]",
+                                      "[[82,0,[-1]]]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(rc_get_changes(rc_sv_of(bad[i]), AT, arena, &out, &n, NULL), RC_DAMAGED);
+}
+
+/* As many versions as there may be, and one more. */
+static void versions_are_bounded(void **state)
+{
+    (void)state;
+    uint64_t flows[RC_MAX_PINS + 1];
+    struct rc_change in = {.kind = RC_CHANGE_PINS, .u.pins = {flows, RC_MAX_PINS}}, *out = NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i <= RC_MAX_PINS; i++) flows[i] = i + 1;
+    struct rc_buf buf = rc_buf_in(arena, 4000);
+    rc_put_changes(&buf, &in, 1, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(out[0].u.pins.n, RC_MAX_PINS);
+    in.u.pins.n++;
+    buf = rc_buf_in(arena, 4000);
+    rc_put_changes(&buf, &in, 1, AT);
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_DAMAGED);
 }
 
 static void places_come_back(void **state)
@@ -546,6 +611,8 @@ int main(void)
         RUN(what_people_write_comes_back),
         RUN(a_move_comes_back),
         RUN(places_come_back),
+        RUN(children_come_back),
+        RUN(versions_are_bounded),
         RUN(votes_come_back),
         RUN(a_vote_without_room_is_no_damage),
         RUN(memory_that_is_missing_is_no_damage),

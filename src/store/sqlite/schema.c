@@ -292,6 +292,9 @@ static const struct word words[] = {
     {"change", RC_CHANGE_PRIORITY, "priority", "how urgent it is"},
     {"change", RC_CHANGE_BACK, "back", "what a roll back is bounded to"},
     {"change", RC_CHANGE_MOVE, "move", "the version of its flow"},
+    {"change", RC_CHANGE_CHILD, "child", "the command that a step has started, and how it stands"},
+    {"change", RC_CHANGE_PARENT, "parent", "the step that has started the command, and what it was told"},
+    {"change", RC_CHANGE_PINS, "pins", "which versions of flows it may start"},
 };
 
 static enum rc_status read_version(struct sq_conn *conn, uint32_t *ret, struct rc_error *err)

@@ -60,6 +60,12 @@ def line(s, **more):
     return to(body=s.submission(**more))
 
 
+def child(stage):
+    """A command that a step of another one has started."""
+    parent = stage.asking("parent")
+    return stage.api.command(parent)["steps"][0]["child"]["id"]
+
+
 ROWS = [
     row("submitCommand", 201, lambda s: to(body=s.submission(refs={"ticket": "9"}, actor="carla"))),
     row("submitCommand", 201, lambda s: to(body=s.submission(), query={"wait": "20s"}, headers={"Prefer": "wait=1"})),
@@ -106,6 +112,12 @@ ROWS = [
     row("explainCommand", 200, lambda s: to(id=s.asking("asks.why"))),
     row("explainCommand", 200, lambda s: to(id=confirming(s))),
     row("getCommand", 200, lambda s: to(id=s.asking("asks"))),
+    row("getCommand", 200, lambda s: to(id=s.asking("parent"))),
+    row("getCommand", 200, lambda s: to(id=child(s))),
+    row("getHistory", 200, lambda s: to(id=s.asking("parent"), query={"after": 0})),
+    row("getHistory", 200, lambda s: to(id=child(s), query={"after": 0})),
+    row("explainCommand", 200, lambda s: to(id=s.asking("parent"))),
+    row("explainCommand", 200, lambda s: to(id=child(s))),
     row("actOnCommand", 409, "action-refused", lambda s: own_approval(s)),
     row("actOnCommand", 412, "stale", lambda s: act(s.asking("asks"), "deny", digest="1" * 32)),
     row("actOnCommand", 409, "action-refused", lambda s: act(s.asking("asks.why"), "answer", answer="a")),

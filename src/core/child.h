@@ -1,0 +1,48 @@
+#pragma once
+/* Commands that start commands: a step of kind FLOW_CHILD is the parent of the command that it has made. Both have a history and actions
+ * of their own, and talk by messages that are part of one unit, and so of one commit: there is no moment at which one of them knows and
+ * the other does not.
+ *
+ * The step begins as if it slept for no time at all: so its start is a row in the store, a unit of its own, and made again after a
+ * crash. That unit asks the engine (RC_MSG_CHILD_START), which makes the command, or finds the one that was made before under the same
+ * key. From then on the child tells its parent (RC_MSG_CHILD) whenever it has ended, rests or goes on again; and the parent asks the
+ * child for what a person or the flow wants of itself: retry, cancel, roll back (RC_MSG_ACTION). */
+#include "core/message.h"
+
+struct rc_vote;
+
+/* What the engine makes a child of. Borrowed for the unit. */
+struct rc_child_ask {
+    uint64_t flow; /* id of the version */
+    struct cel_value payload;
+    uint64_t nonce; /* the same in every life of the store, and with it the keys of what the child does */
+    uint32_t node;
+    uint8_t round;
+    struct rc_pins pins;
+    const struct rc_vote *authors;
+    uint32_t nauthors;
+    bool doubt; /* struct rc_identity has both */
+    rc_us doubted;
+};
+
+/* How a child stands. */
+struct rc_child_news {
+    struct rc_link child; /* seq 0: there is none */
+    uint8_t round;        /* of the step that has started it */
+    uint8_t
+        state; /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
+    bool stands;              /* struct rc_child has it */
+    bool stays;               /* the same, and it cannot be rolled back */
+    bool later;               /* RC_ABSENT: it is tried again */
+    bool unreadable;          /* nobody knows how it stands */
+    struct cel_value outputs; /* {STEP: outputs}, where it has succeeded; else null */
+    struct rc_sv text;        /* what went wrong, in words */
+};
+
+static inline bool rc_child_succeeded(unsigned state)
+{
+    return state == RC_COMPLETED || state == RC_PARTIAL || state == RC_RESOLVED;
+}
+/* Whether a step waits for a child that waits for a person. */
+bool rc_child_rests(const struct rc_command *, uint32_t at);
+bool rc_pins_eq(const struct rc_pins *, const struct rc_pins *);
