@@ -106,12 +106,12 @@ static bool is_inside(const struct rc_command *command, const struct rc_change *
 static void put_change(struct rc_json *json, const struct rc_command *command, const struct rc_change *change)
 {
     static const char *const name[] = {
-        [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",    [RC_CHANGE_OUTPUTS] = "outputs",
-        [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error",  [RC_CHANGE_MODE] = "mode",
-        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",    [RC_CHANGE_OWNER] = "owner",
-        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",   [RC_CHANGE_SUCCESSOR] = "successor",
-        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place",  [RC_CHANGE_PRIORITY] = "priority",
-        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes",  [RC_CHANGE_MOVE] = "move",
+        [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",     [RC_CHANGE_OUTPUTS] = "outputs",
+        [RC_CHANGE_REQUEST] = "request", [RC_CHANGE_FAULT] = "error",   [RC_CHANGE_MODE] = "mode",
+        [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",     [RC_CHANGE_OWNER] = "owner",
+        [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",    [RC_CHANGE_SUCCESSOR] = "successor",
+        [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place",   [RC_CHANGE_PRIORITY] = "priority",
+        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes",   [RC_CHANGE_MOVE] = "move",
         [RC_CHANGE_CHILD] = "child",     [RC_CHANGE_PARENT] = "parent", [RC_CHANGE_PINS] = "versions"};
     rc_json_object(json, NULL);
     bool known = change->kind < sizeof name / sizeof *name && name[change->kind];

@@ -9,22 +9,6 @@ static bool read_map(struct defs_reader *r, const struct defs_node *node, unsign
     return defs_put_tree(r, &code, node, reach) && defs_add_site(r, node, &code, reach, target);
 }
 
-/* The name stands in the text as `flow: NAME`: by that a store knows of which flows it has to keep every version (store.h). */
-bool defs_read_child_flow(struct defs_reader *r, const struct defs_node *node, void *target, const void *arg)
-{
-    static const char before[] = "flow: ";
-    enum { BEFORE = sizeof before - 1 };
-    const struct rc_sv *name = target;
-    if (!defs_read_name(r, node, target, arg)) return false;
-    const struct rc_sv *text = &r->source->text;
-    uint32_t quote = node->style == DEFS_SINGLE || node->style == DEFS_DOUBLE, at = node->at;
-    bool fits = at >= BEFORE && at + quote + name->n <= text->n;
-    if (fits && memcmp(text->p + at - BEFORE, before, BEFORE) == 0 &&
-        memcmp(text->p + at + quote, name->p, name->n) == 0)
-        return true;
-    return defs_fail(r, node, RC_INVALID, "write it as it is, on one line: flow: %.*s", RC_SV_ARG(*name));
-}
-
 /* The payload of the command that is started. */
 bool defs_read_child_payload(struct defs_reader *r, const struct defs_node *node, void *target,
                              const void *arg)

@@ -279,7 +279,7 @@ static const struct defs_field confirm_field[] = {
 
 static const struct defs_field flow_field[] = {
     STEP_FIELDS,
-    {"flow", DEFS_REQUIRED, defs_read_child_flow, IN(child.flow), NULL},
+    {"flow", DEFS_REQUIRED, defs_read_name, IN(child.flow), NULL},
     {"with", DEFS_OPTIONAL, defs_read_child_payload, IN(child.payload), NULL},
     {"outputs", DEFS_OPTIONAL, defs_read_child_outputs, IN(child.outputs), NULL},
     FALLBACK_FIELD,

@@ -104,7 +104,6 @@ defs_read_fn defs_read_confirm; /* struct defs_draft */
 RC_MUST
 bool defs_check_confirm(struct defs_reader *, const struct defs_node *, struct flow_step *);
 /* ---- children: read_child.c */
-defs_read_fn defs_read_child_flow;    /* struct rc_sv */
 defs_read_fn defs_read_child_payload; /* flow_site */
 defs_read_fn defs_read_child_outputs; /* flow_site; sets r->outputs */
 /* ---- people: read_people.c */

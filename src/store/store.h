@@ -293,8 +293,8 @@ RC_MUST enum rc_status rc_read_changes(struct rc_reader *, uint64_t after, struc
 RC_MUST enum rc_status rc_read_counts(struct rc_reader *, uint64_t ret_counts[RC_STATES], struct rc_error *);
 
 /* The definitions in force, and the versions that commands were made with, with their texts, ascending by id. Commands that have ended
- * count, too: they are read, and may be rolled back. So do commands that are to be made: of a flow that another one may start, as
- * `flow: NAME` in some version of that says, every version is there. */
+ * count, too: they are read, and may be rolled back. So do commands that are to be made: the versions that a command may start, and
+ * those that it has moved away from, are there. */
 RC_MUST enum rc_status rc_read_definitions(struct rc_reader *, struct rc_arena *, struct rc_definition **ret,
                                            uint32_t *ret_n, struct rc_error *);
 /* A version of a definition, and how many commands were made with it. */

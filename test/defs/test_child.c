@@ -17,9 +17,6 @@ static const struct {
     {"- { id: c, flow: \"No name\" }\n", "f.yaml:3:18: 'No name' is no name here: it must be a small letter, "
                                          "then small letters, digits, '_', '.' and '-'"},
     {"- { id: c, flow: \"other\" }\n- { id: d, flow: 'other' }\n", ""},
-    {"- { id: c, flow: \"oth\\x65r\" }\n", "f.yaml:3:18: write it as it is, on one line: flow: other"},
-    {"- { id: c, flow:  other }\n", "f.yaml:3:19: write it as it is, on one line: flow: other"},
-    {"- id: c\n  flow:\n    other\n", "f.yaml:5:5: write it as it is, on one line: flow: other"},
     {CHILD(", with: [1]"),
      "f.yaml:3:31: must be a map: the payload of the command that is started, not a list"},
     {CHILD(", with: { n: \"${child.state}\" }"),

@@ -314,6 +314,19 @@ static void publish_standing(struct mem_command *command, const struct rc_touche
     set_text(command->owner, sizeof command->owner, touched->command->owner);
 }
 
+static void keep_version(struct rc_memory_disk *disk, uint64_t flow)
+{
+    if (flow && flow <= disk->ndefs) disk->defs[flow - 1]->past = true;
+}
+
+/* The versions that a command has moved away from, and those of the flows that it may start. */
+static void keep_versions(struct rc_memory_disk *disk, const struct rc_command *command)
+{
+    for (const struct rc_past *past = command->past; past; past = past->before)
+        keep_version(disk, past->flow->id);
+    for (uint32_t i = 0; i < command->pins.n; i++) keep_version(disk, command->pins.flow[i]);
+}
+
 static void publish(struct staging *staging)
 {
     struct rc_memory_disk *disk = staging->disk;
@@ -326,8 +339,7 @@ static void publish(struct staging *staging)
         command->touched = false;
         command->state = touched->command->state;
         command->flow = touched->command->id.flow;
-        for (const struct rc_past *past = touched->command->past; past; past = past->before)
-            if (past->flow->id && past->flow->id <= disk->ndefs) disk->defs[past->flow->id - 1]->past = true;
+        keep_versions(disk, touched->command);
         command->changed = touched->command->changed;
         command->in_flight = touched->in_flight;
         publish_standing(command, touched);

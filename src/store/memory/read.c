@@ -299,27 +299,6 @@ static bool has_commands(const struct rc_memory_disk *disk, uint64_t flow)
     return false;
 }
 
-static bool has(struct rc_sv text, const char *before, struct rc_sv name)
-{
-    uint32_t n = (uint32_t)strlen(before);
-    for (uint32_t at = 0; at + n + name.n <= text.n; at++)
-        if (memcmp(text.p + at, before, n) == 0 && memcmp(text.p + at + n, name.p, name.n) == 0) return true;
-    return false;
-}
-
-/* Whether a flow may be started by another one. */
-static bool is_child(const struct rc_memory_disk *disk, const struct rc_definition *child)
-{
-    for (uint32_t i = 0; child->kind == RC_DEF_FLOW && i < disk->ndefs; i++) {
-        const struct rc_definition *def = &disk->defs[i]->def;
-        if (def->kind != RC_DEF_FLOW || rc_sv_eq(def->name, child->name)) continue;
-        if (has(def->text, "flow: ", child->name) || has(def->text, "flow: \"", child->name) ||
-            has(def->text, "flow: '", child->name))
-            return true;
-    }
-    return false;
-}
-
 static enum rc_status copy_definition(const struct rc_definition *from, struct rc_arena *arena,
                                       struct rc_definition *ret, struct rc_error *err)
 {
@@ -341,7 +320,7 @@ enum rc_status mem_read_definitions(struct rc_reader *reader, struct rc_arena *a
     if (!defs) status = rc_fail_arena(err, arena);
     for (uint32_t i = 0; i < disk->ndefs && status == RC_OK; i++) {
         const struct rc_definition *def = &disk->defs[i]->def;
-        if (def->active || disk->defs[i]->past || has_commands(disk, def->id) || is_child(disk, def))
+        if (def->active || disk->defs[i]->past || has_commands(disk, def->id))
             status = copy_definition(def, arena, &defs[n++], err);
     }
     pthread_mutex_unlock(&disk->lock);

@@ -246,19 +246,25 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
     return sq_done(&run, "cannot write a command", err);
 }
 
-/* The versions that a command has moved away from are read with those that have commands: its history is of them, too. A row with no
- * command in no state says so. */
+/* A version is read with those that have commands: a row with no command in no state says so. */
+static enum rc_status keep_version(struct writing *writing, uint64_t flow, struct rc_error *err)
+{
+    struct sq run = sq_start(writing->conn, SQ_TALLY_ADD);
+    sq_u64(&run, flow);
+    sq_u64(&run, RC_ABSENT);
+    sq_u64(&run, 0);
+    return sq_done(&run, "cannot write the counts", err);
+}
+
+/* The versions that a command has moved away from, of which its history is, too; and those of the flows that it may start. */
 static enum rc_status keep_versions(struct writing *writing, const struct rc_command *command,
                                     struct rc_error *err)
 {
     enum rc_status status = RC_OK;
-    for (const struct rc_past *past = command->past; past && status == RC_OK; past = past->before) {
-        struct sq run = sq_start(writing->conn, SQ_TALLY_ADD);
-        sq_u64(&run, past->flow->id);
-        sq_u64(&run, RC_ABSENT);
-        sq_u64(&run, 0);
-        status = sq_done(&run, "cannot write the counts", err);
-    }
+    for (const struct rc_past *past = command->past; past && status == RC_OK; past = past->before)
+        status = keep_version(writing, past->flow->id, err);
+    for (uint32_t i = 0; i < command->pins.n && status == RC_OK; i++)
+        status = keep_version(writing, command->pins.flow[i], err);
     return status;
 }
 

@@ -127,14 +127,8 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_DEF_HELD] =
         "SELECT coalesce(sum(commands), 0) FROM tally WHERE flow IN (SELECT id FROM definition WHERE kind = ?"
         " AND name = ?) AND NOT (? >> state & 1)",
-    [SQ_DEF_LIVE] =
-        "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
-        " (SELECT flow FROM tally WHERE commands > 0 OR state = 0) OR (kind = 1 AND name IN"
-        " (SELECT DISTINCT child.name FROM definition AS child WHERE child.kind = 1 AND NOT child.active"
-        " AND EXISTS (SELECT 1 FROM definition AS parent WHERE parent.kind = 1"
-        " AND parent.name <> child.name AND (instr(parent.text, 'flow: ' || child.name) > 0"
-        " OR instr(parent.text, 'flow: \"' || child.name) > 0"
-        " OR instr(parent.text, 'flow: ' || char(39) || child.name) > 0)))) ORDER BY id",
+    [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
+                    " (SELECT flow FROM tally WHERE commands > 0 OR state = 0) ORDER BY id",
     [SQ_DEF_VERSIONS] =
         "SELECT " DEF_COLUMNS ", (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id),"
         " (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id AND NOT (? >> state & 1))"
