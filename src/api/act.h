@@ -4,7 +4,7 @@
 
 struct api_act_body {
     struct rc_sv reason, actor, step, verdict, external_id, key, owner, due, digest, answer;
-    struct cel_value outputs, payload, refs;
+    struct cel_value outputs, payload, refs, version;
 };
 
 /* Checks what belongs to the action and fills in who acts. Errors have pointers into the body. */

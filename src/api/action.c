@@ -22,6 +22,7 @@ static const struct api_field act_fields[] = {
     {"refs", API_OBJECT, 0, false, offsetof(struct api_act_body, refs)},
     {"digest", API_TEXT, 32, false, offsetof(struct api_act_body, digest)},
     {"answer", API_TEXT, RC_MAX_ANSWER_TEXT, false, offsetof(struct api_act_body, answer)},
+    {"version", API_NUMBER, UINT32_MAX - 1, false, offsetof(struct api_act_body, version), 1},
 };
 const struct api_shape api_act_shape = {act_fields, sizeof act_fields / sizeof *act_fields,
                                         sizeof(struct api_act_body)};
@@ -54,6 +55,7 @@ static void check_members(struct api_call *call, const struct api_act_body *body
         RETRY = 1 << RC_ACTION_RETRY,
         DUE = 1 << RC_ACTION_DUE,
         ANSWER = 1 << RC_ACTION_ANSWER,
+        MOVE = 1 << RC_ACTION_MOVE,
         DECIDE = 1 << RC_ACTION_APPROVE | 1 << RC_ACTION_DENY | ANSWER
     };
     const struct member members[] = {
@@ -69,7 +71,8 @@ static void check_members(struct api_call *call, const struct api_act_body *body
          "is required; an empty text means nobody"},
         {"/due", body->due.p != NULL, DUE, DUE, "belongs to the action due only",
          "is required; an empty text means no time"},
-        {"/digest", body->digest.n != 0, DECIDE, 0, "belongs to approve, deny and answer", ""},
+        {"/digest", body->digest.n != 0, DECIDE | MOVE, 0, "belongs to approve, deny, answer and move", ""},
+        {"/version", body->version.kind == CEL_INT, MOVE, 0, "belongs to the action move only", ""},
         {"/answer", body->answer.n != 0, ANSWER, ANSWER, "belongs to the action answer only",
          "is required: one of those that the step allows"},
     };
@@ -197,7 +200,8 @@ enum rc_status api_read_act(struct api_call *call, enum rc_action action, const 
                            .key = body->key,
                            .owner = body->owner,
                            .due = due,
-                           .answer = body->answer};
+                           .answer = body->answer,
+                           .version = body->version.kind == CEL_INT ? (uint32_t)body->version.v.i : 0};
     bool decides = action == RC_ACTION_APPROVE || action == RC_ACTION_DENY || action == RC_ACTION_ANSWER;
     if (decides) ret->role = (uint8_t)(call->who.role + 1);
     if (body->digest.n) (void)!rc_h128_parse(body->digest, &ret->digest);

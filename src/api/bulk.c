@@ -28,6 +28,7 @@ static const struct api_field bulk_fields[] = {
     {"owner", API_TEXT, RC_MAX_ACTOR, false, offsetof(struct bulk_body, act.owner)},
     {"due", API_TEXT, RC_MAX_NAME, false, offsetof(struct bulk_body, act.due)},
     {"answer", API_TEXT, RC_MAX_ANSWER_TEXT, false, offsetof(struct bulk_body, act.answer)},
+    {"version", API_NUMBER, UINT32_MAX - 1, false, offsetof(struct bulk_body, act.version), 1},
 };
 const struct api_shape api_bulk_shape = {bulk_fields, sizeof bulk_fields / sizeof *bulk_fields,
                                          sizeof(struct bulk_body)};
@@ -51,7 +52,8 @@ static enum rc_status read_action(struct api_call *call, const struct bulk_body 
     enum rc_status status = api_read_act(call, (enum rc_action)action, &body->act, &act, err);
     if (status != RC_OK) return status;
     const char *why_not = rc_bulk_why_not(&act);
-    if (why_not) api_complain(call, "/verdict", "%s", why_not);
+    const char *about = act.action == RC_ACTION_MOVE ? "/version" : "/verdict";
+    if (why_not) api_complain(call, about, "%s", why_not);
     if (action == RC_ACTION_RETRY && body->act.step.n)
         api_complain(call, "/step", "a retry of many tries all that has failed in each");
     act.key = (struct rc_sv){0}; /* it is the bulk's; items have their own */
@@ -86,6 +88,7 @@ static struct rc_h128 hash_of(const struct bulk_body *body)
     cel_hash(body->ids, &sha);
     cel_hash(body->filter, &sha);
     cel_hash(body->limit, &sha);
+    if (body->act.version.kind == CEL_INT) cel_hash(body->act.version, &sha);
     return rc_sha256_h128(&sha);
 }
 

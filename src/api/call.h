@@ -438,7 +438,8 @@ extern const struct api_shape api_token_shape, api_namespace_shape, api_quotas_s
 api_handler api_index, api_health, api_ready, api_metrics, api_problem;
 api_handler api_submit, api_submitted, api_batch, api_batched;
 api_handler api_attempts, api_steps, api_version, api_version_diff;
-api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_actions, api_events;
+api_handler api_list, api_get, api_get_by_key, api_history, api_explain, api_preview, api_preview_move,
+    api_actions, api_events;
 api_handler api_act, api_acted;
 api_handler api_audit, api_purge, api_purged, api_compact, api_compacted;
 api_handler api_definitions, api_definition, api_apply, api_applied;

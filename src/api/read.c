@@ -243,6 +243,20 @@ static struct rc_sv say_worker(const struct api_call *call, const struct rc_comm
                    RC_SV_ARG(what), why);
 }
 
+/* Whether there is a version that it could go to. */
+static void look_for_version(const struct api_call *call, const struct rc_command *c,
+                             struct rc_explanation *facts)
+{
+    const struct flow *newer = rc_move_newer(c, rc_engine_definitions(call->api->options.engine));
+    struct rc_allowed *move = &facts->allowed[RC_ACTION_MOVE];
+    bool hangs = c->state == RC_FAILED || c->state == RC_REJECTED || c->state == RC_REVIEW;
+    if (!newer && move->allowed)
+        *move = (struct rc_allowed){false, "no newer version of its flow is in force"};
+    if (!move->allowed || !hangs || facts->next_text.n) return;
+    facts->next_text = rc_text(call->scratch, "%s; or move it to version %u of its flow, where that mends it",
+                               rc_next_word(facts->next).text, newer->version);
+}
+
 enum rc_status api_explain(struct api_call *call, struct rc_error *err)
 {
     struct api_loaded loaded = {0};
@@ -263,6 +277,7 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
         facts.next_text =
             RC_SV("the server has no free place: as many attempts are in flight as max-in-flight allows, "
                   "and it leaves in its turn");
+    look_for_version(call, &loaded.command, &facts);
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
     rc_view_explain(&call->json, &loaded.command, &facts, attempts, n);
@@ -276,6 +291,7 @@ enum rc_status api_actions(struct api_call *call, struct rc_error *err)
     enum rc_status status = load_by_id(call, &loaded, err);
     if (status != RC_OK) return status;
     rc_command_explain(&loaded.command, &facts);
+    look_for_version(call, &loaded.command, &facts);
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
     rc_view_actions(&call->json, &loaded.command, &facts);
@@ -325,5 +341,22 @@ enum rc_status api_preview(struct api_call *call, struct rc_error *err)
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
     rc_view_plan(&call->json, &loaded.command, &plan);
+    return RC_OK;
+}
+
+enum rc_status api_preview_move(struct api_call *call, struct rc_error *err)
+{
+    struct api_loaded loaded = {0};
+    struct rc_move_plan plan;
+    uint64_t version;
+    enum rc_status status = api_query_number(call, "version", 1, UINT32_MAX - 1, 0, &version, err);
+    if (status == RC_OK) status = load_by_id(call, &loaded, err);
+    if (status != RC_OK) return status;
+    status = rc_move_make_plan(&loaded.command, rc_engine_definitions(call->api->options.engine),
+                               (uint32_t)version, call->arena, &plan, err);
+    if (status != RC_OK) return status;
+    api_begin(call, 200);
+    api_add_etag(call, loaded.command.rev);
+    rc_view_move(&call->json, &loaded.command, &plan);
     return RC_OK;
 }

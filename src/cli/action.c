@@ -1,6 +1,8 @@
-/* recourse retry, check, cancel, rollback, resolve, skip, edit, assign, note, due, approve, deny, answer: says what it will touch, asks where that is wise, acts on
+/* recourse retry, check, cancel, rollback, resolve, skip, edit, assign, note, due, approve, deny, answer, move: says what it will touch, asks where that is wise, acts on
  * exactly the state that was shown (If-Match), and says what came of it. */
 #include "cli/run.h"
+
+#include <stdlib.h>
 
 enum { INDENT = 4 };
 
@@ -26,7 +28,13 @@ static const struct action actions[] = {
     {"approve", "approve", true, "approved", NULL, true},
     {"deny", "deny", true, "denied", NULL, true},
     {"answer", "answer", true, "answered", "answer", true},
+    {"move", "move", true, "moved", NULL, true},
 };
+
+static bool moves(const struct action *action)
+{
+    return strcmp(action->action, "move") == 0;
+}
 
 static const struct action *find_action(const char *command)
 {
@@ -72,6 +80,7 @@ static void put_undo(struct cli *cli, const struct cel_value *body)
 /* What it will touch: the command, and what exactly this action does to it. */
 static int show_target(struct cli *cli, const struct action *action, struct rc_sv id, struct cli_reply *reply)
 {
+    if (moves(action)) return cli_show_move(cli, id, reply);
     bool undo = strcmp(action->action, "roll_back") == 0;
     const char *step = undo ? cli_value(cli->args, "step") : NULL;
     struct rc_sv to = step ? rc_client_escape(cli->arena, rc_sv_of(step)) : (struct rc_sv){0};
@@ -136,6 +145,11 @@ static int put_body(struct cli *cli, const struct action *action, struct rc_sv d
         if (!cli_has(args, "payload")) return cli_usage(cli, "wants --payload: the payload as it should be");
         fault = cli_put_json_option(cli, &json, "payload", "payload");
         if (fault == CLI_OK && cli_has(args, "ref")) fault = cli_put_refs(cli, &json, args);
+    } else if (moves(action) && cli_has(args, "to")) {
+        char *end;
+        unsigned long version = strtoul(cli_value(args, "to"), &end, 10);
+        if (!*cli_value(args, "to") || *end) return cli_usage(cli, "wants a version with --to, like 3");
+        rc_json_u64(&json, "version", version);
     } else if (action->member) {
         rc_json_text(&json, action->member, args->operand[1]);
     }
@@ -148,6 +162,7 @@ static struct rc_sv digest_of(struct cli *cli, const struct action *action, cons
 {
     const char *said = cli_value(cli->args, "digest");
     bool answer = action->member != NULL;
+    if (!said && moves(action)) return cli_text(&shown->answer.body, "digest");
     return said ? rc_sv_of(said) : cli_digest_of(&shown->answer.body, answer, cli_value(cli->args, "step"));
 }
 
@@ -178,6 +193,10 @@ int cli_run_action(struct cli *cli, const struct cli_args *args)
     char path[CLI_MAX_PATH];
     int fault = put_body(cli, action, (struct rc_sv){0}, &body);
     if (fault == CLI_OK) fault = show_target(cli, action, id, &shown);
+    if (fault == CLI_OK && moves(action) && cli_has(args, "plan")) {
+        if (cli->json) cli_put_raw(cli, &shown);
+        return CLI_OK;
+    }
     if (fault == CLI_OK && action->decides)
         fault = put_body(cli, action, digest_of(cli, action, &shown), &body);
     if (fault != CLI_OK) return fault;

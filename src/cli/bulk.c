@@ -89,6 +89,12 @@ static int put_preview(struct cli *cli, struct rc_buf *buf)
     for (unsigned i = 0; i < sizeof text / sizeof *text; i++)
         if (cli_has(args, text[i].option))
             rc_json_text(&json, text[i].member, cli_value(args, text[i].option));
+    const char *version = cli_value(args, "version");
+    if (version) {
+        unsigned long number = strtoul(version, &end, 10);
+        if (!*version || *end) return cli_usage(cli, "wants a number with --version, like 3");
+        rc_json_u64(&json, "version", number);
+    }
     if (!ids) put_filter(cli, &json);
     int fault = ids ? put_ids(cli, &json) : CLI_OK;
     rc_json_end_object(&json);

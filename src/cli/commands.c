@@ -206,6 +206,7 @@ static const struct cli_option bulk_options[] = {
     {"to", 0, "NAME", "preview assign: who looks after them from now on"},
     {"due", 0, "TIME", "preview due: until when, RFC 3339"},
     {"answer", 0, "TEXT", "preview answer: what is said to each"},
+    {"version", 0, "N", "preview move: to which version of their flow"},
     {"rate", 0, "N", "run, resume: commands per second, up to 100", "5"},
     {"stop-at", 0, "PERCENT", "run, resume: it stops when more than this share of a wave goes wrong", "20"},
     {"even-if-changed", 0, NULL, "run: act also on commands that have changed since the preview"},
@@ -243,6 +244,15 @@ static const struct cli_option decide_options[] = {
     {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
     {"step", 's', "STEP", "which step, where several are possible"},
     {"digest", 0, "HEX", "of what you have seen before; it is refused where that is not what is there now"},
+    END,
+};
+static const struct cli_option move_options[] = {
+    {"to", 0, "VERSION", "to this version (else to the newest one in force)"},
+    {"plan", 0, NULL, "show what it would do, and do nothing"},
+    {"reason", 'm', "TEXT", "why, for the record"},
+    {"key", 'k', "KEY", "idempotency key of this action: it is done once"},
+    {"digest", 0, "HEX",
+     "of the plan that you have seen before; it is refused where that is not what is there now"},
     END,
 };
 static const struct cli_option resolve_options[] = {
@@ -449,6 +459,12 @@ const struct cli_command cli_commands[] = {
     {"answer", "ID ANSWER", "answer the question of a command, and so say how it goes on",
      "ANSWER is one of those that the flow allows; `recourse explain ID` shows them with the evidence.",
      decide_options, 2, 2, cli_run_action},
+    {"move", "ID", "go on with a newer version of its flow",
+     "Shows what stays done, what runs again and what stands in the way, and asks. It counts for what was "
+     "shown "
+     "and nothing else. Nothing is undone: what is done, and what the new version does not have, is a "
+     "refusal.",
+     move_options, 1, 1, cli_run_action},
     {"ready", "", "ask whether the server takes work",
      "For scripts and health checks: exit code 0 where it does, 5 where it does not, or not now.", NULL, 0, 0,
      cli_run_ready},
@@ -504,7 +520,7 @@ const struct cli_command cli_commands[] = {
      "left "
      "out.\n"
      "ACTION is retry, check, cancel, rollback, resolve (with --accept), skip, assign, note, due, approve, "
-     "deny or answer. With "
+     "deny, answer or move (with --version). With "
      "--follow the exit code is 0 only where the action was recorded for every command.",
      bulk_options, 1, 2, cli_run_bulk},
     {"audit", "list|verify", "what people did, and whether that record is whole",

@@ -100,6 +100,7 @@ static const struct {
     {"resolve", "resolve", " --accept --reason …"},
     {"skip", "skip", ""},
     {"edit", "edit", " --payload …"},
+    {"move", "move", ""},
     {"approve", "approve", "", true},
     {"deny", "deny", "", true},
     {"answer", "answer", " ANSWER", true},

@@ -155,6 +155,8 @@ int cli_get_filtered(struct cli *, struct cli_reply *, const char *path, const s
 void cli_put_head(struct cli *, const struct cel_value *command);
 void cli_put_state(struct cli *, const struct cel_value *command); /* with a line end */
 /* Who is asked for what, of an explanation; the digest of what is shown there, empty where there is none, or more than one. (people.c) */
+/* move.c: asks for the plan of a move, and shows it. */
+int cli_show_move(struct cli *, struct rc_sv id, struct cli_reply *);
 void cli_put_asks(struct cli *, const struct cel_value *body);
 struct rc_sv cli_digest_of(const struct cel_value *body, bool answer, const char *step);
 /* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */

@@ -71,6 +71,7 @@ static void begin_attempts(const struct rc_command *command, const struct rc_vie
                                      .attempt = change->u.node.node.attempt,
                                      .purpose = (uint8_t)purpose,
                                      .key = rc_idempotency_key(command, change->at, purpose),
+                                     .rev = record->rev,
                                      .began = record->at};
     }
 }
@@ -83,7 +84,7 @@ enum rc_status rc_view_attempts_of(const struct rc_command *command, const struc
     for (uint32_t i = 0; i < n; i++) most += count_opened(&records[i]);
     struct rc_view_attempt *attempts = RC_NEW_ARRAY(arena, struct rc_view_attempt, most);
     if (!attempts) return rc_fail_arena(err, arena);
-    struct rc_command fold = {.id = command->id, .flow = command->flow};
+    struct rc_command fold = {.id = command->id, .flow = rc_command_first_flow(command)};
     for (uint32_t i = 0; i < n; i++) {
         enum rc_status status = apply_record(&fold, &records[i], arena, err);
         if (status != RC_OK) return status;

@@ -158,6 +158,7 @@ static void put_change(struct rc_buf *buf, const struct rc_change *change, rc_us
         put_integers(buf, (int64_t[]){RC_CHANGE_PRIORITY, 0, change->u.priority}, 3);
         break;
     case RC_CHANGE_BACK: put_integers(buf, (int64_t[]){RC_CHANGE_BACK, 0, change->u.back}, 3); break;
+    case RC_CHANGE_MOVE: rc_put_move(buf, &change->u.move); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break; /* not of a history */
     }
@@ -218,6 +219,7 @@ static void put_act(struct rc_json *json, const struct rc_act *act)
     put_number(json, "due", act->due);
     put_digest(json, act->digest);
     rc_json_maybe(json, "answer", act->answer);
+    put_number(json, "version", act->version);
     put_number(json, "role", act->role);
 }
 
@@ -366,6 +368,7 @@ static uint32_t longest_row(enum rc_change_kind kind)
     case RC_CHANGE_SUCCESSOR: return 4;
     case RC_CHANGE_CLOCK:
     case RC_CHANGE_PLACE: return 6;
+    case RC_CHANGE_MOVE: return 5;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
@@ -412,6 +415,7 @@ static bool get_change(struct cel_value row, rc_us at, struct rc_arena *arena, s
         break;
     case RC_CHANGE_PLACE: in.bad = !rc_get_place(row, &change.u.place); break;
     case RC_CHANGE_VOTES: in.bad = !rc_get_votes(row, at, arena, &change.u.votes); break;
+    case RC_CHANGE_MOVE: in.bad = !rc_get_move(row, arena, &change.u.move); break;
     case RC_CHANGE_PRIORITY: change.u.priority = byte(&in, 2, RC_MAX_PRIORITY + 1); break;
     case RC_CHANGE_BACK: change.u.back = (uint32_t)number(&in, item(&in, 2), RC_MAX_INSTANCES - 1); break;
     case RC_CHANGE_SCHEDULE:
@@ -491,6 +495,7 @@ static void get_act(struct reading *in, struct rc_act *act)
         .due = number(in, member(in, "due"), INT64_MAX),
         .answer = text(in, member(in, "answer")),
         .role = (uint8_t)number(in, member(in, "role"), RC_ROLES),
+        .version = (uint32_t)number(in, member(in, "version"), UINT32_MAX),
     };
     struct rc_sv digest = text(in, member(in, "digest"));
     if (digest.n && !rc_h128_parse(digest, &act->digest)) in->bad = true;

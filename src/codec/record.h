@@ -20,6 +20,9 @@
  *   [12, 0, seq, nonce]   the successor; the nonce is an unsigned number's bits
  *   [50, node, [[kind, role, at, "subject", "actor", "answer"], …]]
  *                         who has decided there; at in µs relative to the record's time
+ *   [70, 0, from, to, [instances, first, was, n, …]]
+ *                         versions; how many instances the new one has, and runs of those that were there before:
+ *                         `n` of them, from `first` on, had the numbers from `was` on
  *   [40, 0, start, deadline, over, wall]
  *                         when it begins (start, over: as times above; deadline: a span in µs)
  * A cause's body is what people or outside systems wrote: the payload of a submission as canonical JSON; of a result

@@ -5,6 +5,7 @@
 #include "codec/write.h"
 #include "core/bulk.h"
 #include "core/explain.h"
+#include "core/move.h"
 
 /* What is pointed out of a command in a store that is an older state of itself, or came from elsewhere. */
 struct rc_view_restored {
@@ -50,6 +51,7 @@ struct rc_view_attempt {
     struct rc_h128 key;             /* the Idempotency-Key that went out with it */
     uint8_t state, why, doubt;      /* of the step, after the attempt ended */
     uint8_t outcome, fault;         /* enum rc_outcome, enum rc_why: of an action that did not succeed */
+    uint32_t rev;                   /* of the record that it began with */
     rc_us began, ended;             /* ended 0: in flight */
     const struct rc_result *result; /* NULL: none came, or lost */
 };
@@ -86,6 +88,8 @@ void rc_view_listed_signal(struct rc_json *, const struct rc_signal *);
 void rc_view_attempt(struct rc_json *, const struct rc_command *, const struct rc_view_attempt *);
 /* Whether a roll back could not take it back: it may have happened, and declares no undo. */
 bool rc_view_cannot_be_undone(const struct rc_command *, uint32_t node);
+/* What a move to another version would do. */
+void rc_view_move(struct rc_json *, const struct rc_command *, const struct rc_move_plan *);
 /* Undo plan, as rc_command_undo_plan has made it. */
 void rc_view_plan(struct rc_json *, const struct rc_command *, const struct rc_undo_plan *);
 

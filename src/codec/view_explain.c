@@ -16,7 +16,8 @@ struct telling {
 
 static const struct rc_view_attempt *last_attempt(const struct telling *tell)
 {
-    for (uint32_t i = tell->n; i-- > 0;)
+    const struct rc_past *past = tell->command->past; /* what was tried before a move had other numbers */
+    for (uint32_t i = tell->n; i-- > 0 && (!past || tell->attempts[i].rev >= past->rev);)
         if (tell->facts->node == UINT32_MAX || tell->attempts[i].node == tell->facts->node)
             return &tell->attempts[i];
     return NULL;

@@ -57,6 +57,7 @@ void rc_view_act(struct rc_json *json, const struct rc_act *act)
     put_bulk(json, act->key);
     if (act->action == RC_ACTION_ASSIGN) rc_json_sv(json, "owner", act->owner);
     if (act->action == RC_ACTION_DUE) rc_json_time(json, "due", act->due);
+    if (act->version) rc_json_u64(json, "version", act->version);
     rc_view_decision(json, act);
 }
 
@@ -110,7 +111,7 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         [RC_CHANGE_STATE] = "state",     [RC_CHANGE_GATE] = "gate",   [RC_CHANGE_OWNER] = "owner",
         [RC_CHANGE_DUE] = "due",         [RC_CHANGE_NOTES] = "note",  [RC_CHANGE_SUCCESSOR] = "successor",
         [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place", [RC_CHANGE_PRIORITY] = "priority",
-        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes"};
+        [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes", [RC_CHANGE_MOVE] = "move"};
     rc_json_object(json, NULL);
     bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
     rc_json_text(json, "kind", known ? name[change->kind] : "?");
@@ -154,14 +155,18 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
     case RC_CHANGE_BACK:
         if (change->u.back) rc_view_step(json, command, change->u.back);
         break;
+    case RC_CHANGE_MOVE:
+        rc_json_u64(json, "from", change->u.move.from);
+        rc_json_u64(json, "to", change->u.move.to);
+        break;
     case RC_CHANGE_VOTES: rc_view_votes(json, command, change->at, &change->u.votes); break;
     }
     rc_json_end_object(json);
 }
 
-void rc_view_record(struct rc_json *json, const struct rc_command *command,
-                    const struct rc_view_record *record)
+void rc_view_record(struct rc_json *json, const struct rc_command *now, const struct rc_view_record *record)
 {
+    const struct rc_command then = rc_command_then(now, record->rev), *command = &then;
     rc_json_object(json, NULL);
     rc_json_u64(json, "revision", record->rev);
     rc_json_u64(json, "change", record->change);
@@ -177,7 +182,8 @@ void rc_view_record(struct rc_json *json, const struct rc_command *command,
 void rc_view_attempt_members(struct rc_json *json, const struct rc_command *command,
                              const struct rc_view_attempt *attempt)
 {
-    rc_view_step(json, command, attempt->node);
+    const struct rc_command then = rc_command_then(command, attempt->rev);
+    rc_view_step(json, &then, attempt->node);
     rc_json_u64(json, "attempt", attempt->attempt);
     rc_json_text(json, "purpose", rc_purpose_word(attempt->purpose).slug);
     char key[32];

@@ -174,7 +174,7 @@ static void put_call(struct rc_json *json, const struct rc_command *c, uint32_t 
 {
     const struct rc_node *node = &c->node[at];
     rc_json_sv(json, "dependency", c->flow->dependencies[rc_step_at(c, at)->call.dependency]);
-    rc_json_u64(json, "attempts", node->attempt);
+    rc_json_u64(json, "attempts", (uint64_t)node->attempt - c->data[at].others);
     rc_json_u64(json, "tries", node->tries);
     rc_json_u64(json, "round", node->round);
 }

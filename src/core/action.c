@@ -52,7 +52,7 @@ static bool can_be_undone(const struct rc_command *c, uint32_t at)
 
 static bool may_have_happened(const struct rc_command *c, uint32_t at)
 {
-    return (c->node[at].attempt > 0 || c->node[at].doubt) &&
+    return (rc_has_left(c, at) || c->node[at].doubt) &&
            (c->node[at].state == RC_STEP_ACTIVE || c->node[at].state == RC_STEP_UNKNOWN);
 }
 
@@ -258,6 +258,7 @@ struct rc_allowed rc_command_allows(const struct rc_command *c, enum rc_action a
         why_not = rc_why_nobody_is_asked(c, action);
         if (!why_not) why_not = rc_why_not_go_on(c);
         break;
+    case RC_ACTION_MOVE: why_not = rc_why_not_move(c); break;
     case RC_ACTIONS: break;
     }
     return (struct rc_allowed){why_not == NULL, why_not};
@@ -302,7 +303,7 @@ void rc_retry(struct rc_draft *draft, uint32_t at)
             rc_block_reset(draft, at);
         return;
     }
-    if (node->state == RC_STEP_FAILED && node->attempt == 0 && rc_node_step(&draft->c, at)->cond &&
+    if (node->state == RC_STEP_FAILED && !rc_has_left(&draft->c, at) && rc_node_step(&draft->c, at)->cond &&
         node->why == RC_WHY_EXPRESSION) {
         rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE); /* its condition is looked at again */
         return;
@@ -327,6 +328,18 @@ bool rc_can_be_retried(const struct rc_command *c, uint32_t at)
     return is(c, at, RETRYABLE);
 }
 
+void rc_retry_all(struct rc_draft *draft)
+{
+    struct rc_command *c = &draft->c;
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        if (is(c, i, RETRYABLE))
+            rc_retry(draft, i);
+        else if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS &&
+                 c->mode == RC_MODE_FORWARD)
+            c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
+    }
+}
+
 static enum rc_status retry(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
@@ -343,13 +356,7 @@ static enum rc_status retry(struct rc_draft *draft)
             return RC_OK;
         }
     }
-    for (uint32_t i = 0; i < c->nnodes; i++) {
-        if (is(c, i, RETRYABLE))
-            rc_retry(draft, i);
-        else if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS &&
-                 c->mode == RC_MODE_FORWARD)
-            c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
-    }
+    rc_retry_all(draft);
     return RC_OK;
 }
 
@@ -498,6 +505,7 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
     case RC_ACTION_APPROVE:
     case RC_ACTION_DENY:
     case RC_ACTION_ANSWER: return rc_people_decide(draft, act);
+    case RC_ACTION_MOVE: return rc_command_move(draft, act);
     case RC_ACTIONS: break;
     }
     return RC_BUG;

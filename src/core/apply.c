@@ -2,8 +2,7 @@
 #include "core/draft.h"
 #include "core/people.h"
 
-/* All copies of a block's children, in the numbers that flow.h gives them. */
-static void unroll(const struct flow *flow, struct rc_node *node, uint32_t at)
+void rc_unroll(const struct flow *flow, struct rc_node *node, uint32_t at)
 {
     const struct flow_step *block = &flow->steps[node[at].node];
     for (uint16_t copy = 0; copy < block->copies && block->body; copy++) {
@@ -11,7 +10,7 @@ static void unroll(const struct flow *flow, struct rc_node *node, uint32_t at)
         for (flow_node i = (flow_node)(node[at].node + 1); i < block->end; i = flow->steps[i].end) {
             uint32_t child = first + flow->steps[i].place;
             node[child] = (struct rc_node){.node = i, .parent = (uint16_t)at, .item = copy};
-            if (flow->steps[i].body) unroll(flow, node, child);
+            if (flow->steps[i].body) rc_unroll(flow, node, child);
         }
     }
 }
@@ -25,11 +24,15 @@ static enum rc_status create(struct rc_command *command, const struct rc_identit
     struct rc_node *node = RC_NEW_ARRAY(arena, struct rc_node, n);
     struct rc_data *data = RC_NEW_ARRAY(arena, struct rc_data, n);
     if (!node || !data) return rc_fail_arena(err, arena);
-    unroll(flow, node, 0);
-    for (uint32_t i = 0; i < n; i++) data[i].outputs = cel_null();
+    rc_unroll(flow, node, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        data[i].outputs = cel_null();
+        data[i].birth.at = (uint16_t)i;
+    }
     *command = (struct rc_command){
         .id = *identity, .flow = flow, .changed = identity->created, .nnodes = n, .node = node, .data = data};
-    command->id.authors = NULL; /* they are votes of the root */
+    command->id.flow = flow->id; /* as it began; moves come behind */
+    command->id.authors = NULL;  /* they are votes of the root */
     command->id.nauthors = 0;
     return RC_OK;
 }
@@ -84,6 +87,7 @@ static enum rc_status check(const struct rc_command *command, const struct rc_ch
         return command->successor.seq == 0 ? RC_OK
                                            : rc_fail(err, RC_BUG, "a command has one successor at most");
     case RC_CHANGE_CREATE:
+    case RC_CHANGE_MOVE:
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
     }
@@ -122,6 +126,7 @@ static void put(struct rc_command *command, const struct rc_change *change)
     case RC_CHANGE_CREATE:
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
+    case RC_CHANGE_MOVE: rc_move_take_back(command, &change->u.move); break;
     case RC_CHANGE_NODE:
         command->node[change->at] = change->u.node.node;
         data->times = change->u.node.times;
@@ -158,6 +163,7 @@ enum rc_status rc_command_apply(struct rc_command *command, const struct rc_chan
                                 struct rc_arena *arena, struct rc_error *err)
 {
     if (change->kind == RC_CHANGE_CREATE) return create(command, change->u.create, arena, err);
+    if (change->kind == RC_CHANGE_MOVE) return rc_move_apply(command, &change->u.move, arena, err);
     if (change->at >= command->nnodes) return rc_fail(err, RC_BUG, "there is no node %u", change->at);
     struct rc_change mine = *change;
     enum rc_status status = check(command, change, err);
@@ -180,6 +186,7 @@ struct rc_change rc_command_inverse(const struct rc_command *command, const stru
     case RC_CHANGE_CREATE:
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
+    case RC_CHANGE_MOVE: inverse.u.move.past = command->past; break;
     case RC_CHANGE_NODE:
         inverse.u.node.node = command->node[change->at];
         inverse.u.node.times = data->times;

@@ -239,7 +239,7 @@ static void call_back(struct rc_draft *draft, uint32_t at)
             if (!rc_is_leaf(c, i) || node->state != RC_STEP_ACTIVE || !waits) continue;
             node->phase = RC_PHASE_NONE;
             c->data[i].times.due = 0;
-            if (!node->attempt || node->doubt || node->round == UINT8_MAX) continue;
+            if (!rc_has_left(c, i) || node->doubt || node->round == UINT8_MAX) continue;
             node->round++; /* what it sends next is another request, and what it sent did not happen */
             c->data[i].request = (struct rc_h128){0};
             c->data[i].times.keyed = 0;

@@ -20,6 +20,9 @@ const char *rc_bulk_why_not(const struct rc_act *act)
     case RC_ACTION_DENY:
     case RC_ACTION_ANSWER:
     case RC_ACTION_DUE: return NULL;
+    case RC_ACTION_MOVE:
+        return act->version ? NULL
+                            : "name the version: many are moved to the one that their preview has shown";
     case RC_ACTION_EDIT: return "another payload is for one command at a time";
     case RC_ACTION_RESOLVE:
         return act->verdict == RC_ACCEPTED_AS_IS

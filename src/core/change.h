@@ -22,10 +22,22 @@ enum rc_change_kind {
     RC_CHANGE_VOTES = 50,     /* people: who has decided at one node */
     RC_CHANGE_PLACE = 60,     /* lanes: its lane, and its place there */
     RC_CHANGE_PRIORITY = 61,  /* lanes: how urgent it is */
-    RC_CHANGE_BACK = 71       /* mending: what a roll back is bounded to */
+    RC_CHANGE_MOVE = 70, /* mending: the version of the flow, and which instance of it was which one before */
+    RC_CHANGE_BACK = 71  /* mending: what a roll back is bounded to */
 };
 
 struct rc_schedule; /* schedule.h */
+
+/* A command goes on with another version of its flow. Instances that were there before are what they were, with all that hangs on them; the
+ * others have not begun. Nothing else is decided here: what becomes different stands in the changes behind this one. */
+struct rc_move {
+    uint32_t from, to; /* versions */
+    const struct flow
+        *flow;           /* that of `to`; NULL in a history that is read, until rc_moves_find has looked */
+    const uint32_t *was; /* for each instance the number that it had, or RC_NOWHERE */
+    uint32_t nwas;
+    const struct rc_past *past; /* of an inverse: what came before the version that was moved to */
+};
 
 struct rc_change {
     uint8_t kind;
@@ -60,6 +72,7 @@ struct rc_change {
         struct rc_place place;
         uint8_t priority;
         struct rc_votes votes;
+        struct rc_move move;
         struct {
             uint32_t in_use;
             bool backlog, closed;

@@ -49,8 +49,17 @@ struct rc_votes {
     const struct rc_vote *vote;
 };
 
+/* Where an instance first stood: what its Idempotency-Keys are made of, wherever a move has put it since. */
+struct rc_birth {
+    uint16_t move; /* behind so many moves */
+    uint16_t at;   /* with this number */
+};
+
 struct rc_data {
     struct rc_times times;
+    struct rc_birth birth;
+    uint16_t
+        others; /* attempts up to this number were those of an instance that had its number in an earlier version */
     struct rc_votes votes; /* who has decided; at the root: who has made this command of another one */
     struct rc_h128
         request; /* hash of the request of this round; zero: not built yet. Digest of what people are shown */
@@ -117,6 +126,18 @@ struct rc_clock {
     uint8_t wall;   /* 1: `start` is a time of the wall clock, else of the engine's */
 };
 
+/* What a command was before it moved to another version of its flow. Newest first; never changed any more. */
+struct rc_past {
+    const struct rc_past *before;
+    const struct flow *flow;
+    uint32_t nnodes;
+    struct rc_node *node;
+    struct rc_data *data;
+    uint32_t rev;    /* of the record that holds the move */
+    uint16_t number; /* moves before that one */
+};
+#define RC_NOWHERE UINT32_MAX
+
 struct rc_command {
     struct rc_identity id;
     const struct flow *flow;
@@ -135,9 +156,24 @@ struct rc_command {
         back; /* a roll back is bounded to this instance and what comes behind it (core/part.c); 0: it is of the whole */
     uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
-    struct rc_node *node; /* [0] is the root */
-    struct rc_data *data; /* beside node */
+    struct rc_node *node;       /* [0] is the root */
+    struct rc_data *data;       /* beside node */
+    const struct rc_past *past; /* NULL: it has always been of this version */
 };
+
+/* Whether an attempt of the step itself has left. */
+static inline bool rc_has_left(const struct rc_command *command, uint32_t at)
+{
+    return command->node[at].attempt > command->data[at].others;
+}
+/* How many moves the command has behind it, and which version it began with. */
+static inline uint16_t rc_command_moves(const struct rc_command *command)
+{
+    return command->past ? (uint16_t)(command->past->number + 1) : 0;
+}
+const struct flow *rc_command_first_flow(const struct rc_command *);
+/* The command with the instances that it had when the record with this revision was behind it: for who tells what a history says. */
+struct rc_command rc_command_then(const struct rc_command *, uint32_t rev);
 
 /* The purpose that a step is busy with in its present state. */
 enum rc_purpose rc_node_purpose(const struct rc_command *, uint32_t at);

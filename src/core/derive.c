@@ -17,7 +17,7 @@ static struct tally count(const struct rc_command *command)
         t.waits |= node->phase == RC_PHASE_WAITING || node->phase == RC_PHASE_ASKED;
         if (rc_is_leaf(command, i)) {
             t.stuck |= rc_is_stuck(node);
-            t.attempted |= node->attempt > 0 || node->doubt || node->state == RC_STEP_SUCCEEDED;
+            t.attempted |= rc_has_left(command, i) || node->doubt || node->state == RC_STEP_SUCCEEDED;
         } else {
             t.stuck |= node->state == RC_STEP_UNKNOWN;
         }
@@ -136,17 +136,29 @@ bool rc_command_in_flight(const struct rc_command *command)
 
 struct rc_h128 rc_idempotency_key(const struct rc_command *command, uint32_t at, enum rc_purpose purpose)
 {
-    const struct rc_node *node = &command->node[at];
+    const struct rc_node *node = &command->node[at], *tree = command->node;
+    const struct rc_birth birth = command->data[at].birth;
+    const struct flow *flow = command->flow;
+    for (const struct rc_past *past = command->past; past && past->number >= birth.move;
+         past = past->before) { /* as it stood where it was born */
+        tree = past->node;
+        flow = past->flow;
+    }
     struct rc_sha256 sha;
     rc_sha256_init(&sha);
     rc_sha256_add_u64(&sha, command->id.nonce);
-    for (uint32_t i = at;;
-         i = command->node[i].parent) { /* the path of the instance, from the leaf to the root */
-        rc_sha256_add_u64(&sha, (uint64_t)command->node[i].node << 32 | command->node[i].item);
-        if (i == command->node[i].parent) break;
+    for (uint32_t i = birth.at;;
+         i = tree[i].parent) { /* the path of the instance, from the leaf to the root */
+        rc_sha256_add_u64(&sha, (uint64_t)tree[i].node << 32 | tree[i].item);
+        if (i == tree[i].parent) break;
     }
     rc_sha256_add_u64(&sha, purpose);
     rc_sha256_add_u64(&sha, (uint64_t)node->round << 8 | (purpose == RC_UNDO ? node->undo_round : 0));
+    if (birth.move) { /* no step of the version that it was moved to has a key of one before */
+        rc_sha256_add_u64(&sha, birth.move);
+        rc_sha256_add_u64(&sha, flow->digest.hi);
+        rc_sha256_add_u64(&sha, flow->digest.lo);
+    }
     if (purpose == RC_ACT && flow_confirms(rc_node_step(command, at))) /* each is a question of its own */
         rc_sha256_add_u64(&sha, node->attempt);
     return rc_sha256_h128(&sha);

@@ -144,6 +144,7 @@ static void compare(struct rc_draft *draft, const struct rc_command *old, struct
     struct rc_command *new = &draft->c;
     if (draft->ask->kind == RC_MSG_SUBMIT)
         add(list, (struct rc_change){.kind = RC_CHANGE_CREATE, .u.create = draft->ask->u.submit});
+    if (draft->moved) add(list, (struct rc_change){.kind = RC_CHANGE_MOVE, .u.move = *draft->move});
     for (uint32_t i = 0; i < new->nnodes; i++) compare_node(list, old, new, i);
     if (old->mode != new->mode || old->why != new->why)
         add(list, (struct rc_change){.kind = RC_CHANGE_MODE, .u.mode = {new->mode, new->why}});
@@ -180,9 +181,9 @@ static uint32_t count_changed(const struct rc_command *old, const struct rc_comm
 
 enum rc_status rc_draft_finish(struct rc_draft *draft)
 {
-    enum { PER_NODE = 5, PER_COMMAND = 11 };
+    enum { PER_NODE = 5, PER_COMMAND = 12 };
     struct rc_command fresh = *draft->before;
-    const struct rc_command *old = draft->before;
+    const struct rc_command *old = draft->moved ? draft->moved : draft->before;
     if (draft->status == RC_OK &&
         draft->ask->kind == RC_MSG_SUBMIT) { /* differences from a command with idle nodes */
         struct rc_change create = {.kind = RC_CHANGE_CREATE, .u.create = draft->ask->u.submit};

@@ -17,10 +17,12 @@ struct rc_draft {
     struct rc_arena *arena;
     struct rc_out *out;
     uint32_t cap_message, cap_effect;
-    uint64_t random;  /* state of the stream that the message's seed starts */
-    const bool *part; /* only these instances are undone; NULL: all */
-    bool still;       /* blocks are looked at as they are: nothing in them starts */
-    uint32_t behind;  /* expressions see nothing of this step and of what stands behind it; 0: they see all */
+    uint64_t random;                /* state of the stream that the message's seed starts */
+    const struct rc_move *move;     /* to another version, in this message; */
+    const struct rc_command *moved; /* and what the command was just behind it */
+    const bool *part;               /* only these instances are undone; NULL: all */
+    bool still;                     /* blocks are looked at as they are: nothing in them starts */
+    uint32_t behind; /* expressions see nothing of this step and of what stands behind it; 0: they see all */
     enum rc_status status;
     struct rc_error *err;
 };
@@ -41,6 +43,14 @@ struct rc_finding { /* what an attempt came to, and why */
 };
 /* The last error of a step; the text is cut to its bound. */
 void rc_draft_fault(struct rc_draft *, uint32_t at, struct rc_finding, uint16_t status, struct rc_sv text);
+
+/* ---- apply.c, move_apply.c --------------------------------------------------------------------------------------------- */
+
+/* All copies of a block's children, in the numbers that flow.h gives them. */
+void rc_unroll(const struct flow *, struct rc_node *, uint32_t at);
+RC_MUST enum rc_status rc_move_apply(struct rc_command *, const struct rc_move *, struct rc_arena *,
+                                     struct rc_error *);
+void rc_move_take_back(struct rc_command *, const struct rc_move *inverse);
 
 /* ---- side.c: doing and undoing are one mechanism -------------------------------------------------------------------- */
 
@@ -190,6 +200,10 @@ RC_MUST enum rc_status rc_people_pass_on(struct rc_draft *, const struct rc_act 
 /* The command was submitted: its authors are on record. */
 void rc_people_submit(struct rc_draft *);
 
+/* ---- move.c: to another version of its flow --------------------------------------------------------------------------------- */
+/* NULL: the command can be moved as far as it alone is asked. */
+const char *rc_why_not_move(const struct rc_command *);
+RC_MUST enum rc_status rc_command_move(struct rc_draft *, const struct rc_act *);
 /* ---- confirm.c: what must come true --------------------------------------------------------------------------------------- */
 
 /* It does not hold yet: it is looked at again, no earlier than `at_least` from now; or its time is over. */
@@ -201,6 +215,8 @@ RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
 RC_MUST enum rc_status rc_retry_named(struct rc_draft *, struct rc_sv name);
 /* What bars every action that lets the command go on; NULL: nothing does. */
 const char *rc_why_not_go_on(const struct rc_command *);
+/* All that a person can retry is tried again. */
+void rc_retry_all(struct rc_draft *);
 
 static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
 {

@@ -46,7 +46,7 @@ static enum rc_received received(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     const struct rc_data *data = &c->data[at];
-    if (node->attempt == 0) return node->doubt ? RC_RECEIVED_MAYBE : RC_RECEIVED_NO;
+    if (!rc_has_left(c, at)) return node->doubt ? RC_RECEIVED_MAYBE : RC_RECEIVED_NO;
     if (node->phase == RC_PHASE_OPEN) return RC_RECEIVED_MAYBE;
     if (data->status) return RC_RECEIVED_YES;
     bool never_left = data->why == RC_WHY_NOT_SENT || data->why == RC_WHY_ADDRESS ||

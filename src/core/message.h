@@ -104,8 +104,9 @@ struct rc_act {            /* an operator's action */
     struct rc_sv key;         /* idempotency key of the action; empty: none */
     struct rc_sv owner;       /* assign; empty: nobody any more */
     rc_us due;                /* due; 0: none any more */
-    struct rc_h128 digest;    /* approve, deny, answer: of what was shown; zero: not said */
+    struct rc_h128 digest;    /* approve, deny, answer, move: of what was shown; zero: not said */
     struct rc_sv answer;      /* answer */
+    uint32_t version;         /* move: to which; 0: the newest one in force */
     uint8_t role;             /* 1 + enum rc_role of the subject, where people decide; 0: not known */
     const struct rc_identity
         *successor; /* edit, and retry of what was rolled back; NULL in a history that is read */

@@ -122,11 +122,10 @@ void rc_step_end_unsent(struct rc_draft *draft, uint32_t at, unsigned state, enu
 
 void rc_step_give_up(struct rc_draft *draft, uint32_t at)
 {
-    const struct rc_node *node = &draft->c.node[at];
     enum rc_why why = draft->c.mode == RC_MODE_FORWARD  ? RC_WHY_GIVEN_UP
                       : draft->c.why == RC_WHY_DEADLINE ? RC_WHY_DEADLINE
                                                         : RC_WHY_PERSON;
-    rc_step_end_without(draft, at, node->attempt ? RC_STEP_FAILED : RC_STEP_IDLE, why);
+    rc_step_end_without(draft, at, rc_has_left(&draft->c, at) ? RC_STEP_FAILED : RC_STEP_IDLE, why);
 }
 
 void rc_step_again(struct rc_draft *draft, uint32_t at, enum rc_why why, rc_us retry_after)

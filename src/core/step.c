@@ -17,6 +17,8 @@ static bool is_current(const struct rc_draft *draft)
     if (ask->kind == RC_MSG_SIGNALLED) return rc_command_listens(&draft->c, ask->node, ask->u.signal);
     if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
     if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
+    if (ask->kind == RC_MSG_ADMIT && draft->c.past && ask->from.id != rc_node_gate(&draft->c, ask->node))
+        return false;                           /* it was another step's, of a version before */
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
     return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
 }
@@ -90,6 +92,8 @@ static void fact(struct rc_draft *draft)
     const struct rc_ask *ask = draft->ask;
     if (!is_current(draft)) {
         if (ask->kind == RC_MSG_SIGNALLED) give_signal_back(draft);
+        if (ask->kind == RC_MSG_ADMIT && draft->c.past)
+            rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_DONE, .to = ask->from, .node = ask->node});
         return;
     }
     if (ask->node) look_at_the_deadline(draft);

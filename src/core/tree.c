@@ -119,7 +119,7 @@ enum rc_why rc_why_left_out(const struct rc_command *c, uint32_t at)
 bool rc_has_not_begun(const struct rc_command *c, uint32_t block)
 {
     for (uint32_t i = block + 1; i < rc_behind(c, block); i++)
-        if (c->node[i].state != RC_STEP_IDLE || c->node[i].attempt) return false;
+        if (c->node[i].state != RC_STEP_IDLE || rc_has_left(c, i)) return false;
     return true;
 }
 

@@ -195,7 +195,7 @@ static void reset_leaf(struct rc_draft *draft, uint32_t at)
 {
     struct rc_node *node = &draft->c.node[at];
     struct rc_data *data = &draft->c.data[at];
-    bool new_round = node->attempt > 0;
+    bool new_round = rc_has_left(&draft->c, at);
     if (node->state == RC_STEP_SUCCEEDED && !flow_nothing_to_undo(&rc_node_step(&draft->c, at)->call)) return;
     if (new_round && node->round < UINT8_MAX) node->round++;
     node->undo_round = 0;

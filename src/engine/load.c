@@ -22,8 +22,57 @@ enum rc_status rc_fold(const struct rc_record *records, uint32_t n, struct rc_ar
         command->rev = record->rev;
         command->changed = record->at;
     }
+    if (n && command->id.flow != identity.flow)
+        return rc_fail(err, RC_DAMAGED, "command %llu is not of the version that its history leads to",
+                       (unsigned long long)identity.seq);
     return n ? RC_OK
              : rc_fail(err, RC_DAMAGED, "command %llu has no history", (unsigned long long)identity.seq);
+}
+
+static bool has_moved(const struct rc_record *record)
+{
+    for (uint32_t i = 0; i < record->nchanges; i++)
+        if (record->changes[i].kind == RC_CHANGE_MOVE) return true;
+    return false;
+}
+
+/* The flows of the moves in one record; of the first one also where it began. */
+static enum rc_status find_flows(const struct flow_set *set, const struct rc_identity *id,
+                                 struct rc_record *record, struct rc_arena *arena,
+                                 const struct flow **io_first, struct rc_error *err)
+{
+    struct rc_change *own = rc_copy(arena, record->changes, record->nchanges * sizeof *own);
+    if (!own) return rc_fail_arena(err, arena);
+    for (uint32_t i = 0; i < record->nchanges; i++) {
+        struct rc_move *move = &own[i].u.move;
+        if (own[i].kind != RC_CHANGE_MOVE) continue;
+        if (!*io_first) *io_first = flow_set_of(set, id->type, move->from);
+        move->flow = flow_set_of(set, id->type, move->to);
+        if (*io_first && move->flow) continue;
+        return rc_fail(
+            err, RC_DAMAGED,
+            "command %llu has moved from version %u to %u of flow '%.*s', and one of them is missing",
+            (unsigned long long)id->seq, move->from, move->to, RC_SV_ARG(id->type));
+    }
+    record->changes = own;
+    return RC_OK;
+}
+
+enum rc_status rc_moves_find(const struct flow_set *set, const struct rc_identity *id,
+                             struct rc_record *records, uint32_t n, struct rc_arena *arena,
+                             const struct flow **ret_first, struct rc_error *err)
+{
+    const struct flow *first = NULL;
+    enum rc_status status = RC_OK;
+    for (uint32_t i = 0; status == RC_OK && i < n; i++)
+        if (has_moved(&records[i])) status = find_flows(set, id, &records[i], arena, &first, err);
+    if (status != RC_OK) return status;
+    if (!first) first = flow_set_version(set, id->flow);
+    if (!first)
+        return rc_fail(err, RC_BUG, "version %llu of flow '%.*s' is not loaded", (unsigned long long)id->flow,
+                       RC_SV_ARG(id->type));
+    *ret_first = first;
+    return RC_OK;
 }
 
 enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *set, uint64_t seq,
@@ -36,10 +85,8 @@ enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *
     enum rc_status status =
         rc_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &command.id, &records, &n, err);
     if (status != RC_OK) return status;
-    command.flow = flow_set_version(set, command.id.flow);
-    if (!command.flow)
-        return rc_fail(err, RC_BUG, "version %llu of flow '%.*s' is not loaded",
-                       (unsigned long long)command.id.flow, RC_SV_ARG(command.id.type));
+    status = rc_moves_find(set, &command.id, records, n, arena, &command.flow, err);
+    if (status != RC_OK) return status;
     status = rc_fold(records, n, arena, &command, err);
     if (status != RC_OK) return status;
     *ret = command;

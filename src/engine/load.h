@@ -5,6 +5,11 @@
 /* Folds records, from the first on, into a command of which the identity and the flow are set. RC_DAMAGED where they do not fit. */
 RC_MUST enum rc_status rc_fold(const struct rc_record *, uint32_t n, struct rc_arena *, struct rc_command *,
                                struct rc_error *);
+/* Finds the versions that the moves of a history name, and the one that it begins with. RC_DAMAGED where one is not there; RC_BUG where
+ * the set does not know the command's own. */
+RC_MUST enum rc_status rc_moves_find(const struct flow_set *, const struct rc_identity *, struct rc_record *,
+                                     uint32_t n, struct rc_arena *, const struct flow **ret_first,
+                                     struct rc_error *);
 /* The rows of work of a step as it waits now; of a wait with a limit of time there are two. Gives how many. */
 uint32_t rc_work_rows(const struct rc_command *, uint32_t at, struct rc_work ret[2]);
 /* The row of work of a step in this phase, which is not that of a wait for a signal. */

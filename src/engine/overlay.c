@@ -68,6 +68,7 @@ static struct rc_before as_it_waits(const struct rc_command *c, uint32_t at)
 {
     struct rc_before before = {.due = c->data[at].times.due, .phase = c->node[at].phase};
     if (before.phase == RC_PHASE_ASKED) before.phase = before.due ? RC_PHASE_DELAYED : RC_PHASE_NONE;
+    if (before.phase == RC_PHASE_READY) before.gate = rc_node_gate(c, at);
     if (before.phase != RC_PHASE_WAITING) return before;
     before.since = c->data[at].times.first;
     before.mailbox = rc_command_mailbox(c, at);
@@ -87,6 +88,8 @@ static enum rc_status touch(struct rc_engine *engine, struct rc_hot *hot, bool c
     if (!touch) return nomem(engine, err);
     *touch = (struct rc_touch){.hot = hot,
                                .nodes = nodes,
+                               .nnodes = created ? 0 : c->nnodes,
+                               .flow = c->id.flow,
                                .place = created ? (struct rc_place){0} : c->place,
                                .state = created ? (uint8_t)RC_ABSENT : c->state,
                                .why = created ? (uint8_t)RC_WHY_NONE : c->why,
@@ -230,6 +233,9 @@ static bool waits(uint8_t phase)
 /* Where a step waited. A wait for a signal has a second row where its time is limited. */
 static struct rc_work row_of(const struct rc_command *c, uint32_t at, const struct rc_before *before)
 {
+    if (before->phase == RC_PHASE_READY)
+        return (struct rc_work){
+            .phase = before->phase, .gate = before->gate, .order = before->due, .seq = c->id.seq, .node = at};
     if (before->phase != RC_PHASE_WAITING) return rc_work_of(c, at, before->phase, before->due);
     return (struct rc_work){.phase = before->phase,
                             .gate = before->mailbox,
@@ -250,7 +256,7 @@ static bool has_moved(const struct rc_before *before, const struct rc_before *af
          does = waits(after->phase) || after->phase == RC_PHASE_WAITING;
     if (!did && !does) return false;
     return before->phase != after->phase || before->due != after->due || before->since != after->since ||
-           before->mailbox != after->mailbox;
+           before->mailbox != after->mailbox || before->gate != after->gate;
 }
 
 static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *touch, struct rc_touched *ret,
@@ -258,12 +264,12 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
 {
     const struct rc_command *c = &touch->hot->command;
     struct rc_work_move *moves = NULL;
-    for (uint32_t i = 0; i < c->nnodes; i++) {
-        struct rc_before before = touch->nodes ? touch->nodes[i] : (struct rc_before){0};
-        struct rc_before after = as_it_waits(c, i);
+    uint32_t most = c->nnodes > touch->nnodes ? c->nnodes : touch->nnodes; /* it may have moved */
+    for (uint32_t i = 0; i < most; i++) {
+        struct rc_before before = i < touch->nnodes ? touch->nodes[i] : (struct rc_before){0};
+        struct rc_before after = i < c->nnodes ? as_it_waits(c, i) : (struct rc_before){0};
         if (!has_moved(&before, &after)) continue;
-        if (!moves)
-            moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 2 * (size_t)(c->nnodes - i) + 1);
+        if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 2 * (size_t)(most - i) + 1);
         if (!moves) return nomem(engine, err);
         moves[ret->nmoves++] = (struct rc_work_move){row_of(c, i, &before), row_of(c, i, &after)};
         struct rc_work_move limit = {limit_of(c, i, &before), limit_of(c, i, &after)};
@@ -309,11 +315,13 @@ enum rc_status rc_overlay_batch(struct rc_engine *engine, struct rc_batch *ret, 
         const struct rc_touch *touch = &touches[i];
         struct rc_touched *row = &touched[n++];
         new_work |= touch->nodes == NULL;
-        *row = (struct rc_touched){.command = &touch->hot->command,
-                                   .created = touch->nodes == NULL,
-                                   .state_before = touch->state,
-                                   .in_flight_before = touch->in_flight,
-                                   .in_flight = rc_command_in_flight(&touch->hot->command)};
+        *row = (struct rc_touched){
+            .command = &touch->hot->command,
+            .created = touch->nodes == NULL,
+            .state_before = touch->state,
+            .flow_before = touch->nodes && touch->flow != touch->hot->command.id.flow ? touch->flow : 0,
+            .in_flight_before = touch->in_flight,
+            .in_flight = rc_command_in_flight(&touch->hot->command)};
         rc_command_standing(row->command, &row->standing);
         enum rc_status status = moves_of(engine, touch, row, err);
         if (status != RC_OK) return status;

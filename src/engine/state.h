@@ -169,12 +169,15 @@ struct rc_before { /* of a node at the start of the turn */
     uint8_t phase;
     rc_us since;      /* a wait for a signal: since when, */
     uint64_t mailbox; /* and where it listens */
+    uint64_t gate;    /* where what is ready stands in line */
 };
 
 struct rc_touch {
     struct rc_hot *hot;
     struct rc_before *nodes; /* NULL: created in this turn */
-    struct rc_place place;   /* at the start of the turn */
+    uint32_t nnodes;
+    uint64_t flow;         /* id of the version that it was of */
+    struct rc_place place; /* at the start of the turn */
     uint8_t state, why;
     bool in_flight;
 };

@@ -39,6 +39,13 @@ const struct flow *flow_set_version(const struct flow_set *set, uint64_t id)
     return find((const void *const *)set->flows, set->nflows, &(struct flow){.id = id}, by_id);
 }
 
+const struct flow *flow_set_of(const struct flow_set *set, struct rc_sv name, uint32_t version)
+{
+    for (uint32_t i = 0; i < set->nflows; i++)
+        if (set->flows[i]->version == version && rc_sv_eq(set->flows[i]->name, name)) return set->flows[i];
+    return NULL;
+}
+
 const struct flow *flow_set_active(const struct flow_set *set, struct rc_sv name)
 {
     return find((const void *const *)set->active, set->nactive, &(struct flow){.name = name}, by_name);

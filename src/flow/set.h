@@ -14,6 +14,8 @@ struct flow_set {
 
 /* NULL where there is none. */
 const struct flow *flow_set_version(const struct flow_set *, uint64_t id);
+/* By name and version; NULL where there is none. */
+const struct flow *flow_set_of(const struct flow_set *, struct rc_sv name, uint32_t version);
 const struct flow *flow_set_active(const struct flow_set *, struct rc_sv name);
 const struct flow_dependency *flow_set_dependency(const struct flow_set *, struct rc_sv name);
 const struct flow_dependency *flow_set_gate(const struct flow_set *, uint64_t gate_id);

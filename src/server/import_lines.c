@@ -230,11 +230,12 @@ static enum rc_status store_command(struct importing *in)
 {
     struct rc_command command = {.id = *in->identity};
     struct rc_touched touched = {.command = &command, .created = true, .state_before = RC_ABSENT};
-    command.flow = flow_set_version(in->set, command.id.flow);
-    if (!command.flow)
+    if (!flow_set_version(in->set, command.id.flow))
         return rc_fail(&in->err, RC_INVALID, "its definition %llu is missing",
                        (unsigned long long)command.id.flow);
-    enum rc_status status = rc_fold(in->records, in->nrecords, in->one, &command, &in->err);
+    enum rc_status status =
+        rc_moves_find(in->set, &command.id, in->records, in->nrecords, in->one, &command.flow, &in->err);
+    if (status == RC_OK) status = rc_fold(in->records, in->nrecords, in->one, &command, &in->err);
     if (status == RC_OK) status = moves_of(in, &command, &touched);
     if (status != RC_OK) return as_input(in, status);
     touched.in_flight = rc_command_in_flight(&command);

@@ -80,7 +80,7 @@ bool check_step_ends(const struct rc_record *record, uint32_t begin, uint32_t k)
         bool whole = before->kind == RC_CHANGE_MODE || before->kind == RC_CHANGE_OWNER ||
                      before->kind == RC_CHANGE_DUE || before->kind == RC_CHANGE_NOTES ||
                      before->kind == RC_CHANGE_SUCCESSOR || before->kind == RC_CHANGE_CLOCK ||
-                     before->kind == RC_CHANGE_BACK;
+                     before->kind == RC_CHANGE_BACK || before->kind == RC_CHANGE_MOVE;
         if (whole || (before->kind == RC_CHANGE_NODE && before->at >= record->changes[k].at)) return true;
     }
     return false;

@@ -232,11 +232,14 @@ static void reverse(struct check_run *run, const struct check_attempt *attempt,
     const struct rc_command *c = &of->c;
     if (attempt->purpose != RC_UNDO) return;
     uint32_t scope = scope_of(c, change->from, attempt->node);
+    /* its turn had come before; what another life of the store may have begun behind it since is unknown */
+    bool again = check_attempt_with(run, attempt->key) != attempt;
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
         if (!check_is_leaf(of, i) || i == attempt->node ||
             !comes_first(c, change->from, scope, attempt->node, i))
             continue;
         unsigned state = change->from->node[i].state;
+        if (again && state == RC_STEP_UNKNOWN && change->from->node[i].doubt) continue;
         bool over = state == RC_STEP_IDLE || state == RC_STEP_REJECTED || state == RC_STEP_FAILED ||
                     state == RC_STEP_SKIPPED || state == RC_STEP_UNDONE ||
                     (state == RC_STEP_SUCCEEDED && flow_nothing_to_undo(check_call_of(of, i)));

@@ -26,8 +26,8 @@ static uint64_t now_us(void)
 
 static bool is_wide(const struct sim_order *order, uint64_t seed)
 {
-    enum { THIRD = 3 };
-    return order->breadth == SIM_WIDE || (order->breadth == SIM_THIRD && seed % THIRD == 0);
+    enum { EACH = 10 };
+    return order->breadth == SIM_WIDE || (order->breadth == SIM_SOME && seed % EACH == 0);
 }
 
 static void note_failure(struct sim_sum *sum, uint64_t seed, bool wide, const char *law, const char *where)
@@ -52,7 +52,8 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         sim_wide = is_wide(order, worker->seed);
         alarm(LONGEST_LIFE_S);
         sim_choices_seed(&choices, worker->seed);
-        struct sim_verdict verdict = sim_live(&choices, order->control, &sum->seen, NULL);
+        struct sim_seen *seen = sim_wide ? &sum->seen : &sum->narrow;
+        struct sim_verdict verdict = sim_live(&choices, order->control, seen, NULL);
         sim_choices_free(&choices);
         sum->lives++;
         sum->wide += sim_wide;
@@ -65,11 +66,13 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         if (sum->nfailures >= order->enough) break;
     }
     alarm(0);
+    sim_seen_add(&sum->seen, &sum->narrow);
 }
 
 void sim_sum_add(struct sim_sum *sum, const struct sim_sum *more)
 {
     sim_seen_add(&sum->seen, &more->seen);
+    sim_seen_add(&sum->narrow, &more->narrow);
     sum->lives += more->lives;
     sum->wide += more->wide;
     for (uint32_t i = 0; i < more->nfailures && sum->nfailures < SIM_FAILURES; i++)

@@ -4,8 +4,8 @@
 
 enum { SIM_FAILURES = 8, SIM_JOBS = 64 };
 
-/* Which lives are wide (sim.h): none, those of each third seed, all. */
-enum sim_breadth { SIM_NARROW, SIM_THIRD, SIM_WIDE };
+/* Which lives are wide (sim.h): none, those of each tenth seed, all. */
+enum sim_breadth { SIM_NARROW, SIM_SOME, SIM_WIDE };
 
 struct sim_failure {
     uint64_t seed;
@@ -23,8 +23,8 @@ struct sim_order {
 };
 
 struct sim_sum {
-    struct sim_seen seen;
-    uint64_t lives, wide; /* wide: of them */
+    struct sim_seen seen, narrow; /* narrow: of lives that were not wide: some edges only these cannot take */
+    uint64_t lives, wide;         /* wide: of them */
     uint32_t nfailures;
     struct sim_failure failure[SIM_FAILURES];
     uint64_t slowest_us, slowest; /* the life that took longest, its seed */

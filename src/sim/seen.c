@@ -71,7 +71,6 @@ static const struct untaken {
     {{COMMAND, RC_REVIEW, RC_REJECTED}, other},
     {{COMMAND, RC_PARTIAL, RC_REJECTED}, runs},
     {{COMMAND, RC_PARTIAL, RC_FAILED}, runs},
-    {{COMMAND, RC_PARTIAL, RC_COMPLETED}, runs},
     {{COMMAND, RC_FAILED, RC_ROLLED_BACK}, undoes},
     {{COMMAND, RC_REJECTED, RC_ROLLED_BACK}, undoes},
     {{COMMAND, RC_CANCELLING, RC_ROLLED_BACK}, undoes},
@@ -134,6 +133,7 @@ static const struct untaken {
     {{BLOCK, RC_STEP_ACTIVE, RC_STEP_IDLE}, wide},
     {{STEP, RC_STEP_SKIPPED, RC_STEP_SUCCEEDED}, wide},
     {{STEP, RC_STEP_SKIPPED, RC_STEP_FAILED}, wide},
+    {{STEP, RC_STEP_UNKNOWN, RC_STEP_IDLE}, wide},
     {{BLOCK, RC_STEP_SKIPPED, RC_STEP_ACTIVE}, wide},
     {{BLOCK, RC_STEP_SKIPPED, RC_STEP_SUCCEEDED}, wide},
     {{BLOCK, RC_STEP_SKIPPED, RC_STEP_FAILED}, wide},
@@ -205,11 +205,12 @@ static bool is_out_of_reach(enum rc_why why)
                   why == RC_WHY_IMPOSSIBLE || why == RC_WHY_TIMES || why == RC_WHY_ITEMS ||
                   why == RC_WHY_ITEMS_BYTES || why == RC_WHY_IRREVERSIBLE || why == RC_WHY_GIVEN_UP ||
                   why == RC_WHY_DEADLINE;
-    bool people = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_VOID;
+    bool people =
+        why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_VOID || why == RC_WHY_UNCONFIRMED;
     bool worker =
         why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED || why == RC_WHY_NO_SIGNAL;
     if (blocks || worker || people)
-        return true; /* only wide lives have blocks and times (sim.h); none has workers, signals or people who are asked */
+        return true; /* only wide lives have blocks and times (sim.h); none has workers, signals, confirmations or people who are asked */
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
            why == RC_WHY_SIGNAL ||     /* of a program: none runs here; test/exec is about them */

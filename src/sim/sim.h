@@ -53,6 +53,14 @@
     SIM_CONTROL(PASS_FOR_EVER, "pass-for-ever", "the engine's repeats do not look at the time")              \
     SIM_CONTROL(BEGIN_AT_ONCE, "begin-at-once", "the engine is not told when a command is to begin")         \
     SIM_CONTROL(NO_DEADLINE, "no-deadline", "the engine is not told until when a command has to be through") \
+    SIM_CONTROL(TAKE_MORE_BACK, "take-more-back", "the engine's blocks that fail take everything back")      \
+    SIM_CONTROL(MORE_ITEMS, "more-items", "the engine's eaches have as many items as they may")              \
+    SIM_CONTROL(GO_ON_BESIDE, "go-on-beside", "the engine's blocks with a width go on behind a failure")     \
+    SIM_CONTROL(GO_ON_PASSING, "go-on-passing", "the engine's repeats go on behind a pass that has failed")  \
+    SIM_CONTROL(SUCCEED_ANYWAY, "succeed-anyway", "the engine's joins that need all succeed whatever fails") \
+    SIM_CONTROL(WANT_MORE, "want-more", "the engine's joins want one branch more")                           \
+    SIM_CONTROL(REVERSE_ANYTHING, "reverse-anything",                                                        \
+                "the engine's flows say that what is irreversible leaves nothing to undo")                   \
     /* about people who are asked */                                                                         \
     SIM_CONTROL(RELEASE_ALL, "release-all", "the engine's flows release what was not approved")              \
     SIM_CONTROL(ONE_IS_ASKED, "one-is-asked", "the engine's approvals need one")                             \
@@ -75,6 +83,8 @@ enum sim_control {
 };
 const char *sim_control_name(enum sim_control); /* as on the command line */
 const char *sim_control_text(enum sim_control);
+/* The law that has to find it out, as it begins: "K3 "; empty: any. */
+const char *sim_control_law(enum sim_control);
 
 /* A wide life may also have flows of blocks, and submissions with times; a seed is another life with it. Set before a life. */
 extern bool sim_wide;

@@ -29,6 +29,15 @@ const char *sim_control_text(enum sim_control control)
     return control < SIM_CONTROLS ? texts[control] : "";
 }
 
+const char *sim_control_law(enum sim_control control)
+{
+    static const char *const laws[SIM_CONTROLS] = {
+        [SIM_TAKE_MORE_BACK] = "K3 ",  [SIM_MORE_ITEMS] = "K4 ", [SIM_GO_ON_PASSING] = "K9 ",
+        [SIM_SUCCEED_ANYWAY] = "K14 ", [SIM_WANT_MORE] = "K17 ", [SIM_REVERSE_ANYTHING] = "K20 ",
+    };
+    return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
+}
+
 bool sim_wide;
 
 /* ---- steps ---------------------------------------------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ static bool forges(enum sim_control control)
            control == SIM_UNDO_OUT_OF_ORDER || control == SIM_UNDO_TWICE || control == SIM_ONE_MORE_TRY ||
            control == SIM_NO_DELAY || control == SIM_ASK_NOTHING ||
            (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER) ||
+           (control >= SIM_TAKE_MORE_BACK && control <= SIM_REVERSE_ANYTHING && control != SIM_MORE_ITEMS) ||
            (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
            control == SIM_WAIT_A_MOMENT;
 }
@@ -88,6 +89,7 @@ static void forge_call(enum sim_control control, struct flow_call *call, uint16_
     if (control == SIM_ONE_MORE_TRY) call->act.retry.attempts++;
     if (control == SIM_NO_DELAY) call->act.retry.delay = call->undo.retry.delay = 0;
     if (control == SIM_ASK_NOTHING) call->require = (struct flow_require){0};
+    if (control == SIM_REVERSE_ANYTHING && !call->undo.present) call->undo.none = true;
 }
 
 /* Kinds of which all children begin. */
@@ -98,9 +100,25 @@ static bool is_opened(enum sim_control control, enum flow_kind kind)
            (control == SIM_FALL_BACK_ALWAYS && kind == FLOW_FALLBACK);
 }
 
+static void forge_join(enum sim_control control, struct flow_step *step)
+{
+    struct flow_block *block = &step->block;
+    bool all = block->join == FLOW_JOIN_ALL;
+    /* where not all begin at once, something is left that may begin */
+    if (((control == SIM_GO_ON_BESIDE && block->width) || control == SIM_SUCCEED_ANYWAY) && all)
+        block->on_error = FLOW_CONTINUE;
+    if (control == SIM_WANT_MORE && !all) {
+        block->quorum = block->join == FLOW_JOIN_QUORUM ? (uint16_t)(block->quorum + 1) : 2;
+        block->join = FLOW_JOIN_QUORUM;
+    }
+}
+
 static void forge_block(enum sim_control control, struct flow_step *step)
 {
     struct flow_block *block = &step->block;
+    if (flow_is_joined(step->kind)) forge_join(control, step);
+    if (control == SIM_TAKE_MORE_BACK) block->undo = FLOW_UNDO_BLOCK;
+    if (control == SIM_GO_ON_PASSING && step->kind == FLOW_REPEAT) block->on_error = FLOW_CONTINUE;
     if (is_opened(control, step->kind)) step->kind = FLOW_PARALLEL;
     if (control == SIM_NEED_NOTHING) step->nneeds = 0;
     if (control == SIM_NO_WIDTH) block->width = 0;
@@ -160,6 +178,19 @@ void walk_watch(struct walk *walk)
 
 /* ---- turns ---------------------------------------------------------------------------------------------------------- */
 
+/* Where it has fewer than it may. */
+static void add_items(struct rc_command *c)
+{
+    static const struct cel_value items[WALK_INSTANCES]; /* null, all of them */
+    for (uint32_t i = 0; i < c->nnodes; i++) {
+        const struct flow_step *step = sim_step(c, i);
+        bool fewer = step->kind == FLOW_EACH && c->data[i].outputs.kind == CEL_LIST &&
+                     c->data[i].outputs.n < step->copies;
+        if (fewer)
+            c->data[i].outputs = (struct cel_value){.kind = CEL_LIST, .n = step->copies, .v.items = items};
+    }
+}
+
 static void spoil_memory(struct walk *walk)
 {
     struct rc_engine *engine = walk->world->engine;
@@ -173,6 +204,8 @@ static void spoil_memory(struct walk *walk)
         if (walk->control == SIM_IGNORE_CANCEL && hot->command.mode == RC_MODE_CANCEL)
             hot->command.mode = RC_MODE_FORWARD;
     }
+    for (struct rc_hot *hot = engine->cache.newest; hot && walk->control == SIM_MORE_ITEMS; hot = hot->older)
+        add_items(&hot->command);
     const struct rc_map *doors = &engine->doors;
     for (size_t i = 0; i < doors->cap && walk->control == SIM_LEAK_PLACE; i++)
         if (doors->slot[i].value && walk_chance(walk, 2))

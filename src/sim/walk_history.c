@@ -228,7 +228,7 @@ static bool is_in_an_unknown_loop(const struct rc_command *c, uint32_t at)
     return false;
 }
 
-/* After a restore nobody asks about items and passes that a loop, which is over, did not come to here (docs/flows.md): what was done in them
+/* After a restore nobody asks about items and passes that a loop, which is over, did not come to here (docs/simulation.md): what was done in them
  * in another life of the store stays so. */
 static bool is_beyond_a_loop(const struct walk_seen *seen, uint32_t at)
 {

@@ -113,7 +113,7 @@ static bool is_undone_before(const struct rc_command *c, uint32_t scope, uint32_
     uint32_t a = sim_child_with(c, block, at), b = sim_child_with(c, block, other);
     const struct flow_step *step = sim_step(c, block);
     bool branches = block == scope && !c->node[scope].lost && c->node[scope].state == RC_STEP_UNDOING &&
-                    step->block.undo == FLOW_UNDO_FAILED_BRANCH;
+                    c->mode != RC_MODE_ROLL_BACK && step->block.undo == FLOW_UNDO_FAILED_BRANCH;
     if (branches) return other > at && sim_has_failed(c, b);
     if (!flow_is_joined(step->kind)) return other > at;
     for (uint16_t i = 0; i < sim_step(c, b)->nneeds; i++)
@@ -133,13 +133,23 @@ static bool had_its_turn(const struct walk *walk, const struct walk_sent *sent)
     return false;
 }
 
+/* Whether the flow says that a block which fails, or is left over, is taken back. */
+static bool takes_back(const struct rc_command *c, uint32_t block)
+{
+    if (c->node[block].lost && sim_step(c, c->node[block].parent)->block.surplus == FLOW_SURPLUS_UNDO)
+        return true;
+    return c->node[block].state == RC_STEP_UNDOING && sim_step(c, block)->block.undo != FLOW_UNDO_NONE;
+}
+
 void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, const struct walk_sent *sent)
 {
     const struct rc_command *c = &seen->c;
     uint32_t scope = scope_of(c, sent->node);
-    LAW(scope || c->mode == RC_MODE_ROLL_BACK || c->node[0].state == RC_STEP_UNDOING,
-        "K3 what happened is undone where something takes it back", "command %llu, step %u", ULL(c->id.seq),
-        sent->node);
+    bool back = c->mode == RC_MODE_ROLL_BACK || takes_back(c, 0);
+    for (uint32_t block = c->node[sent->node].parent; block && !back; block = c->node[block].parent)
+        back = takes_back(c, block);
+    LAW(back, "K3 what happened is undone where something takes it back", "command %llu, step %u",
+        ULL(c->id.seq), sent->node);
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
         unsigned state = c->node[i].state;
         if (i == sent->node || !sim_is_leaf(c, i) || !is_undone_before(c, scope, sent->node, i)) continue;
@@ -203,7 +213,7 @@ static void laws_of_a_branch(const struct look *look, uint32_t block, uint32_t b
     if (how->width && !person)
         HOLDS(look, branch, tally.moving <= how->width, "K5 no more branches are under way than the width");
     if (how->join == FLOW_JOIN_ALL) {
-        HOLDS(look, branch, how->on_error == FLOW_CONTINUE || !tally.failed,
+        HOLDS(look, branch, person || how->on_error == FLOW_CONTINUE || !tally.failed,
               "K6 behind a failure nothing new begins in the block");
         return;
     }

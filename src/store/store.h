@@ -98,6 +98,7 @@ struct rc_touched {
         created; /* its identity, refs and key go in too; the key of a first generation must be free: the engine
                      has asked */
     uint8_t state_before;
+    uint64_t flow_before; /* id of the version that it was of; 0: it is of the same one still */
     bool in_flight_before, in_flight;
     struct rc_standing standing; /* what its row says of it; owner and due are the command's */
     const struct rc_work_move *moves;

@@ -481,11 +481,13 @@ static void only_some_actions_can_be_done_to_many(void **state)
         for (unsigned verdict = 0; verdict <= RC_ACCEPTED_AS_IS; verdict++) {
             const struct rc_act wanted = {.action = (uint8_t)action, .verdict = (uint8_t)verdict};
             const char *why_not = rc_bulk_why_not(&wanted);
-            bool no = action == RC_ACTIONS || action == RC_ACTION_EDIT ||
+            bool no = action == RC_ACTIONS || action == RC_ACTION_EDIT || action == RC_ACTION_MOVE ||
                       (action == RC_ACTION_RESOLVE && verdict != RC_ACCEPTED_AS_IS);
             assert_int_equal(why_not != NULL, no);
             if (no) assert_true(strlen(why_not) > 10);
         }
+    const struct rc_act move = {.action = RC_ACTION_MOVE, .version = 2}; /* with its version it can */
+    assert_null(rc_bulk_why_not(&move));
 }
 
 static const struct rc_bulk running = {.id = 1,

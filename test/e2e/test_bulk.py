@@ -221,7 +221,7 @@ def same_guards(world):
     bodies = {"note": {}, "assign": {"owner": "eva"}, "due": {"due": ""}, "resolve": {"verdict": "accepted_as_is"},
               "answer": {"answer": "yes"}}
     for n, (action, said) in enumerate(explained["actions"].items()):
-        if action == "edit":
+        if action in ("edit", "move"):  # a move hangs on the version that is asked for, too (test_to_version.py)
             continue
         item = preview(api, action, key=f"k{n}", ids=ids, **bodies.get(action, {}))["items"][0]
         equal((item["allowed"], item.get("why_not")), (said["allowed"], said.get("why_not")), action)

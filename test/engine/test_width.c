@@ -10,7 +10,7 @@
 
 #define DEPENDENCY(name, concurrent)                                                                         \
     "dependency: " name "\nkind: http\nbase: http://127.0.0.1:1\nlimits: {concurrent: " concurrent "}\n---"  \
-                                                                                                   "\n"
+    "\n"
 #define FLOW(name)                                                                                           \
     "flow: to." name "\nsteps:\n- id: do\n  call: " name "\n  with: {method: POST, path: /x}\n"              \
     "  repeatable: true\n"

@@ -337,8 +337,7 @@ static void path_laws(const struct rc_command *c)
 {
     struct rc_path a, b;
     for (uint32_t i = 1; i < c->nnodes; i++)
-        if (rc_node_step(c, i)->id.n)
-            FUZZ_LAW(rc_sv_eq(rc_node_path(c, i, &a), rc_path_in(c->flow, i, &b)));
+        if (rc_node_step(c, i)->id.n) FUZZ_LAW(rc_sv_eq(rc_node_path(c, i, &a), rc_path_in(c->flow, i, &b)));
 }
 
 /* What a roll back of a part would undo is of that part, and of what the whole could. */

@@ -17,6 +17,9 @@
  *   signal NAME ID [JSON]                    a signal comes, for whoever waits for it
  *   occupy N                                 N places of the gate are taken by others
  *   lane N: so many other commands hold places in the lane
+ *   publish                                  the flow below "=== version" comes into force as its version 2
+ *   moveplan [VERSION]                       what a move would do
+ *   move [shown=old|no] [VERSION]            with the digest of that plan; old: of another one; no: of none
  *   plan [STEP]                              what a roll back would undo
  *   retry [STEP] | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
  *   approve | deny | decide ANSWER [by=NAME] [as=SUBJECT] [role=ROLE] [shown=old|no] [STEP]
@@ -268,6 +271,29 @@ static bool read_decision(const struct world *world, enum rc_action action, stru
     return !role.n || number >= 0;
 }
 
+static enum rc_status plan_of(struct world *world, struct rc_sv *io_args, uint32_t *ret_version,
+                              struct rc_move_plan *ret, struct rc_error *err)
+{
+    uint64_t version = 0;
+    if (io_args->n && !rc_parse_u64(word(io_args), &version)) return bad_event(err);
+    *ret_version = (uint32_t)version;
+    return rc_move_make_plan(&world->command, world->set, (uint32_t)version, world->arena, ret, err);
+}
+
+/* Where there is no plan, the move says so itself. */
+static bool read_move(struct world *world, struct rc_sv *io_args, struct rc_act *act)
+{
+    struct rc_move_plan plan;
+    struct rc_sv shown = {0};
+    if (rc_sv_starts(*io_args, RC_SV("shown="))) shown = word(io_args);
+    enum rc_status status = plan_of(world, io_args, &act->version, &plan, NULL);
+    if (status == RC_SYNTAX) return false;
+    if (status != RC_OK || rc_sv_is(shown, "shown=no")) return true;
+    act->digest = plan.digest;
+    if (rc_sv_is(shown, "shown=old")) act->digest.lo ^= 1;
+    return true;
+}
+
 static enum rc_status do_action(struct world *world, enum rc_action action, struct rc_sv args,
                                 struct rc_error *err)
 {
@@ -295,6 +321,7 @@ static enum rc_status do_action(struct world *world, enum rc_action action, stru
     }
     bool decides = action == RC_ACTION_APPROVE || action == RC_ACTION_DENY || action == RC_ACTION_ANSWER;
     if (decides && !read_decision(world, action, &args, &act)) return bad_event(err);
+    if (action == RC_ACTION_MOVE && !read_move(world, &args, &act)) return bad_event(err);
     bool named = args.n && args.p[0] != '{';
     bool whole = action == RC_ACTION_RETRY && world->command.state == RC_ROLLED_BACK && !named;
     if (action == RC_ACTION_EDIT || whole) status = make_successor(world, args, &act.successor, err);
@@ -374,8 +401,22 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
                                              : rc_action_of(event);
     if (action >= 0) return do_action(world, (enum rc_action)action, line, err);
     if (rc_sv_is(event, "plan")) return tell_undo_plan(out, &world->command, word(&line), world->arena, err);
+    if (rc_sv_is(event, "moveplan")) {
+        struct rc_move_plan move;
+        uint32_t version;
+        enum rc_status status = plan_of(world, &line, &version, &move, err);
+        return status == RC_OK ? tell_move_plan(out, &world->command, &move) : status;
+    }
+    if (rc_sv_is(event, "publish") && world->later) {
+        world->set = world->later;
+        return RC_OK;
+    }
     if (!rc_sv_is(event, "explain")) return bad_event(err);
     tell_explanation(out, &world->command);
+    if (rc_move_newer(&world->command, world->set)) {
+        struct rc_allowed move = rc_command_allows(&world->command, RC_ACTION_MOVE);
+        rc_put_format(out, "  move: %s\n", move.allowed ? "allowed" : move.why_not);
+    }
     return RC_OK;
 }
 
@@ -425,14 +466,22 @@ static void play(struct world *world, struct rc_sv story, struct rc_buf *out)
         for (uint32_t i = from; i < world->nhistory; i++)
             tell_record(out, &world->history[i], &world->command);
         for (uint32_t i = 0; i < world->neffects; i++) tell_effect(out, &world->effects[i], &world->command);
-        bool asks = rc_sv_starts(line, RC_SV("> explain")) || rc_sv_starts(line, RC_SV("> plan"));
+        bool asks = rc_sv_starts(line, RC_SV("> explain")) || rc_sv_starts(line, RC_SV("> plan")) ||
+                    rc_sv_starts(line, RC_SV("> moveplan"));
         if (status == RC_OK && from == world->nhistory && !asks) rc_put_text(out, "  nothing changes\n");
         hold_next_step(world);
         if (world->broken) rc_put_format(out, "  BROKEN: %s\n", world->broken);
     }
 }
 
-static const struct flow_set *read_definitions(struct rc_sv text, struct rc_arena *arena)
+enum { DEFINITIONS = 64 };
+struct found {
+    struct rc_new_definition list[DEFINITIONS];
+    uint32_t n;
+};
+
+/* Those of a later version take the place of what is there; of it, the flows count. */
+static bool read_definitions(struct rc_sv text, uint32_t version, struct rc_arena *arena, struct found *io)
 {
     struct defs_file file = {.source = RC_SV("story"), .text = text};
     static struct defs_errors errors;
@@ -441,9 +490,43 @@ static const struct flow_set *read_definitions(struct rc_sv text, struct rc_aren
     if (defs_load(&file, 1, arena, &found, &n, &errors) != RC_OK) {
         for (uint32_t i = 0; i < errors.n; i++)
             printf("  %u:%u: %s\n", errors.error[i].line, errors.error[i].column, errors.error[i].text);
-        return NULL;
+        return false;
     }
-    return world_set_of(found, n, arena);
+    for (uint32_t i = 0; i < io->n; i++) io->list[i].row.active = io->list[i].flow == NULL;
+    for (uint32_t i = 0; i < n && io->n < DEFINITIONS; i++) {
+        if (version > 1 && !found[i].flow) continue;
+        if (found[i].flow) found[i].flow->version = version;
+        io->list[io->n] = (struct rc_new_definition){.row = {.id = io->n + 1,
+                                                             .kind = (uint8_t)found[i].kind,
+                                                             .active = true,
+                                                             .version = version,
+                                                             .name = found[i].name},
+                                                     .flow = found[i].flow,
+                                                     .dependency = found[i].dependency};
+        io->n++;
+    }
+    return true;
+}
+
+/* What stands behind "=== version" is the flow as it is later. */
+static const struct flow_set *read_sets(struct rc_sv text, struct rc_arena *arena,
+                                        const struct flow_set **ret_later)
+{
+    static const char heading[] = "=== version\n";
+    const char *at = memmem(text.p, text.n, heading, sizeof heading - 1);
+    uint32_t first = at ? (uint32_t)(at - text.p) : text.n;
+    struct found found = {.n = 0};
+    const struct flow_set *set = NULL;
+    *ret_later = NULL;
+    if (!read_definitions((struct rc_sv){text.p, first}, 1, arena, &found) ||
+        rc_set_make(found.list, found.n, arena, &set) != RC_OK)
+        return NULL;
+    if (!at) return set;
+    uint32_t behind = first + (uint32_t)sizeof heading - 1;
+    if (!read_definitions((struct rc_sv){text.p + behind, text.n - behind}, 2, arena, &found) ||
+        rc_set_make(found.list, found.n, arena, ret_later) != RC_OK)
+        return NULL;
+    return set;
 }
 
 static bool write_file(const char *path, struct rc_sv text)
@@ -485,12 +568,14 @@ static bool run_story(const char *path, bool update, bool starves)
     struct rc_sv head = up_to(text, "=== definitions", &rest), definitions = up_to(rest, "=== story", &story);
     uint32_t heading = (uint32_t)strlen("=== story\n");
     bool fine = arena && story.n && definitions.n > heading;
+    const struct flow_set *later = NULL;
     const struct flow_set *set =
-        fine ? read_definitions((struct rc_sv){definitions.p, definitions.n - heading}, arena) : NULL;
+        fine ? read_sets((struct rc_sv){definitions.p, definitions.n - heading}, arena, &later) : NULL;
     if (set) {
         struct world world;
         struct rc_buf out = rc_buf_in(arena, FILE_MAX);
         world_begin(&world, arena, set);
+        world.later = later;
         world.starves = starves;
         rc_put(&out, head);
         rc_put(&out, definitions);

@@ -151,6 +151,9 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
         rc_put_format(out, "    rolls back to: %s\n",
                       change->u.back ? name_of(c, change->u.back) : "nothing more");
         break;
+    case RC_CHANGE_MOVE:
+        rc_put_format(out, "    moves from version %u to %u\n", change->u.move.from, change->u.move.to);
+        break;
     case RC_CHANGE_VOTES: tell_votes(out, c, change); break;
     case RC_CHANGE_SCHEDULE:
     case RC_CHANGE_GATE: break;
@@ -185,8 +188,23 @@ void tell_explanation(struct rc_buf *out, const struct rc_command *c)
     rc_put_format(out, "  safe to retry: %s, %s\n  next: %s\n", e.retry_is_safe ? "yes" : "no",
                   e.retry_reason, rc_next_word(e.next).text);
     for (unsigned i = 0; i < RC_ACTIONS; i++)
-        rc_put_format(out, "  %s: %s\n", rc_action_word(i).slug,
-                      e.allowed[i].allowed ? "allowed" : e.allowed[i].why_not);
+        if (i != RC_ACTION_MOVE) /* it hangs on the versions that there are, too */
+            rc_put_format(out, "  %s: %s\n", rc_action_word(i).slug,
+                          e.allowed[i].allowed ? "allowed" : e.allowed[i].why_not);
+}
+
+enum rc_status tell_move_plan(struct rc_buf *out, const struct rc_command *c, const struct rc_move_plan *plan)
+{
+    static const char *const fates[] = {
+        [RC_MOVE_KEPT] = "stays done",   [RC_MOVE_AGAIN] = "runs again", [RC_MOVE_BEGINS] = "begins",
+        [RC_MOVE_ASKED] = "asked again", [RC_MOVE_DROPPED] = "dropped",  [RC_MOVE_REFUSED] = "in the way"};
+    rc_put_format(out, "  from version %u to %u\n", c->flow->version, plan->to->version);
+    for (uint32_t i = 0; i < plan->nsteps; i++) {
+        const struct rc_move_step *step = &plan->step[i];
+        rc_put_format(out, "  %s: %s%s%s\n", name_of(step->gone ? c : &plan->there, step->at),
+                      fates[step->fate], step->why ? ", " : "", step->why ? step->why : "");
+    }
+    return RC_OK;
 }
 
 enum rc_status tell_undo_plan(struct rc_buf *out, const struct rc_command *c, struct rc_sv step,

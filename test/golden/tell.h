@@ -6,5 +6,7 @@ void tell_record(struct rc_buf *, const struct world_record *, const struct rc_c
 void tell_effect(struct rc_buf *, const struct rc_effect *, const struct rc_command *);
 void tell_explanation(struct rc_buf *, const struct rc_command *);
 /* What a roll back to a step would undo; empty: of the whole. */
-RC_MUST enum rc_status tell_undo_plan(struct rc_buf *, const struct rc_command *, struct rc_sv step,
-                                      struct rc_arena *, struct rc_error *);
+RC_MUST enum rc_status tell_move_plan(struct rc_buf *, const struct rc_command *,
+                                      const struct rc_move_plan *);
+enum rc_status tell_undo_plan(struct rc_buf *, const struct rc_command *, struct rc_sv step,
+                              struct rc_arena *, struct rc_error *);

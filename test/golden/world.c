@@ -65,7 +65,7 @@ static void check_inverse(struct world *world, const struct rc_change *change)
 
 static void check_fold(struct world *world)
 {
-    struct rc_command folded = {.flow = world->command.flow};
+    struct rc_command folded = {.flow = rc_command_first_flow(&world->command)};
     for (uint32_t i = world->first; i < world->nhistory; i++)
         for (uint32_t k = 0; k < world->history[i].nchanges; k++)
             if (rc_command_apply(&folded, &world->history[i].changes[k], world->arena, NULL) != RC_OK)
@@ -156,6 +156,9 @@ static enum rc_status take(struct world *world, const struct rc_ask *ask, struct
     if (status != RC_OK || out->nchange == 0) return status;
     struct world_record *record = &world->history[world->nhistory++];
     *record = (struct world_record){*ask, world->now, out->change, out->nchange, photograph(world)};
+    if (out->nchange &&
+        out->change[0].kind == RC_CHANGE_MOVE) /* what it was, with the numbers that it has now */
+        status = rc_command_apply(&record->before, &out->change[0], world->arena, err);
     for (uint32_t i = 0; status == RC_OK && i < out->nchange; i++) {
         if (out->change[i].kind != RC_CHANGE_CREATE) check_inverse(world, &out->change[i]);
         status = rc_command_apply(c, &out->change[i], world->arena, err);

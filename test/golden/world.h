@@ -4,6 +4,7 @@
  * gives the state. */
 #include "core/core.h"
 #include "core/explain.h"
+#include "core/move.h"
 #include "core/mailbox.h"
 #include "core/lane.h"
 #include "base/limits.h"
@@ -18,7 +19,8 @@ struct world_record {
 
 struct world {
     struct rc_arena *arena; /* of the whole story */
-    const struct flow_set *set;
+    const struct flow_set *set,
+        *later; /* later: with the second version of the flow in force; NULL: there is none */
     struct rc_identity identity;
     struct rc_command command;
     struct rc_gate gate;

@@ -220,6 +220,33 @@ static void bad_changes_are_damage(void **state)
     }
 }
 
+static void a_move_comes_back(void **state)
+{
+    (void)state;
+    static const uint32_t was[] = {0, RC_NOWHERE, 1, 2, RC_NOWHERE, 7, RC_NOWHERE};
+    enum { N = sizeof was / sizeof *was };
+    const struct rc_change in = {.kind = RC_CHANGE_MOVE,
+                                 .u.move = {.from = 1, .to = 4, .was = was, .nwas = N}};
+    struct rc_buf buf = rc_buf_in(arena, 1000);
+    struct rc_change *out = NULL;
+    uint32_t n = 0;
+    rc_put_changes(&buf, &in, 1, AT);
+    assert_true(rc_sv_is(rc_buf_sv(&buf), "[[70,0,1,4,[7,0,0,1,2,1,2,5,7,1]]]"));
+    assert_int_equal(rc_get_changes(rc_buf_sv(&buf), AT, arena, &out, &n, NULL), RC_OK);
+    assert_int_equal(n, 1);
+    assert_true(out->kind == RC_CHANGE_MOVE && out->u.move.from == 1 && out->u.move.to == 4);
+    assert_null(out->u.move.flow); /* whoever reads a history looks for it */
+    assert_int_equal(out->u.move.nwas, N);
+    assert_memory_equal(out->u.move.was, was, sizeof was);
+    static const char *const bad[] = {
+        "[[70,0,1,4]]",           "[[70,0,1,4,[]]]",           "[[70,0,1,4,[0]]]",
+        "[[70,0,1,4,[4097]]]",    "[[70,0,1,4,[2,0]]]",        "[[70,0,1,4,[2,2,0,1]]]",
+        "[[70,0,1,4,[2,1,0,2]]]", "[[70,0,1,4,[2,0,4096,1]]]", "[[70,0,1,\"4\",[1]]]",
+        "[[70,0,1,4,7]]",         "[[70,0,1,4,[2,0,0,-1]]]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (rc_get_changes(rc_sv_of(bad[i]), AT, arena, &out, &n, NULL) != RC_DAMAGED) fail_msg("%s", bad[i]);
+}
+
 static void what_people_write_comes_back(void **state)
 {
     (void)state;
@@ -467,12 +494,13 @@ static void bad_causes_are_damage(void **state)
         {RC_MSG_RESULT, "{\"status\":-1}"},
         {RC_MSG_RESULT, "{\"error\":7}"},
         {RC_MSG_ACTION, "7"},
-        {RC_MSG_ACTION, "{\"action\":13}"},
+        {RC_MSG_ACTION, "{\"action\":200}"},
         {RC_MSG_ACTION, "{\"owner\":5}"},
         {RC_MSG_ACTION, "{\"due\":\"soon\"}"},
         {RC_MSG_ACTION, "{\"action\":\"retry\"}"},
         {RC_MSG_ACTION, "{\"verdict\":4}"},
         {RC_MSG_ACTION, "{\"reason\":[]}"},
+        {RC_MSG_ACTION, "{\"version\":\"2\"}"},
         {RC_MSG_LOST, "{}"},
         {RC_MSG_DUE, "x"},
         {RC_MSG_ADMIT, " "},
@@ -516,6 +544,7 @@ int main(void)
         RUN(the_last_instance_comes_back),
         RUN(bad_changes_are_damage),
         RUN(what_people_write_comes_back),
+        RUN(a_move_comes_back),
         RUN(places_come_back),
         RUN(votes_come_back),
         RUN(a_vote_without_room_is_no_damage),

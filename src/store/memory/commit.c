@@ -325,6 +325,9 @@ static void publish(struct staging *staging)
         command->staged = 0;
         command->touched = false;
         command->state = touched->command->state;
+        command->flow = touched->command->id.flow;
+        for (const struct rc_past *past = touched->command->past; past; past = past->before)
+            if (past->flow->id && past->flow->id <= disk->ndefs) disk->defs[past->flow->id - 1]->past = true;
         command->changed = touched->command->changed;
         command->in_flight = touched->in_flight;
         publish_standing(command, touched);
@@ -365,6 +368,7 @@ static struct mem_definition *new_definition(const struct rc_definition *from)
     if (!kept) return NULL;
     char *at = kept->text;
     kept->def = *from;
+    kept->past = false;
     kept->def.name = mem_put_text(&at, from->name);
     kept->def.text = mem_put_text(&at, from->text);
     kept->def.source = mem_put_text(&at, from->source);

@@ -44,6 +44,7 @@ struct mem_work {
 
 struct mem_definition {
     struct rc_definition def;
+    bool past; /* a command has moved away from it: its history is of it, too */
     char text[];
 };
 

@@ -320,7 +320,8 @@ enum rc_status mem_read_definitions(struct rc_reader *reader, struct rc_arena *a
     if (!defs) status = rc_fail_arena(err, arena);
     for (uint32_t i = 0; i < disk->ndefs && status == RC_OK; i++) {
         const struct rc_definition *def = &disk->defs[i]->def;
-        if (def->active || has_commands(disk, def->id)) status = copy_definition(def, arena, &defs[n++], err);
+        if (def->active || disk->defs[i]->past || has_commands(disk, def->id))
+            status = copy_definition(def, arena, &defs[n++], err);
     }
     pthread_mutex_unlock(&disk->lock);
     if (status != RC_OK) return status;

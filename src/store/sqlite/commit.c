@@ -246,6 +246,22 @@ static enum rc_status write_command(struct writing *writing, const struct rc_tou
     return sq_done(&run, "cannot write a command", err);
 }
 
+/* The versions that a command has moved away from are read with those that have commands: its history is of them, too. A row with no
+ * command in no state says so. */
+static enum rc_status keep_versions(struct writing *writing, const struct rc_command *command,
+                                    struct rc_error *err)
+{
+    enum rc_status status = RC_OK;
+    for (const struct rc_past *past = command->past; past && status == RC_OK; past = past->before) {
+        struct sq run = sq_start(writing->conn, SQ_TALLY_ADD);
+        sq_u64(&run, past->flow->id);
+        sq_u64(&run, RC_ABSENT);
+        sq_u64(&run, 0);
+        status = sq_done(&run, "cannot write the counts", err);
+    }
+    return status;
+}
+
 static enum rc_status update_command(struct writing *writing, const struct rc_touched *touched,
                                      const struct slot *slot, struct rc_error *err)
 {
@@ -260,7 +276,13 @@ static enum rc_status update_command(struct writing *writing, const struct rc_to
     sq_u64(&run, touched->command->changed);
     bind_standing(&run, touched, dependency);
     sq_u64(&run, slot->seq);
-    return sq_done(&run, "cannot write a command", err);
+    status = sq_done(&run, "cannot write a command", err);
+    if (status != RC_OK || !touched->flow_before) return status;
+    struct sq moved = sq_start(writing->conn, SQ_COMMAND_MOVE);
+    sq_u64(&moved, touched->command->id.flow);
+    sq_u64(&moved, slot->seq);
+    status = sq_done(&moved, "cannot write a command", err);
+    return status == RC_OK ? keep_versions(writing, touched->command, err) : status;
 }
 
 static enum rc_status write_key(struct writing *writing, const struct rc_identity *id, struct rc_error *err)
@@ -311,11 +333,11 @@ static enum rc_status move_work(struct writing *writing, const struct rc_touched
 
 static void count(struct writing *writing, const struct rc_touched *touched)
 {
-    uint64_t flow = touched->command->id.flow;
+    uint64_t flow = touched->command->id.flow, was = touched->flow_before ? touched->flow_before : flow;
     uint32_t before = touched->state_before, after = touched->command->state;
-    if (!touched->created && before == after) return;
+    if (!touched->created && before == after && was == flow) return;
     writing->tallies[writing->ntallies++] = (struct tally){flow, after, 1};
-    if (!touched->created) writing->tallies[writing->ntallies++] = (struct tally){flow, before, -1};
+    if (!touched->created) writing->tallies[writing->ntallies++] = (struct tally){was, before, -1};
 }
 
 static int by_cell(const void *left, const void *right)
@@ -355,6 +377,8 @@ static enum rc_status write_touched(struct writing *writing, struct rc_error *er
         enum rc_status status = touched->created ? write_command(writing, touched, slot, err)
                                                  : update_command(writing, touched, slot, err);
         if (status == RC_OK && touched->created) status = write_key(writing, &touched->command->id, err);
+        if (status == RC_OK && touched->created) /* of an export: it may have moved */
+            status = keep_versions(writing, touched->command, err);
         if (status == RC_OK) status = sq_attention_move(writing->conn, touched, err);
         if (status == RC_OK) status = move_work(writing, touched, err);
         if (status == RC_OK) status = sq_share(writing->conn, touched, slot->bytes, &writing->shares[i], err);

@@ -52,6 +52,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_COMMAND_SET] =
         "UPDATE command SET rev = ?, state = ?, in_flight = ?, last = ?, changed = ?, why = ?, next = ?,"
         " next_at = ?, dependency = ?, owner = ?, due = ? WHERE seq = ?",
+    [SQ_COMMAND_MOVE] = "UPDATE command SET flow = ? WHERE seq = ?",
     [SQ_COMMAND_END] = "SELECT rev, last FROM command WHERE seq = ?",
     [SQ_KEY_ADD] = "INSERT INTO command_key (place, more) VALUES (?, ?)",
     [SQ_KEYS_ADD] = "INSERT INTO command_key (place, more) VALUES " SQ_GROUP_OF("(?, ?)"),
@@ -127,7 +128,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         "SELECT coalesce(sum(commands), 0) FROM tally WHERE flow IN (SELECT id FROM definition WHERE kind = ?"
         " AND name = ?) AND NOT (? >> state & 1)",
     [SQ_DEF_LIVE] = "SELECT " DEF_COLUMNS " FROM definition WHERE active OR id IN"
-                    " (SELECT flow FROM tally WHERE commands > 0) ORDER BY id",
+                    " (SELECT flow FROM tally WHERE commands > 0 OR state = 0) ORDER BY id",
     [SQ_DEF_VERSIONS] =
         "SELECT " DEF_COLUMNS ", (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id),"
         " (SELECT coalesce(sum(commands), 0) FROM tally WHERE flow = definition.id AND NOT (? >> state & 1))"

@@ -38,6 +38,7 @@ enum sq_statement {
     SQ_RECORD_ADD,
     SQ_COMMAND_ADD,
     SQ_COMMAND_SET,
+    SQ_COMMAND_MOVE,
     SQ_COMMAND_END,
     SQ_KEY_ADD,
     SQ_KEYS_ADD,

@@ -291,6 +291,7 @@ static const struct word words[] = {
     {"change", RC_CHANGE_PLACE, "place", "its lane, and its place there"},
     {"change", RC_CHANGE_PRIORITY, "priority", "how urgent it is"},
     {"change", RC_CHANGE_BACK, "back", "what a roll back is bounded to"},
+    {"change", RC_CHANGE_MOVE, "move", "the version of its flow"},
 };
 
 static enum rc_status read_version(struct sq_conn *conn, uint32_t *ret, struct rc_error *err)

@@ -34,6 +34,22 @@ def own_approval(s):
     return act(id, "approve", digest=s.api.explain(id)["asks"][0]["digest"])
 
 
+def hanging(s):
+    """Refused by the other side, and there is a newer version of its flow."""
+    id = s.new("rejected", fault="422")
+    flow = next(f.read_text() for f in sorted(s.defs.iterdir()) if f"flow: {PR}" in f.read_text())
+    s.api.post("/v1/definitions", {"files": [{"source": "newer.yaml", "text": flow + f"# {s.number()}\n"}]}).must(200)
+    return id
+
+
+def newest(s, id):
+    return to(id=id, query={"version": s.api.get(f"/v1/commands/{id}/actions/move").must(200).json["to"]})
+
+
+def moved(s, id):
+    return act(id, "move", digest=s.api.get(f"/v1/commands/{id}/actions/move").must(200).json["digest"])
+
+
 def done_twice(s):
     id = s.new("rejected", fault="422")
     s.api.act(id, "cancel", reason="because", key="a1").must(200)
@@ -79,6 +95,13 @@ ROWS = [
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.completed(), query={"step": "create"})),
     row("previewRollBack", 404, "not-found", lambda s: to(id=NOBODY)),
     row("previewRollBack", 409, "action-refused", lambda s: to(id=s.rejected())),
+    row("previewMove", 200, lambda s: to(id=hanging(s))),
+    row("previewMove", 200, lambda s: newest(s, hanging(s))),
+    row("previewMove", 409, "action-refused", lambda s: to(id=s.completed())),
+    row("previewMove", 404, "not-found", lambda s: to(id=NOBODY)),
+    row("actOnCommand", 200, lambda s: moved(s, hanging(s))),
+    row("actOnCommand", 422, "invalid", lambda s: act(hanging(s), "move")),
+    row("actOnCommand", 412, "stale", lambda s: act(hanging(s), "move", digest="1" * 32)),
     row("explainCommand", 200, lambda s: to(id=s.asking("asks"))),
     row("explainCommand", 200, lambda s: to(id=s.asking("asks.why"))),
     row("explainCommand", 200, lambda s: to(id=confirming(s))),

@@ -18,7 +18,7 @@ ROWS = [
     row("getDefinitionVersion", 404, "not-found", lambda s: to(kind="flow", name=PR, version=99)),
     row("diffDefinitionVersion", 200, lambda s: to(kind="flow", name=PR, version=1)),
     row("diffDefinitionVersion", 200, lambda s: to(kind="flow", name=PR, version=1, query={"from": 1})),
-    row("diffDefinitionVersion", 404, "not-found", lambda s: to(kind="flow", name=PR, version=2)),
+    row("diffDefinitionVersion", 404, "not-found", lambda s: to(kind="flow", name=PR, version=99)),
     row("getDefinition", 404, "not-found", lambda s: to(kind="flow", name="nobody")),
 ]
 

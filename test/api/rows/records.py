@@ -19,6 +19,7 @@ ROWS = [
     row("listAttempts", 410, "purged", lambda s: to(id=purged(s))),
     row("listSteps", 410, "purged", lambda s: to(id=purged(s))),
     row("explainCommand", 410, "purged", lambda s: to(id=purged(s))),
+    row("previewMove", 410, "purged", lambda s: to(id=purged(s))),
     row("previewRollBack", 410, "purged", lambda s: to(id=purged(s))),
     row("actOnCommand", 410, "purged", lambda s: to(id=purged(s), action="note", body={"reason": "too late"})),
     row("submitCommand", 410, "purged", lambda s: again(s)),
