@@ -265,6 +265,98 @@ static void children_are_counted(void **state)
     assert_string_equal(rc_held_word(UINT8_MAX).slug, "?");
 }
 
+/* ---- taking back -------------------------------------------------------------------------------------------------------- */
+
+static void what_stands_is_not_reset(void **state)
+{
+    struct test *test = *state;
+    struct rc_node *node = &test->hand.node[DEEP];
+    *node = (struct rc_node){.node = DEEP, .parent = BLOCK, .state = RC_STEP_SUCCEEDED, .attempt = 3};
+    rc_reset_subtree(begin(test), BLOCK);
+    assert_memory_equal(&test->draft.c.node[DEEP], node, sizeof *node);
+    test->hand.step[DEEP].call.undo.none = true;
+    rc_reset_subtree(begin(test), BLOCK);
+    assert_int_equal(test->draft.c.node[DEEP].state, RC_STEP_IDLE);
+    assert_int_equal(test->draft.c.node[DEEP].round, 1);
+    node->round = UINT8_MAX; /* the last round stays the last one */
+    rc_reset_subtree(begin(test), BLOCK);
+    assert_int_equal(test->draft.c.node[DEEP].state, RC_STEP_IDLE);
+    assert_int_equal(test->draft.c.node[DEEP].round, UINT8_MAX);
+}
+
+/* What may have been done in another life of the store is to be taken back, too; and nothing is, before all is known. */
+static void a_block_waits_until_all_is_known(void **state)
+{
+    struct test *test = *state;
+    struct rc_node *node = &test->hand.node[DEEP];
+    test->hand.step[BLOCK].block.undo = FLOW_UNDO_BLOCK;
+    assert_false(rc_has_to_take_back(&test->hand.c, BLOCK));
+    node->doubt = 1;
+    assert_true(rc_has_to_take_back(&test->hand.c, BLOCK));
+    node->state = RC_STEP_FAILED;
+    assert_false(rc_has_to_take_back(&test->hand.c, BLOCK));
+    test->hand.node[BLOCK].state = RC_STEP_UNDOING;
+    test->hand.node[BLOCK].undo_round = RC_STEP_FAILED;
+    rc_block_take_back(begin(test), BLOCK);
+    assert_int_equal(test->draft.c.node[BLOCK].state, RC_STEP_FAILED);
+    node->state = RC_STEP_UNKNOWN;
+    rc_block_take_back(begin(test), BLOCK);
+    assert_int_equal(test->draft.c.node[BLOCK].state, RC_STEP_UNDOING);
+}
+
+/* What could be tried again is not, in a block that is taken back: it has failed with its own reason, and not because of its policy. */
+static void nothing_is_tried_again_in_what_is_taken_back(void **state)
+{
+    struct test *test = *state;
+    struct rc_node *node = &test->hand.node[DEEP];
+    *node =
+        (struct rc_node){.node = DEEP, .parent = BLOCK, .state = RC_STEP_ACTIVE, .attempt = 1, .tries = 1};
+    test->hand.step[DEEP].call.act.retry.attempts = 3;
+    rc_step_again(begin(test), DEEP, RC_WHY_STATUS, 5);
+    assert_int_equal(test->draft.c.node[DEEP].state, RC_STEP_ACTIVE);
+    assert_int_equal(test->draft.c.node[DEEP].phase, RC_PHASE_DELAYED);
+    assert_int_equal(test->draft.c.data[DEEP].times.due, test->ask.now + 5);
+    test->hand.node[BLOCK].state = RC_STEP_UNDOING;
+    rc_step_again(begin(test), DEEP, RC_WHY_STATUS, 5);
+    assert_int_equal(test->draft.c.node[DEEP].state, RC_STEP_FAILED);
+    assert_int_equal(test->draft.c.node[DEEP].why, RC_WHY_STATUS);
+    assert_int_equal(test->draft.c.node[DEEP].phase, RC_PHASE_NONE);
+}
+
+/* What a person wants done again waits for the approval before it, and fails where that is refused. */
+static void an_approval_comes_first_again(void **state)
+{
+    struct test *test = *state;
+    struct hand *hand = &test->hand;
+    hand->node[PAY].state = RC_STEP_ACTIVE;
+    hand->node[FIRST].state = RC_STEP_ACTIVE;
+    assert_int_equal(rc_advance_child(begin(test), PAY, true), RC_NOT_BEGUN);
+    assert_memory_equal(test->draft.c.node, hand->node, sizeof hand->node);
+    hand->node[FIRST].state = RC_STEP_REJECTED;
+    hand->step[PAY].critical = true;
+    assert_int_equal(rc_advance_child(begin(test), PAY, true), RC_ENDED);
+    assert_int_equal(test->draft.c.node[PAY].state, RC_STEP_FAILED);
+    assert_int_equal(test->draft.c.node[PAY].why, RC_WHY_NEEDS);
+}
+
+static void crashes_are_counted_to_their_bound(void **state)
+{
+    struct test *test = *state;
+    struct rc_node *node = &test->hand.node[DEEP];
+    *node = (struct rc_node){.node = DEEP,
+                             .parent = BLOCK,
+                             .state = RC_STEP_ACTIVE,
+                             .phase = RC_PHASE_OPEN,
+                             .attempt = 1,
+                             .lost = UINT8_MAX - 1};
+    for (unsigned i = 0; i < 2; i++, node->lost = UINT8_MAX) {
+        rc_step_lost(begin(test), DEEP, true);
+        assert_int_equal(test->draft.c.node[DEEP].lost, UINT8_MAX);
+        assert_int_equal(test->draft.c.node[DEEP].state, RC_STEP_UNKNOWN);
+        assert_int_equal(test->draft.c.node[DEEP].why, RC_WHY_CRASH_LOOP);
+    }
+}
+
 /* What a roll back would undo is told, or that there is no room to say it. */
 static void a_plan_without_room_is_none(void **state)
 {
@@ -303,6 +395,11 @@ int main(void)
         RUN(a_block_does_not_start_as_a_leaf),
         RUN(children_are_counted),
         RUN(a_plan_without_room_is_none),
+        RUN(what_stands_is_not_reset),
+        RUN(a_block_waits_until_all_is_known),
+        RUN(nothing_is_tried_again_in_what_is_taken_back),
+        RUN(an_approval_comes_first_again),
+        RUN(crashes_are_counted_to_their_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
