@@ -32,7 +32,7 @@ static inline void make(struct hand *hand)
         [DEEP] = {FLOW_CALL, "deep", BLOCK, NODES, 0, 0, 0},
     };
     memset(hand, 0, sizeof *hand);
-    for (uint16_t i = 0; i < NODES; i++) {
+    for (unsigned i = 0; i < NODES; i++) {
         hand->step[i] = (struct flow_step){.id = rc_sv_of(row[i].id),
                                            .kind = row[i].kind,
                                            .parent = row[i].parent,
@@ -41,7 +41,7 @@ static inline void make(struct hand *hand)
                                            .body = row[i].body,
                                            .copies = 1,
                                            .approvals = row[i].approvals};
-        hand->node[i] = (struct rc_node){.node = i, .parent = row[i].parent};
+        hand->node[i] = (struct rc_node){.node = (flow_node)i, .parent = row[i].parent};
     }
     hand->flow = (struct flow){.steps = hand->step, .nsteps = NODES, .approves = true, .ninstances = NODES};
     hand->c =

@@ -90,8 +90,8 @@ static void a_need_is_met_by_success_alone(void **state)
     hand->step[SECOND].needs = needs;
     hand->step[SECOND].nneeds = 1;
     hand->node[FIRST].state = RC_STEP_SUCCEEDED;
-    for (uint8_t i = 0; i < RC_STEP_STATES; i++) {
-        hand->node[PAY].state = i;
+    for (unsigned i = 0; i < RC_STEP_STATES; i++) {
+        hand->node[PAY].state = (uint8_t)i;
         assert_int_equal(rc_step_needs_are_met(&hand->c, SECOND), i == RC_STEP_SUCCEEDED);
     }
     hand->node[PAY].state = RC_STEP_SUCCEEDED;
@@ -104,10 +104,10 @@ static void a_need_is_met_by_success_alone(void **state)
 static void a_state_is_of_one_side(void **state)
 {
     struct test *test = *state;
-    for (uint8_t i = 0; i < RC_STEP_STATES; i++) {
+    for (unsigned i = 0; i < RC_STEP_STATES; i++) {
         bool undo = i == RC_STEP_UNDOING || i == RC_STEP_UNDO_UNKNOWN || i == RC_STEP_UNDO_FAILED ||
                     i == RC_STEP_UNDONE;
-        test->hand.node[PAY].state = i;
+        test->hand.node[PAY].state = (uint8_t)i;
         assert_int_equal(rc_node_side(&test->hand.node[PAY])->undo, undo);
     }
 }

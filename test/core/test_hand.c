@@ -85,8 +85,8 @@ static void test_release(void **state)
         [RC_STEP_UNDONE] = RC_RELEASE_NEVER};
     struct hand hand;
     make(&hand);
-    for (uint8_t i = 0; i < RC_STEP_STATES; i++) {
-        hand.node[FIRST] = (struct rc_node){.node = FIRST, .state = i, .why = RC_WHY_PERSON};
+    for (unsigned i = 0; i < RC_STEP_STATES; i++) {
+        hand.node[FIRST] = (struct rc_node){.node = FIRST, .state = (uint8_t)i, .why = RC_WHY_PERSON};
         assert_int_equal(rc_people_release(&hand.c, PAY), says[i]);
     }
     hand.node[FIRST].state = RC_STEP_SKIPPED;
