@@ -103,7 +103,7 @@ static bool is_inside(const struct rc_command *command, const struct rc_change *
     return !rc_node_step(command, change->at)->id.n;
 }
 
-static void put_change(struct rc_json *json, const struct rc_command *command, const struct rc_change *change)
+static const char *change_word(unsigned kind)
 {
     static const char *const name[] = {
         [RC_CHANGE_CREATE] = "created",  [RC_CHANGE_NODE] = "step",     [RC_CHANGE_OUTPUTS] = "outputs",
@@ -113,9 +113,13 @@ static void put_change(struct rc_json *json, const struct rc_command *command, c
         [RC_CHANGE_CLOCK] = "clock",     [RC_CHANGE_PLACE] = "place",   [RC_CHANGE_PRIORITY] = "priority",
         [RC_CHANGE_BACK] = "back",       [RC_CHANGE_VOTES] = "votes",   [RC_CHANGE_MOVE] = "move",
         [RC_CHANGE_CHILD] = "child",     [RC_CHANGE_PARENT] = "parent", [RC_CHANGE_PINS] = "versions"};
+    return kind < sizeof name / sizeof *name && name[kind] ? name[kind] : "?";
+}
+
+static void put_change(struct rc_json *json, const struct rc_command *command, const struct rc_change *change)
+{
     rc_json_object(json, NULL);
-    bool known = change->kind < sizeof name / sizeof *name && name[change->kind];
-    rc_json_text(json, "kind", known ? name[change->kind] : "?");
+    rc_json_text(json, "kind", change_word(change->kind));
     switch ((enum rc_change_kind)change->kind) {
     case RC_CHANGE_CREATE:
     case RC_CHANGE_SCHEDULE:
