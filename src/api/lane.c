@@ -147,7 +147,7 @@ enum rc_status api_lanes(struct api_call *call, struct rc_error *err)
     }
     api_return(&call->job, reader);
     if (status != RC_OK) return status;
-    if (n == limit)
+    if (n > 0 && n == limit)
         rc_json_sv(&call->json, "next", rc_text(call->scratch, "%llu", (unsigned long long)ids[n - 1]));
     else
         rc_json_null(&call->json, "next");

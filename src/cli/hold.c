@@ -14,7 +14,7 @@ static void put_line(struct cli *cli, const char *name, struct rc_sv text)
 static void put_count(struct cli *cli, const struct cel_value *from, const char *name, const char *text)
 {
     uint64_t n = cli_number(from, name);
-    if (n) fprintf(cli->screen.out, "%10llu %s\n", (unsigned long long)n, text);
+    if (n) screen_line(&cli->screen, "%10llu %s", (unsigned long long)n, text);
 }
 
 static void put_window(struct cli *cli, const struct cel_value *window)

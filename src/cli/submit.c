@@ -27,14 +27,28 @@ int cli_put_json_option(struct cli *cli, struct rc_json *json, const char *optio
     return fault;
 }
 
-int cli_put_refs(struct cli *cli, struct rc_json *json, const struct cli_args *args)
+/* Whether an earlier --ref than the `n`th has the same name. */
+static bool is_named_before(const struct cli_args *args, unsigned n, struct rc_sv name)
 {
     unsigned at = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const char *ref = cli_each(args, "ref", &at);
+        if (ref && strncmp(ref, name.p, name.n) == 0 && ref[name.n] == '=') return true;
+    }
+    return false;
+}
+
+int cli_put_refs(struct cli *cli, struct rc_json *json, const struct cli_args *args)
+{
+    unsigned at = 0, n = 0;
     rc_json_object(json, "refs");
-    for (const char *ref; (ref = cli_each(args, "ref", &at));) {
+    for (const char *ref; (ref = cli_each(args, "ref", &at)); n++) {
         const char *equals = strchr(ref, '=');
         if (!equals || equals == ref) return cli_usage(cli, "--ref wants NAME=VALUE, not \"%s\"", ref);
-        rc_json_member(json, (struct rc_sv){ref, (uint32_t)(equals - ref)}, rc_sv_of(equals + 1));
+        struct rc_sv name = {ref, (uint32_t)(equals - ref)};
+        if (is_named_before(args, n, name))
+            return cli_usage(cli, "--ref \"%.*s\" is there twice: a label has one value", RC_SV_ARG(name));
+        rc_json_member(json, name, rc_sv_of(equals + 1));
     }
     rc_json_end_object(json);
     return CLI_OK;

@@ -147,7 +147,7 @@ bool rc_can_begin(const struct rc_command *c, uint32_t at)
 static void put(struct rc_path *path, struct rc_sv text)
 {
     uint32_t n = text.n < RC_MAX_PATH - path->n ? text.n : RC_MAX_PATH - path->n;
-    memcpy(path->text + path->n, text.p, n);
+    if (n) memcpy(path->text + path->n, text.p, n);
     path->n += n;
 }
 

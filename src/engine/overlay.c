@@ -266,7 +266,7 @@ static enum rc_status moves_of(struct rc_engine *engine, const struct rc_touch *
     struct rc_work_move *moves = NULL;
     uint32_t most = c->nnodes > touch->nnodes ? c->nnodes : touch->nnodes; /* it may have moved */
     for (uint32_t i = 0; i < most; i++) {
-        struct rc_before before = i < touch->nnodes ? touch->nodes[i] : (struct rc_before){0};
+        struct rc_before before = touch->nodes && i < touch->nnodes ? touch->nodes[i] : (struct rc_before){0};
         struct rc_before after = i < c->nnodes ? as_it_waits(c, i) : (struct rc_before){0};
         if (!has_moved(&before, &after)) continue;
         if (!moves) moves = RC_NEW_ARRAY(engine->turn.arena, struct rc_work_move, 2 * (size_t)(most - i) + 1);

@@ -52,7 +52,7 @@ static void see_vote(struct walk *walk, struct walk_seen *seen, const struct rc_
                            act->action == RC_ACTION_ANSWER);
     LAW(decides && id < walk->nactions && asked->nvotes < WALK_VOTES,
         "V1 only what somebody has decided is a vote", AT, HERE);
-    if (walk->broken) return;
+    if (walk->broken || !act) return;
     const struct walk_decision *decision = &walk->action[id].decision;
     bool named = !rc_h128_is_zero(decision->digest);
     LAW(asked->open, "V2 what is settled is decided once", AT, HERE);

@@ -305,6 +305,7 @@ def errors(world):
     contains(said("rollback", place.new("rejected", " [fault=422]"), "--yes"), "cancel it instead", "an action that is refused")
     contains(said("list", "--state", "broken"), "broken", "a state that is none")
     contains(said("list", "--server", "http://127.0.0.1:1"), "recourse serve", "no server")
+    contains(said("submit", PR, "--ref", "a=1", "--ref", "a=2"), '"a" is there twice', "a label that is given twice")
     contains(said("show"), "usage: recourse show ID", "a missing operand")
 
 
