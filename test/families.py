@@ -493,7 +493,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     LOGS.mkdir(exist_ok=True)
     if not options.campaign:
-        say(f"the seed of this tree is {SEED}: RC_SEED={SEED} repeats this run anywhere")
+        say(f"the seed of this code is {SEED}: RC_SEED={SEED} repeats this run anywhere")
     wanted = lambda family: not options.only or any(word in family.name.split() for word in options.only)
     if options.campaign:
         TIER = "campaign"
