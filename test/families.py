@@ -90,7 +90,7 @@ COVERING_LIVES = 3000
 WIDE_LIVES = 600  # flows of blocks live only there
 COVERING = ("unit", "golden", "contract", "conformance")
 COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following",
-                                               "flows", "time", "workers", "signals", "lanes"))
+                                               "flows", "time", "workers", "signals", "lanes", "children"))
 
 
 def say(text):
