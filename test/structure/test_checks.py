@@ -747,13 +747,19 @@ class Tap(unittest.TextTestResult):
 
     def addFailure(self, test, error):
         super().addFailure(test, error)
+        for text in self.failures[-1][1].splitlines():
+            print(f"# {text}")
         self.line(test, False)
 
     addError = addFailure
 
 
-if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+def main(module):
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
     print(f"1..{suite.countTestCases()}", flush=True)
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Tap, verbosity=0)
     sys.exit(0 if runner.run(suite).wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main(sys.modules[__name__])
