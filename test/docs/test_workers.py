@@ -70,7 +70,7 @@ def breaks(world):
     id = submit(server, 1)
     code = "import worker\nworker.TASKS['resize'] = lambda task: {}['missing']\nworker.main('images')"
     worker = Process(world, "worker", [sys.executable, "-B", "-c", code], {**env, "PYTHONPATH": str(EXAMPLES / "python")})
-    eventually(lambda: server.api.explain(id)["attempts"], "it is reported")
+    eventually(lambda: len(server.api.explain(id)["attempts"]) > 1, "it is reported, and a check follows")
     attempt = server.api.explain(id)["attempts"][0]
     equal((attempt["outcome"], "missing" in attempt["excerpt"]), ("unknown", True), f"the first attempt: {attempt}")
     equal(worker.end(signal.SIGTERM), 0, "exit code")
