@@ -2,10 +2,10 @@
  * its history up to there, and over it, shows what that turn had to tell. */
 #include "engine/state.h"
 
-enum {
-    PAGE = 64,
-    MOST = 128 << 20
-}; /* changes that one turn looks at; memory of one history (as in unit.c) */
+#include "core/people.h"
+
+/* Changes that one turn looks at; memory of one history (as in unit.c). */
+enum { PAGE = 64, MOST = 128 << 20 };
 
 /* ---- what a turn had to tell -------------------------------------------------------------------------------------------- */
 
