@@ -24,6 +24,7 @@ struct rc_draft {
     const struct rc_child_news *news; /* that is being heard; NULL: none */
     bool several;                     /* a person retries more than one step */
     bool still;                       /* blocks are looked at as they are: nothing in them starts */
+    bool open_ends;  /* expressions cannot read, nor ask with has(), what is unknown of a step */
     uint32_t behind; /* expressions see nothing of this step and of what stands behind it; 0: they see all */
     enum rc_status status;
     struct rc_error *err;

@@ -55,6 +55,13 @@ static enum rc_received received(const struct rc_command *c, uint32_t at)
     return never_left && !node->doubt ? RC_RECEIVED_NO : RC_RECEIVED_MAYBE;
 }
 
+/* What came to nothing, or was rejected, by time or by a person: there is no other side that refused it. */
+static bool nobody_refused(const struct rc_node *node)
+{
+    return node->why == RC_WHY_UNCONFIRMED || node->why == RC_WHY_DENIED || node->why == RC_WHY_EXPIRED ||
+           node->why == RC_WHY_NO_SIGNAL;
+}
+
 static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_explanation *ret)
 {
     const struct rc_node *node = &c->node[at];
@@ -107,6 +114,9 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
             rc_state_ended(c->data[at].child.state)
                 ? "the command that it has started has ended: another one is started"
                 : "the command that it has started is retried: only what did not succeed there";
+    } else if (nobody_refused(node)) {
+        ret->retry_reason = node->why == RC_WHY_NO_SIGNAL ? "nothing was sent: it waits for its signal anew"
+                                                          : "nothing was released: people are asked anew";
     } else if (node->state == RC_STEP_REJECTED) {
         ret->retry_reason =
             "the other side refused it, so it did not happen; the same request will be refused again "
@@ -144,7 +154,7 @@ static enum rc_next next_by_person(const struct rc_command *c, uint32_t at)
         return again ? RC_NEXT_UNDO_AGAIN : RC_NEXT_UNDO_BY_HAND;
     if (rc_is_stuck(node) && resolves) return RC_NEXT_RESOLVE;
     bool ends = may(c, RC_ACTION_CANCEL);
-    bool refused = node->state == RC_STEP_REJECTED && node->why != RC_WHY_UNCONFIRMED;
+    bool refused = node->state == RC_STEP_REJECTED && !nobody_refused(node);
     if (again && ends) return refused ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
     if (ends && may(c, RC_ACTION_SKIP)) return RC_NEXT_SKIP;
     return ends && resolves ? RC_NEXT_ACCEPT : RC_NEXT_SETTLES;
@@ -207,7 +217,12 @@ static void stand_by_steps(const struct rc_command *c, struct rc_standing *ret)
     const struct flow_step *step = rc_node_step(c, ret->node);
     ret->why = node->why;
     if (step->kind == FLOW_CALL) ret->dependency = c->flow->dependencies[step->call.dependency];
-    if (ended) return;
+    if (ended) {
+        /* a command that ended without waiting for it can be settled still */
+        if (c->state == RC_PARTIAL && rc_is_stuck(node) && may(c, RC_ACTION_RESOLVE))
+            ret->next = (uint8_t)next_by_person(c, ret->node);
+        return;
+    }
     ret->next = (uint8_t)next_of_node(c, ret->node);
     if (node->phase != RC_PHASE_NONE && node->phase != RC_PHASE_READY)
         ret->next_at = c->data[ret->node].times.due;

@@ -108,6 +108,7 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
     const struct rc_command *c = &draft->c;
     const struct flow_step *step = rc_step_at(c, at);
     bool done = c->node[at].state == RC_STEP_SUCCEEDED;
+    bool open_end = draft->open_ends && c->node[at].state == RC_STEP_UNKNOWN;
     if (step->kind == FLOW_EACH) {
         if (c->data[at].outputs.kind == CEL_LIST) see(seen, step->id, items_of(draft, at));
     } else if (step->kind == FLOW_REPEAT) {
@@ -115,6 +116,8 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
         if (passes) see_copy(draft, seen, at, passes - 1, UINT32_MAX);
     } else if (flow_is_block(step->kind)) {
         see_copy(draft, seen, at, 0, UINT32_MAX);
+    } else if (open_end) {
+        see(seen, step->id, (struct cel_value){.kind = CEL_UNKNOWN});
     } else if (done) {
         see(seen, step->id,
             rc_draft_map(draft, (const char *const[]){"outputs", "external_id"},
