@@ -51,7 +51,9 @@ static enum rc_status refuse_late(struct rc_engine *engine, struct rc_report_ite
     struct rc_map *late = &engine->leases.late;
     if (late->n >= REMEMBERED) rc_map_free(late);
     bool known = rc_map_get(late, key) || hot->command.rev > ROOM || rc_engine_held(engine);
-    if (!known && rc_map_put(late, key, engine) == RC_OK) {
+    uint64_t *noted = known ? NULL : rc_list_add(&engine->turn.late, engine->turn.arena, sizeof *noted);
+    if (noted) *noted = key;
+    if (noted && rc_map_put(late, key, engine) == RC_OK) {
         struct rc_ask ask = rc_engine_ask(engine, RC_MSG_LATE,
                                           (struct rc_addr){.agg = RC_AGG_COMMAND, .id = hot->command.id.seq});
         struct rc_error error;
@@ -104,6 +106,14 @@ void rc_request_report(struct rc_engine *engine, struct rc_request *request)
         item->status = take(engine, request, item);
         engine->turn.nunits += i > 0;
     }
+}
+
+/* The turn was dropped, and with it what it had put on record. */
+void rc_reports_drop(struct rc_engine *engine)
+{
+    const uint64_t *late = engine->turn.late.items;
+    for (uint32_t i = 0; i < engine->turn.late.n; i++) rc_map_remove(&engine->leases.late, late[i]);
+    engine->turn.late.n = 0;
 }
 
 /* After the commit. */

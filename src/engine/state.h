@@ -202,6 +202,7 @@ struct rc_turn {
     struct rc_list listens;   /* struct rc_work: steps that listen since this turn */
     struct rc_list grants;    /* struct rc_grant, in the order of their effects */
     struct rc_list ended;     /* uint64_t: leases that were reported on */
+    struct rc_list late;      /* uint64_t: attempts of which it puts a late report on record */
     struct rc_facts taken;    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
@@ -546,6 +547,7 @@ RC_MUST enum rc_status rc_lease_take_over(struct rc_engine *, const struct rc_co
 void rc_request_report(struct rc_engine *, struct rc_request *);
 void rc_request_heartbeat(struct rc_engine *, struct rc_request *);
 void rc_reports_done(struct rc_engine *);
+void rc_reports_drop(struct rc_engine *); /* of a turn that was not committed */
 /* queue.c */
 uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
 void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);

@@ -242,6 +242,44 @@ static void a_report_whose_commit_fails_may_be_sent_again(void **state)
     assert_int_equal(world_state(world, seq), RC_COMPLETED);
 }
 
+/* What was put on record in a turn that was dropped is not on record. */
+static void a_late_report_whose_commit_fails_is_on_record_when_it_comes_again(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "resize", "k");
+    struct rc_lease_name name = lease(world);
+    world_later(world, RC_SECONDS(31));
+    assert_int_equal(world_run(world), RC_OK);
+    uint32_t before = world_read(world, seq).rev;
+    rc_memory_fail_next(world->store, RC_IO, false);
+    assert_int_equal(report(world, name), RC_IO);
+    world_later(world, RC_SECONDS(1));
+    assert_int_equal(report(world, name), RC_LEASE_LOST);
+    assert_int_equal(world_read(world, seq).rev, before + 1);
+    assert_int_equal(report(world, name), RC_LEASE_LOST);
+    assert_int_equal(world_read(world, seq).rev, before + 1); /* once */
+}
+
+/* A line whose window was forgotten is read anew before something else queues there. */
+static void what_queues_behind_a_failed_commit_is_given(void **state)
+{
+    struct world *world = *state;
+    world_submit(world, "resize", "k");
+    assert_int_equal(report(world, lease(world)), RC_OK);
+    struct rc_request *failed = world_submission(world, "resize", "l", "{\"customer\": 7}");
+    rc_memory_fail_next(world->store, RC_NOMEM, false);
+    world_ask(world, failed);
+    assert_int_equal(failed->status, RC_NOMEM);
+    world_free_request(failed);
+    struct asked *asked = new_lease(1, RC_SECONDS(60), "");
+    assert_int_equal(rc_engine_post(world->engine, &asked->request), RC_OK);
+    world_submit(world, "resize", "m");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_true(asked->answered);
+    assert_int_equal(asked->lease.ntasks, 1);
+    drop(asked);
+}
+
 /* ---- running out ----------------------------------------------------------------------------------------------------- */
 
 /* Hundreds of leases with heartbeats in no order: each ends at its deadline, neither before nor long after. */
@@ -399,6 +437,8 @@ int main(void)
         CASE(a_commit_that_fails_leases_nothing),
         CASE(a_commit_that_nobody_knows_of_leases_once),
         CASE(a_report_whose_commit_fails_may_be_sent_again),
+        CASE(a_late_report_whose_commit_fails_is_on_record_when_it_comes_again),
+        CASE(what_queues_behind_a_failed_commit_is_given),
         CASE(leases_run_out_in_the_order_of_their_deadlines),
         CASE(no_heartbeat_goes_beyond_the_timeout),
         CASE(so_many_may_wait_and_no_more),
