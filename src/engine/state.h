@@ -533,7 +533,8 @@ RC_MUST enum rc_status rc_task_make(struct rc_engine *, uint32_t effect, const s
 /* It is leased from now on. False: it has not left. */
 RC_MUST bool rc_task_leave(struct rc_engine *, struct rc_task *);
 /* lease.c */
-struct rc_h128 rc_lease_secret(const struct rc_command *, uint32_t node, uint16_t attempt);
+struct rc_h128 rc_lease_secret(const struct rc_engine *, const struct rc_command *, uint32_t node,
+                               uint16_t attempt);
 struct rc_lease *rc_lease_find(struct rc_engine *, uint64_t key);
 RC_MUST enum rc_status rc_lease_add(struct rc_engine *, const struct rc_lease *); /* a copy */
 void rc_lease_extend(struct rc_engine *, struct rc_lease *, rc_us span);          /* span 0: as it was */

@@ -285,7 +285,7 @@ enum rc_status rc_task_make(struct rc_engine *engine, uint32_t effect, const str
         .lease = {{.seq = c->id.seq, .check = (uint32_t)c->id.nonce},
                   leaves->node,
                   leaves->attempt,
-                  rc_lease_secret(c, leaves->node, leaves->attempt)},
+                  rc_lease_secret(engine, c, leaves->node, leaves->attempt)},
         .queue = leaves->dependency->worker.queue,
         .dependency = leaves->dependency->name,
         .ns = c->id.ns,
