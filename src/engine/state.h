@@ -203,6 +203,7 @@ struct rc_turn {
     struct rc_list listens;   /* struct rc_work: steps that listen since this turn */
     struct rc_list grants;    /* struct rc_grant, in the order of their effects */
     struct rc_list ended;     /* uint64_t: leases that were reported on */
+    struct rc_list late;      /* uint64_t: attempts of which it puts a late report on record */
     struct rc_facts taken;    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
@@ -507,7 +508,8 @@ RC_MUST enum rc_status rc_task_make(struct rc_engine *, uint32_t effect, const s
 /* It is leased from now on. False: it has not left. */
 RC_MUST bool rc_task_leave(struct rc_engine *, struct rc_task *);
 /* lease.c */
-struct rc_h128 rc_lease_secret(const struct rc_command *, uint32_t node, uint16_t attempt);
+struct rc_h128 rc_lease_secret(const struct rc_engine *, const struct rc_command *, uint32_t node,
+                               uint16_t attempt);
 struct rc_lease *rc_lease_find(struct rc_engine *, uint64_t key);
 RC_MUST enum rc_status rc_lease_add(struct rc_engine *, const struct rc_lease *); /* a copy */
 void rc_lease_extend(struct rc_engine *, struct rc_lease *, rc_us span);          /* span 0: as it was */
@@ -521,6 +523,7 @@ RC_MUST enum rc_status rc_lease_take_over(struct rc_engine *, const struct rc_co
 void rc_request_report(struct rc_engine *, struct rc_request *);
 void rc_request_heartbeat(struct rc_engine *, struct rc_request *);
 void rc_reports_done(struct rc_engine *);
+void rc_reports_drop(struct rc_engine *); /* of a turn that was not committed */
 /* queue.c */
 uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
 void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);

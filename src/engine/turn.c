@@ -214,7 +214,11 @@ static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *er
         if (!door) continue;
         if (door->gate.closed != closed) status = tell_gate(engine, door, RC_MSG_CLOSED, closed, err);
         if (status == RC_OK) status = rc_line_find_out(engine, door, err);
-        if (door->line.kind == RC_LINE_WORKERS) continue; /* who asks is given to, nobody else */
+        bool workers = door->line.kind == RC_LINE_WORKERS; /* who asks is given to, nobody else */
+        /* before anything queues in this turn: a window that is read behind that misses what is not committed yet */
+        if (status == RC_OK && workers)
+            status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
+        if (workers) continue;
         if (status == RC_OK && rc_gate_free(&door->gate, rc_engine_set(engine)))
             status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
         if (status == RC_OK && door->gate.backlog && !door->waiting.n && !door->waiting.more)
@@ -425,6 +429,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     /* after a batch that did not fit, a turn of what is essential alone: so that answers do not wait for room that new work needs */
     engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
     engine->full = false;
+    engine->gives_more = engine->pollers != NULL; /* where the turn does not come to that */
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) rc_lanes_trim(engine);
