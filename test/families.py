@@ -97,7 +97,7 @@ COVERING_LIVES = 3000
 WIDE_LIVES = 600  # flows of blocks live only there
 COVERING = ("unit", "golden", "contract", "conformance")
 COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following",
-                                               "flows", "time", "workers", "signals", "lanes"))
+                                               "flows", "time", "workers", "signals", "lanes", "children"))
 
 
 say = strands.say
@@ -557,7 +557,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     LOGS.mkdir(exist_ok=True)
     if not options.campaign:
-        say(f"the seed of this tree is {SEED}: RC_SEED={SEED} repeats this run anywhere")
+        say(f"the seed of this code is {SEED}: RC_SEED={SEED} repeats this run anywhere")
     wanted = lambda family: not options.only or any(word in family.name.split() for word in options.only)
     if options.campaign:
         TIER = "campaign"

@@ -261,6 +261,15 @@ static enum rc_status read_item(struct api_call *call, struct cel_value value, c
     return reports ? read_result(call, &body, prefix, item, err) : RC_OK;
 }
 
+/* One of several that makes no sense is refused by itself: what the others say is still true, and a worker that sends them again because
+ * of it would be late with all of them. */
+static void refuse_item(struct api_call *call, struct rc_report_item *item)
+{
+    item->status = api_complaints(call, item->error);
+    item->refused = item->status != RC_OK;
+    call->desk->nerrors = 0;
+}
+
 enum rc_status api_report(struct api_call *call, struct rc_error *err)
 {
     bool reports = call->route->body == &api_report_shape;
@@ -270,8 +279,10 @@ enum rc_status api_report(struct api_call *call, struct rc_error *err)
     struct rc_sv ns = rc_copy_sv(call->arena, scope_of(call));
     enum rc_status status = items ? RC_OK : rc_fail_arena(err, call->arena);
     if (status == RC_OK && !list.n) api_complain(call, reports ? "/results" : "/heartbeats", "is empty");
-    for (uint32_t i = 0; status == RC_OK && i < list.n; i++)
+    for (uint32_t i = 0; status == RC_OK && i < list.n; i++) {
         status = read_item(call, list.v.items[i], name, i, &items[i], err);
+        if (status == RC_OK && list.n > 1) refuse_item(call, &items[i]);
+    }
     if (status == RC_OK) status = api_complaints(call, err);
     if (status != RC_OK) return status;
     call->request = (struct rc_request){.kind = reports ? RC_REQUEST_REPORT : RC_REQUEST_HEARTBEAT,

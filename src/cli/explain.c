@@ -11,7 +11,9 @@ static struct rc_sv attempt_text(struct cli *cli, const struct cel_value *attemp
                   RC_SV_ARG(cli_text(attempt, "purpose")), (unsigned long long)cli_number(attempt, "attempt"),
                   RC_SV_ARG(screen_ago(&cli->screen, cli->arena, began)),
                   RC_SV_ARG(cli_text(attempt, "outcome_text")));
-    if (cli_number(attempt, "status"))
+    bool worker =
+        rc_sv_is(cli_text(attempt, "why"), "worker"); /* no status of its own: what it said is an outcome */
+    if (cli_number(attempt, "status") && !worker)
         rc_put_format(&buf, " (answered with %llu)", (unsigned long long)cli_number(attempt, "status"));
     else if (cli_text(attempt, "why_text").n)
         rc_put_format(&buf, " (%.*s)", RC_SV_ARG(cli_text(attempt, "why_text")));

@@ -305,7 +305,10 @@ static struct rc_sv cause_text(struct cli *cli, const struct cel_value *cause)
     if (cli_number(cause, "attempt"))
         rc_put_format(&buf, "attempt %llu (%.*s) ", (unsigned long long)cli_number(cause, "attempt"),
                       RC_SV_ARG(cli_text(cause, "purpose")));
-    if (rc_sv_is(reach, "answered"))
+    if (rc_sv_is(kind, "late"))
+        rc_put_format(&buf, "was reported as %.*s when its lease was lost; the report was refused",
+                      RC_SV_ARG(cli_text(cause, "said")));
+    else if (rc_sv_is(reach, "answered"))
         rc_put_format(&buf, "was answered with %llu", (unsigned long long)cli_number(cause, "status"));
     else if (reach.n)
         rc_put_format(&buf, "%s: %.*s", rc_sv_is(reach, "sent") ? "was sent" : "was not sent",

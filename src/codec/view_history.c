@@ -61,12 +61,29 @@ void rc_view_act(struct rc_json *json, const struct rc_act *act)
     rc_view_decision(json, act);
 }
 
+/* What a worker said too late: whoever has to settle the step wants to know it. */
+static void put_said(struct rc_json *json, const struct rc_result *result)
+{
+    const char *said = "released";
+    if (result->reach == RC_ANSWERED) {
+        enum rc_outcome outcome = result->status == RC_REPORT_DONE       ? RC_OUT_SUCCEEDED
+                                  : result->status == RC_REPORT_REJECTED ? RC_OUT_REJECTED
+                                  : result->status == RC_REPORT_FAILED   ? RC_OUT_FAILED
+                                                                         : RC_OUT_UNKNOWN;
+        said = rc_outcome_word(outcome).slug;
+    }
+    rc_json_text(json, "said", said);
+    rc_json_maybe(json, "error", result->error);
+    rc_json_maybe(json, "excerpt", result->excerpt);
+}
+
 static void put_cause(struct rc_json *json, const struct rc_command *command, const struct rc_ask *cause)
 {
     rc_json_object(json, "cause");
     rc_json_text(json, "kind", rc_cause_word(cause->kind).slug);
     rc_json_text(json, "text", rc_cause_word(cause->kind).text);
-    bool of_attempt = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
+    bool late = cause->kind == RC_MSG_LATE;
+    bool of_attempt = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST || late;
     if (of_attempt || cause->kind == RC_MSG_ADMIT || cause->kind == RC_MSG_DUE ||
         cause->kind == RC_MSG_SIGNALLED || cause->kind == RC_MSG_CHILD)
         rc_view_step(json, command, cause->node);
@@ -75,6 +92,7 @@ static void put_cause(struct rc_json *json, const struct rc_command *command, co
         rc_json_text(json, "purpose", rc_purpose_word(cause->purpose).slug);
     }
     if (cause->kind == RC_MSG_SIGNALLED && cause->u.signal) rc_view_signal(json, cause->u.signal);
+    if (late && cause->u.result) put_said(json, cause->u.result);
     if (cause->kind == RC_MSG_RESULT && cause->u.result) rc_view_result(json, cause->u.result);
     if (cause->kind == RC_MSG_ACTION && cause->u.act) rc_view_act(json, cause->u.act);
     rc_json_end_object(json);

@@ -62,12 +62,15 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     const struct flow_action *action = rc_side_action(c, at);
     ret->retry_is_safe = true;
     if (node->phase == RC_PHASE_WAITING) {
+        ret->retry_is_safe = false;
         ret->retry_reason = "it waits for a signal: there is nothing to try again";
     } else if (rc_child_rests(c, at)) {
         ret->retry_reason = "the command that it has started is retried: only what did not succeed there";
     } else if (node->phase == RC_PHASE_CHILD) {
+        ret->retry_is_safe = false;
         ret->retry_reason = "it waits for the command that it has started: there is nothing to try again";
     } else if (node->phase == RC_PHASE_ASKED) {
+        ret->retry_is_safe = false;
         ret->retry_reason = "it waits for people: there is nothing to try again";
     } else if (flow_confirms(rc_node_step(c, at))) {
         ret->retry_reason = "it only asks whether something has come true: to ask again changes nothing";
@@ -76,6 +79,11 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
         ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
     } else if (node->state == side->unknown && action->check.present && node->phase != RC_PHASE_NONE) {
         ret->retry_reason = "it is repeated only if the check finds that it did not happen";
+    } else if (node->state == side->unknown && action->repeatable && node->why == RC_WHY_EXPRESSION) {
+        ret->retry_is_safe = false;
+        ret->retry_reason =
+            "it may have happened, and its request cannot be made anew as it was sent: under the same "
+            "Idempotency-Key no other one leaves";
     } else if (node->state == side->unknown && action->repeatable && node->why != RC_WHY_KEY_EXPIRED) {
         ret->retry_reason = "the flow declares it repeatable: the same Idempotency-Key goes out again";
     } else if (node->state == side->unknown) {
@@ -106,6 +114,18 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     } else {
         ret->retry_reason = "it is known that it did not happen";
     }
+}
+
+/* What would be safe and cannot be had is not offered: why not is said instead. */
+static void deny_what_is_refused(const struct rc_command *c, struct rc_explanation *ret)
+{
+    const struct rc_allowed *retry = &ret->allowed[RC_ACTION_RETRY];
+    if (!ret->retry_is_safe || (retry->allowed && rc_can_be_retried(c, ret->node))) return;
+    ret->retry_is_safe = false;
+    if (!retry->allowed)
+        ret->retry_reason = retry->why_not;
+    else
+        ret->retry_reason = "another try of this step could mend nothing: retry tries others";
 }
 
 static bool may(const struct rc_command *c, enum rc_action action)
@@ -228,7 +248,9 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     if (ret->node == UINT32_MAX) return;
     ret->received = received(c, ret->node);
     if (whole) return;
-    if (!rc_state_ended(c->state) || ret->allowed[RC_ACTION_RETRY].allowed) explain_retry(c, ret->node, ret);
+    if (rc_state_ended(c->state) && !ret->allowed[RC_ACTION_RETRY].allowed) return;
+    explain_retry(c, ret->node, ret);
+    deny_what_is_refused(c, ret);
 }
 
 enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv step, struct rc_arena *arena,

@@ -251,11 +251,13 @@ static void remember_fault(struct rc_draft *draft, uint32_t at, struct rc_findin
 {
     const struct flow_dependency *dependency = dependency_of(draft, at);
     bool program = dependency && dependency->kind == FLOW_DEP_PROGRAM;
-    const char *what = program                                             ? "exit code"
-                       : dependency && dependency->kind == FLOW_DEP_WORKER ? "worker"
-                                                                           : "HTTP";
+    bool worker = dependency && dependency->kind == FLOW_DEP_WORKER; /* its status is ours: enum rc_report */
+    const char *what = program ? "exit code" : "HTTP";
     struct rc_sv text = result->error, excerpt = program ? last_words(result->excerpt) : result->excerpt;
-    if (result->reach == RC_ANSWERED)
+    if (result->reach == RC_ANSWERED && worker)
+        text = excerpt.n ? rc_text(draft->arena, "the worker: %.*s", RC_SV_ARG(excerpt))
+                         : RC_SV("the worker gave no reason");
+    else if (result->reach == RC_ANSWERED)
         text = excerpt.n ? rc_text(draft->arena, "%s %u: %.*s", what, result->status, RC_SV_ARG(excerpt))
                          : rc_text(draft->arena, "%s %u", what, result->status);
     rc_draft_fault(draft, at, finding, result->status, text);

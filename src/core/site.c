@@ -53,7 +53,7 @@ static struct cel_value response_root(struct rc_draft *draft, const struct rc_re
 
 static struct cel_value child_root(struct rc_draft *draft)
 {
-    const struct rc_child_news *news = draft->ask->u.news;
+    const struct rc_child_news *news = draft->news;
     return rc_draft_map(
         draft, (const char *const[]){"state", "outputs"},
         (struct cel_value[]){cel_string(rc_sv_of(rc_state_word(news->state).slug)), news->outputs}, 2);
@@ -177,7 +177,7 @@ enum rc_status rc_site_eval(struct rc_draft *draft, uint32_t at, flow_site site,
         roots[FLOW_ROOT_RESPONSE] = response_root(draft, response);
     if (draft->ask->kind == RC_MSG_SIGNALLED && draft->ask->node == at)
         roots[FLOW_ROOT_SIGNAL] = draft->ask->u.signal->payload;
-    if (draft->ask->kind == RC_MSG_CHILD && draft->ask->node == at && cel_prog_reads(prog, FLOW_ROOT_CHILD))
+    if (draft->news && draft->news->node == at && cel_prog_reads(prog, FLOW_ROOT_CHILD))
         roots[FLOW_ROOT_CHILD] = child_root(draft);
     if (cel_prog_reads(prog, FLOW_ROOT_ITEM) || cel_prog_reads(prog, FLOW_ROOT_INDEX))
         loop_roots(&draft->c, at, roots);

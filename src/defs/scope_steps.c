@@ -53,7 +53,7 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     case FLOW_APPROVE:
     case FLOW_CONFIRM:
     case FLOW_ESCALATE:
-    case FLOW_SET: return give_leaf(r, step);
+    case FLOW_SET:
     case FLOW_CHILD: return give_leaf(r, step);
     case FLOW_WAIT:
         if (!give_leaf(r, step)) return false;

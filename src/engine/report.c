@@ -101,7 +101,7 @@ void rc_request_report(struct rc_engine *engine, struct rc_request *request)
 {
     for (uint32_t i = 0; i < request->u.report.n; i++) {
         struct rc_report_item *item = &request->u.report.items[i];
-        item->status = take(engine, request, item);
+        if (!item->refused) item->status = take(engine, request, item);
         engine->turn.nunits += i > 0;
     }
 }
@@ -145,6 +145,8 @@ static enum rc_status beat(struct rc_engine *engine, const struct rc_request *re
 
 void rc_request_heartbeat(struct rc_engine *engine, struct rc_request *request)
 {
-    for (uint32_t i = 0; i < request->u.report.n; i++)
-        request->u.report.items[i].status = beat(engine, request, &request->u.report.items[i]);
+    for (uint32_t i = 0; i < request->u.report.n; i++) {
+        struct rc_report_item *item = &request->u.report.items[i];
+        if (!item->refused) item->status = beat(engine, request, item);
+    }
 }

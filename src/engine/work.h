@@ -63,6 +63,7 @@ struct rc_report_item {
     const struct rc_result *result; /* report */
     struct rc_sv progress;          /* heartbeat: in words; empty: as it was */
     rc_us span;                     /* heartbeat: how long it may be silent from now on; 0: as it was */
+    bool refused;                   /* it was refused before it came here: `status` and `error` say why */
     /* answer */
     enum rc_status status;
     struct rc_error *error;

@@ -19,7 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HANDS_MOST = 64, ARENA_FIRST = 16 << 10, ARENA_MOST = 64 << 20, POLL_S = 5, TEMPORARY_FAILURE = 75 };
+enum {
+    HANDS_MOST = 64,
+    ARENA_FIRST = 16 << 10,
+    ARENA_MOST = 64 << 20,
+    POLL_S = 5,
+    TEMPORARY_FAILURE = 75,
+    WORDS = 32
+};
 
 struct worker;
 struct hand {
@@ -86,8 +93,8 @@ static void beat(struct hand *hand, const struct rc_client_task *task)
 
 /* ---- one task ---------------------------------------------------------------------------------------------- */
 
-/* The same as for a step that a program does (core/outcome.c). */
-static void say(const struct rc_result *result, struct rc_client_report *ret)
+/* The same as for a step that a program does (core/outcome.c). `words`: room for those of a program that had none. */
+static void say(const struct rc_result *result, struct rc_client_report *ret, char words[WORDS])
 {
     enum rc_outcome outcome = RC_OUT_REJECTED;
     if (result->reach == RC_NOT_SENT || (result->reach == RC_ANSWERED && result->status == TEMPORARY_FAILURE))
@@ -98,6 +105,10 @@ static void say(const struct rc_result *result, struct rc_client_report *ret)
         outcome = RC_OUT_SUCCEEDED;
     ret->outcome = rc_outcome_word(outcome).slug;
     ret->error = result->excerpt.n ? result->excerpt : result->error;
+    if (!ret->error.n && outcome != RC_OUT_SUCCEEDED) {
+        snprintf(words, WORDS, "exit code %u", result->status);
+        ret->error = rc_sv_of(words);
+    }
     if (outcome == RC_OUT_SUCCEEDED) ret->output = result->body;
 }
 
@@ -177,12 +188,13 @@ static enum rc_status start(struct hand *hand, const struct rc_client_task *task
 static void work(struct hand *hand, const struct rc_client_task *task)
 {
     struct rc_error err = {0};
+    char words[WORDS];
     struct rc_client_report said = {
         .lease = task->lease, .outcome = rc_outcome_word(RC_OUT_FAILED).slug, .output = cel_null()};
     bool runs = start(hand, task, &err) == RC_OK;
     if (runs) {
         await(hand, task);
-        say(&hand->answer.result, &said);
+        say(&hand->answer.result, &said, words);
     } else {
         said.error = rc_sv_of(err.text);
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "client-ts"))
 import npm  # noqa: E402
-from kit import BUILD, PATIENCE, ROOT, Process, Skip, case, equal, main, true  # noqa: E402
+from kit import BUILD, PATIENCE, ROOT, Process, Skip, case, equal, eventually, main, true  # noqa: E402
 
 EXAMPLES = ROOT / "examples/workers"
 LOST = "lease-lost"
@@ -62,6 +62,18 @@ def c(world):
 @case("Python")
 def python(world):
     hold(world, [sys.executable, "-B", EXAMPLES / "python/worker.py", "images"])
+
+
+@case("Python: a task that breaks inside may have been done, also where it lacks a key")
+def breaks(world):
+    server, env = serve(world)
+    id = submit(server, 1)
+    code = "import worker\nworker.TASKS['resize'] = lambda task: {}['missing']\nworker.main('images')"
+    worker = Process(world, "worker", [sys.executable, "-B", "-c", code], {**env, "PYTHONPATH": str(EXAMPLES / "python")})
+    eventually(lambda: len(server.api.explain(id)["attempts"]) > 1, "it is reported, and a check follows")
+    attempt = server.api.explain(id)["attempts"][0]
+    equal((attempt["outcome"], "missing" in attempt["excerpt"]), ("unknown", True), f"the first attempt: {attempt}")
+    equal(worker.end(signal.SIGTERM), 0, "exit code")
 
 
 @case("TypeScript")

@@ -84,6 +84,9 @@ def life(world):
     worker.done(task, "http://i/2").problem(409, "lease-lost")
     worker.done(task, "http://i/2").problem(409, "lease-lost")
     equal([r["cause"]["kind"] for r in api.history(id)].count("late"), 1, "late reports on record")
+    late = next(r["cause"] for r in api.history(id) if r["cause"]["kind"] == "late")
+    equal((late["step"], late["attempt"], late["purpose"], late["said"]), ("resize", 1, "act", "succeeded"), "what came late")
+    contains(" ".join(server.cli("history", id).split()), "attempt 1 (act) was reported as succeeded when its lease was lost", "the history")
     equal(api.command(id)["steps"][0]["outputs"], {"url": "http://i/1"}, "outputs")
 
 
@@ -106,7 +109,8 @@ def outcomes(world):
     id = submit(api, "1")
     worker.report({"lease": worker.task()["lease"], "outcome": "rejected", "error": "no such picture"}).must(200)
     found = api.until_state(id, "rejected")
-    contains(json.dumps(found), "no such picture")
+    equal(found["steps"][0]["error"], "the worker: no such picture", "the error")
+    true("422" not in server.cli("explain", id), "a status that nobody has sent is told")
     id = submit(api, "2")
     for _ in range(2):
         worker.report({"lease": worker.task()["lease"], "outcome": "failed", "error": "disk full"}).must(200)
@@ -256,6 +260,29 @@ def batches(world):
     equal(said[300]["problem"]["type"].rpartition("/")[2], "lease-lost", "the problem")
     for id in ids:
         equal(api.until_state(id, "completed")["steps"][0]["outputs"]["url"], id, "outputs")
+
+
+@case("one item that makes no sense is refused by itself, and the others count")
+def one_bad(world):
+    server = serve(world)
+    api, worker = server.api, Worker(server.api)
+    ids = [submit(api, str(n)) for n in range(50)]
+    leases = {t["command"]: t["lease"] for t in worker.lease(max=50)["tasks"]}
+    good = [{"lease": leases[id], "outcome": "succeeded", "output": {"url": id}} for id in ids]
+    for at, bad in ((3, {**good[3], "outcome": "fine"}), (17, {**good[17], "error": 7}), (29, {"outcome": "failed"}), (49, 7)):
+        good[at] = bad
+    said = worker.report(*good, {"lease": "nonsense", "outcome": "failed"}).must(200).json["results"]
+    equal([n for n, r in enumerate(said) if r["status"] == 422], [3, 17, 29, 49, 50], "what was refused")
+    equal({r["status"] for n, r in enumerate(said) if n not in (3, 17, 29, 49, 50)}, {200}, "what was accepted")
+    contains(said[3]["problem"]["detail"], "/results/3/outcome: must be succeeded")
+    equal(said[49]["problem"]["code"], "invalid", "the problem")
+    for n in (3, 17, 29, 49):
+        equal(api.command(ids[n])["state"], "running", "the step of a refused item is still out")
+    equal(api.until_state(ids[48], "completed")["steps"][0]["outputs"]["url"], ids[48], "outputs")
+    beats = worker.beat({"lease": leases[ids[3]]}, {"lease": leases[ids[17]], "extend": 0}).must(200).json["results"]
+    equal([b["status"] for b in beats], [200, 422], "heartbeats")
+    worker.done({"lease": leases[ids[3]]}).must(200)
+    api.until_state(ids[3], "completed")
 
 
 @case("old and new workers side by side")
@@ -458,7 +485,7 @@ def hostile(world):
 @case("recourse worker runs what its list has, and nothing else")
 def programs(world):
     tool, begun = world.dir / "tool", world.dir / "begun"
-    tool.write_text(f"#!/bin/sh\nread -r line || :\ncase $line in\n*slow*) : > '{begun}'; sleep 7;;\n*bad*) echo no >&2; exit 3;;\nesac\n"
+    tool.write_text(f"#!/bin/sh\nread -r line || :\ncase $line in\n*slow*) : > '{begun}'; sleep 7;;\n*bad*) echo no >&2; exit 3;;\n*mute*) exit 4;;\nesac\n"
                     'printf \'{"url": "%s|%s|%s", "in": %s}\' "$1" "$RECOURSE_IDEMPOTENCY_KEY" "${LANG-none}${HOME-}" "$line"\n')
     tool.chmod(0o755)
     listed = world.dir / "programs.json"
@@ -471,7 +498,8 @@ def programs(world):
     found = server.api.until_state(ids["one"], "completed")
     key = server.api.explain(ids["one"])["attempts"][0]["idempotency_key"]
     equal(found["steps"][0]["outputs"], {"url": f"-q|{key}|C"}, "outputs")
-    equal(server.api.until_state(ids["bad"], "rejected")["steps"][0]["error"], "worker 422: no", "what it said")
+    contains(json.dumps(server.api.until_state(ids["bad"], "rejected")), "the worker: no")
+    contains(json.dumps(server.api.until_state(submit(server.api, "mute"), "rejected")), "the worker: exit code 4")
     server.api.until_state(ids["slow"], "completed")  # more than twice its lease: heartbeats keep it
     equal(len(server.api.explain(ids["slow"])["attempts"]), 1, "attempts of the slow one")
     id = submit(server.api, "x", "image.other")

@@ -54,20 +54,51 @@ static struct rc_client_report work(const struct rc_client_task *task, struct rc
     return said;
 }
 
-/* Until the server has heard it, or does not want to: RC_LEASE_LOST says that the lease is over, and the task is forgotten. */
+/* Keeps those that are not reported yet, when a third of the lease has passed since they were leased or kept. */
+static void keep(struct rc_client *client, const struct rc_client_tasks *tasks, struct rc_arena *arena,
+                 time_t *io_kept)
+{
+    struct rc_sv leases[BATCH];
+    struct rc_error err;
+    uint32_t n = tasks->n < BATCH ? tasks->n : BATCH;
+    time_t now = time(NULL);
+    if ((uint64_t)(now - *io_kept) * 3000 < tasks->item[0].lease_ms) return;
+    for (uint32_t i = 0; i < n; i++) leases[i] = tasks->item[i].lease;
+    if (rc_client_heartbeat(client, leases, n, arena, &err) != RC_OK)
+        fprintf(stderr, "heartbeat: %s\n", err.text);
+    *io_kept = now;
+}
+
+/* Leaves those that the server could not take now; who was refused (409: the lease is over) is told and forgotten. */
+static uint32_t what_remains(struct rc_client_report *reports, uint32_t n)
+{
+    uint32_t remain = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (reports[i].status == 0 || reports[i].status == 429 || reports[i].status >= 500)
+            reports[remain++] = reports[i];
+        else if (reports[i].status != 200)
+            fprintf(stderr, "report: %.*s was refused\n", RC_SV_ARG(reports[i].lease));
+    }
+    return remain;
+}
+
+/* Until the server has heard it, or does not want to. */
 static void report(struct rc_client *client, struct rc_client_report *reports, uint32_t n,
                    struct rc_arena *arena)
 {
     struct rc_error err;
-    enum rc_status status;
-    while ((status = rc_client_report(client, reports, n, arena, &err)) != RC_OK) {
-        fprintf(stderr, "report: %s\n", err.text);
-        if (status != RC_UNREACHABLE && status != RC_COMMIT_UNKNOWN && !rc_status_retryable(status)) return;
-        pause_ms(1000);
+    while (n) {
+        enum rc_status status = rc_client_report(client, reports, n, arena, &err);
+        if (status != RC_OK) {
+            fprintf(stderr, "report: %s\n", err.text);
+            bool again =
+                status == RC_UNREACHABLE || status == RC_COMMIT_UNKNOWN || rc_status_retryable(status);
+            if (!again) return;
+        } else {
+            n = what_remains(reports, n);
+        }
+        if (n) pause_ms(1000);
     }
-    for (uint32_t i = 0; i < n; i++)
-        if (reports[i].status != 200)
-            fprintf(stderr, "report: %.*s was refused\n", RC_SV_ARG(reports[i].lease));
 }
 
 /* One lease of up to BATCH tasks. False: it is no use to ask again at once. */
@@ -80,9 +111,11 @@ static bool ask_once(struct rc_client *client, const struct rc_client_ask *ask, 
         fprintf(stderr, "lease: %s\n", err.text);
         return false;
     }
+    time_t kept = time(NULL);
     for (uint32_t i = 0; i < tasks.n && i < BATCH; i++) {
+        keep(client, &tasks, arena,
+             &kept); /* a task that takes longer than a lease needs this beside it, in a thread */
         reports[i] = work(&tasks.item[i], arena);
-        /* where a task takes long, the others are kept meanwhile: rc_client_heartbeat */
     }
     if (tasks.n) report(client, reports, tasks.n, arena);
     return !tasks.draining;

@@ -3,6 +3,7 @@
 Does the tasks `resize` and `look` of images.yaml. RECOURSE_SERVER says where the server is, RECOURSE_TOKEN is a token with the role
 worker. Ends on SIGTERM, when what it has begun is reported.
 """
+import http.client
 import json
 import os
 import signal
@@ -26,8 +27,8 @@ def post(path, body):
         with urllib.request.urlopen(request, timeout=40) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as problem:
-        return problem.code, json.load(problem)
-    except (OSError, ValueError) as problem:
+        return problem.code, {"detail": problem.read().decode(errors="replace")}
+    except (OSError, ValueError, http.client.HTTPException) as problem:
         return 0, {"detail": str(problem)}
 
 
@@ -62,10 +63,12 @@ def work(task):
     result, done = {"lease": task["lease"]}, threading.Event()
     beats = threading.Thread(target=keep, args=(task["lease"], task["lease_ms"] / 3000, done), daemon=True)
     beats.start()
+    run = TASKS.get(task["task"])
     try:
-        result.update(outcome="succeeded", output=TASKS[task["task"]](task))
-    except KeyError:
-        result.update(outcome="failed", error="this worker does not know the task", retry_after=30)
+        if run:
+            result.update(outcome="succeeded", output=run(task))
+        else:
+            result.update(outcome="failed", error="this worker does not know the task", retry_after=30)
     except Exception as problem:  # it may have happened in part: the step's check finds out
         result.update(outcome="unknown", error=repr(problem)[:1000])
     done.set()

@@ -45,7 +45,7 @@ async function work(task: Task): Promise<void> {
   const beats = setInterval(() => void post("/v1/work/heartbeat", { heartbeats: [{ lease: task.lease }] }), task.lease_ms / 3);
   let result: Result;
   try {
-    const run = tasks[task.task];
+    const run = Object.hasOwn(tasks, task.task) ? tasks[task.task] : undefined;
     result = run
       ? { lease: task.lease, outcome: "succeeded", output: await run(task) }
       : { lease: task.lease, outcome: "failed", error: "this worker does not know the task", retry_after: 30 };
