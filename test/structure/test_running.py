@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -131,6 +132,30 @@ class Strands(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()):
             count = families.run_families([families.Family("a", 9, fine, which), families.Family("b", 9, fine, which, busy=True)])
         self.assertEqual((count.passed, count.failed, built), (2, 0, [which]))
+
+
+class Races(unittest.TestCase):
+    def test_programs_that_can_start_a_thread(self):
+        """They are left to the thread sanitizer, and so are scripts and what was not built; programs with one thread are not."""
+        folder = Path(tempfile.mkdtemp(prefix="recourse-running-"))
+        self.addCleanup(shutil.rmtree, folder)
+        source = "#include <pthread.h>\nstatic void *f(void *p) { return p; }\nint main(void) { pthread_t t; return pthread_create(&t, 0, f, 0); }\n"
+        (folder / "project").mkdir()
+        (folder / "project/one.c").write_text("int main(void) { return 0; }\n")
+        (folder / "project/two.c").write_text(source)
+        (folder / "project/meson.build").write_text(
+            "project('races', 'c')\nthreads = dependency('threads')\n"
+            "foreach name : ['one', 'two']\n  test(name, executable(name, name + '.c', dependencies: threads), suite: 'unit')\nendforeach\n"
+            "test('script', find_program('sh'), args: ['-c', 'exit 0'], suite: 'unit')\n")
+
+        class Folder:
+            def __init__(self, name):
+                self.folder = folder / name
+        for name in ("plain", "other"):
+            subprocess.run(["meson", "setup", str(folder / name), str(folder / "project")], check=True, capture_output=True)
+        self.assertEqual(families.may_race(Folder("other"), Folder("plain")), {"one": True, "two": True, "script": True})
+        subprocess.run(["ninja", "-C", str(folder / "plain")], check=True, capture_output=True)
+        self.assertEqual(families.may_race(Folder("other"), Folder("plain")), {"one": False, "two": True, "script": True})
 
 
 class Evidence(unittest.TestCase):
