@@ -2,6 +2,8 @@
  * its history up to there, and over it, shows what that turn had to tell. */
 #include "engine/state.h"
 
+#include "core/people.h"
+
 enum {
     PAGE = 64,
     MOST = 128 << 20
