@@ -397,9 +397,8 @@ RC_MUST enum rc_status rc_unit_run(struct rc_engine *, const struct rc_ask *firs
 /* The command in memory, loaded where need be. */
 RC_MUST enum rc_status rc_engine_command(struct rc_engine *, uint64_t seq, struct rc_hot **ret,
                                          struct rc_error *);
-struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate); /* NULL: out of memory */
-struct rc_ask rc_engine_ask(struct rc_engine *, enum rc_message_kind,
-                            struct rc_addr to); /* with time and seed */
+struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate);                   /* NULL: out of memory */
+struct rc_ask rc_engine_ask(struct rc_engine *, rc_message_kind, struct rc_addr to); /* with time and seed */
 
 /* turn.c: trouble that passes: what met it may be tried again. */
 bool rc_turn_passes(const struct rc_engine *, enum rc_status);
@@ -530,7 +529,7 @@ RC_MUST enum rc_status rc_queues_read(struct rc_engine *, struct rc_error *); /*
 
 /* turn.c: the gate is told (RC_MSG_OFFER, RC_MSG_PULL) of the first who waits before it: there must be one. Any other status than RC_OK: it
  * still waits, and the turn has no room for more. */
-RC_MUST enum rc_status rc_call_first(struct rc_engine *, struct rc_door *, enum rc_message_kind,
+RC_MUST enum rc_status rc_call_first(struct rc_engine *, struct rc_door *, rc_message_kind,
                                      struct rc_error *);
 /* turn.c: a unit about a step, under suspicion while it runs (suspects.h). */
 RC_MUST enum rc_status rc_run_for_step(struct rc_engine *, const struct rc_ask *, uint64_t seq,
