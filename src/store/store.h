@@ -228,6 +228,9 @@ RC_MUST enum rc_status rc_read_history(struct rc_reader *, uint64_t seq, uint32_
 RC_MUST enum rc_status rc_read_work(struct rc_reader *, uint8_t phase, uint64_t gate,
                                     const struct rc_work *after, rc_us up_to, struct rc_work *ret_rows,
                                     uint32_t cap, uint32_t *ret_n, struct rc_error *);
+/* How many rows of work there are of one phase: reads all of them, cheaply; for when the engine begins. */
+RC_MUST enum rc_status rc_read_work_count(struct rc_reader *, uint8_t phase, uint64_t *ret,
+                                          struct rc_error *);
 /* Gates that have ready work, ascending behind `after`. */
 RC_MUST enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
                                      uint32_t *ret_n, struct rc_error *);
