@@ -55,8 +55,8 @@ struct rc_api_options {
     struct rc_api_limits limits;
     struct rc_engine *engine;
     struct rc_shelf shelf;
-    uint32_t
-        readers; /* threads that read the store, up to RC_MAX_READERS. 0: the thread in rc_api_run reads */
+    /* threads that read the store, up to RC_MAX_READERS. 0: the thread in rc_api_run reads */
+    uint32_t readers;
     struct rc_floor floor;
     const char *version;
     rc_us slow; /* a request that takes this long, and not because it asked to wait, is logged as a warning */

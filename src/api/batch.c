@@ -6,8 +6,8 @@
 #include "codec/json.h"
 
 struct line {
-    struct rc_request
-        request; /* its arena is NULL where nothing went to the engine, or where it was kept there */
+    /* its arena is NULL where nothing went to the engine, or where it was kept there */
+    struct rc_request request;
     struct rc_sv type, key; /* in the call's arena: the request's own may be gone at its reply */
     struct rc_sv problem;   /* the answer, where the line was refused here; else p is NULL */
 };

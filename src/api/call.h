@@ -116,8 +116,8 @@ struct api_call {
     struct http_exchange *exchange;
     struct http_request http;
     struct rc_arena *arena; /* of this call: the scratch arena, or one that the engine may keep */
-    struct rc_arena
-        *scratch; /* until the answer: the API's thread's, or one of its own where a reader works on it */
+    /* until the answer: the API's thread's, or one of its own where a reader works on it */
+    struct rc_arena *scratch;
     struct api_desk *desk; /* of the thread that works on it */
     struct api_job job;
     api_handler *next_step; /* what a handler has asked for (api_go_on); NULL: the answer is next */
@@ -149,9 +149,9 @@ struct api_call {
         uint32_t ms;     /* 0: not asked for */
         int status;      /* of the answer */
         bool entered;    /* stands in a list, or comes back from it as a reply */
-        bool
-            looking; /* a reader looks at the command: who takes the call out of its list leaves it to the reader's end;
-                            under wait_lock, like `stirred` */
+        /* a reader looks at the command: who takes the call out of its list leaves it to the reader's end; under wait_lock, like
+         * `stirred` */
+        bool looking;
         bool stirred; /* it was taken out meanwhile */
         struct http_watch *watch;
     } wait;

@@ -58,13 +58,13 @@ struct http_options {
     uint32_t max_headers;     /* bytes of request line and headers; at most 65535 */
     uint32_t max_lines;       /* header lines; at most 128 */
     uint32_t max_target;      /* bytes of the request target */
-    uint64_t
-        max_buffers; /* bytes of all requests that have not come whole, and answers not yet taken; 0: no bound */
+    /* bytes of all requests that have not come whole, and answers not yet taken; 0: no bound */
+    uint64_t max_buffers;
     /* how long things may take, in ms, exact to a quarter of a second; 0: for ever */
     uint32_t header_ms; /* from connecting, or from the first byte of a request, until its headers are here */
     uint32_t body_ms;   /* from there until the body is */
-    uint32_t
-        answer_ms; /* for an answer to be taken, and a millisecond more for every answer_rate bytes of it */
+    /* for an answer to be taken, and a millisecond more for every answer_rate bytes of it */
+    uint32_t answer_ms;
     uint32_t answer_rate;
     uint32_t idle_ms; /* between two requests */
     http_handler *handler;

@@ -44,9 +44,9 @@ struct cel_type {
 struct cel_field {
     struct rc_sv name;
     const struct cel_type *type;
-    const char *
-        missing; /* of an object: why it may not be there ("it has an `if`"). It may be read then
-                            only where has() guards it; NULL: it is always there */
+    /* of an object: why it may not be there ("it has an `if`"). It may be read then only where has() guards it; NULL: it
+     * is always there */
+    const char *missing;
 };
 
 extern const struct cel_type cel_dyn; /* the type that fits everything */
@@ -96,8 +96,8 @@ uint32_t cel_prog_proves(const struct cel_prog *, uint32_t root, struct rc_sv *f
  * ------------------------------------------------------------------------------------------------------- */
 
 struct cel_env {
-    const struct cel_value
-        *roots; /* as many as the scope had; CEL_UNKNOWN where there is no value: reading it is an error */
+    /* as many as the scope had; CEL_UNKNOWN where there is no value: reading it is an error */
+    const struct cel_value *roots;
     uint32_t nroots;
     uint32_t cost_limit; /* 0: RC_MAX_EVAL_COST */
 };

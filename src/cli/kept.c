@@ -3,7 +3,8 @@
 
 enum { COLUMNS = 5 };
 
-static void put_list(struct cli *cli, const struct cel_value *page)
+/* `more`: there may be some behind those that were looked at. */
+static void put_list(struct cli *cli, const struct cel_value *page, bool more)
 {
     static const struct screen_column column[COLUMNS] = {
         {"NUMBER", 6, false}, {"NAME", 8, true}, {"ID", 8, true}, {"KEY", 8, true}, {"KEPT SINCE", 8, false}};
@@ -25,7 +26,7 @@ static void put_list(struct cli *cli, const struct cel_value *page)
     if (n)
         screen_table(&cli->screen, column, COLUMNS, cells, n, 0, tint);
     else
-        fputs("none\n", cli->screen.out);
+        fputs(more ? "none of those that were looked at\n" : "none\n", cli->screen.out);
 }
 
 static int list(struct cli *cli)
@@ -44,7 +45,7 @@ static int list(struct cli *cli)
         cli_put_raw(cli, &reply);
         return CLI_OK;
     }
-    if (!cli->quiet) put_list(cli, page);
+    if (!cli->quiet) put_list(cli, page, next != 0);
     for (uint32_t i = 0; cli->quiet && rows.kind == CEL_LIST && i < rows.n; i++)
         fprintf(cli->screen.out, "%llu\n", (unsigned long long)cli_number(&rows.v.items[i], "number"));
     if (next && !cli->quiet)

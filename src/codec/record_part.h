@@ -4,6 +4,8 @@
 #include "core/change.h"
 #include "core/people.h"
 
+enum { RC_ROW_MAX = 2 + 15 }; /* places of the longest row of a change, that of a node */
+
 void rc_put_place(struct rc_buf *, const struct rc_place *);
 /* False where the row, a list, is not what was written. Borrows its text. */
 RC_MUST bool rc_get_place(struct cel_value row, struct rc_place *ret);

@@ -11,8 +11,8 @@
 struct rc_view_restored {
     uint64_t window, nonce;
     rc_us from, until; /* of the window; from 0: not known */
-    bool
-        is_new; /* its key is new here, and may have been used within the window; else it had not ended when the window began */
+    /* its key is new here, and may have been used within the window; else it had not ended when the window began */
+    bool is_new;
 };
 
 /* A command in a list, or as the answer to a request. Empty texts are left out. */

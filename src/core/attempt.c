@@ -13,9 +13,9 @@ uint64_t rc_node_gate(const struct rc_command *command, uint32_t at)
                         : flow_gate_id(dependency);
 }
 
-static void tell_gate(struct rc_draft *draft, uint32_t at, enum rc_message_kind kind)
+static void tell_gate(struct rc_draft *draft, uint32_t at, rc_message_kind kind)
 {
-    rc_draft_message(draft, (struct rc_ask){.kind = (uint8_t)kind,
+    rc_draft_message(draft, (struct rc_ask){.kind = kind,
                                             .to = {.agg = RC_AGG_GATE, .id = rc_node_gate(&draft->c, at)},
                                             .node = at,
                                             .order = draft->c.data[at].times.due});

@@ -94,8 +94,8 @@ struct rc_effect {
     uint8_t purpose;
     struct rc_h128 idempotency_key;
     const struct flow_dependency *dependency;
-    struct cel_value
-        request; /* a map {method, path, query?, headers?, body?}; may hold secrets' names, never secrets */
+    /* a map {method, path, query?, headers?, body?}; may hold secrets' names, never secrets */
+    struct cel_value request;
     rc_us timeout;
 };
 

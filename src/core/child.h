@@ -33,8 +33,8 @@ struct rc_child_news {
     struct rc_link child; /* seq 0: there is none */
     uint32_t node;        /* the step that has started it, */
     uint8_t round;        /* and in which of its rounds */
-    uint8_t
-        state; /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
+    /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
+    uint8_t state;
     bool stands;              /* struct rc_child has it */
     bool stays;               /* the same, and it cannot be rolled back */
     bool later;               /* RC_ABSENT: it is tried again */

@@ -29,15 +29,15 @@ struct rc_node {
     uint8_t undo_round;
     uint8_t lost;    /* crashes in a row that lost this step's attempt */
     uint8_t cleared; /* 1: its `require` question was answered with yes for the next attempt */
-    uint8_t
-        doubt; /* 1: an earlier attempt of this round may have happened, whatever the later ones came to. Idle, or
-                  succeeded: it may have been done, or undone, after the state that was restored */
+    /* 1: an earlier attempt of this round may have happened, whatever the later ones came to. Idle, or succeeded: it may have been done,
+     * or undone, after the state that was restored */
+    uint8_t doubt;
 };
 _Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");
 
 struct rc_times {
-    rc_us
-        since; /* when the outcome became unknown: "did not happen" counts from here plus settle; 0: not unknown */
+    /* when the outcome became unknown: "did not happen" counts from here plus settle; 0: not unknown */
+    rc_us since;
     rc_us first; /* start of the first try since a person asked for it, for limits by duration; 0: none yet */
     rc_us due;   /* delayed: until when; ready: place in the queue; open: when the attempt times out */
     rc_us keyed; /* when this round's Idempotency-Key first went out; 0: not yet */
@@ -85,11 +85,11 @@ struct rc_birth {
 struct rc_data {
     struct rc_times times;
     struct rc_birth birth;
-    uint16_t
-        others; /* attempts up to this number were those of an instance that had its number in an earlier version */
+    /* attempts up to this number were those of an instance that had its number in an earlier version */
+    uint16_t others;
     struct rc_votes votes; /* who has decided; at the root: who has made this command of another one */
-    struct rc_h128
-        request; /* hash of the request of this round; zero: not built yet. Digest of what people are shown */
+    /* hash of the request of this round; zero: not built yet. Digest of what people are shown */
+    struct rc_h128 request;
     struct cel_value outputs; /* a map, or null */
     struct rc_sv external_id;
     struct rc_sv fault; /* last error in words, at most RC_MAX_FAULT bytes */
@@ -182,8 +182,8 @@ struct rc_command {
     struct rc_parent parent;
     struct rc_pins pins;
     uint8_t priority;
-    uint32_t
-        back; /* a roll back is bounded to this instance and what comes behind it (core/part.c); 0: it is of the whole */
+    /* a roll back is bounded to this instance and what comes behind it (core/part.c); 0: it is of the whole */
+    uint32_t back;
     uint32_t notes; /* how many people have written beside it; their texts stand in the history */
     uint32_t nnodes;
     struct rc_node *node;       /* [0] is the root */

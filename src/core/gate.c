@@ -21,7 +21,7 @@ enum rc_status rc_gate_step(const struct rc_gate *gate, const struct rc_ask *ask
     bool admit = false;
     if (rc_message_is_to(ask->kind) != RC_AGG_GATE)
         return rc_fail(err, RC_BUG, "message %u is none to a gate", ask->kind);
-    switch (ask->kind) { /* those that are to a gate */
+    switch ((enum rc_to_gate)ask->kind) {
     case RC_MSG_WANT:
         admit = rc_gate_free(gate, set) && !gate->backlog && !gate->crowded;
         after.backlog |= !admit;

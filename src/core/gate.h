@@ -9,8 +9,8 @@ struct rc_gate {
     uint32_t in_use;
     bool backlog; /* steps wait in the store: a newcomer must queue behind them */
     bool closed;  /* nothing new leaves: the disk is full, or the server is stopping */
-    bool
-        crowded; /* the server has no place for newcomers: they queue. Of this moment: the engine says so before each message */
+    /* the server has no place for newcomers: they queue. Of this moment: the engine says so before each message */
+    bool crowded;
 };
 
 /* WANT: a place at once (an ADMIT message to the step), or none (it stays ready in the store, backlog is

@@ -10,8 +10,8 @@
 
 struct tally {
     uint32_t branches, succeeded, failed, moving, idle;
-    unsigned state,
-        why; /* of the first branch that failed: a refused one before the others, one that was given up behind them */
+    /* of the first branch that failed: a refused one before the others, one that was given up behind them */
+    unsigned state, why;
 };
 
 /* A block in it goes on taking back, also where what else was under way is given up. */
@@ -55,7 +55,15 @@ static struct tally look(struct rc_draft *draft, uint32_t block, bool still)
     return tally;
 }
 
-/* Branches that have succeeded, or may still; one of them unless it has failed by what else is in it. */
+/* Whether the block has failed where so many branches have succeeded or may still, and whether one has failed that counts. */
+static bool cannot_be_joined(const struct rc_command *c, uint32_t block, uint32_t possible, bool failed)
+{
+    const struct flow_block *how = &rc_step_at(c, block)->block;
+    if (how->join == FLOW_JOIN_ALL) return failed && how->on_error == FLOW_FAIL_FAST;
+    return possible < rc_needed(c, block);
+}
+
+/* Branches that have succeeded, or may still, one of them unless it has failed by what else is in it. What is stuck is none of them, unlike in a tally. */
 static uint32_t possible(const struct rc_command *c, uint32_t block, uint32_t one, bool *ret_failed)
 {
     uint32_t n = 0;
@@ -78,28 +86,30 @@ bool rc_is_given_up(const struct rc_command *c, uint32_t at)
         const struct flow_step *step = rc_step_at(c, block);
         bool failed;
         if (!flow_is_joined(step->kind) || step->block.running != FLOW_RUNNING_CANCEL) continue;
-        bool enough = possible(c, block, child, &failed) >= rc_needed(c, block);
-        bool all = step->block.join == FLOW_JOIN_ALL;
-        if (all ? failed && step->block.on_error == FLOW_FAIL_FAST : !enough) return true;
+        uint32_t left = possible(c, block, child, &failed);
+        if (cannot_be_joined(c, block, left, failed)) return true;
     }
     return false;
 }
 
 /* ---- begin ---------------------------------------------------------------------------------------------------------- */
 
+static enum rc_why why_of(enum rc_status status, enum rc_why too_much)
+{
+    return status == RC_OK ? RC_WHY_NONE : status == RC_LIMIT ? too_much : RC_WHY_EXPRESSION;
+}
+
 /* Whether the list can be kept, in memory and as the text that is stored, which can be longer; else why not. */
 static enum rc_why why_not_kept(struct rc_draft *draft, struct cel_value list, struct rc_error *error)
 {
     enum rc_status status = rc_can_be_kept(list, "items", RC_MAX_ITEMS_BYTES, error);
-    if (status != RC_OK) return status == RC_LIMIT ? RC_WHY_ITEMS_BYTES : RC_WHY_EXPRESSION;
     struct rc_buf text = rc_buf_in(draft->arena, RC_MAX_ITEMS_BYTES);
-    cel_put_json(&text, list);
-    if (text.status == RC_OK) return RC_WHY_NONE;
+    if (status == RC_OK) cel_put_json(&text, list);
     if (rc_arena_status(draft->arena) != RC_OK) /* nothing is known of the list */
         rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
-    status = rc_fail(error, RC_LIMIT, "the items take more than %d bytes as JSON", RC_MAX_ITEMS_BYTES);
-    (void)status; /* the words are what counts */
-    return RC_WHY_ITEMS_BYTES;
+    if (status == RC_OK && text.status != RC_OK)
+        status = rc_fail(error, RC_LIMIT, "the items take more than %d bytes as JSON", RC_MAX_ITEMS_BYTES);
+    return why_of(status, RC_WHY_ITEMS_BYTES);
 }
 
 static enum rc_why why_no_items(struct rc_draft *draft, uint32_t most, struct cel_value list,
@@ -111,7 +121,7 @@ static enum rc_why why_no_items(struct rc_draft *draft, uint32_t most, struct ce
         is_list ? rc_fail(error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, most)
                 : rc_fail(error, RC_EVAL, "each goes over a list, and this is %s",
                           cel_kind_name((enum cel_kind)list.kind));
-    return status == RC_LIMIT ? RC_WHY_ITEMS : RC_WHY_EXPRESSION;
+    return why_of(status, RC_WHY_ITEMS);
 }
 
 /* The items of an each are worked out once, when it begins, and kept as its outputs. */
@@ -266,9 +276,7 @@ static void settle_the_rest(struct rc_draft *draft, uint32_t block)
 /* Whether the block has failed with what its branches are. */
 static bool has_failed(const struct rc_command *c, uint32_t block, const struct tally *tally)
 {
-    const struct flow_block *how = &rc_step_at(c, block)->block;
-    if (how->join == FLOW_JOIN_ALL) return tally->failed && how->on_error == FLOW_FAIL_FAST;
-    return tally->succeeded + tally->moving + tally->idle < rc_needed(c, block);
+    return cannot_be_joined(c, block, tally->succeeded + tally->moving + tally->idle, tally->failed != 0);
 }
 
 bool rc_joined_goes_on(const struct rc_command *c, uint32_t block, uint32_t branch)

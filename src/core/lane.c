@@ -43,10 +43,10 @@ static bool take_out(struct rc_lane_entry *list, uint16_t *io_n, uint64_t seq)
     return false;
 }
 
-static struct rc_ask *message(struct stepping *step, enum rc_message_kind kind, uint64_t seq)
+static struct rc_ask *message(struct stepping *step, rc_message_kind kind, uint64_t seq)
 {
     struct rc_ask *ask = &step->out.message[step->out.nmessage++];
-    *ask = (struct rc_ask){.kind = (uint8_t)kind,
+    *ask = (struct rc_ask){.kind = kind,
                            .to = {.agg = RC_AGG_COMMAND, .id = seq},
                            .from = {.agg = RC_AGG_LANE, .id = step->lane->id},
                            .now = step->ask->now,
@@ -139,7 +139,7 @@ enum rc_status rc_lane_step(const struct rc_lane *lane, const struct rc_ask *ask
     step.out.message = RC_NEW_ARRAY(arena, struct rc_ask, RC_LANE_WINDOW + 1);
     if (!step.out.message) return rc_fail_arena(err, arena);
     enum rc_status status = RC_OK;
-    switch (ask->kind) { /* those that are to a lane */
+    switch ((enum rc_to_lane)ask->kind) {
     case RC_MSG_LANE_WANT: status = want(&step, err); break;
     case RC_MSG_LANE_OFFER: give_what_is_free(&step); break;
     case RC_MSG_LANE_LEAVE: leave(&step); break;

@@ -69,8 +69,12 @@ enum rc_status rc_mailbox_step(const struct rc_mailbox *mailbox, const struct rc
                                struct rc_out *ret_out, struct rc_error *err)
 {
     *ret_signal = (struct rc_signal){0};
-    if (ask->kind == RC_MSG_SIGNAL) return take_in(mailbox, ask, arena, ret_signal, ret_out, err);
-    if (ask->kind != RC_MSG_LISTEN) return rc_fail(err, RC_BUG, "message %u is none to a mailbox", ask->kind);
-    if (!mailbox->oldest) return RC_OK;
-    return hand_over(ask, mailbox->oldest, from, ask->node, arena, ret_signal, ret_out, err);
+    switch ((enum rc_to_mailbox)ask->kind) {
+    case RC_MSG_SIGNAL: return take_in(mailbox, ask, arena, ret_signal, ret_out, err);
+    case RC_MSG_LISTEN:
+        return mailbox->oldest
+                   ? hand_over(ask, mailbox->oldest, from, ask->node, arena, ret_signal, ret_out, err)
+                   : RC_OK;
+    }
+    return rc_fail(err, RC_BUG, "message %u is none to a mailbox", ask->kind);
 }

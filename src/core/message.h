@@ -19,49 +19,69 @@ struct rc_addr {
     uint64_t id;
 };
 
-enum rc_message_kind {
-    /* to a command; the numbers of these are those of enum rc_cause */
+/* Messages have an enum for each kind of aggregate that they are to, so that the compiler names the one that a receiver's switch misses. No number
+ * is in two of them. */
+typedef uint8_t rc_message_kind;
+
+/* To a command. The numbers are those of enum rc_cause. */
+enum rc_to_command {
     RC_MSG_SUBMIT = RC_CAUSE_SUBMIT,
-    RC_MSG_ADMIT = RC_CAUSE_ADMIT,   /* from its gate: one place is yours */
-    RC_MSG_RESULT = RC_CAUSE_RESULT, /* an attempt ended */
-    RC_MSG_LOST = RC_CAUSE_LOST,     /* an attempt was in flight when the process died */
-    RC_MSG_DUE = RC_CAUSE_DUE,       /* the time of a delayed step has come */
-    RC_MSG_ACTION = RC_CAUSE_ACTION, /* a person acts */
-    RC_MSG_RESTORED =
-        RC_CAUSE_RESTORED,       /* the store is an older state: what was done after it is not known */
-    RC_MSG_LATE = RC_CAUSE_LATE, /* a worker reports about an attempt whose lease it has lost */
-    RC_MSG_SIGNALLED = RC_CAUSE_SIGNALLED, /* from its mailbox: this signal is yours */
-    RC_MSG_GRANT = RC_CAUSE_LANE,          /* from its lane: one place is yours */
-    RC_MSG_CHILD = RC_CAUSE_CHILD,         /* from a command that a step has started: how it stands */
-    /* to a gate */
+    /* from its gate: one place is yours */
+    RC_MSG_ADMIT = RC_CAUSE_ADMIT,
+    /* an attempt ended */
+    RC_MSG_RESULT = RC_CAUSE_RESULT,
+    /* an attempt was in flight when the process died */
+    RC_MSG_LOST = RC_CAUSE_LOST,
+    /* the time of a delayed step has come */
+    RC_MSG_DUE = RC_CAUSE_DUE,
+    /* a person acts */
+    RC_MSG_ACTION = RC_CAUSE_ACTION,
+    /* the store is an older state: what was done after it is not known */
+    RC_MSG_RESTORED = RC_CAUSE_RESTORED,
+    /* a worker reports about an attempt whose lease it has lost */
+    RC_MSG_LATE = RC_CAUSE_LATE,
+    /* from its mailbox: this signal is yours */
+    RC_MSG_SIGNALLED = RC_CAUSE_SIGNALLED,
+    /* from its lane: one place is yours */
+    RC_MSG_GRANT = RC_CAUSE_LANE,
+    /* from a command that a step has started: how it stands */
+    RC_MSG_CHILD = RC_CAUSE_CHILD,
+    /* from the engine: tell your parent how you stand; never the cause of a record */
+    RC_MSG_CHILD_TELL = 101
+};
+enum rc_to_gate {
     RC_MSG_WANT = 64,  /* a step is ready: is there a place? */
     RC_MSG_OFFER,      /* from the engine: the oldest waiting step of your queue */
     RC_MSG_DONE,       /* an attempt ended, or the place was not used */
     RC_MSG_BACKLOG,    /* from the engine: whether steps wait in the store (node: 1 or 0) */
     RC_MSG_CLOSED,     /* from the engine: whether nothing new may leave (node: 1 or 0) */
     RC_MSG_QUEUE = 70, /* a step for workers is ready: it waits until one takes it */
-    RC_MSG_PULL,       /* from the engine: a worker takes the oldest step of your line */
-    /* to a mailbox */
+    RC_MSG_PULL        /* from the engine: a worker takes the oldest step of your line */
+};
+enum rc_to_mailbox {
     RC_MSG_SIGNAL = 75, /* a signal has come; or, from a command: it is not waited for any more */
-    RC_MSG_LISTEN,      /* a wait begins */
-    /* to a lane, from its commands */
-    RC_MSG_LANE_WANT =
-        80, /* a place (node: limit, purpose: enum rc_lane_wish, order; act: how the one that gives way is cancelled) */
+    RC_MSG_LISTEN       /* a wait begins */
+};
+/* To a lane, from its commands. */
+enum rc_to_lane {
+    /* a place (node: limit, purpose: enum rc_lane_wish, order; act: how the one that gives way is cancelled) */
+    RC_MSG_LANE_WANT = 80,
     RC_MSG_LANE_OFFER = 81, /* from the engine: whoever may have a place gets it */
     RC_MSG_LANE_LEAVE = 82, /* it waits no more, or its place is free */
-    RC_MSG_LANE_YIELD = 83, /* it will leave */
-    /* to a schedule (core/schedule.h) */
+    RC_MSG_LANE_YIELD = 83  /* it will leave */
+};
+/* To a schedule (core/schedule.h). */
+enum rc_to_schedule {
     RC_MSG_PLAN = 90, /* it is new, or begins anew */
     RC_MSG_OCCUR,     /* one of its times has come */
     RC_MSG_PAUSE,
     RC_MSG_RESUME,
-    RC_MSG_RUN, /* a person wants a run now */
-    /* children (core/child.h) */
-    RC_MSG_CHILD_START = 100, /* to the engine, from a command: make the child of this step, or find it */
-    RC_MSG_CHILD_TELL = 101   /* to a command, from the engine: tell your parent how you stand */
+    RC_MSG_RUN /* a person wants a run now */
 };
+/* From a command, before its step's child is there (core/child.h): make it, or find it. */
+enum rc_to_engine { RC_MSG_CHILD_START = 100 };
 
-/* The kind of aggregate that a message is to; 0: there is no such message. */
+/* The kind of aggregate that a message is to; 0: the engine itself, or there is no such message. */
 unsigned rc_message_is_to(unsigned kind);
 
 /* What a command wishes where its lane is full. */
@@ -112,8 +132,8 @@ struct rc_act {            /* an operator's action */
     struct rc_sv answer;      /* answer */
     uint32_t version;         /* move: to which; 0: the newest one in force */
     uint8_t role;             /* 1 + enum rc_role of the subject, where people decide; 0: not known */
-    const struct rc_identity
-        *successor; /* edit, and retry of what was rolled back; NULL in a history that is read */
+    /* edit, and retry of what was rolled back; NULL in a history that is read */
+    const struct rc_identity *successor;
 };
 
 /* An event outside, sent by whoever knows of it. */
@@ -145,13 +165,13 @@ struct rc_child_ask;    /* child.h */
 struct rc_child_news;   /* child.h */
 
 struct rc_ask {
-    uint8_t kind; /* enum rc_message_kind */
+    rc_message_kind kind;
     struct rc_addr to, from;
     uint32_t node;    /* which step instance */
     uint16_t attempt; /* result, lost: which */
     uint8_t purpose;  /* result, lost */
-    bool
-        set_aside; /* lost: this step was at work in several crashes: it waits for a person, whatever its phase */
+    /* lost: this step was at work in several crashes: it waits for a person, whatever its phase */
+    bool set_aside;
     rc_us now;
     rc_us wall;    /* what the wall clock says; may go back. For calendars only */
     rc_us order;   /* want, offer: place in the queue; restored: of when the state is */

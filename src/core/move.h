@@ -14,8 +14,8 @@ enum rc_move_fate {
 };
 
 struct rc_move_step {
-    uint32_t
-        at; /* number of the instance: in the new version, or of what is not there any more in the old one */
+    /* number of the instance: in the new version, or of what is not there any more in the old one */
+    uint32_t at;
     bool gone; /* the latter */
     uint8_t fate;
     const char *why; /* refused: one sentence, static */
@@ -23,8 +23,8 @@ struct rc_move_step {
 
 struct rc_move_plan {
     const struct flow *to;
-    struct rc_command
-        there; /* the instances of the new version, for their names; what they are is not looked at */
+    /* the instances of the new version, for their names; what they are is not looked at */
+    struct rc_command there;
     const uint32_t *was;       /* for each instance the one that it was, or RC_NOWHERE */
     struct rc_move_step *step; /* each leaf once, in the order of the new version, then what is gone */
     uint32_t nsteps, count[RC_MOVE_FATES];

@@ -201,7 +201,7 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     if (!after || !out.change) return rc_fail_arena(err, arena);
     if (rc_message_is_to(ask->kind) != RC_AGG_SCHEDULE)
         return rc_fail(err, RC_BUG, "message %u is none to a schedule", ask->kind);
-    switch (ask->kind) { /* those that are to a schedule */
+    switch ((enum rc_to_schedule)ask->kind) {
     case RC_MSG_PLAN: begin_behind(after, ask->wall); break;
     case RC_MSG_OCCUR: occur(after, ask); break;
     case RC_MSG_PAUSE: after->paused = true; break;

@@ -133,7 +133,7 @@ static enum rc_status act(struct rc_draft *draft)
 
 static enum rc_status take(struct rc_draft *draft)
 {
-    switch (draft->ask->kind) { /* those that are to a command */
+    switch ((enum rc_to_command)draft->ask->kind) {
     case RC_MSG_SUBMIT:
         rc_place_submit(draft);
         rc_people_submit(draft);

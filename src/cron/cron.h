@@ -17,8 +17,8 @@ struct cron_expr { /* bit n stands for the value n */
     uint16_t months;
     uint8_t weekdays;          /* 0 is Sunday */
     bool any_day, any_weekday; /* begins with '*': where neither does, a day that fits one of both fits */
-    bool
-        any_hour; /* begins with '*' and leaves none out: no hour is named, so that it comes by the time that passes */
+    /* begins with '*' and leaves none out: no hour is named, so that it comes by the time that passes */
+    bool any_hour;
 };
 
 /* Minute, hour, day of the month, month, day of the week; numbers and names (jan, mon), `*`, lists, ranges and steps; 7 is Sunday, too.

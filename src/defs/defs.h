@@ -16,9 +16,9 @@ const char *defs_kind_word(unsigned kind);
 struct defs_file {
     struct rc_sv source; /* name for messages; at most RC_ERROR_SOURCE bytes are shown */
     struct rc_sv text;
-    bool
-        stored; /* an earlier version accepted it: steps that may be missing are read without a guard, and a zone that this
-                    machine does not know any more is no error */
+    /* an earlier version accepted it: steps that may be missing are read without a guard, and a zone that this machine does not know any
+     * more is no error */
+    bool stored;
 };
 
 /* Where something stands in a file, from 1. */

@@ -63,8 +63,8 @@ struct defs_table {
     const struct defs_field *field;
     size_t n;
     const char *name; /* of what it describes, where that has kin; else NULL */
-    const struct defs_table
-        *kin; /* what else might stand in its place: its fields are no mere mistakes in spelling */
+    /* what else might stand in its place: its fields are no mere mistakes in spelling */
+    const struct defs_table *kin;
     size_t nkin;
 };
 #define DEFS_TABLE(fields)                                                                                   \

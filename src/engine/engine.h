@@ -45,12 +45,12 @@ struct rc_ports {
     void *context;
     uint32_t max_in_flight; /* attempts over all dependencies but those of workers; 0: no bound (width.c) */
     rc_us wait; /* how long what waits may take before submissions are refused (pace.h); 0: for ever */
-    struct rc_suspects
-        *suspects; /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
+    /* a page that outlives a crash of the process, or NULL (suspects.h); the caller's */
+    struct rc_suspects *suspects;
     struct rc_holding hold;
     rc_us signal_age; /* how long early signals, and the keys of all, are kept; 0: RC_MAX_SIGNAL_DAYS */
-    struct rc_sv
-        notify; /* the flow that is submitted where a person is wanted; empty: nobody is told. Lives as long as the engine */
+    /* the flow that is submitted where a person is wanted; empty: nobody is told. Lives as long as the engine */
+    struct rc_sv notify;
     struct rc_sv notify_url; /* what stands before /v1/commands/ID in its link */
     bool bulk_without_keys;  /* negative control of the proofs: never in production */
 };
@@ -135,8 +135,8 @@ struct rc_engine_stats { /* counters since start; read on any thread */
     uint64_t turns, units, commits, submitted, replayed, attempts, results, lost, refused;
     uint64_t late; /* reports of workers that had lost their lease */
     uint64_t shed; /* submissions that were refused because too much was waiting */
-    uint64_t
-        faults; /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
+    /* facts that could not be taken in: a bug or a damaged history; each leaves its command as it was */
+    uint64_t faults;
     uint32_t hot, in_flight, queued;
     bool crowded;        /* the server has no free place, or who waits for one comes first */
     uint32_t lane_waits; /* commands that wait for their turn in a lane */

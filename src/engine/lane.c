@@ -143,20 +143,6 @@ void rc_lanes_trim(struct rc_engine *engine)
     if (engine->lanes.n > RC_LANES_HOT && !engine->lanes_short) rc_lanes_forget(engine);
 }
 
-static enum rc_status count_waiting(struct rc_engine *engine, uint64_t id, struct rc_error *err)
-{
-    enum { PAGE = 256 };
-    struct rc_work rows[PAGE], last, *after = NULL;
-    enum rc_status status = RC_OK;
-    for (uint32_t n = PAGE; n == PAGE && status == RC_OK; after = &last) {
-        status = rc_read_work(engine->reader, RC_WORK_LANE_WAITS, id, after, UINT64_MAX, rows, PAGE, &n, err);
-        if (status != RC_OK) break;
-        engine->lane_waits += n;
-        if (n) last = rows[n - 1];
-    }
-    return status;
-}
-
 /* Where a place is free and somebody waits: between a commit and the offer that was to follow, the process died. */
 static enum rc_status look_at(struct rc_engine *engine, uint64_t id, struct rc_error *err)
 {
@@ -176,13 +162,13 @@ enum rc_status rc_lanes_boot(struct rc_engine *engine, struct rc_error *err)
 {
     enum { PAGE = 64 };
     uint64_t ids[PAGE], after = 0;
-    engine->lane_waits = 0;
+    uint64_t waiting = 0;
+    enum rc_status counted = rc_read_work_count(engine->reader, RC_WORK_LANE_WAITS, &waiting, err);
+    if (counted != RC_OK) return counted;
+    engine->lane_waits = (uint32_t)waiting;
     for (uint32_t n = PAGE; n == PAGE;) {
         enum rc_status status = rc_read_lanes(engine->reader, after, ids, PAGE, &n, err);
-        for (uint32_t i = 0; status == RC_OK && i < n; i++) {
-            status = count_waiting(engine, ids[i], err);
-            if (status == RC_OK) status = look_at(engine, ids[i], err);
-        }
+        for (uint32_t i = 0; status == RC_OK && i < n; i++) status = look_at(engine, ids[i], err);
         if (status != RC_OK) return status;
         if (n) after = ids[n - 1];
     }

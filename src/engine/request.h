@@ -47,9 +47,9 @@ struct rc_new_definition {
 struct rc_request {
     struct rc_request *next; /* queue link of whoever holds it */
     enum rc_request_kind kind;
-    struct rc_arena
-        *arena; /* where the inputs live. The engine keeps it (and sets this to NULL) where it makes a command
-                 * of it, or where definitions come into force; otherwise it stays with the request */
+    /* where the inputs live. The engine keeps it (and sets this to NULL) where it makes a command of it, or where definitions come into
+     * force; otherwise it stays with the request */
+    struct rc_arena *arena;
     union {
         struct rc_identity submit; /* from rc_prepare_submit; seq and created are given by the engine */
         struct {
@@ -73,9 +73,9 @@ struct rc_request {
             struct rc_author by;
         } define;
         struct {
-            struct rc_bulk
-                *made; /* a new one: what was asked for, counts and items; the rest is filled in by the
-                                     engine. NULL: an order to the bulk that `id` and `check` name */
+            /* a new one: what was asked for, counts and items; the rest is filled in by the engine. NULL: an order to the bulk that `id`
+             * and `check` name */
+            struct rc_bulk *made;
             const struct rc_bulk_item *items; /* made->total */
             struct rc_bulk_order order;       /* made: subject, actor and reason only */
             uint64_t id;                      /* answer: of the bulk, also with RC_KEY_CONFLICT */
@@ -95,8 +95,8 @@ struct rc_request {
             struct rc_author by;
         } signal_end;
         struct {
-            struct rc_signal
-                signal; /* from rc_prepare_signal; number and at are given by the engine. Answer: `taken` */
+            /* from rc_prepare_signal; number and at are given by the engine. Answer: `taken` */
+            struct rc_signal signal;
         } signal;
         struct rc_access_change access;
         struct {

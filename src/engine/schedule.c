@@ -215,8 +215,8 @@ static enum rc_status run_with_command(struct rc_engine *engine, struct rc_plann
     return status;
 }
 
-static struct rc_ask ask_of(struct rc_engine *engine, enum rc_message_kind kind,
-                            const struct rc_planner *planner, const struct rc_schedule_ask *in)
+static struct rc_ask ask_of(struct rc_engine *engine, rc_message_kind kind, const struct rc_planner *planner,
+                            const struct rc_schedule_ask *in)
 {
     struct rc_ask ask =
         rc_engine_ask(engine, kind,
@@ -378,7 +378,7 @@ static enum rc_status run_now(struct rc_engine *engine, struct rc_request *reque
     return RC_OK;
 }
 
-static enum rc_message_kind message_of(enum rc_schedule_order order)
+static rc_message_kind message_of(enum rc_schedule_order order)
 {
     switch (order) {
     case RC_SCHEDULE_PAUSE: return RC_MSG_PAUSE;

@@ -8,134 +8,15 @@
 #include "engine/prepare.h"
 #include "engine/pace.h"
 #include "core/lane.h"
+#include "engine/hot.h"
 #include "engine/lanes.h"
+#include "engine/leases.h"
 #include "engine/load.h"
 #include "engine/notice.h"
+#include "engine/plans.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-/* ---- hot commands (cache.c) ------------------------------------------------------------------------------------------ */
-
-struct rc_hot {
-    struct rc_command command;
-    struct rc_arena *arena; /* everything the command points to */
-    uint64_t key_hash;
-    struct rc_hot *newer, *older; /* least recently used last */
-    struct rc_request *request;   /* in the turn that creates it: whose memory it is */
-    uint32_t touched;             /* 1 + index in the turn's list; 0: not touched in this turn */
-};
-
-struct rc_cache {
-    struct rc_map by_seq, by_key;
-    struct rc_hot *newest, *oldest;
-    size_t bytes;
-};
-
-uint64_t rc_key_hash_of(const struct rc_identity *);
-struct rc_hot *rc_cache_find(struct rc_cache *, uint64_t seq);
-struct rc_hot *rc_cache_find_key(struct rc_cache *, const struct rc_identity *);
-/* Takes over entry and its arena on success. */
-RC_MUST enum rc_status rc_cache_add(struct rc_cache *, struct rc_hot *);
-/* From now on it is what rc_cache_find_key finds: the last generation of its key, and no other one. */
-RC_MUST enum rc_status rc_cache_name(struct rc_cache *, struct rc_hot *);
-void rc_cache_use(struct rc_cache *, struct rc_hot *);
-void rc_cache_drop(struct rc_cache *, struct rc_hot *);     /* frees it */
-void rc_cache_take_out(struct rc_cache *, struct rc_hot *); /* does not */
-void rc_cache_clear(struct rc_cache *);
-/* Evicts what was not used for longest until the bound holds. Not within a turn. */
-void rc_cache_trim(struct rc_cache *, size_t bytes);
-
-/* ---- windows of waiting work (window.c) ------------------------------------------------------------------------------ */
-
-/* The first rows of a queue that the store holds whole. `more`: the store may have rows behind the last one here. Rows may be stale: whoever
- * is called for one looks again. */
-struct rc_window {
-    struct rc_work row[RC_WINDOW];
-    uint32_t at, n; /* the rows are row[at, at + n) */
-    bool more;
-};
-void rc_window_add(struct rc_window *, const struct rc_work *);
-/* Reads the first rows again when none is left here and the store has some. */
-RC_MUST enum rc_status rc_window_fill(struct rc_window *, struct rc_reader *, uint8_t phase, uint64_t gate,
-                                      struct rc_error *);
-static inline const struct rc_work *rc_window_first(const struct rc_window *window)
-{
-    return window->n ? &window->row[window->at] : NULL;
-}
-static inline void rc_window_pop(struct rc_window *window)
-{
-    window->at++;
-    window->n--;
-}
-static inline void rc_window_forget(struct rc_window *window) /* what was taken may still be in the store */
-{
-    window->n = 0;
-    window->more = true;
-}
-
-struct rc_name {
-    char text[RC_MAX_NAME];
-    uint32_t n;
-};
-static inline struct rc_sv rc_name_sv(const struct rc_name *name)
-{
-    return (struct rc_sv){name->text, name->n};
-}
-void rc_name_set(struct rc_name *, struct rc_sv); /* what is longer is cut */
-
-/* What a gate is whose steps workers do (work.c). */
-enum rc_line_kind { RC_LINE_UNKNOWN, RC_LINE_NONE, RC_LINE_WORKERS };
-struct rc_line {
-    enum rc_line_kind kind;
-    struct rc_name dependency, ns, capability;
-    uint64_t ns_key;
-    uint64_t served; /* when it had its turn last */
-};
-
-struct rc_door { /* a gate and who waits before it */
-    struct rc_gate gate;
-    struct rc_line line;
-    struct rc_window waiting;
-};
-
-/* ---- remote workers (work.c, lease.c, queue.c) ------------------------------------------------------------------------- */
-
-struct rc_lease {
-    uint64_t key; /* rc_attempt_key */
-    uint64_t seq, nonce;
-    uint32_t node, at; /* at: in the heap */
-    uint16_t attempt;
-    uint8_t purpose;
-    struct rc_h128 secret;
-    rc_us since, span, deadline, most; /* most: the step's timeout; no heartbeat goes beyond it */
-    struct rc_name ns, queue, worker;
-    char progress[RC_MAX_PROGRESS];
-    uint32_t progress_n;
-};
-struct rc_leases {
-    struct rc_map by_key;
-    struct rc_lease **heap; /* by deadline */
-    uint32_t n, cap;
-    struct rc_map late; /* attempts of which a late report is on record */
-};
-struct rc_asked {
-    struct rc_name capability; /* empty: whoever asked */
-    rc_us at;
-};
-struct rc_queue {
-    struct rc_name name;
-    uint8_t state; /* enum rc_queue_state; stored where it is not open, with what follows */
-    rc_us since;
-    char by[RC_MAX_ACTOR], reason[RC_MAX_REASON];
-    uint32_t by_n, reason_n;
-    struct rc_asked asked[RC_MAX_CAPABILITIES];
-    uint32_t nasked;
-};
-struct rc_grant { /* an effect of the turn, and for whom */
-    struct rc_request *request;
-    uint32_t effect;
-};
 
 /* ---- facts ----------------------------------------------------------------------------------------------------------- */
 
@@ -236,25 +117,6 @@ struct rc_bulk_run {
     rc_us due;   /* when something is to be done next */
 };
 
-/* ---- schedules (schedule.c) --------------------------------------------------------------------------------------------- */
-
-struct rc_planner {
-    const struct flow *flow;
-    const struct flow_schedule *of;
-    struct rc_schedule row;
-    rc_us next;                /* of the wall clock: when to look again */
-    rc_us again;               /* engine time: not before this, where something is in its way */
-    uint32_t waits;            /* seconds that it waits then */
-    bool fresh;                /* it has no row yet */
-    bool touched;              /* in this turn */
-    struct rc_request request; /* of its last run: its arena is the command's, or free again */
-};
-struct rc_planners {
-    struct rc_planner *item;
-    uint32_t n;
-    const struct flow_set *set; /* which they are of; NULL: they are to be made */
-};
-
 struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
@@ -265,11 +127,11 @@ struct rc_engine {
     uint32_t lane_waits;      /* commands that wait for a place in one */
     bool lanes_short;         /* one of them has to be looked at in the next turn */
     struct rc_outline holder; /* with RC_LANE_FULL: the oldest command that holds a place */
-    struct rc_map
-        started; /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an
-                               * answer comes from outside, else the fact that stands for it */
-    struct rc_map
-        damaged; /* by seq: commands that were wanted and cannot be read; a value is this map until the command was given to who asks, then the engine */
+    /* attempts whose end is not committed yet, by rc_attempt_key: the engine itself where an answer comes from outside, else the fact
+     * that stands for it */
+    struct rc_map started;
+    /* by seq: commands that were wanted and cannot be read; a value is this map until the command was given to who asks, then the engine */
+    struct rc_map damaged;
     uint32_t damaged_untold;
     struct rc_error damage; /* of the last of them */
     struct rc_window due;
@@ -398,9 +260,8 @@ RC_MUST enum rc_status rc_unit_run(struct rc_engine *, const struct rc_ask *firs
 /* The command in memory, loaded where need be. */
 RC_MUST enum rc_status rc_engine_command(struct rc_engine *, uint64_t seq, struct rc_hot **ret,
                                          struct rc_error *);
-struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate); /* NULL: out of memory */
-struct rc_ask rc_engine_ask(struct rc_engine *, enum rc_message_kind,
-                            struct rc_addr to); /* with time and seed */
+struct rc_door *rc_engine_door(struct rc_engine *, uint64_t gate);                   /* NULL: out of memory */
+struct rc_ask rc_engine_ask(struct rc_engine *, rc_message_kind, struct rc_addr to); /* with time and seed */
 
 /* turn.c: trouble that passes: what met it may be tried again. */
 bool rc_turn_passes(const struct rc_engine *, enum rc_status);
@@ -477,63 +338,9 @@ void rc_wave_settle(struct rc_engine *, struct rc_wave_item *); /* its request w
 void rc_waves_record(struct rc_engine *);
 rc_us rc_waves_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 
-/* schedule.c: one message to a schedule */
-RC_MUST enum rc_status rc_schedule_unit(struct rc_engine *, const struct rc_ask *, struct rc_out *,
-                                        struct rc_error *);
-/* schedule.c: what is due; each schedule once a turn. */
-RC_MUST enum rc_status rc_schedules_run(struct rc_engine *, struct rc_error *);
-void rc_schedules_end_turn(struct rc_engine *);
-
-rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
-void rc_schedules_forget(struct rc_engine *);
-void rc_request_schedule(struct rc_engine *, struct rc_request *);
-
-/* work.c */
-void rc_line_learn(struct rc_door *, const struct rc_command *, uint32_t at);
-RC_MUST enum rc_status rc_line_find_out(struct rc_engine *, struct rc_door *, struct rc_error *);
-/* The queue in which it is found now; empty: its dependency is not one of workers any more. */
-struct rc_sv rc_line_queue(const struct rc_engine *, const struct rc_line *);
-/* Whether who asks like this can do what waits there. */
-bool rc_work_can(const struct rc_lease_ask *, const struct rc_line *, struct rc_sv queue);
-/* The request waits from now on, unless its status says otherwise. */
-void rc_work_ask(struct rc_engine *, struct rc_request *);
-RC_MUST enum rc_status rc_work_give(struct rc_engine *, struct rc_error *);
-/* After the commit, or instead of it. `all`: nobody goes on waiting. */
-void rc_work_reply(struct rc_engine *, bool all);
-rc_us rc_work_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
-void rc_work_forget(struct rc_engine *);
-/* The task of an effect, in the start's arena; NULL: nobody has pulled it. */
-RC_MUST enum rc_status rc_task_make(struct rc_engine *, uint32_t effect, const struct rc_start *,
-                                    struct rc_task **ret);
-/* It is leased from now on. False: it has not left. */
-RC_MUST bool rc_task_leave(struct rc_engine *, struct rc_task *);
-/* lease.c */
-struct rc_h128 rc_lease_secret(const struct rc_engine *, const struct rc_command *, uint32_t node,
-                               uint16_t attempt);
-struct rc_lease *rc_lease_find(struct rc_engine *, uint64_t key);
-RC_MUST enum rc_status rc_lease_add(struct rc_engine *, const struct rc_lease *); /* a copy */
-void rc_lease_extend(struct rc_engine *, struct rc_lease *, rc_us span);          /* span 0: as it was */
-void rc_lease_end(struct rc_engine *, uint64_t key);
-void rc_leases_expire(struct rc_engine *);
-rc_us rc_leases_sleep(const struct rc_engine *);
-void rc_leases_forget(struct rc_engine *);
-/* An attempt that is out when the process begins. RC_NOMEM. */
-RC_MUST enum rc_status rc_lease_take_over(struct rc_engine *, const struct rc_command *, uint32_t at);
-/* report.c */
-void rc_request_report(struct rc_engine *, struct rc_request *);
-void rc_request_heartbeat(struct rc_engine *, struct rc_request *);
-void rc_reports_done(struct rc_engine *);
-void rc_reports_drop(struct rc_engine *); /* of a turn that was not committed */
-/* queue.c */
-uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
-void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);
-bool rc_queues_drain(const struct rc_engine *, const struct rc_lease_ask *);  /* all that it asks */
-void rc_request_queue(struct rc_engine *, struct rc_request *);               /* an order commits by itself */
-RC_MUST enum rc_status rc_queues_read(struct rc_engine *, struct rc_error *); /* which are stopped */
-
 /* turn.c: the gate is told (RC_MSG_OFFER, RC_MSG_PULL) of the first who waits before it: there must be one. Any other status than RC_OK: it
  * still waits, and the turn has no room for more. */
-RC_MUST enum rc_status rc_call_first(struct rc_engine *, struct rc_door *, enum rc_message_kind,
+RC_MUST enum rc_status rc_call_first(struct rc_engine *, struct rc_door *, rc_message_kind,
                                      struct rc_error *);
 /* turn.c: a unit about a step, under suspicion while it runs (suspects.h). */
 RC_MUST enum rc_status rc_run_for_step(struct rc_engine *, const struct rc_ask *, uint64_t seq,

@@ -187,7 +187,7 @@ static enum rc_status run_due(struct rc_engine *engine, struct rc_window *window
 
 /* ---- gates ---------------------------------------------------------------------------------------------------------- */
 
-static enum rc_status tell_gate(struct rc_engine *engine, struct rc_door *door, enum rc_message_kind kind,
+static enum rc_status tell_gate(struct rc_engine *engine, struct rc_door *door, rc_message_kind kind,
                                 uint32_t node, struct rc_error *err)
 {
     struct rc_ask ask =
@@ -228,7 +228,7 @@ static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *er
     return status;
 }
 
-enum rc_status rc_call_first(struct rc_engine *engine, struct rc_door *door, enum rc_message_kind kind,
+enum rc_status rc_call_first(struct rc_engine *engine, struct rc_door *door, rc_message_kind kind,
                              struct rc_error *err)
 {
     struct rc_ask ask =

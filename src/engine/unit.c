@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-struct rc_ask rc_engine_ask(struct rc_engine *engine, enum rc_message_kind kind, struct rc_addr to)
+struct rc_ask rc_engine_ask(struct rc_engine *engine, rc_message_kind kind, struct rc_addr to)
 {
-    return (struct rc_ask){.kind = (uint8_t)kind,
+    return (struct rc_ask){.kind = kind,
                            .to = to,
                            .now = engine->turn.now,
                            .wall = engine->turn.wall,

@@ -72,8 +72,8 @@ struct rc_http_options {
     rc_secret_fn *secret; /* NULL: there are no secrets */
     void *secret_context;
     uint32_t max_connections; /* 0: 256; at most RC_MAX_CONCURRENT */
-    const char
-        *resolve_test; /* tests only: "host:port:address[,address]" as CURLOPT_RESOLVE; NULL in production */
+    /* tests only: "host:port:address[,address]" as CURLOPT_RESOLVE; NULL in production */
+    const char *resolve_test;
     const char *ca_file; /* NULL: the system's */
 };
 RC_MUST

@@ -41,8 +41,8 @@ struct flow_dependency {
     struct rc_sv host; /* a name or an address; of IPv6 without brackets */
     uint16_t port;
     bool allow_private; /* private, loopback and link-local addresses may be reached */
-    const struct cel_prog
-        *headers; /* a map of texts, may hold secrets; NULL: none. Evaluated without roots, by the sender */
+    /* a map of texts, may hold secrets; NULL: none. Evaluated without roots, by the sender */
+    const struct cel_prog *headers;
     uint32_t concurrent; /* attempts in flight at a time */
     rc_us key_lifetime;  /* how long the other side remembers an Idempotency-Key; 0: for ever */
     rc_us connect_timeout;

@@ -219,8 +219,8 @@ struct flow_child {
 };
 
 struct flow_step {
-    struct rc_sv
-        id; /* unique in the flow; empty for the root, and for lines and fallbacks that nobody named */
+    /* unique in the flow; empty for the root, and for lines and fallbacks that nobody named */
+    struct rc_sv id;
     enum flow_kind kind;
     flow_node parent, end; /* the subtree is [self, end) */
     bool critical;
@@ -230,11 +230,11 @@ struct flow_step {
     flow_site
         cond; /* `if`: left out where it does not hold; a case of a choose: whether it is taken. 0: none */
 
-    uint32_t
-        place; /* of its first instance, behind the first one of the copy of the block's body that it stands in */
+    /* of its first instance, behind the first one of the copy of the block's body that it stands in */
+    uint32_t place;
     uint32_t body; /* instances of all children in one copy */
-    uint16_t
-        copies; /* each: the most items; repeat: the most passes; else 1. It has 1 + copies * body instances */
+    /* each: the most items; repeat: the most passes; else 1. It has 1 + copies * body instances */
+    uint16_t copies;
 
     struct flow_block block; /* blocks */
     struct flow_loop loop;
@@ -245,8 +245,8 @@ struct flow_step {
     struct flow_confirm confirm; /* kinds FLOW_CALL and FLOW_CONFIRM */
     uint16_t approvals;          /* how many stand before it in its line: it needs all of them */
     flow_site values;            /* kind FLOW_SET: a map */
-    struct flow_call
-        call; /* kind FLOW_CALL. Of other leaves: reads_only and repeatable, and what `outputs` are */
+    /* kind FLOW_CALL. Of other leaves: reads_only and repeatable, and what `outputs` are */
+    struct flow_call call;
 };
 
 /* Whether a leaf waits until something has come true. */

@@ -9,8 +9,8 @@ struct rc_reader;
 struct rc_bulk_write {
     const struct rc_bulk *bulk; /* as it is after */
     bool made; /* it is new: its id is given by the store; its key must be free: the engine has asked */
-    const struct rc_bulk_item
-        *items; /* made: all of them, n from 1 without gaps; else those whose result is new */
+    /* made: all of them, n from 1 without gaps; else those whose result is new */
+    const struct rc_bulk_item *items;
     uint32_t nitems;
     const struct rc_bulk_event *event; /* the change of its state; NULL: there was none */
     rc_us forget_before; /* made: previews that expired before this go, a few at a time; 0: none */

@@ -41,6 +41,7 @@ struct rc_driver {
     enum rc_status (*work)(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
                            rc_us up_to, struct rc_work *ret_rows, uint32_t cap, uint32_t *ret_n,
                            struct rc_error *);
+    enum rc_status (*work_count)(struct rc_reader *, uint8_t phase, uint64_t *ret, struct rc_error *);
     enum rc_status (*gates)(struct rc_reader *, uint8_t phase, uint64_t after, uint64_t *ret_gates,
                             uint32_t cap, uint32_t *ret_n, struct rc_error *);
     enum rc_status (*in_flight)(struct rc_reader *, uint64_t after, uint64_t *ret_seqs, uint32_t cap,

@@ -7,8 +7,8 @@ struct rc_reader;
 
 /* Part of a batch. */
 struct rc_signals {
-    const struct rc_signal
-        *signals; /* new ones, and what has become of those that are there; the last one of a number counts */
+    /* new ones, and what has become of those that are there; the last one of a number counts */
+    const struct rc_signal *signals;
     uint32_t n;
     rc_us since; /* some of those that came before this are forgotten; 0: none */
 };

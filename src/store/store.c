@@ -267,6 +267,13 @@ enum rc_status rc_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
     return reader->driver->work(reader, phase, gate, after, up_to, ret_rows, cap, ret_n, err);
 }
 
+enum rc_status rc_read_work_count(struct rc_reader *reader, uint8_t phase, uint64_t *ret,
+                                  struct rc_error *err)
+{
+    enum rc_status status = rc_reader_usable(reader, err);
+    return status == RC_OK ? reader->driver->work_count(reader, phase, ret, err) : status;
+}
+
 enum rc_status rc_read_gates(struct rc_reader *reader, uint64_t after, uint64_t *ret_gates, uint32_t cap,
                              uint32_t *ret_n, struct rc_error *err)
 {

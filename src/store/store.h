@@ -62,8 +62,8 @@ struct rc_record {
     uint32_t rev;    /* from 1, without gaps */
     uint64_t change; /* number in the store's whole sequence of changes; given by the store, 0 before that */
     rc_us at;
-    const struct rc_ask
-        *cause; /* from history: as far as it is stored (kind, node, attempt, purpose and the body) */
+    /* from history: as far as it is stored (kind, node, attempt, purpose and the body) */
+    const struct rc_ask *cause;
     const struct rc_change *changes;
     uint32_t nchanges;
 };
@@ -94,9 +94,8 @@ struct rc_work_move { /* phase none or open: no row on that side */
 /* A command that the batch touches, once, with what its row becomes. */
 struct rc_touched {
     const struct rc_command *command; /* as it is after the batch */
-    bool
-        created; /* its identity, refs and key go in too; the key of a first generation must be free: the engine
-                     has asked */
+    /* its identity, refs and key go in too; the key of a first generation must be free: the engine has asked */
+    bool created;
     uint8_t state_before;
     uint64_t flow_before; /* id of the version that it was of; 0: it is of the same one still */
     bool in_flight_before, in_flight;
@@ -119,8 +118,8 @@ struct rc_batch {
     const struct rc_touched *touched;
     uint32_t ntouched;
     rc_us high_water; /* engine time never goes back behind this, also after a restart */
-    uint64_t
-        untold; /* from this change on somebody may not have been told yet (engine/notice.h); 0: all were */
+    /* from this change on somebody may not have been told yet (engine/notice.h); 0: all were */
+    uint64_t untold;
     bool essential;             /* only results of what has left, and actions: may use the reserve */
     const struct rc_hold *hold; /* how far the hold that is not released has come; NULL: as it was */
     const struct rc_schedule_write *schedules; /* each once */
@@ -229,6 +228,9 @@ RC_MUST enum rc_status rc_read_history(struct rc_reader *, uint64_t seq, uint32_
 RC_MUST enum rc_status rc_read_work(struct rc_reader *, uint8_t phase, uint64_t gate,
                                     const struct rc_work *after, rc_us up_to, struct rc_work *ret_rows,
                                     uint32_t cap, uint32_t *ret_n, struct rc_error *);
+/* How many rows of work there are of one phase: reads all of them, cheaply; for when the engine begins. */
+RC_MUST enum rc_status rc_read_work_count(struct rc_reader *, uint8_t phase, uint64_t *ret,
+                                          struct rc_error *);
 /* Gates that have ready work, ascending behind `after`. */
 RC_MUST enum rc_status rc_read_gates(struct rc_reader *, uint64_t after, uint64_t *ret_gates, uint32_t cap,
                                      uint32_t *ret_n, struct rc_error *);

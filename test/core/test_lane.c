@@ -59,7 +59,7 @@ static void leave(struct bed *bed, uint64_t seq)
 }
 
 /* Whether the last message made exactly this one of its own. */
-static bool said(const struct bed *bed, enum rc_message_kind kind, uint64_t seq)
+static bool said(const struct bed *bed, rc_message_kind kind, uint64_t seq)
 {
     return bed->out.nmessage == 1 && bed->out.message[0].kind == kind && bed->out.message[0].to.id == seq;
 }

@@ -149,8 +149,8 @@ static void test_queue(void **state)
     assert_int_equal(s.missed, 500 - 1 - RC_MAX_SCHEDULE_QUEUE);
 }
 
-static void step(struct rc_schedule *s, enum rc_message_kind kind, rc_us wall,
-                 const struct rc_schedule_ask *in, uint32_t changes)
+static void step(struct rc_schedule *s, rc_message_kind kind, rc_us wall, const struct rc_schedule_ask *in,
+                 uint32_t changes)
 {
     struct rc_arena *arena = rc_arena_new(4096, 1 << 20);
     struct rc_ask ask = {

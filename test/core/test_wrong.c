@@ -114,7 +114,7 @@ static void a_message_is_to_one_kind_of_aggregate(void **state)
     struct rc_out out = {.nchange = 77};
     unsigned taken = 0;
     for (unsigned kind = 0; kind <= UINT8_MAX; kind++) {
-        struct rc_ask ask = world_ask(&test->world, (enum rc_message_kind)kind, 1);
+        struct rc_ask ask = world_ask(&test->world, (rc_message_kind)kind, 1);
         bool to_gate = rc_message_is_to(kind) == RC_AGG_GATE;
         struct rc_out given;
         taken += to_gate;

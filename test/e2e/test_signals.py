@@ -338,6 +338,28 @@ def hostile(world):
     api.post("/v1/signals", {**good, "key": "k2", "payload": {"t": "x" * (room + 1)}}).must(413)
 
 
+@case("behind thousands of others, in other namespaces too, one is found page by page: an empty page says where to go on")
+def behind_many(world):
+    server = a_server(world)
+    signal(server.api, "p0", "s0").must(201)
+    server.stop()
+    with changed(server.store) as db:
+        columns = [c[1] for c in db.execute("PRAGMA table_info(signal)") if c[1] != "n"]
+        db.execute("INSERT OR IGNORE INTO name VALUES (999, 'elsewhere')")
+        values = ", ".join({"ns": "CASE k % 2 WHEN 0 THEN 999 ELSE ns END", "name": "'other'", "mailbox": "k", "place": "k", "key": "'k' || k"}.get(c, c) for c in columns)
+        db.execute(f"WITH RECURSIVE many(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM many WHERE k < 6000)"
+                   f" INSERT INTO signal ({', '.join(columns)}) SELECT {values} FROM signal, many WHERE n = 1")
+    server.start()
+    number = signal(server.api, "last", "s1").must(201) and 6002
+    after, pages, got = 1, 0, []
+    while after:
+        page = server.api.get(f"/v1/signals?name=payment.settled&after={after}").must(200).json
+        after, pages, got = page["next"], pages + 1, got + page["signals"]
+    equal(([s["number"] for s in got], pages), ([number], 2), "what is found, on how many pages")
+    contains(server.cli("signals", "--name", "nothing"), "none of those that were looked at")
+    equal(server.cli("signals", "--name", "nothing", "--after", 6002), "none\n", "behind the last one")
+
+
 @case("what came with a signal and does not fit fails the step in the open; the next signal can mend it")
 def unusable(world):
     api = a_server(world).api

@@ -135,7 +135,7 @@ static uint32_t first_in(const struct rc_command *c, enum rc_phase phase, bool o
 }
 
 /* To any step, or ('R') to the first one that waits for an answer: so inputs come far without knowing its number. */
-static enum rc_status answer(struct run *run, enum rc_message_kind kind, bool first)
+static enum rc_status answer(struct run *run, rc_message_kind kind, bool first)
 {
     struct world *world = &run->world;
     uint32_t node = first ? first_in(&world->command, RC_PHASE_OPEN, false)
@@ -232,8 +232,7 @@ static enum rc_status act(struct run *run)
 static enum rc_status wild(struct run *run, bool to_gate)
 {
     struct world *world = &run->world;
-    struct rc_ask ask =
-        world_ask(world, (enum rc_message_kind)0, choose(run, world->command.flow->ninstances + 1u));
+    struct rc_ask ask = world_ask(world, 0, choose(run, world->command.flow->ninstances + 1u));
     struct rc_result said = result(run);
     struct rc_act act = action(run);
     struct rc_signal came = {

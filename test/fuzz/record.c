@@ -90,9 +90,9 @@ static void changes_line(struct folding *f, struct rc_sv line)
     fold(f, changes, n, at);
 }
 
-static void cause_line(struct rc_sv line, enum rc_message_kind kind, struct rc_arena *arena)
+static void cause_line(struct rc_sv line, rc_message_kind kind, struct rc_arena *arena)
 {
-    struct rc_ask ask = {.kind = (uint8_t)kind}, again = {.kind = (uint8_t)kind};
+    struct rc_ask ask = {.kind = kind}, again = {.kind = kind};
     struct rc_buf buf = rc_buf_in(arena, 4 << 20), second = rc_buf_in(arena, 4 << 20);
     enum rc_status status = rc_get_cause(line, arena, &ask, NULL);
     FUZZ_LAW(status == RC_OK || status == RC_DAMAGED || rc_arena_status(arena) != RC_OK);

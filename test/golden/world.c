@@ -30,9 +30,9 @@ void world_begin(struct world *world, struct rc_arena *arena, const struct flow_
     world->gate.id = set->ndependencies ? flow_gate_id(set->dependencies[0]->name) : 0;
 }
 
-struct rc_ask world_ask(struct world *world, enum rc_message_kind kind, uint32_t node)
+struct rc_ask world_ask(struct world *world, rc_message_kind kind, uint32_t node)
 {
-    return (struct rc_ask){.kind = (uint8_t)kind,
+    return (struct rc_ask){.kind = kind,
                            .to = {.agg = RC_AGG_COMMAND, .id = world->identity.seq},
                            .from = {.agg = RC_AGG_COMMAND, .id = world->identity.seq},
                            .node = node,

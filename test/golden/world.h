@@ -59,4 +59,4 @@ enum rc_status world_offer(struct world *, struct rc_error *);
 enum rc_status world_deliver(struct world *, struct rc_ask, struct rc_error *);
 /* So many other commands hold places in the lane from now on. */
 enum rc_status world_occupy_lane(struct world *, uint32_t n, struct rc_error *);
-struct rc_ask world_ask(struct world *, enum rc_message_kind, uint32_t node);
+struct rc_ask world_ask(struct world *, rc_message_kind, uint32_t node);

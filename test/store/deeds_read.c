@@ -68,6 +68,14 @@ static enum rc_status read_work(struct doing *doing, struct rc_error *err)
     return status;
 }
 
+static enum rc_status read_work_count(struct doing *doing, struct rc_error *err)
+{
+    uint64_t n;
+    enum rc_status status = rc_read_work_count(doing->reader, RC_PHASE_READY, &n, err);
+    if (status == RC_OK) assert_true(n > 0);
+    return status;
+}
+
 static enum rc_status read_gates(struct doing *doing, struct rc_error *err)
 {
     uint64_t gates[ROWS];
@@ -289,6 +297,7 @@ const struct deed reading_deeds[] = {
     A(read_purgeable_by_ref),
     A(read_history),
     R(read_work),
+    R(read_work_count),
     R(read_gates),
     R(read_in_flight),
     A(read_list),

@@ -438,6 +438,16 @@ static void lanes_are_kept(void **state)
     assert_true(n == 1 && ids[0] == 7);
     assert_ok(kit, rc_read_work(self, RC_WORK_LANE_WAITS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
     assert_true(n == 2 && got[0].seq == 2 && got[1].seq == 1 && got[0].node == 2 && got[0].order == 10);
+    static const struct {
+        uint8_t phase;
+        uint64_t n;
+    } count[] = {
+        {RC_WORK_LANE_WAITS, 3}, {RC_WORK_LANE_HOLDS, 1}, {RC_WORK_LANE_YIELDS, 1}, {RC_PHASE_DELAYED, 0}};
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++) {
+        uint64_t there = 99;
+        assert_ok(kit, rc_read_work_count(self, count[i].phase, &there, &kit->err));
+        assert_int_equal(there, count[i].n);
+    }
     assert_ok(kit, rc_read_work(self, RC_WORK_LANE_HOLDS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));
     assert_true(n == 1 && got[0].seq == 3 && got[0].phase == RC_WORK_LANE_HOLDS);
     assert_ok(kit, rc_read_work(self, RC_WORK_LANE_YIELDS, 7, NULL, UINT64_MAX, got, 8, &n, &kit->err));

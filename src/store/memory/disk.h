@@ -196,6 +196,7 @@ enum rc_status mem_read_history(struct rc_reader *, uint64_t seq, uint32_t after
                                 struct rc_error *);
 enum rc_status mem_read_work(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
                              rc_us up_to, struct rc_work *, uint32_t cap, uint32_t *, struct rc_error *);
+enum rc_status mem_read_work_count(struct rc_reader *, uint8_t phase, uint64_t *, struct rc_error *);
 enum rc_status mem_read_gates(struct rc_reader *, uint8_t phase, uint64_t after, uint64_t *, uint32_t cap,
                               uint32_t *, struct rc_error *);
 enum rc_status mem_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *, uint32_t cap, uint32_t *,

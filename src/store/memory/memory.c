@@ -69,6 +69,7 @@ static const struct rc_driver driver = {
     .signal_last = mem_read_signal_last,
     .signals_kept = mem_read_signals_kept,
     .stopped = mem_read_stopped,
+    .work_count = mem_read_work_count,
     .gates = mem_read_gates,
     .schedules = mem_read_schedules,
     .in_flight = mem_read_in_flight,

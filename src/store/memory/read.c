@@ -130,6 +130,21 @@ enum rc_status mem_read_work(struct rc_reader *reader, uint8_t phase, uint64_t g
     return RC_OK;
 }
 
+enum rc_status mem_read_work_count(struct rc_reader *reader, uint8_t phase, uint64_t *ret,
+                                   struct rc_error *err)
+{
+    (void)err;
+    struct rc_memory_disk *disk = mem_disk_of(reader);
+    const struct rc_work from = {.phase = phase};
+    uint64_t n = 0;
+    pthread_mutex_lock(&disk->lock);
+    const struct mem_work *next = mem_work_next(disk->work, &from, true);
+    for (; next && next->row.phase == phase; next = mem_work_next(disk->work, &next->row, false)) n++;
+    pthread_mutex_unlock(&disk->lock);
+    *ret = n;
+    return RC_OK;
+}
+
 enum rc_status mem_read_gates(struct rc_reader *reader, uint8_t phase, uint64_t after, uint64_t *ret_gates,
                               uint32_t cap, uint32_t *ret_n, struct rc_error *err)
 {

@@ -228,6 +228,7 @@ static const char *const sql[SQ_STATEMENTS] = {
     [SQ_WORK] =
         "SELECT ord, seq, node FROM work WHERE phase = ? AND gate = ? AND (ord, seq, node) > (?, ?, ?)"
         " AND ord <= ? ORDER BY ord, seq, node LIMIT ?",
+    [SQ_WORK_COUNT] = "SELECT count(*) FROM work WHERE phase = ?",
     [SQ_GATE_NEXT] = "SELECT gate FROM work WHERE phase = ? AND gate > ? ORDER BY gate LIMIT 1",
     [SQ_IN_FLIGHT] =
         "SELECT seq FROM command INDEXED BY command_open WHERE (state <> 11 OR in_flight) AND state = ?"

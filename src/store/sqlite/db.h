@@ -145,6 +145,7 @@ enum sq_statement {
     SQ_RECORD_AT,
     SQ_RECORD_LINK,
     SQ_WORK,
+    SQ_WORK_COUNT,
     SQ_GATE_NEXT,
     SQ_IN_FLIGHT,
     SQ_ROW_AT,
@@ -456,13 +457,13 @@ enum rc_status sq_read_history(struct rc_reader *, uint64_t seq, uint32_t after_
                                struct rc_error *);
 enum rc_status sq_read_work(struct rc_reader *, uint8_t phase, uint64_t gate, const struct rc_work *after,
                             rc_us up_to, struct rc_work *, uint32_t cap, uint32_t *ret_n, struct rc_error *);
+enum rc_status sq_read_work_count(struct rc_reader *, uint8_t phase, uint64_t *, struct rc_error *);
 enum rc_status sq_read_gates(struct rc_reader *, uint8_t phase, uint64_t after, uint64_t *, uint32_t cap,
                              uint32_t *, struct rc_error *);
 enum rc_status sq_read_in_flight(struct rc_reader *, uint64_t after, uint64_t *, uint32_t cap, uint32_t *,
                                  struct rc_error *);
 enum rc_status sq_read_high(struct rc_reader *, struct rc_high *, struct rc_error *);
-RC_MUST
-enum rc_status sq_high(struct sq_conn *, struct rc_high *, struct rc_error *);
+RC_MUST enum rc_status sq_high(struct sq_conn *, struct rc_high *, struct rc_error *);
 
 enum rc_status sq_read_audit(struct rc_reader *, const struct rc_audit_page *, struct rc_arena *,
                              uint32_t cap, struct rc_audit_entry **, uint32_t *, struct rc_error *);

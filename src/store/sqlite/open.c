@@ -466,6 +466,7 @@ const struct rc_driver sq_driver = {
     .signal_last = sq_read_signal_last,
     .signals_kept = sq_read_signals_kept,
     .stopped = sq_read_stopped,
+    .work_count = sq_read_work_count,
     .gates = sq_read_gates,
     .schedules = sq_read_schedules,
     .in_flight = sq_read_in_flight,

@@ -206,6 +206,17 @@ enum rc_status sq_read_work(struct rc_reader *reader, uint8_t phase, uint64_t ga
     return status;
 }
 
+enum rc_status sq_read_work_count(struct rc_reader *reader, uint8_t phase, uint64_t *ret,
+                                  struct rc_error *err)
+{
+    struct sq run = sq_start(sq_conn_of(reader), SQ_WORK_COUNT);
+    sq_u64(&run, phase);
+    uint64_t n = sq_row(&run) ? sq_get_u64(&run, 0) : 0;
+    enum rc_status status = sq_end(&run, "cannot count what waits", err);
+    if (status == RC_OK) *ret = n;
+    return status;
+}
+
 enum rc_status sq_read_gates(struct rc_reader *reader, uint8_t phase, uint64_t after, uint64_t *ret_gates,
                              uint32_t cap, uint32_t *ret_n, struct rc_error *err)
 {
