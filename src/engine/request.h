@@ -71,6 +71,7 @@ struct rc_request {
             struct rc_definition *removed; /* kind and name */
             uint32_t nadded, nremoved;
             struct rc_author by;
+            bool dry; /* only whether they could be brought into force: nothing is stored */
         } define;
         struct {
             struct rc_bulk
