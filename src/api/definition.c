@@ -260,10 +260,11 @@ enum rc_status api_apply(struct api_call *call, struct rc_error *err)
     *by = (struct rc_author){.subject = call->who.name, .reason = body->reason};
     status = api_actor(call, body->actor, &by->actor, err);
     if (status != RC_OK) return status;
-    if (body->dry_run || apply->added + apply->changed + apply->removed == 0) {
+    if (apply->added + apply->changed + apply->removed == 0) {
         put_result(call, !body->dry_run);
         return RC_OK;
     }
+    call->request.u.define.dry = body->dry_run;
     call->parked = true;
     return api_post(call, err);
 }
@@ -273,6 +274,6 @@ enum rc_status api_apply(struct api_call *call, struct rc_error *err)
 enum rc_status api_applied(struct api_call *call, struct rc_error *err)
 {
     (void)err;
-    put_result(call, true);
+    put_result(call, !call->request.u.define.dry);
     return RC_OK;
 }

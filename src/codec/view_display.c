@@ -135,6 +135,9 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *c)
     } else if (step) {
         rc_put_format(buf, "a person must decide: %.*s %s", RC_SV_ARG(name), state);
         if (n > 1) rc_put_format(buf, " (and %u more)", n - 1);
+    } else if (c->back && c->state == RC_REVIEW) {
+        name = rc_view_step_name(c, c->back, &path);
+        rc_put_format(buf, "a person must decide: rolled back to %.*s", RC_SV_ARG(name));
     } else if (!put_stop(buf, c) && !put_decided(buf, c)) {
         rc_put_text(buf, rc_state_word(c->state).text);
     }

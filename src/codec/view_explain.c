@@ -104,6 +104,9 @@ static void put_what(const struct telling *tell, struct rc_buf *buf)
     if (at == UINT32_MAX || at == 0) {
         put_sentence(buf, rc_state_word(command->state).text);
         put_irreversible(command, buf);
+        if (command->back && command->state == RC_REVIEW)
+            rc_put_format(buf, " It is rolled back to \"%.*s\": what comes before that stays done.",
+                          RC_SV_ARG(rc_view_step_name(command, command->back, &path)));
         if (command->why != RC_WHY_DEADLINE || command->mode == RC_MODE_FORWARD) return;
         rc_put_char(buf, ' ');
         put_sentence(buf, rc_why_word(RC_WHY_DEADLINE).text);

@@ -69,6 +69,7 @@ void rc_request_define(struct rc_engine *engine, struct rc_request *request)
     request->status = rows ? check_schedules(engine, request, &request->error)
                            : rc_fail_arena(&request->error, request->arena);
     if (request->status == RC_OK) request->status = check_children(engine, request, &request->error);
+    if (request->u.define.dry) return;
     if (request->status == RC_OK) request->status = store(engine, request, rows);
     if (request->status == RC_COMMIT_UNKNOWN) engine->stale = true;
     if (request->status != RC_OK) return;

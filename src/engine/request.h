@@ -71,6 +71,7 @@ struct rc_request {
             struct rc_definition *removed; /* kind and name */
             uint32_t nadded, nremoved;
             struct rc_author by;
+            bool dry; /* only whether they could be brought into force: nothing is stored */
         } define;
         struct {
             /* a new one: what was asked for, counts and items; the rest is filled in by the engine. NULL: an order to the bulk that `id`

@@ -38,6 +38,10 @@ def applying(world):
     said = server.cli("apply", folder, "--dry-run")
     contains(said, "send")
     equal(in_force(api), {}, "after a dry run")
+    world.write(lost="flow: lost\nsteps:\n  - { id: child, flow: nowhere }\n")
+    for more in ("--dry-run", "-y"):
+        contains(server.cli("apply", folder, more, code=3), "the flow 'lost' starts 'nowhere', which is not there")
+    world.write(lost=None)
     contains(server.cli("apply", folder, "-y"), "github")
     equal(in_force(api), {("flow", "send"): 1, ("dependency", "github"): 1}, "after apply")
     server.cli("apply", folder, "-y")

@@ -68,6 +68,7 @@ def back(world):
     api.act(id, "roll_back", {"If-Match": plan.headers["ETag"]}, step="x", reason="the first branch is wrong", actor="olga").must(200)
     rests = api.until_state(id, "review")
     equal(states(rests), {"a": "succeeded", "both": "succeeded", "x": "undone", "y": "undone", "w": "succeeded", "z": "rejected"}, "steps")
+    equal(rests["display"], "a person must decide: rolled back to x", "how it is said")
     equal([e["path"].split("/")[3] for e in hub.journal("PATCH")], ["y", "x"], "undos, in this order")
     equal(api.explain(id)["next"]["code"], "anew", "what a person can do")
     record = next(r for r in api.history(id) if r["cause"]["kind"] == "action")
