@@ -66,6 +66,7 @@ QUESTIONS = {name: workload(name) for name in WORKLOADS} | {
     "overload": overload,
     "size": questions.size,
     "waiters": questions.waiters,
+    "work": questions.work,
     "crash": questions.crash,
     "readers": questions.readers,
     "search": questions.search,

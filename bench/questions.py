@@ -197,6 +197,29 @@ def waiters(arguments, _seconds):
     return {"waiter_kib": result["kib_each"]}
 
 
+# ---- remote workers ---------------------------------------------------------------------------------------
+
+WORK = {  # what bench/work is told
+    "drain_batch": ("drain", 20, 50, 100000),  # 20 workers lease, report and heartbeat 50 at a time until 100,000 tasks are done
+    "drain_single": ("drain", 200, 1, 20000),
+    "lease": ("poll", 200, 10000, 10),         # 200 on long poll, 10,000 tasks/s for ten seconds
+}
+
+
+def work(arguments, _seconds):
+    found = {}
+    for name, words in WORK.items():
+        runs = []
+        for _ in range(arguments.runs):
+            server = Server(arguments.build, arguments.disk, work=True)
+            runs.append(program(arguments.build, "work", server.port, *words))
+            server.stop()
+            say(f"work {' '.join(map(str, words))}: {runs[-1]}")
+        found |= {f"{name}_{what}": statistics.median(run[key] for run in runs)
+                  for what, key in (("per_s", "per_s"), ("per_s", "leased_per_s"), ("p50_ms", "p50_ms"), ("p99_ms", "p99_ms")) if key in runs[0]}
+    return found
+
+
 # ---- a crash with a million pending -------------------------------------------------------------------------
 
 def first_request(listener):

@@ -63,7 +63,7 @@ def figures(data):
         for name in ("half", "twice"):
             for what in ("offered_per_s", "accepted_per_s", "p50_ms", "p99_ms", "refused_p99_ms"):
                 found[f"{name}_{what}"] = median(data["overload"][name], what)
-    for name in ("size", "waiters", "crash", "readers", "search", "slowdown", "stalls", "deferred"):
+    for name in ("size", "waiters", "work", "crash", "readers", "search", "slowdown", "stalls", "deferred"):
         found |= {key: value for key, value in data.get(name, {}).items() if isinstance(value, (int, float))}
     return found
 
@@ -105,6 +105,10 @@ ROWS = (
     Row("whole lives of a one-step command/s", "{:,.0f}", ("life1_per_s",), (12500,), (25000,)),
     Row("whole lives of a three-step command/s", "{:,.0f}", ("life3_per_s",), (6000,), (12000,)),
     Row("calls of an each of 100 items/s", "{:,.0f}", ("each100_steps_per_s",), (8000,), (16000,)),
+    Row("tasks that workers lease and report in batches of 50, a backlog of 100,000, /s", "{:,.0f}", ("drain_batch_per_s",), (28000,),
+        (40000,)),
+    Row("tasks leased by 200 workers on long poll at 10,000/s, /s", "{:,.0f}", ("lease_per_s",), (9900,), (9900,)),
+    Row("the same, from submission to lease, p99, ms", "{:.2f}", ("lease_p99_ms",), (20,), (10,), True),
     Row("share of the bare SQLite loop (single submissions)", "{:.0%}", ("floor_sqlite_share",), (0.6,), (0.8,)),
     Row("submit to completed at 50/s, p50 / p99, ms", "{:.2f} / {:.2f}", ("latency_p50_ms", "latency_p99_ms"), (1.2, 4), (0.6, 2), True),
     Row("slow-down from 100 thousand to 5 million commands", "{:.2f} times", ("slowdown",), (1.3,), (1.1,), True),
@@ -169,6 +173,8 @@ def overload(data):
 
 # what the questions about size came to, where it is more than the one figure above
 DETAILS = (
+    ("drain_single_per_s", "tasks that 200 workers lease and report one by one, a backlog of 20,000, /s"),
+    ("lease_p50_ms", "tasks leased by 200 workers on long poll at 10,000/s, p50, ms"),
     ("submit_per_s_100000", "single submissions/s, 100 thousand commands in the store"),
     ("submit_per_s_5000000", "the same, 5 million"),
     ("life_per_s_100000", "one-step lives/s, 100 thousand commands in the store"),

@@ -41,12 +41,12 @@ def end_all():
 
 class Server:
     """`recourse serve` on an empty store in a directory of its own, on ports that nobody uses. With `directory` it is an existing
-    one, which is kept at the end."""
+    one, which is kept at the end; with `work`, its flow's steps are done by remote workers."""
 
     running = []  # all that have been started and not been halted
 
-    def __init__(self, build, disk, directory=None, preload=None):
-        self.build, self.kept = build, directory is not None
+    def __init__(self, build, disk, directory=None, preload=None, work=False):
+        self.build, self.kept, self.work = build, directory is not None, work
         self.directory = directory or tempfile.mkdtemp(prefix="recourse-bench-", dir=disk)
         os.makedirs(self.directory, exist_ok=True)
         self.store = os.path.join(self.directory, "store.db")
@@ -59,6 +59,7 @@ class Server:
         self.port, began = free_port(), time.monotonic()
         command = [os.path.join(self.build, "recourse"), "serve", "--store", self.store, "--defs", os.path.join(self.directory, "defs"),
                    "--listen", f"127.0.0.1:{self.port}", "--log", "text", "--max-rate", "0"]
+        command += ["--queue-time", "0s"] if self.work else []  # a backlog is what is asked for: nothing of it is refused
         self.log = open(os.path.join(self.directory, "log"), "wb+")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
                                         env=dict(os.environ, **(preload or {})))
@@ -74,11 +75,11 @@ class Server:
         sys.exit("the server does not start:\n" + self.log.read().decode())
 
     def definitions(self):
-        """A copy of defs/ that calls the target's port."""
-        directory = os.path.join(self.directory, "defs")
+        """A copy of defs/ that calls the target's port, or of defs-work/."""
+        directory, made = os.path.join(self.directory, "defs"), os.path.join(HERE, "defs-work" if self.work else "defs")
         os.makedirs(directory, exist_ok=True)
-        for name in os.listdir(os.path.join(HERE, "defs")):
-            with open(os.path.join(HERE, "defs", name)) as file:
+        for name in os.listdir(made):
+            with open(os.path.join(made, name)) as file:
                 text = file.read().replace(TARGET_IN_DEFS, f"127.0.0.1:{self.target_port}")
             with open(os.path.join(directory, name), "w") as file:
                 file.write(text)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # scripts/test.sh [--ci | --campaign HOURS] [--only WORD]…: installs what is missing, builds, runs the tests, and ends with
-# "N passed, N failed[, N skipped]". A family that fails stops no other; all failures are listed before the last line. Exits 0
-# only where nothing failed.
+# "N passed, N failed[, N skipped]". A family that fails stops no other; all failures are listed directly before the last line, each with
+# the line of its assertion. Exits 0 only where nothing failed.
 #
 # Without --ci: gcc, the sanitizers, all suites, formatting and clang-tidy. With it also a clang release build, end to end
 # under the address sanitizer, the thread sanitizer, the coverage of branches, and the proofs at full size, whose figures are held against

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import evidence
 import figures
 from counting import Count
 
@@ -62,7 +63,7 @@ def one_slice(families, turn, seconds, place):
     turn.left -= time.monotonic() - start
     if count.failed:
         kept = keep(families, turn, place, since)
-        turn.failures += [f"{turn.family.name}, run {turn.runs}: {why} ({kept})" for why in count.failures]
+        turn.failures += [f"{turn.family.name}, run {turn.runs}: {evidence.head(why)} ({kept})" for why in count.failures]
     return count
 
 

@@ -10,6 +10,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
+import evidence
+
 CASE = re.compile(r"^(not )?ok\b[ \t]*(\d*)[ \t]*(?:- )?(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
@@ -42,10 +44,19 @@ class Count:
         return f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else "")
 
 
+def why_not(lines, at, since):
+    """What is said of the case that failed in a line: above it (our scripts do that) or, if nothing is said there, below it (cmocka). And
+    the line where that ends."""
+    below = next((i for i in range(at + 1, len(lines)) if CASE.match(lines[i]) or PLAN.match(lines[i])), len(lines))
+    above = [line for line in lines[since:at] if not PLAN.match(line)]
+    found = evidence.of_lines(above)
+    return (found, at + 1) if found else (evidence.of_lines(lines[at + 1:below]), below)
+
+
 def count_tap(lines):
     """Count of TAP, or None where there is none. Several plans follow each other when a program runs several groups."""
-    count, planned, plans = Count(), 0, 0
-    for line in lines:
+    count, planned, plans, since = Count(), 0, 0, 0
+    for at, line in enumerate(lines):
         if plan := PLAN.match(line):
             planned += int(plan.group(1))
             plans += 1
@@ -54,9 +65,12 @@ def count_tap(lines):
             if re.search(r"#\s*SKIP", words, re.I):
                 count.skipped += 1
             elif case.group(1):
-                count.fail(words or case.group(2))
+                why, since = why_not(lines, at, since)
+                count.fail(evidence.put(words or case.group(2), why))
+                continue
             else:
                 count.passed += 1
+            since = at + 1
     if not plans and not count.total:
         return None
     if count.total < planned:
@@ -84,17 +98,21 @@ def count_test(entry):
     good = entry["result"] == "OK" and code == 0
     count = count_output(output)
     if count is None:
-        count = Count(passed=1) if good else Count(failed=1, failures=[""])
+        ended = f"ended with {entry['result'].lower()}, code {code}"
+        count = Count(passed=1) if good else Count(failed=1, failures=[evidence.put("", evidence.of_lines(said(entry)) or [ended])])
     elif good and not count.total:
         count.fail("ran no case")
     if not good and not count.failed:
-        count.fail(f"ended with {entry['result'].lower()}, code {code}")
+        count.fail(evidence.put(f"ended with {entry['result'].lower()}, code {code}", evidence.of_lines(said(entry))))
     return count
 
 
+def said(entry):
+    return (entry.get("stdout") or "").splitlines() + (entry.get("stderr") or "").splitlines()
+
+
 def tail(entry):
-    text = (entry.get("stdout") or "").splitlines() + (entry.get("stderr") or "").splitlines()
-    return text[-TAIL:]
+    return said(entry)[-TAIL:]
 
 
 def report(entry, count, say):
@@ -105,7 +123,7 @@ def report(entry, count, say):
         say(f"{'ok  ' if count.passed else 'skip'} {line}")
         return
     say(f"FAIL {line}")
-    for why in filter(None, count.failures):
+    for why in filter(None, map(evidence.head, count.failures)):
         say(f"     - {why}")
     for text in tail(entry):
         say(f"     | {text}")
@@ -121,7 +139,7 @@ def count_log(path, expected, say):
             seen.add(entry["name"])
             count = count_test(entry)
             report(entry, count, say)
-            count.failures = [f"{entry['name']}: {why}".rstrip(": ") for why in count.failures]
+            count.failures = [f"{entry['name']}: {why}" if evidence.head(why) else entry["name"] + why for why in count.failures]
             total.add(count)
     for name in expected:
         if name not in seen:

@@ -11,9 +11,11 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,8 +24,10 @@ from pathlib import Path
 
 import campaign
 import coverage
+import evidence
 import figures
 import seed
+import strands
 from counting import Count, count_log, count_tap
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +43,7 @@ TIER = "quick"  # how much the proofs do: quick, ci or campaign
 ENDS = float("inf")  # when the time of all families is over, by the monotonic clock
 SEED = seed.of_tree(ROOT)  # of a campaign's tests it is not
 SAID = []  # figures.Said of this run
+BESIDE = 2  # how much longer a family may take while another one runs beside it
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,9 @@ class Build:
 
 
 GCC = Build("gcc", "gcc", ("--buildtype=release",))
-CLANG = Build("clang", "clang", ("--buildtype=release",))
+# the libraries that structure/purity.py looks into; everything else is built by clang with these warnings in COVERAGE
+CLANG = Build("clang", "clang", ("--buildtype=release",),
+              targets=tuple(f"src/{name}/librc_{name}.a" for name in ("base", "cel", "cron", "flow", "core")))
 ASAN = Build("asan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"), "address", 4)
 TSAN = Build("tsan", "clang", ("--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"), "thread", 10)
 FUZZ = Build("fuzz", "clang", (*ASAN.options, "-Dc_args=-fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping",
@@ -90,25 +97,24 @@ COVERING_LIVES = 3000
 WIDE_LIVES = 600  # flows of blocks live only there
 COVERING = ("unit", "golden", "contract", "conformance")
 COVERING_E2E = tuple(f"e2e {name}" for name in ("life", "store", "records", "operator", "bulk", "people", "definitions", "access", "following",
-                                               "flows", "time", "workers", "signals", "lanes"))
+                                               "flows", "time", "workers", "signals", "lanes", "children"))
 
 
-def say(text):
-    print(text, flush=True)
+say = strands.say
 
 
 def run(command, box, log, env=None, patience=10):
     """Runs a command in a process group of its own for at most `box` seconds: its exit code, or None where time ran out. Then, and
     where this program is interrupted, it has `patience` seconds to end by itself: Meson's tests have groups of their own."""
     with open(log, "w") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+        process = subprocess.Popen([*strands.prefix(), *command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                    env=env, start_new_session=True)
         try:
-            return process.wait(box)
+            return strands.wait(process, box)
         except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
             os.killpg(process.pid, signal.SIGTERM)
             try:
-                process.wait(patience)
+                strands.wait(process, patience, ending=True)
             except subprocess.TimeoutExpired:
                 pass
             if isinstance(why, KeyboardInterrupt):
@@ -123,7 +129,7 @@ def run(command, box, log, env=None, patience=10):
 
 def one(name, good, seconds, why="", output=()):
     """A family that is one case."""
-    count = Count(passed=1) if good else Count(failed=1, failures=[name])
+    count = Count(passed=1) if good else Count(failed=1, failures=[evidence.put(name, [why[:evidence.WIDE]] * bool(why) + evidence.of_lines(output))])
     say(f"{'ok  ' if good else 'FAIL'} {name} ({seconds:.1f} s)" + (f": {why}" if why and not good else ""))
     if not good:
         for line in list(output)[-TAIL:]:
@@ -132,20 +138,18 @@ def one(name, good, seconds, why="", output=()):
 
 
 BUILT = {}  # what was built in this run: {Build: whether it worked}
+BUILDING = {}  # {Build: a lock}
 TOOK = {}  # {name of a build or a family: (seconds, its box, seconds of the processors)}
 
 
-def processors():
-    """Seconds that all processes have worked that this one has started: on a busy machine these say more than the wall's clock."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 def build(which, box):
-    """Sets up and builds with -Werror, once."""
-    if which in BUILT:
-        return Count()
-    start, work, log = time.monotonic(), processors(), LOGS / f"build-{which.name}.log"
+    """Sets up and builds with -Werror, once, whoever asks for it first."""
+    with BUILDING.setdefault(which, threading.Lock()):
+        return Count() if which in BUILT else build_once(which, box)
+
+
+def build_once(which, box):
+    start, work, log = time.monotonic(), strands.worked(), LOGS / f"build-{which.name}.log"
     code = 0
     env = dict(os.environ, CC=which.cc, LLVM_PROFILE_FILE=os.devnull)  # what runs while building leaves no profile behind
     if not (which.folder / "build.ninja").exists():
@@ -154,7 +158,7 @@ def build(which, box):
         left = max(1, box - (time.monotonic() - start))
         code = run(["ninja", "-C", str(which.folder), "-j", str(JOBS), *which.targets], left, log, env)
     BUILT[which] = code == 0
-    TOOK[f"build {which.name}"] = (time.monotonic() - start, box, processors() - work)
+    TOOK[f"build {which.name}"] = (time.monotonic() - start, box, strands.worked() - work)
     output = log.read_text(errors="replace").splitlines()
     failed = next((i for i, line in enumerate(output) if line.startswith("FAILED")), None)
     why = "out of time" if code is None else f"code {code}"
@@ -206,7 +210,7 @@ def suite(which, name, box, only=(), label=""):
         count.fail(why)
         say(f"FAIL {why}")
     for report, times in distinct_reports(which).items():
-        count.fail(f"{base} tests of {which.name}: {report[-1]}")
+        count.fail(evidence.put(f"{base} tests of {which.name}: {report[-1]}", evidence.of_report(report)))
         say(f"FAIL {base} tests of {which.name}: a sanitizer reports ({times} times):")
         for line in report[:TAIL]:
             say(f"     | {line}")
@@ -257,6 +261,32 @@ def covered(which, box):
     return count
 
 
+STARTS_THREADS = re.compile(r"\b(?:pthread_create|thrd_create)\b")
+
+
+def may_race(which, plain):
+    """{name: whether there may be two threads} of the tests of a build: scripts, whose programs nobody knows, and programs that can start a
+    thread. The thread sanitizer can always, so the same program of a build without it is asked."""
+    def can(test):
+        program = plain.folder / Path(test["cmd"][0]).relative_to(which.folder) if test["cmd"][0].startswith(f"{which.folder}/") else None
+        if not program or not program.exists():
+            return True
+        names = subprocess.run(["nm", "-D", "--undefined-only", str(program)], capture_output=True, text=True, check=True).stdout
+        return bool(STARTS_THREADS.search(names))
+    return {test["name"]: can(test) for test in tests_of(which)}
+
+
+def racing(which, name, box):
+    """One suite of a build with the thread sanitizer, without the programs that have one thread: it says nothing about them, and takes ten
+    times as long as the other builds that run them."""
+    count = build(GCC, box_of(BUILD_BOX))
+    may = may_race(which, GCC)
+    only = [test for test in names_of(which, name) if may[test]]
+    say(f"  {len(names_of(which, name)) - len(only)} programs of {name} have one thread")
+    count.add(suite(which, name, box, only) if only else Count(failed=1, failures=["no program with threads"]))
+    return count
+
+
 def suites_are_known(which):
     """Every test belongs to a suite that is run; one that does not would never be."""
     stray = [t["name"] for t in tests_of(which) if not any(s.split(":")[-1] in SUITES for s in t["suite"])]
@@ -296,10 +326,23 @@ def dependencies(which):
     return found
 
 
+WHOLLY = ("src", "examples")  # what runs at somebody's: in continuous integration the analyzer follows its paths as far as it ever does
+SOME_PATHS = 25000  # nodes of a function's graph. It found three of four real mistakes with these, in a seventh of the time
+
+
+def tidy_words(source):
+    """Options for a file. Tests run with sanitizers, which see what the analyzer would have to think of."""
+    if TIER == "ci" and source.relative_to(ROOT).parts[0] in WHOLLY:
+        return []
+    return [f"--extra-arg={word}" for word in ("-Xclang", "-analyzer-config", "-Xclang", f"max-nodes={SOME_PATHS}")]
+
+
 def tidy(which, box):
     """clang-tidy over every source that the build compiles. A file that was clean and has not changed is not looked at again."""
     start, done = time.monotonic(), which.folder / "tidy"
     done.mkdir(exist_ok=True)
+    (LOGS / "tidy").mkdir(exist_ok=True)
+    strand = strands.here()
     rules = (ROOT / ".clang-tidy").read_bytes() + subprocess.run(["clang-tidy", "--version"], capture_output=True).stdout
     hashes, made_from = {}, dependencies(which)
 
@@ -309,28 +352,26 @@ def tidy(which, box):
         return hashes[path]
 
     def look(source):
-        key = hashlib.sha256(rules + b"".join(digest(p) for p in made_from.get(source, [source]))).hexdigest()
+        words = tidy_words(source)
+        key = hashlib.sha256(rules + " ".join(words).encode() + b"".join(digest(p) for p in made_from.get(source, [source]))).hexdigest()
         stamp = done / f"{source.relative_to(ROOT).as_posix().replace('/', '-')}.{key[:32]}"
         if stamp.exists():
             return None
         left = box - (time.monotonic() - start)
         if left <= 0:
             return [f"{source}: no time was left"]
-        try:
-            result = subprocess.run(["clang-tidy", "-p", str(which.folder), "--quiet", str(source)], cwd=ROOT, text=True,
-                                    capture_output=True, timeout=left)
-        except subprocess.TimeoutExpired:
-            return [f"{source}: no time was left"]
-        if result.returncode == 0:
+        log = LOGS / "tidy" / stamp.name
+        code = run(["clang-tidy", "-p", str(which.folder), "--quiet", *words, str(source)], left, log)
+        if code == 0:
             for old in done.glob(stamp.name.rpartition(".")[0] + ".*"):
                 old.unlink()
             stamp.touch()
             return []
-        return result.stdout.splitlines() or result.stderr.splitlines()
+        return [f"{source}: no time was left"] if code is None else log.read_text(errors="replace").splitlines()
 
     compiled = json.loads((which.folder / "compile_commands.json").read_text())
     files = sorted({(which.folder / c["file"]).resolve() for c in compiled})
-    with ThreadPoolExecutor(JOBS) as pool:
+    with ThreadPoolExecutor(JOBS, initializer=strands.join, initargs=(strand,)) as pool:
         results = list(pool.map(look, files))
     problems = [line for result in results if result for line in result]
     (LOGS / "tidy.log").write_text("\n".join(problems) + "\n")
@@ -347,6 +388,7 @@ class Family:
     work: object  # (box) -> Count
     of: Build = None  # what it works on; it is built first
     larger: bool = False  # with --ci only
+    busy: bool = False  # it keeps all processors busy, and gives way to the others
     share: int = 0  # of the hours of a campaign, in parts of what all have together
     amount: tuple = ()  # the variable that says how much it does, and how much of that is one second's work
 
@@ -363,6 +405,7 @@ def suites(of, names, box, larger=False):
 class Proof:
     word: str  # its tests' names begin with it
     box: int  # seconds
+    busy: bool  # as in Family
     share: int  # of a campaign
     variable: str  # says how much it does
     rate: float  # of that it does so much a second, about
@@ -376,7 +419,7 @@ def proof(which, word, box):
 
 def proofs(of):
     """The suite "proof", in families by the first word of the names of its tests: each has a time box of its own."""
-    return [Family(f"{of.name} {row.word}", row.box, partial(proof, of, row.word), of, share=row.share, amount=(row.variable, row.rate))
+    return [Family(f"{of.name} {row.word}", row.box, partial(proof, of, row.word), of, busy=row.busy, share=row.share, amount=(row.variable, row.rate))
             for row in PROOFS]
 
 
@@ -394,14 +437,15 @@ def fuzz_targets():
 MINUTE = 60
 BUILD_BOX = 5 * MINUTE
 PROOFS = (
-    Proof("simulation", 6 * MINUTE, 3, "RC_SIM_SECONDS", 1),
-    Proof("images", 9 * MINUTE, 2, "RC_IMAGES", 600),
-    Proof("calls", 8 * MINUTE, 1, "RC_CALLS_EVERY", 0),  # all of them, whatever the time
-    Proof("flips", 4 * MINUTE, 1, "RC_FLIPS", 50),
-    Proof("worse", 4 * MINUTE, 1, "RC_WORSE", 1),
-    Proof("kills", 4 * MINUTE, 3, "RC_KILLS", 2),
+    Proof("simulation", 6 * MINUTE, True, 3, "RC_SIM_SECONDS", 1),
+    Proof("images", 9 * MINUTE, True, 2, "RC_IMAGES", 600),
+    Proof("calls", 8 * MINUTE, True, 1, "RC_CALLS_EVERY", 0),  # all of them, whatever the time
+    Proof("flips", 4 * MINUTE, True, 1, "RC_FLIPS", 50),
+    Proof("worse", 4 * MINUTE, False, 1, "RC_WORSE", 1),
+    Proof("kills", 4 * MINUTE, False, 3, "RC_KILLS", 2),
 )
 FAMILIES = [
+    Family("tidy", 8 * MINUTE, partial(tidy, ASAN), ASAN, busy=True),  # first: its build is not the one that the others begin with
     Family("suites", MINUTE, lambda box: suites_are_known(GCC), GCC),
     Family("proofs", MINUTE, lambda box: proofs_are_known(GCC), GCC),
     Family("format", MINUTE, formatted),
@@ -410,10 +454,12 @@ FAMILIES = [
     *proofs(GCC),
     *suites(ASAN, ("unit", "golden", "contract", "conformance"), 4 * MINUTE),
     *suites(ASAN, ("e2e",), 4 * MINUTE, larger=True),
-    Family("fuzz fuzz", 5 * MINUTE, partial(suite, FUZZ, "fuzz"), FUZZ, share=2, amount=("RC_FUZZ_SECONDS", JOBS / fuzz_targets())),
-    Family("tidy", 8 * MINUTE, partial(tidy, ASAN), ASAN),
-    *suites(CLANG, ("structure",), 3 * MINUTE, larger=True),  # the other suites run with clang in COVERAGE
-    *suites(TSAN, ("unit", "contract", "e2e"), 4 * MINUTE, larger=True),
+    Family("fuzz fuzz", 5 * MINUTE, partial(suite, FUZZ, "fuzz"), FUZZ, busy=True, share=2, amount=("RC_FUZZ_SECONDS", JOBS / fuzz_targets())),
+    # the other suites run with clang in COVERAGE, and the other tests of this one read only the tree
+    Family("clang structure", 3 * MINUTE, lambda box: suite(CLANG, "structure", box, ("structure purity",)), CLANG, larger=True),
+    Family("tsan unit", 4 * MINUTE, partial(racing, TSAN, "unit"), TSAN, larger=True),
+    Family("tsan contract", 4 * MINUTE, partial(racing, TSAN, "contract"), TSAN, larger=True),
+    *suites(TSAN, ("e2e",), 4 * MINUTE, larger=True),
     Family("coverage", 5 * MINUTE, partial(covered, COVERAGE), COVERAGE, larger=True),
 ]
 
@@ -423,7 +469,7 @@ def box_of(seconds):
     left = ENDS - time.monotonic()
     if left < 1:
         raise TimeoutError("the time of all families together is over")
-    return min(SLOWER * seconds, left)
+    return min(SLOWER * seconds * (BESIDE if strands.several() else 1), left)
 
 
 def run_one(family):
@@ -434,9 +480,9 @@ def run_one(family):
         if family.of and not BUILT[family.of]:
             found = one(family.name, False, 0, "there is no build to work on")
         else:
-            start, work, box = time.monotonic(), processors(), box_of(family.box)
+            start, work, box = time.monotonic(), strands.worked(), box_of(family.box)
             found = family.work(box)
-            TOOK[family.name] = (time.monotonic() - start, int(box), processors() - work)
+            TOOK[family.name] = (time.monotonic() - start, int(box), strands.worked() - work)
     except Exception as problem:  # whatever it is: this family has not passed, the others still run
         found = one(family.name, False, 0, f"{type(problem).__name__}: {problem}")
     if not found.total:
@@ -460,17 +506,35 @@ def say_figures(seconds, whole):
     return list(figures.below(values)) if whole and TIER == "ci" else []
 
 
+def one_after_another(families, total):
+    """Adds what comes of the families to a total: {name: Count}."""
+    for family in families:
+        if strands.STOPPED.is_set():
+            return
+        say(f"== {family.name}")
+        count = run_one(family)
+        count.failures = [why if family.name in evidence.head(why) else f"{family.name}: {why}" for why in count.failures]
+        total[family.name] = count
+        strands.tell()
+
+
 def run_families(families):
-    total = Count()
+    """Those that wait, and beside them those that keep the processors busy."""
+    found, total = {}, Count()
+    split = [(busy, [f for f in families if f.busy == busy]) for busy in (False, True)]
     try:
-        for family in families:
-            say(f"== {family.name}")
-            count = run_one(family)
-            count.failures = [why if family.name in why else f"{family.name}: {why}" for why in count.failures]
-            total.add(count)
+        if all(strand for _, strand in split):
+            strands.run([(busy, partial(one_after_another, strand, found)) for busy, strand in split])
+        else:
+            one_after_another(families, found)
     except KeyboardInterrupt:
-        say(f"FAIL {family.name}: interrupted")
+        say("FAIL interrupted")
         total.fail("interrupted")
+    for family in families:
+        if family.name in found:
+            total.add(found[family.name])
+        elif not total.failed:
+            total.fail(f"{family.name}: did not end")
     return total
 
 
@@ -493,7 +557,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     LOGS.mkdir(exist_ok=True)
     if not options.campaign:
-        say(f"the seed of this tree is {SEED}: RC_SEED={SEED} repeats this run anywhere")
+        say(f"the seed of this code is {SEED}: RC_SEED={SEED} repeats this run anywhere")
     wanted = lambda family: not options.only or any(word in family.name.split() for word in options.only)
     if options.campaign:
         TIER = "campaign"
@@ -506,8 +570,8 @@ def main():
     for why in say_figures(seconds, not options.only):
         say(f"FAIL {why}")
         total.fail(why)
-    for why in total.failures if total.failed else ():
-        say(f"failed: {why}")
+    for line in evidence.listing(total.failures if total.failed else []):
+        say(line)
     say(str(total) if total.total else "0 passed, 1 failed")
     return 0 if total.passed and not total.failed else 1
 

@@ -1,14 +1,16 @@
 """The seed of a tree: what the proofs of the tiers `quick` and `ci` draw their random numbers from.
 
-The same tree gives the same seed on every machine, so a red run can be repeated anywhere, and every commit explores something new.
-RC_SEED in the environment is taken as it is. Else the seed is made of the name that git gives the tree of the commit; where there is no
-git, of the sources themselves, which is another number for the same tree, but again the same one everywhere.
+The same code gives the same seed on every machine, so a red run can be repeated anywhere, and every commit that changes code explores
+something new; one that changes documents only repeats what was explored. RC_SEED in the environment is taken as it is. Else the seed is
+made of the names that git gives the code of the commit; where there is no git, of the sources themselves, which is another number for
+the same tree, but again the same one everywhere.
 """
 import hashlib
 import os
 import subprocess
 
 MOST = (1 << 32) - 1  # libFuzzer and Python's hashes take no more
+CODE = ("meson.build", "meson_options.txt", "scripts", "spec", "src", "test")  # what the proofs are of, and they themselves
 TOPS = ("bench", "examples", "packaging", "scripts", "spec", "src", "test")
 SOURCES = (".build", ".c", ".def", ".h", ".json", ".py", ".sh", ".sql", ".ts", ".txt", ".yaml")
 
@@ -19,14 +21,14 @@ def of_name(name):
 
 
 def named_by_git(root):
-    """The name of the tree of the commit; None where git does not know `root` as the top of a repository."""
-    words = ["git", "-c", f"safe.directory={root}", "-C", str(root), "rev-parse", "--show-prefix", "HEAD^{tree}"]
+    """The names of the code of the commit; None where git does not know `root` as the top of a repository."""
+    git = ["git", "-c", f"safe.directory={root}", "-C", str(root)]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        prefix, names = (subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout
+                         for words in (["rev-parse", "--show-prefix"], ["ls-tree", "HEAD", "--", *CODE]))
     except (OSError, subprocess.CalledProcessError):
         return None
-    prefix, name = done.stdout.split("\n")[:2]
-    return name if name and not prefix else None  # with a prefix it is some other project around an unpacked one
+    return names if names and not prefix.strip() else None  # with a prefix it is some other project around an unpacked one
 
 
 def named_by_sources(root):

@@ -113,7 +113,7 @@ static enum rc_status check_body(struct api_call *call, const struct api_act_bod
     struct rc_h128 digest;
     if (body->digest.n && !rc_h128_parse(body->digest, &digest))
         api_complain(call, "/digest", "must be the 32 hexadecimal digits that were shown with it");
-    if (!api_is_path(body->step))
+    if (!api_is_path(body->step) || (body->step.p && !body->step.n)) /* nothing is not the whole */
         api_complain(call, "/step", "must be the id of a step, or its path, like orders[3].pay");
     if (action == RC_ACTION_RESOLVE && verdict == RC_VERDICT_NONE)
         api_complain(call, "/verdict", "must be happened, did_not_happen or accepted_as_is");

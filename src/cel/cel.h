@@ -45,7 +45,7 @@ struct cel_field {
     struct rc_sv name;
     const struct cel_type *type;
     const char *
-        missing; /* of an object that is a root: why it may not be there ("it has an `if`"). It may be read then
+        missing; /* of an object: why it may not be there ("it has an `if`"). It may be read then
                             only where has() guards it; NULL: it is always there */
 };
 

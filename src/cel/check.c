@@ -153,6 +153,7 @@ static enum rc_status check_comprehension(struct cel_checker *checker, struct ce
                                           const struct cel_type **ret)
 {
     const struct cel_variable *outer = checker->variables;
+    const struct cel_guard *guards = checker->guards;
     struct cel_variable variable = {.name = cel_text(node->value), .outer = outer};
     if (outer) variable.slot = (uint16_t)(outer->slot + 1);
     TRY(check_range(checker, node, &variable.type));
@@ -162,11 +163,15 @@ static enum rc_status check_comprehension(struct cel_checker *checker, struct ce
     enum rc_status status = RC_OK;
     if (node->op != CEL_OP_EACH || body->next) {
         status = check_bool(checker, body, "the condition over each item");
+        if (status == RC_OK) status = cel_assume(checker, body, true);
         body = body->next;
     }
     const struct cel_type *made = variable.type;
     if (status == RC_OK && node->op == CEL_OP_EACH) status = cel_check_node(checker, body, &made);
+    if (status == RC_OK && node->op == CEL_OP_FILTER)
+        status = cel_guarded_type(checker, variable.type, variable.slot, &made);
     checker->variables = outer;
+    checker->guards = guards;
     if (status != RC_OK) return status;
     if (node->op == CEL_OP_EACH || node->op == CEL_OP_FILTER)
         return new_type(checker, CEL_T_LIST, NULL, made, ret);

@@ -11,8 +11,8 @@ struct cel_variable { /* of a comprehension; lives on the stack of the walk */
     const struct cel_variable *outer;
 };
 
-struct cel_guard { /* where the walk is, has(root.field) holds */
-    uint16_t root;
+struct cel_guard { /* where the walk is, has(of.field) holds */
+    const struct cel_node *of;
     struct rc_sv field;
     const struct cel_guard *outer;
 };
@@ -49,6 +49,10 @@ enum rc_status cel_check_field(struct cel_checker *, const struct cel_node *, co
 /* guard.c: what holds from here on where the node, which has been checked, is true or false. */
 RC_MUST
 enum rc_status cel_assume(struct cel_checker *, const struct cel_node *, bool holds);
+/* The type of what is in a list, or walked over, where the guards hold for the variable in that slot: what they ask for is there. */
+RC_MUST
+enum rc_status cel_guarded_type(struct cel_checker *, const struct cel_type *, uint16_t slot,
+                                const struct cel_type **ret);
 /* Complains where a field that may be missing is selected without a guard. */
 RC_MUST
 enum rc_status cel_check_guard(struct cel_checker *, const struct cel_node *select,

@@ -69,6 +69,8 @@ static bool eval_field(struct cel_run *run, const struct cel_node *node, struct 
     if (!eval(run, node->first, &from)) return false;
     if (from.kind != CEL_MAP) return cel_raise(run, node, CEL_FAULT_FIELD, from, node->value);
     const struct cel_value *found = cel_map_find(&from, node->value);
+    bool open = node->op == CEL_OP_HAS && found && found->kind == CEL_UNKNOWN;
+    if (open) return cel_raise(run, node, CEL_FAULT_KEY, from, node->value);
     if (node->op == CEL_OP_HAS)
         *ret = cel_bool(found != NULL);
     else if (found)

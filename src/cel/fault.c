@@ -76,8 +76,10 @@ static void put_short(struct rc_buf *buf, struct cel_value value)
 
 static void put_missing_key(struct rc_buf *buf, struct cel_value map, struct cel_value key)
 {
-    rc_put_text(buf, "no such key ");
+    bool open = cel_map_find(&map, key); /* it is there, and nobody knows as what */
+    rc_put_text(buf, open ? "nobody knows what became of " : "no such key ");
     put_short(buf, key);
+    if (open) return;
     rc_put_text(buf, " in ");
     put_keys(buf, map);
     if (key.kind != CEL_STRING) return;

@@ -11,7 +11,7 @@ enum cel_fault_kind {
     CEL_FAULT_UNKNOWN_FUNCTION,
     CEL_FAULT_NO_VALUE, /* a root without a value */
     CEL_FAULT_FIELD,    /* a is no map; b: the field */
-    CEL_FAULT_KEY,      /* a: the map; b: the key */
+    CEL_FAULT_KEY,      /* a: the map; b: the key, which is not in it, or unknown in it */
     CEL_FAULT_INDEX,    /* a: the list; b: the index */
     CEL_FAULT_NOT_BOOL, /* a: what stands there instead */
     CEL_FAULT_OVERFLOW, /* a, b */

@@ -57,7 +57,30 @@ static bool is_missing(const struct rc_command *c, uint32_t at)
     bool whole = !flow_is_block(rc_step_at(c, at)->kind) || rc_has_not_begun(c, at);
     if (node->state == RC_STEP_SKIPPED) return node->why == RC_WHY_NEEDS || node->why == RC_WHY_PERSON;
     bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-    return node->state == RC_STEP_UNKNOWN || (failed && whole && !rc_is_closed(c, at));
+    return is_open_end(c, at) || (failed && whole && !rc_is_closed(c, at));
+}
+
+/* What became of a step. Where people or time decided, no other side has refused anything. */
+static const char *fate(const struct rc_command *c, uint32_t at)
+{
+    unsigned why = c->node[at].why;
+    bool decided = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_NO_SIGNAL;
+    return decided ? rc_why_word((enum rc_why)why).text
+                   : rc_step_word((enum rc_step_state)c->node[at].state).text;
+}
+
+/* A command that failed because people, or the time that they had, decided so. */
+static bool put_decided(struct rc_buf *buf, const struct rc_command *c)
+{
+    struct rc_standing standing;
+    struct rc_path path;
+    if (c->state != RC_REJECTED && c->state != RC_FAILED) return false;
+    rc_command_standing(c, &standing);
+    if (standing.node == UINT32_MAX || (standing.why != RC_WHY_DENIED && standing.why != RC_WHY_EXPIRED))
+        return false;
+    rc_put_format(buf, "%s: %.*s: %s", c->state == RC_REJECTED ? "refused" : "failed, can be retried",
+                  RC_SV_ARG(rc_view_step_name(c, standing.node, &path)), fate(c, standing.node));
+    return true;
 }
 
 /* The first one, and how many there are. */
@@ -103,7 +126,7 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *c)
         rc_view_waiting_for_child(buf, c) || rc_view_confirming(buf, c) || put_sleep(buf, c))
         return;
     struct rc_sv name = rc_view_step_name(c, step, &path);
-    const char *state = step ? rc_step_word(c->node[step].state).text : "";
+    const char *state = step ? fate(c, step) : "";
     if (step && c->state == RC_PARTIAL) {
         rc_put_format(buf, "completed, but %.*s: %s", RC_SV_ARG(name), state);
         if (n > 1) rc_put_format(buf, " (and %u more)", n - 1);
@@ -112,7 +135,7 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *c)
     } else if (step) {
         rc_put_format(buf, "a person must decide: %.*s %s", RC_SV_ARG(name), state);
         if (n > 1) rc_put_format(buf, " (and %u more)", n - 1);
-    } else if (!put_stop(buf, c)) {
+    } else if (!put_stop(buf, c) && !put_decided(buf, c)) {
         rc_put_text(buf, rc_state_word(c->state).text);
     }
 }

@@ -76,10 +76,10 @@ static enum rc_status find(const struct rc_command *c, struct rc_sv name, uint32
     return rc_fail(err, RC_REFUSED, "there is no step '%.*s'", RC_SV_ARG(name));
 }
 
-/* What was left out because of the step may get its turn: its needs are looked at again. */
-static void reconsider(struct rc_command *c)
+void rc_begin_what_needs(struct rc_draft *draft, uint32_t from, uint32_t end)
 {
-    for (uint32_t i = 1; i < c->nnodes; i++)
+    struct rc_command *c = &draft->c;
+    for (uint32_t i = from; i < end; i++)
         if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS)
             c->node[i].state = RC_STEP_IDLE;
 }
@@ -87,7 +87,7 @@ static void reconsider(struct rc_command *c)
 enum rc_status rc_retry_named(struct rc_draft *draft, struct rc_sv name)
 {
     struct rc_command *c = &draft->c;
-    uint32_t at = 0;
+    uint32_t at = 0, n = 0;
     const char *why_not = why_only_the_whole(c);
     if (why_not) return rc_fail(draft->err, RC_REFUSED, "%s", why_not);
     enum rc_status status = find(c, name, &at, draft->err);
@@ -101,8 +101,10 @@ enum rc_status rc_retry_named(struct rc_draft *draft, struct rc_sv name)
         c->mode = RC_MODE_FORWARD;
         c->why = RC_WHY_NONE;
     }
+    for (uint32_t i = at; i < rc_behind(c, at); i++) n += rc_can_be_retried(c, i);
+    draft->several = n > 1;
     for (uint32_t i = at; i < rc_behind(c, at); i++)
         if (rc_can_be_retried(c, i)) rc_retry(draft, i);
-    if (c->mode == RC_MODE_FORWARD) reconsider(c);
+    if (c->mode == RC_MODE_FORWARD) rc_begin_what_needs(draft, 1, c->nnodes);
     return RC_OK;
 }

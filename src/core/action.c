@@ -355,12 +355,14 @@ bool rc_can_be_retried(const struct rc_command *c, uint32_t at)
 void rc_retry_all(struct rc_draft *draft)
 {
     struct rc_command *c = &draft->c;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->nnodes; i++) n += is(c, i, RETRYABLE);
+    draft->several = n > 1;
     for (uint32_t i = 0; i < c->nnodes; i++) {
         if (is(c, i, RETRYABLE))
             rc_retry(draft, i);
-        else if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS &&
-                 c->mode == RC_MODE_FORWARD)
-            c->node[i].state = RC_STEP_IDLE; /* what it needs may happen now */
+        else if (c->mode == RC_MODE_FORWARD)
+            rc_begin_what_needs(draft, i, i + 1);
     }
 }
 

@@ -75,8 +75,9 @@ void rc_child_due(struct rc_draft *, uint32_t at);
 void rc_child_leave(struct rc_draft *, uint32_t at);
 /* The step has succeeded, or the child stands though it has not: it is rolled back. */
 void rc_child_undo(struct rc_draft *, uint32_t at);
-/* What another life of the store may have done in this command is found out before it is done here. */
-void rc_child_doubt(struct rc_draft *, rc_us since);
+/* What another life of the store may have done in this command is found out before it is done here: what it may have undone, and where it may
+ * have gone on, what comes later. */
+void rc_child_doubt(struct rc_draft *, rc_us since, bool later);
 void rc_child_retry(struct rc_draft *, uint32_t at);
 /* It has ended without success, and another one would do a second time what stands of it. */
 bool rc_child_was_left(const struct rc_command *, uint32_t at);

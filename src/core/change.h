@@ -22,11 +22,11 @@ enum rc_change_kind {
     RC_CHANGE_VOTES = 50,     /* people: who has decided at one node */
     RC_CHANGE_PLACE = 60,     /* lanes: its lane, and its place there */
     RC_CHANGE_PRIORITY = 61,  /* lanes: how urgent it is */
-    RC_CHANGE_MOVE = 70,      /* mending: the version of the flow, and which instance of it was which one before */
-    RC_CHANGE_BACK = 71,      /* mending: what a roll back is bounded to */
-    RC_CHANGE_CHILD = 80,     /* children: the command that one node has started, and how it stands */
-    RC_CHANGE_PARENT = 81,    /* children: the step that has started this one, and what it was told */
-    RC_CHANGE_PINS = 82       /* children: which versions of flows it may start */
+    RC_CHANGE_MOVE = 70, /* mending: the version of the flow, and which instance of it was which one before */
+    RC_CHANGE_BACK = 71, /* mending: what a roll back is bounded to */
+    RC_CHANGE_CHILD = 80,  /* children: the command that one node has started, and how it stands */
+    RC_CHANGE_PARENT = 81, /* children: the step that has started this one, and what it was told */
+    RC_CHANGE_PINS = 82    /* children: which versions of flows it may start */
 };
 
 struct rc_schedule; /* schedule.h */

@@ -79,15 +79,16 @@ static const struct flow *pinned(const struct rc_draft *draft, struct rc_sv name
 
 /* ---- the command is submitted --------------------------------------------------------------------------------------- */
 
-void rc_child_doubt(struct rc_draft *draft, rc_us since)
+void rc_child_doubt(struct rc_draft *draft, rc_us since, bool later)
 {
     struct rc_command *c = &draft->c;
     for (uint32_t i = 0; i < c->nnodes; i++) {
         const struct flow_call *call = &rc_node_step(c, i)->call;
         if (!rc_is_leaf(c, i)) continue;
-        bool later = c->node[i].state == RC_STEP_IDLE && !call->act.reads_only;
+        bool done = later && c->node[i].state == RC_STEP_IDLE && !call->act.reads_only;
         bool undone = c->node[i].state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
-        if (!later && !undone) continue;
+        undone |= rc_child_stands(c, i);
+        if (!done && !undone) continue;
         c->node[i].doubt = 1;
         if (!c->data[i].times.keyed) c->data[i].times.keyed = since;
     }
@@ -99,7 +100,7 @@ void rc_child_submit(struct rc_draft *draft)
     draft->c.parent = id->parent;
     draft->c.pins = id->pins;
     if (!id->parent.link.seq) rc_child_pin(draft);
-    if (id->doubt) rc_child_doubt(draft, id->doubted);
+    if (id->doubt) rc_child_doubt(draft, id->doubted, true);
 }
 
 /* ---- the step begins ------------------------------------------------------------------------------------------------ */
@@ -159,6 +160,7 @@ void rc_child_due(struct rc_draft *draft, uint32_t at)
     const struct flow *flow = pinned(draft, child->flow);
     struct cel_value payload = {.kind = CEL_MAP};
     struct rc_error error;
+    if (c->mode != RC_MODE_FORWARD) return; /* the deadline is over: it is given up, as what had not begun */
     enum rc_status status =
         child->payload ? rc_site_eval(draft, at, child->payload, NULL, &payload, &error) : RC_OK;
     const char *alien = status == RC_OK ? cel_not_json(payload) : NULL;
@@ -199,12 +201,14 @@ static void ask_child(struct rc_draft *draft, uint32_t at, enum rc_action action
                            .role = by ? by->role : 0,
                            .reason = rc_sv_of(reason[action]),
                            .outputs = cel_null()};
-    rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_ACTION,
-                                            .to = {.agg = RC_AGG_COMMAND, .id = c->data[at].child.link.seq},
-                                            .node = at,
-                                            .attempt = c->node[at].doubt,
-                                            .order = c->data[at].times.keyed,
-                                            .u.act = act});
+    rc_draft_message(draft,
+                     (struct rc_ask){.kind = RC_MSG_ACTION,
+                                     .to = {.agg = RC_AGG_COMMAND, .id = c->data[at].child.link.seq},
+                                     .node = at,
+                                     .purpose = (uint8_t)(draft->several ? RC_CHILD_MAY : RC_CHILD_MUST),
+                                     .attempt = c->node[at].doubt,
+                                     .order = c->data[at].times.keyed,
+                                     .u.act = act});
 }
 
 static bool is_taken_back(const struct rc_command *c, uint32_t at)
@@ -352,9 +356,10 @@ static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_n
 static void backward(struct rc_draft *draft, uint32_t at, const struct rc_child_news *news)
 {
     bool rests = rc_state_rests(news->state);
-    bool accepted = news->state == RC_RESOLVED && news->stands;
-    if (news->stays || accepted) {
-        say(draft, at, news, accepted ? "was accepted as it is" : "cannot be rolled back");
+    bool over =
+        rc_state_ended(news->state) && news->stands; /* nothing will take it back by itself any more */
+    if (news->stays || over) {
+        say(draft, at, news, news->state == RC_RESOLVED ? "was accepted as it is" : "cannot be rolled back");
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
     } else if (rests && !news->stands && (rc_state_ended(news->state) || news->state == RC_REJECTED)) {
         rc_step_happened(draft, at, cel_null(), (struct rc_sv){0}, RC_WHY_NONE);
@@ -371,12 +376,10 @@ static void unreadable(struct rc_draft *draft, uint32_t at, const struct rc_chil
     draft->c.data[at].times.since = draft->ask->now;
 }
 
-void rc_child_told(struct rc_draft *draft)
+static void told(struct rc_draft *draft, const struct rc_child_news *news)
 {
-    const struct rc_ask *ask = draft->ask;
-    const struct rc_child_news *news = ask->u.news;
     struct rc_command *c = &draft->c;
-    uint32_t at = ask->node;
+    uint32_t at = news->node;
     if (at >= c->nnodes || rc_node_step(c, at)->kind != FLOW_CHILD || news->round != c->node[at].round)
         return;
     struct rc_node *node = &c->node[at];
@@ -400,4 +403,16 @@ void rc_child_told(struct rc_draft *draft)
         backward(draft, at, news);
     else if ((waits && node->state == RC_STEP_ACTIVE) || again)
         forward(draft, at, news);
+    if (again) rc_begin_what_needs(draft, 1, c->nnodes);
+    /* nothing of it is left that another life of the store could have taken back */
+    if (rc_state_rests(news->state) && !news->stands && node->phase == RC_PHASE_NONE) node->doubt = 0;
+}
+
+void rc_child_told(struct rc_draft *draft)
+{
+    for (const struct rc_child_news *news = draft->ask->u.news; news; news = news->next) {
+        draft->news = news;
+        told(draft, news);
+    }
+    draft->news = NULL;
 }

@@ -11,6 +11,9 @@
 
 struct rc_vote;
 
+/* `purpose` of an action that a parent asks for: where several children are retried, one that cannot be is left as it is. */
+enum rc_child_ask_how { RC_CHILD_MUST, RC_CHILD_MAY };
+
 /* What the engine makes a child of. Borrowed for the unit. */
 struct rc_child_ask {
     uint64_t flow; /* id of the version */
@@ -28,7 +31,8 @@ struct rc_child_ask {
 /* How a child stands. */
 struct rc_child_news {
     struct rc_link child; /* seq 0: there is none */
-    uint8_t round;        /* of the step that has started it */
+    uint32_t node;        /* the step that has started it, */
+    uint8_t round;        /* and in which of its rounds */
     uint8_t
         state; /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
     bool stands;              /* struct rc_child has it */
@@ -37,6 +41,8 @@ struct rc_child_news {
     bool unreadable;          /* nobody knows how it stands */
     struct cel_value outputs; /* {STEP: outputs}, where it has succeeded; else null */
     struct rc_sv text;        /* what went wrong, in words */
+    const struct rc_child_news
+        *next; /* of another child of the same parent, that was told in the same unit */
 };
 
 static inline bool rc_child_succeeded(unsigned state)

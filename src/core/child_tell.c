@@ -24,7 +24,8 @@ const struct rc_act *rc_child_wish(struct rc_draft *draft, enum rc_status *ret)
     const struct rc_command *c = &draft->c;
     struct rc_allowed may = rc_command_allows(c, (enum rc_action)act->action);
     *ret = RC_OK;
-    if (act->action == RC_ACTION_ROLL_BACK && draft->ask->attempt) rc_child_doubt(draft, draft->ask->order);
+    if (act->action == RC_ACTION_ROLL_BACK && draft->ask->attempt)
+        rc_child_doubt(draft, draft->ask->order, false);
     if (may.allowed) return act;
     if (act->action == RC_ACTION_ROLL_BACK && rc_command_allows(c, RC_ACTION_CANCEL).allowed) {
         struct rc_act *other = rc_copy(draft->arena, act, sizeof *act); /* nothing of it has happened */
@@ -32,7 +33,7 @@ const struct rc_act *rc_child_wish(struct rc_draft *draft, enum rc_status *ret)
         if (!other) *ret = rc_fail_arena(draft->err, draft->arena);
         return other;
     }
-    if (act->action == RC_ACTION_RETRY && !rc_command_in_flight(c)) {
+    if (act->action == RC_ACTION_RETRY && !rc_command_in_flight(c) && draft->ask->purpose != RC_CHILD_MAY) {
         char id[RC_ID_TEXT + 1];
         rc_id_format((struct rc_id){.seq = c->id.seq, .check = (uint32_t)c->id.nonce}, id);
         *ret = rc_fail(draft->err, RC_REFUSED, "%s, which it has started: %s", id, may.why_not);
@@ -100,6 +101,7 @@ void rc_child_tell(struct rc_draft *draft)
     }
     bool back = c->mode == RC_MODE_ROLL_BACK;
     *news = (struct rc_child_news){.child = {c->id.seq, c->id.nonce},
+                                   .node = c->parent.node,
                                    .round = c->parent.round,
                                    .state = state,
                                    .stands = stands(c),

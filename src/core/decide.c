@@ -3,7 +3,8 @@
 
 /* ---- choose --------------------------------------------------------------------------------------------------------- */
 
-/* The first case whose condition holds; UINT32_MAX, and the reason is kept, where that cannot be worked out. */
+/* The first case whose condition holds; UINT32_MAX, and the reason is kept, where that cannot be worked out. What may have happened is
+ * neither: a case is not taken, or left out, because nobody knows. */
 static uint32_t decide(struct rc_draft *draft, uint32_t block)
 {
     const struct rc_command *c = &draft->c;
@@ -11,7 +12,11 @@ static uint32_t decide(struct rc_draft *draft, uint32_t block)
         flow_site condition = rc_step_at(c, child)->cond;
         struct rc_error error;
         bool holds = true;
-        if (condition && rc_site_holds(draft, block, condition, NULL, &holds, &error) != RC_OK) {
+        draft->open_ends = true;
+        enum rc_status status =
+            condition ? rc_site_holds(draft, block, condition, NULL, &holds, &error) : RC_OK;
+        draft->open_ends = false;
+        if (status != RC_OK) {
             rc_draft_fault(draft, block, (struct rc_finding){RC_OUT_NONE, RC_WHY_EXPRESSION}, 0,
                            rc_sv_of(error.text));
             return UINT32_MAX;

@@ -17,11 +17,14 @@ struct rc_draft {
     struct rc_arena *arena;
     struct rc_out *out;
     uint32_t cap_message, cap_effect;
-    uint64_t random;                /* state of the stream that the message's seed starts */
-    const struct rc_move *move;     /* to another version, in this message; */
-    const struct rc_command *moved; /* and what the command was just behind it */
-    const bool *part;               /* only these instances are undone; NULL: all */
-    bool still;                     /* blocks are looked at as they are: nothing in them starts */
+    uint64_t random;                  /* state of the stream that the message's seed starts */
+    const struct rc_move *move;       /* to another version, in this message; */
+    const struct rc_command *moved;   /* and what the command was just behind it */
+    const bool *part;                 /* only these instances are undone; NULL: all */
+    const struct rc_child_news *news; /* that is being heard; NULL: none */
+    bool several;                     /* a person retries more than one step */
+    bool still;                       /* blocks are looked at as they are: nothing in them starts */
+    bool open_ends;  /* expressions cannot read, nor ask with has(), what is unknown of a step */
     uint32_t behind; /* expressions see nothing of this step and of what stands behind it; 0: they see all */
     enum rc_status status;
     struct rc_error *err;
@@ -234,6 +237,8 @@ RC_MUST enum rc_status rc_retry_named(struct rc_draft *, struct rc_sv name);
 const char *rc_why_not_go_on(const struct rc_command *);
 /* All that a person can retry is tried again. */
 void rc_retry_all(struct rc_draft *);
+/* What was left out among these because something it needs did not happen waits for that again: it may happen now. */
+void rc_begin_what_needs(struct rc_draft *, uint32_t from, uint32_t end);
 
 static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)
 {

@@ -55,6 +55,13 @@ static enum rc_received received(const struct rc_command *c, uint32_t at)
     return never_left && !node->doubt ? RC_RECEIVED_NO : RC_RECEIVED_MAYBE;
 }
 
+/* What came to nothing, or was rejected, by time or by a person: there is no other side that refused it. */
+static bool nobody_refused(const struct rc_node *node)
+{
+    return node->why == RC_WHY_UNCONFIRMED || node->why == RC_WHY_DENIED || node->why == RC_WHY_EXPIRED ||
+           node->why == RC_WHY_NO_SIGNAL;
+}
+
 static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_explanation *ret)
 {
     const struct rc_node *node = &c->node[at];
@@ -62,12 +69,15 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     const struct flow_action *action = rc_side_action(c, at);
     ret->retry_is_safe = true;
     if (node->phase == RC_PHASE_WAITING) {
+        ret->retry_is_safe = false;
         ret->retry_reason = "it waits for a signal: there is nothing to try again";
     } else if (rc_child_rests(c, at)) {
         ret->retry_reason = "the command that it has started is retried: only what did not succeed there";
     } else if (node->phase == RC_PHASE_CHILD) {
+        ret->retry_is_safe = false;
         ret->retry_reason = "it waits for the command that it has started: there is nothing to try again";
     } else if (node->phase == RC_PHASE_ASKED) {
+        ret->retry_is_safe = false;
         ret->retry_reason = "it waits for people: there is nothing to try again";
     } else if (flow_confirms(rc_node_step(c, at))) {
         ret->retry_reason = "it only asks whether something has come true: to ask again changes nothing";
@@ -76,6 +86,11 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
         ret->retry_reason = "an attempt is in flight; its outcome is not known yet";
     } else if (node->state == side->unknown && action->check.present && node->phase != RC_PHASE_NONE) {
         ret->retry_reason = "it is repeated only if the check finds that it did not happen";
+    } else if (node->state == side->unknown && action->repeatable && node->why == RC_WHY_EXPRESSION) {
+        ret->retry_is_safe = false;
+        ret->retry_reason =
+            "it may have happened, and its request cannot be made anew as it was sent: under the same "
+            "Idempotency-Key no other one leaves";
     } else if (node->state == side->unknown && action->repeatable && node->why != RC_WHY_KEY_EXPIRED) {
         ret->retry_reason = "the flow declares it repeatable: the same Idempotency-Key goes out again";
     } else if (node->state == side->unknown) {
@@ -99,6 +114,9 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
             rc_state_ended(c->data[at].child.state)
                 ? "the command that it has started has ended: another one is started"
                 : "the command that it has started is retried: only what did not succeed there";
+    } else if (nobody_refused(node)) {
+        ret->retry_reason = node->why == RC_WHY_NO_SIGNAL ? "nothing was sent: it waits for its signal anew"
+                                                          : "nothing was released: people are asked anew";
     } else if (node->state == RC_STEP_REJECTED) {
         ret->retry_reason =
             "the other side refused it, so it did not happen; the same request will be refused again "
@@ -106,6 +124,18 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
     } else {
         ret->retry_reason = "it is known that it did not happen";
     }
+}
+
+/* What would be safe and cannot be had is not offered: why not is said instead. */
+static void deny_what_is_refused(const struct rc_command *c, struct rc_explanation *ret)
+{
+    const struct rc_allowed *retry = &ret->allowed[RC_ACTION_RETRY];
+    if (!ret->retry_is_safe || (retry->allowed && rc_can_be_retried(c, ret->node))) return;
+    ret->retry_is_safe = false;
+    if (!retry->allowed)
+        ret->retry_reason = retry->why_not;
+    else
+        ret->retry_reason = "another try of this step could mend nothing: retry tries others";
 }
 
 static bool may(const struct rc_command *c, enum rc_action action)
@@ -124,7 +154,7 @@ static enum rc_next next_by_person(const struct rc_command *c, uint32_t at)
         return again ? RC_NEXT_UNDO_AGAIN : RC_NEXT_UNDO_BY_HAND;
     if (rc_is_stuck(node) && resolves) return RC_NEXT_RESOLVE;
     bool ends = may(c, RC_ACTION_CANCEL);
-    bool refused = node->state == RC_STEP_REJECTED && node->why != RC_WHY_UNCONFIRMED;
+    bool refused = node->state == RC_STEP_REJECTED && !nobody_refused(node);
     if (again && ends) return refused ? RC_NEXT_CHANGE : RC_NEXT_RETRY;
     if (ends && may(c, RC_ACTION_SKIP)) return RC_NEXT_SKIP;
     return ends && resolves ? RC_NEXT_ACCEPT : RC_NEXT_SETTLES;
@@ -187,7 +217,12 @@ static void stand_by_steps(const struct rc_command *c, struct rc_standing *ret)
     const struct flow_step *step = rc_node_step(c, ret->node);
     ret->why = node->why;
     if (step->kind == FLOW_CALL) ret->dependency = c->flow->dependencies[step->call.dependency];
-    if (ended) return;
+    if (ended) {
+        /* a command that ended without waiting for it can be settled still */
+        if (c->state == RC_PARTIAL && rc_is_stuck(node) && may(c, RC_ACTION_RESOLVE))
+            ret->next = (uint8_t)next_by_person(c, ret->node);
+        return;
+    }
     ret->next = (uint8_t)next_of_node(c, ret->node);
     if (node->phase != RC_PHASE_NONE && node->phase != RC_PHASE_READY)
         ret->next_at = c->data[ret->node].times.due;
@@ -228,7 +263,9 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     if (ret->node == UINT32_MAX) return;
     ret->received = received(c, ret->node);
     if (whole) return;
-    if (!rc_state_ended(c->state) || ret->allowed[RC_ACTION_RETRY].allowed) explain_retry(c, ret->node, ret);
+    if (rc_state_ended(c->state) && !ret->allowed[RC_ACTION_RETRY].allowed) return;
+    explain_retry(c, ret->node, ret);
+    deny_what_is_refused(c, ret);
 }
 
 enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv step, struct rc_arena *arena,

@@ -19,7 +19,7 @@ struct rc_explanation {
     uint32_t node; /* the step that decides the command's state now; UINT32_MAX: none does */
     enum rc_received
         received;       /* did the outside service receive the last request of that step's current purpose? */
-    bool retry_is_safe; /* whether trying that step again can make a duplicate */
+    bool retry_is_safe; /* it can be had, and trying that step again makes no duplicate */
     const char *retry_reason; /* one sentence, static: why it is or is not safe */
     enum rc_next next;        /* what happens next by itself, or what a person has to do */
     rc_us next_at;            /* when, where that is known; 0 otherwise */

@@ -55,7 +55,7 @@ static struct tally look(struct rc_draft *draft, uint32_t block, bool still)
     return tally;
 }
 
-/* Branches that have succeeded, or may still, one of them in any case. */
+/* Branches that have succeeded, or may still; one of them unless it has failed by what else is in it. */
 static uint32_t possible(const struct rc_command *c, uint32_t block, uint32_t one, bool *ret_failed)
 {
     uint32_t n = 0;
@@ -65,8 +65,8 @@ static uint32_t possible(const struct rc_command *c, uint32_t block, uint32_t on
         const struct rc_node *node = &c->node[branch];
         bool failed = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
         bool out = failed || node->state == RC_STEP_SKIPPED || rc_is_stuck(node);
-        *ret_failed |= branch != one && failed && rc_step_at(c, branch)->critical;
-        n += branch == one || !out;
+        *ret_failed |= failed && rc_step_at(c, branch)->critical;
+        n += branch == one ? !failed : !out;
     }
     return n;
 }

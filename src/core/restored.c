@@ -38,8 +38,7 @@ static void under_way(struct rc_draft *draft, uint32_t at)
     struct rc_node *node = &draft->c.node[at];
     if (node->phase != RC_PHASE_OPEN && leaves_nothing(draft, at)) return;
     if (rc_node_step(&draft->c, at)->kind == FLOW_CHILD) { /* what it has started is told itself */
-        if (node->phase != RC_PHASE_DELAYED) return;
-        node->doubt = 1; /* it may have been started there */
+        node->doubt = 1; /* it may have been started there, or rolled back */
         keyed_by_then(draft, at);
         return;
     }
@@ -75,6 +74,7 @@ void rc_command_restored(struct rc_draft *draft)
         bool later =
             begins && !rests && c->mode == RC_MODE_FORWARD && !call->act.reads_only && rc_can_begin(c, i);
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
+        undone |= rc_child_stands(c, i);
         if (node->phase != RC_PHASE_NONE) {
             under_way(draft, i);
         } else if (later || undone) {

@@ -455,6 +455,7 @@ static bool release(struct rc_draft *draft, uint32_t at, const struct rc_result 
         node->tries = (uint16_t)(node->tries - (node->tries > 0));
     else
         node->asks = (uint16_t)(node->asks - (node->asks > 0));
+    if (purpose == RC_ACT) node->cleared = 0; /* it may have lain with the worker for a while */
     rc_step_want(draft, at);
     return true;
 }

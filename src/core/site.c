@@ -53,7 +53,7 @@ static struct cel_value response_root(struct rc_draft *draft, const struct rc_re
 
 static struct cel_value child_root(struct rc_draft *draft)
 {
-    const struct rc_child_news *news = draft->ask->u.news;
+    const struct rc_child_news *news = draft->news;
     return rc_draft_map(
         draft, (const char *const[]){"state", "outputs"},
         (struct cel_value[]){cel_string(rc_sv_of(rc_state_word(news->state).slug)), news->outputs}, 2);
@@ -108,6 +108,7 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
     const struct rc_command *c = &draft->c;
     const struct flow_step *step = rc_step_at(c, at);
     bool done = c->node[at].state == RC_STEP_SUCCEEDED;
+    bool open_end = draft->open_ends && c->node[at].state == RC_STEP_UNKNOWN;
     if (step->kind == FLOW_EACH) {
         if (c->data[at].outputs.kind == CEL_LIST) see(seen, step->id, items_of(draft, at));
     } else if (step->kind == FLOW_REPEAT) {
@@ -115,6 +116,8 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
         if (passes) see_copy(draft, seen, at, passes - 1, UINT32_MAX);
     } else if (flow_is_block(step->kind)) {
         see_copy(draft, seen, at, 0, UINT32_MAX);
+    } else if (open_end) {
+        see(seen, step->id, (struct cel_value){.kind = CEL_UNKNOWN});
     } else if (done) {
         see(seen, step->id,
             rc_draft_map(draft, (const char *const[]){"outputs", "external_id"},
@@ -177,7 +180,7 @@ enum rc_status rc_site_eval(struct rc_draft *draft, uint32_t at, flow_site site,
         roots[FLOW_ROOT_RESPONSE] = response_root(draft, response);
     if (draft->ask->kind == RC_MSG_SIGNALLED && draft->ask->node == at)
         roots[FLOW_ROOT_SIGNAL] = draft->ask->u.signal->payload;
-    if (draft->ask->kind == RC_MSG_CHILD && draft->ask->node == at && cel_prog_reads(prog, FLOW_ROOT_CHILD))
+    if (draft->news && draft->news->node == at && cel_prog_reads(prog, FLOW_ROOT_CHILD))
         roots[FLOW_ROOT_CHILD] = child_root(draft);
     if (cel_prog_reads(prog, FLOW_ROOT_ITEM) || cel_prog_reads(prog, FLOW_ROOT_INDEX))
         loop_roots(&draft->c, at, roots);

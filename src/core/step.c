@@ -149,7 +149,7 @@ static enum rc_status take(struct rc_draft *draft)
     case RC_MSG_RESTORED: rc_command_restored(draft); return RC_OK;
     case RC_MSG_GRANT: rc_place_grant(draft); return RC_OK;
     case RC_MSG_CHILD: rc_child_told(draft); return RC_OK;
-    case RC_MSG_CHILD_TELL: return RC_OK;
+    case RC_MSG_CHILD_TELL:         /* how it stands is told below, when all is settled */
     case RC_MSG_LATE: return RC_OK; /* that it came is what is recorded */
     }
     return rc_fail(draft->err, RC_BUG, "message %u is none to a command", draft->ask->kind);

@@ -11,6 +11,12 @@ static const struct cel_type items_type = {.kind = CEL_T_LIST};
 static const struct cel_field items_field[] = {{{"items", 5}, &items_type, NULL}};
 static const struct cel_type each_type = {.kind = CEL_T_OBJECT, .fields = items_field, .nfields = 1};
 
+/* The parts of the type {items: [{ID: {outputs, external_id}}]} of one each. */
+struct items {
+    struct cel_type each, list, item;
+    struct cel_field field;
+};
+
 /* ---- what is given */
 
 static bool give(struct defs_reader *r, struct rc_sv id, const struct cel_type *type)
@@ -45,6 +51,24 @@ static bool give_leaf(struct defs_reader *r, const struct flow_step *step)
                        step->kind == FLOW_WAIT || step->kind == FLOW_CHILD || step->call.external_id.n > 0));
 }
 
+/* What the steps in an each gave is seen from outside as its items. What was stored long ago is read as it was then. */
+static bool give_items(struct defs_reader *r, const struct flow_step *step, uint32_t from)
+{
+    uint32_t n = r->ngiven - from;
+    struct items *items = RC_NEW(r->arena, struct items);
+    struct cel_field *field = RC_NEW_ARRAY(r->arena, struct cel_field, n + 1u);
+    if (!items || !field) return defs_fail_arena(r, r->arena);
+    if (step->block.join != FLOW_JOIN_ALL) doubt(r, from, r->ngiven, "not all items must succeed");
+    if (step->block.on_error == FLOW_CONTINUE) doubt(r, from, r->ngiven, DEFS_GOES_ON);
+    if (n) memcpy(field, &r->given[from], n * sizeof *field);
+    r->ngiven = from;
+    items->item = (struct cel_type){.kind = CEL_T_OBJECT, .fields = field, .nfields = n};
+    items->list = (struct cel_type){.kind = CEL_T_LIST, .item = &items->item};
+    items->field = (struct cel_field){RC_SV("items"), &items->list, NULL};
+    items->each = (struct cel_type){.kind = CEL_T_OBJECT, .fields = &items->field, .nfields = 1};
+    return give(r, step->id, r->stored ? &each_type : &items->each);
+}
+
 bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t from)
 {
     switch (step->kind) {
@@ -53,14 +77,14 @@ bool defs_give(struct defs_reader *r, const struct flow_step *step, uint32_t fro
     case FLOW_APPROVE:
     case FLOW_CONFIRM:
     case FLOW_ESCALATE:
-    case FLOW_SET: return give_leaf(r, step);
+    case FLOW_SET:
     case FLOW_CHILD: return give_leaf(r, step);
     case FLOW_WAIT:
         if (!give_leaf(r, step)) return false;
         if (step->wait.on_timeout == FLOW_TIMEOUT_CONTINUE)
             doubt(r, from, r->ngiven, "its signal may not come in time");
         return true;
-    case FLOW_EACH: r->ngiven = from; return give(r, step->id, &each_type);
+    case FLOW_EACH: return give_items(r, step, from);
     case FLOW_CHOOSE: doubt(r, from, r->ngiven, "it stands in a case of a choose"); return true;
     case FLOW_PARALLEL:
         if (step->block.join != FLOW_JOIN_ALL)

@@ -100,12 +100,13 @@ static enum rc_status read_gates(struct rc_engine *engine, struct rc_error *err)
 }
 
 /* Engine time goes on from the highest that was ever stored. */
-static enum rc_status read_high(struct rc_engine *engine, struct rc_error *err)
+static enum rc_status read_high(struct rc_engine *engine, bool restart, struct rc_error *err)
 {
     struct rc_high high;
     enum rc_status status = rc_read_high(engine->reader, &high, err);
     if (status != RC_OK) return status;
     engine->next_seq = high.seq + 1;
+    if (restart) rc_untold_boot(engine, high.untold);
     status = rc_read_signal_last(engine->reader, &engine->next_signal, err);
     if (status != RC_OK) return status;
     engine->next_signal++;
@@ -133,7 +134,7 @@ void rc_engine_forget(struct rc_engine *engine)
 enum rc_status rc_engine_boot(struct rc_engine *engine, bool restart, struct rc_error *err)
 {
     rc_engine_forget(engine);
-    enum rc_status status = read_high(engine, err);
+    enum rc_status status = read_high(engine, restart, err);
     if (status == RC_OK) status = rc_hold_boot(engine, restart, err);
     if (status == RC_OK) status = rc_definitions_follow(engine, err);
     if (status == RC_OK) status = rc_engine_know(engine, err);

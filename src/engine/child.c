@@ -184,6 +184,7 @@ static enum rc_status tell_parent(struct rc_engine *engine, uint64_t seq, uint32
 {
     struct rc_child_news *own = rc_copy(engine->turn.arena, &news, sizeof news);
     if (!own) return rc_fail_arena(err, engine->turn.arena);
+    own->node = node;
     own->text = rc_copy_sv(engine->turn.arena, news.text);
     if (!own->text.p) return rc_fail_arena(err, engine->turn.arena);
     *ret = rc_engine_ask(engine, RC_MSG_CHILD, (struct rc_addr){.agg = RC_AGG_COMMAND, .id = seq});

@@ -36,7 +36,6 @@ static void destroy(struct rc_engine *engine)
     rc_arena_free(engine->turn.arena);
     rc_engine_know_nothing(engine);
     rc_quotas_forget(engine);
-    free(engine->untold.item);
     for (struct rc_kept *kept = engine->kept, *next; kept; kept = next) {
         next = kept->next;
         rc_arena_free(kept->arena);

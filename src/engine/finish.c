@@ -181,6 +181,7 @@ static void drop_turn(struct rc_engine *engine)
     for (uint32_t i = 0; i < ntouched; i++) /* undo leaves the items where they are */
         if (touched[i].nodes == NULL) rc_submit_take_back(engine, touched[i].hot);
     rc_facts_put_back(&engine->facts, &engine->turn.taken);
+    rc_reports_drop(engine);
     engine->planners.set = NULL; /* rows that were to go are still there */
 }
 

@@ -7,15 +7,23 @@
 
 /* ---- names ---------------------------------------------------------------------------------------------------------- */
 
-struct rc_h128 rc_lease_secret(const struct rc_command *command, uint32_t node, uint16_t attempt)
+/* The first half names the attempt; the second one also the life of the store: behind an older state the same numbers are given again, and
+ * who had an attempt of the life before must not be taken for whoever has it now. */
+struct rc_h128 rc_lease_secret(const struct rc_engine *engine, const struct rc_command *command,
+                               uint32_t node, uint16_t attempt)
 {
-    struct rc_sha256 sha;
+    struct rc_sha256 sha, life;
     rc_sha256_init(&sha);
     rc_sha256_add_sv(&sha, RC_SV("lease"));
     rc_sha256_add_u64(&sha, command->id.nonce);
     rc_sha256_add_u64(&sha, command->id.seq);
     rc_sha256_add_u64(&sha, (uint64_t)node << 16 | attempt);
-    return rc_sha256_h128(&sha);
+    life = sha;
+    struct rc_h128 secret = rc_sha256_h128(&sha);
+    if (!engine->hold.id) return secret;
+    rc_sha256_add_u64(&life, engine->hold.nonce);
+    secret.lo = rc_sha256_h128(&life).lo;
+    return secret;
 }
 
 void rc_lease_format(const struct rc_lease_name *lease, char ret_text[RC_LEASE_TEXT + 1])
@@ -186,7 +194,7 @@ enum rc_status rc_lease_take_over(struct rc_engine *engine, const struct rc_comm
                              .node = at,
                              .attempt = attempt,
                              .purpose = (uint8_t)rc_node_purpose(c, at),
-                             .secret = rc_lease_secret(c, at, attempt),
+                             .secret = rc_lease_secret(engine, c, at, attempt),
                              .span = is_worker ? dependency->worker.lease : RC_SECONDS(30),
                              .since = engine->now,
                              .most = c->data[at].times.due};

@@ -3,30 +3,37 @@
 
 #include "base/limits.h"
 
+enum rc_status rc_fold_one(const struct rc_record *record, struct rc_arena *arena, struct rc_command *command,
+                           struct rc_error *err)
+{
+    if (record->rev != command->rev + 1)
+        return rc_fail(err, RC_DAMAGED, "the history of command %llu has no record %u",
+                       (unsigned long long)command->id.seq, command->rev + 1);
+    for (uint32_t k = 0; k < record->nchanges; k++) {
+        struct rc_change change = record->changes[k];
+        const struct rc_identity identity = command->id;
+        if (change.kind == RC_CHANGE_CREATE) change.u.create = &identity;
+        enum rc_status status = rc_command_apply(command, &change, arena, err);
+        if (status == RC_BUG && err) err->status = RC_DAMAGED;
+        if (status != RC_OK) return status == RC_BUG ? RC_DAMAGED : status;
+    }
+    command->rev = record->rev;
+    command->changed = record->at;
+    return RC_OK;
+}
+
 enum rc_status rc_fold(const struct rc_record *records, uint32_t n, struct rc_arena *arena,
                        struct rc_command *command, struct rc_error *err)
 {
-    const struct rc_identity identity = command->id;
+    const uint64_t seq = command->id.seq, flow = command->id.flow;
     for (uint32_t i = 0; i < n; i++) {
-        const struct rc_record *record = &records[i];
-        if (record->rev != i + 1)
-            return rc_fail(err, RC_DAMAGED, "the history of command %llu has no record %u",
-                           (unsigned long long)identity.seq, i + 1);
-        for (uint32_t k = 0; k < record->nchanges; k++) {
-            struct rc_change change = record->changes[k];
-            if (change.kind == RC_CHANGE_CREATE) change.u.create = &identity;
-            enum rc_status status = rc_command_apply(command, &change, arena, err);
-            if (status == RC_BUG && err) err->status = RC_DAMAGED;
-            if (status != RC_OK) return status == RC_BUG ? RC_DAMAGED : status;
-        }
-        command->rev = record->rev;
-        command->changed = record->at;
+        enum rc_status status = rc_fold_one(&records[i], arena, command, err);
+        if (status != RC_OK) return status;
     }
-    if (n && command->id.flow != identity.flow)
+    if (n && command->id.flow != flow)
         return rc_fail(err, RC_DAMAGED, "command %llu is not of the version that its history leads to",
-                       (unsigned long long)identity.seq);
-    return n ? RC_OK
-             : rc_fail(err, RC_DAMAGED, "command %llu has no history", (unsigned long long)identity.seq);
+                       (unsigned long long)seq);
+    return n ? RC_OK : rc_fail(err, RC_DAMAGED, "command %llu has no history", (unsigned long long)seq);
 }
 
 static bool has_moved(const struct rc_record *record)
@@ -75,19 +82,26 @@ enum rc_status rc_moves_find(const struct flow_set *set, const struct rc_identit
     return RC_OK;
 }
 
+enum rc_status rc_load_history(struct rc_reader *reader, const struct flow_set *set, uint64_t seq,
+                               struct rc_arena *arena, struct rc_command *ret, struct rc_record **ret_records,
+                               uint32_t *ret_n, struct rc_error *err)
+{
+    *ret = (struct rc_command){0};
+    enum rc_status status =
+        rc_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &ret->id, ret_records, ret_n, err);
+    return status == RC_OK ? rc_moves_find(set, &ret->id, *ret_records, *ret_n, arena, &ret->flow, err)
+                           : status;
+}
+
 enum rc_status rc_load_command(struct rc_reader *reader, const struct flow_set *set, uint64_t seq,
                                struct rc_arena *arena, struct rc_command *ret, struct rc_record **ret_records,
                                uint32_t *ret_n, struct rc_error *err)
 {
     struct rc_record *records;
     uint32_t n;
-    struct rc_command command = {0};
-    enum rc_status status =
-        rc_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &command.id, &records, &n, err);
-    if (status != RC_OK) return status;
-    status = rc_moves_find(set, &command.id, records, n, arena, &command.flow, err);
-    if (status != RC_OK) return status;
-    status = rc_fold(records, n, arena, &command, err);
+    struct rc_command command;
+    enum rc_status status = rc_load_history(reader, set, seq, arena, &command, &records, &n, err);
+    if (status == RC_OK) status = rc_fold(records, n, arena, &command, err);
     if (status != RC_OK) return status;
     *ret = command;
     if (ret_records) *ret_records = records;

@@ -10,6 +10,13 @@ RC_MUST enum rc_status rc_fold(const struct rc_record *, uint32_t n, struct rc_a
 RC_MUST enum rc_status rc_moves_find(const struct flow_set *, const struct rc_identity *, struct rc_record *,
                                      uint32_t n, struct rc_arena *, const struct flow **ret_first,
                                      struct rc_error *);
+/* One record more. */
+RC_MUST enum rc_status rc_fold_one(const struct rc_record *, struct rc_arena *, struct rc_command *,
+                                   struct rc_error *);
+/* A whole history, and the command of which nothing is folded yet. As rc_load_command. */
+RC_MUST enum rc_status rc_load_history(struct rc_reader *, const struct flow_set *, uint64_t seq,
+                                       struct rc_arena *, struct rc_command *ret,
+                                       struct rc_record **ret_records, uint32_t *ret_n, struct rc_error *);
 /* The rows of work of a step as it waits now; of a wait with a limit of time there are two. Gives how many. */
 uint32_t rc_work_rows(const struct rc_command *, uint32_t at, struct rc_work ret[2]);
 /* The row of work of a step in this phase, which is not that of a wait for a signal. */

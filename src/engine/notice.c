@@ -1,5 +1,4 @@
-/* Telling people: a command that has come to where a person is wanted submits the flow that the setting `notify` names, in the same
- * turn and so in the same commit. What that flow itself comes to tells nobody. */
+/* Telling people in the turn itself (notice.h). What the flow that tells them comes to tells nobody. */
 #include "engine/state.h"
 
 #include "base/id.h"
@@ -16,28 +15,33 @@ enum { NOTICE_FIRST = 1024, NOTICE_MAX = 1 << 20 };
 
 static const char overdue[] = "overdue";
 
-/* Why somebody has to look at it now; NULL: nobody has to. */
-static const char *reason_of(const struct rc_engine *engine, const struct rc_touch *touch)
+const char *rc_notice_reason(const struct rc_command *c, uint8_t state_before, uint8_t why_before, rc_us at)
 {
-    const struct rc_command *c = &touch->hot->command;
-    if (c->why == RC_WHY_DEADLINE && touch->why != RC_WHY_DEADLINE)
+    if (c->why == RC_WHY_DEADLINE && why_before != RC_WHY_DEADLINE)
         return overdue; /* whatever message came first behind the deadline */
     for (uint32_t i = 1; i < c->nnodes; i++) {
-        if (!rc_is_asked(c, i) || c->data[i].times.first != engine->turn.now) continue;
+        if (!rc_is_asked(c, i) || c->data[i].times.first != at) continue;
         if (c->node[i].why == RC_WHY_VOID) return "void";
         return rc_step_at(c, i)->kind == FLOW_APPROVE ? "approval" : "question";
     }
-    return c->state == RC_REVIEW && touch->state != RC_REVIEW ? rc_state_word(RC_REVIEW).slug : NULL;
+    return c->state == RC_REVIEW && state_before != RC_REVIEW ? rc_state_word(RC_REVIEW).slug : NULL;
+}
+
+bool rc_notice_is_wanted(const struct rc_command *c, const char *reason)
+{
+    if (strcmp(reason, overdue) == 0) return c->why == RC_WHY_DEADLINE;
+    if (strcmp(reason, rc_state_word(RC_REVIEW).slug) == 0) return c->state == RC_REVIEW;
+    return rc_first_asked(c) != 0;
 }
 
 /* {command, reason, link} */
-static bool make_payload(const struct rc_engine *engine, const struct rc_command *c, const char *reason,
+static bool make_payload(const struct rc_engine *engine, const struct rc_identity *of, const char *reason,
                          struct rc_arena *arena, struct cel_value *ret)
 {
     struct cel_value *pairs = RC_NEW_ARRAY(arena, struct cel_value, 6);
     char id[RC_ID_TEXT + 1];
     uint32_t bad;
-    rc_id_format((struct rc_id){.seq = c->id.seq, .check = (uint32_t)c->id.nonce}, id);
+    rc_id_format((struct rc_id){.seq = of->seq, .check = (uint32_t)of->nonce}, id);
     struct rc_sv text = rc_text(arena, "%s", id);
     struct rc_sv link = rc_text(arena, "%.*s/v1/commands/%s", RC_SV_ARG(engine->ports.notify_url), id);
     if (!pairs || !text.p || !link.p) return false;
@@ -50,18 +54,23 @@ static bool make_payload(const struct rc_engine *engine, const struct rc_command
 
 /* ---- the command that tells it -------------------------------------------------------------------------------------------- */
 
-static enum rc_status prepare(struct rc_engine *engine, const struct rc_command *c, uint32_t rev,
+struct rc_sv rc_notice_key(struct rc_arena *arena, uint64_t seq, uint32_t rev)
+{
+    return rc_text(arena, "notify/%llu/%u", (unsigned long long)seq, rev);
+}
+
+static enum rc_status prepare(struct rc_engine *engine, const struct rc_identity *of, uint32_t rev,
                               const char *reason, struct rc_request *request, struct rc_error *err)
 {
     struct rc_arena *arena = request->arena;
-    struct rc_submission in = {.ns = rc_copy_sv(arena, c->id.ns),
+    struct rc_submission in = {.ns = rc_copy_sv(arena, of->ns),
                                .type = engine->ports.notify,
                                .subject = RC_SV("notify"),
                                .actor = RC_SV("notify"),
-                               .key = rc_text(arena, "notify/%llu/%u", (unsigned long long)c->id.seq, rev)};
+                               .key = rc_notice_key(arena, of->seq, rev)};
     struct rc_error found = {0};
     uint32_t n = 0;
-    if (!make_payload(engine, c, reason, arena, &in.payload) || rc_arena_status(arena) != RC_OK)
+    if (!make_payload(engine, of, reason, arena, &in.payload) || rc_arena_status(arena) != RC_OK)
         return rc_fail_arena(err, arena);
     request->bytes = (uint32_t)cel_size_bytes(in.payload);
     enum rc_status status =
@@ -71,8 +80,8 @@ static enum rc_status prepare(struct rc_engine *engine, const struct rc_command 
                                      found.text);
 }
 
-static enum rc_status submit(struct rc_engine *engine, const struct rc_command *c, uint32_t rev,
-                             const char *reason, struct rc_error *err)
+enum rc_status rc_notice_submit(struct rc_engine *engine, const struct rc_identity *of, uint32_t rev,
+                                const char *reason, struct rc_error *err)
 {
     struct rc_notice *notice = calloc(1, sizeof *notice);
     if (!notice) return rc_fail(err, RC_NOMEM, "out of memory");
@@ -82,78 +91,24 @@ static enum rc_status submit(struct rc_engine *engine, const struct rc_command *
     *request =
         (struct rc_request){.kind = RC_REQUEST_SUBMIT, .arena = rc_arena_new(NOTICE_FIRST, NOTICE_MAX)};
     if (!request->arena) return rc_fail(err, RC_NOMEM, "out of memory");
-    enum rc_status status = prepare(engine, c, rev, reason, request, err);
+    enum rc_status status = prepare(engine, of, rev, reason, request, err);
     if (status != RC_OK) return status;
     rc_request_notice(engine, request);
     if (request->status != RC_OK) *err = request->error;
     return request->status;
 }
 
-/* ---- what there was no room for ------------------------------------------------------------------------------------------- */
+/* ---- a turn --------------------------------------------------------------------------------------------------------------- */
 
-enum { MOST_UNTOLD = 4096, MOST_REFUSED = 3 };
-enum rc_untold_state {
-    UNTOLD_KEPT,
-    UNTOLD_DONE /* told in this turn, or not to be told any more */
-};
-
-static bool keep(struct rc_engine *engine, const struct rc_command *c, const char *reason)
-{
-    struct rc_untold_list *list = &engine->untold;
-    if (list->n == list->cap) {
-        uint32_t cap = list->cap ? 2 * list->cap : 64;
-        struct rc_untold *more = cap <= MOST_UNTOLD ? realloc(list->item, cap * sizeof *more) : NULL;
-        if (!more) return false;
-        list->item = more;
-        list->cap = cap;
-    }
-    list->item[list->n++] =
-        (struct rc_untold){.command = {c->id.seq, c->id.nonce}, .reason = reason, .rev = c->rev};
-    return true;
-}
-
-/* Should the turn be dropped, what it tells of may not have happened: that is looked at again. Trouble that passes is waited for; all else is a fault that shows, and is not tried again. */
+/* Trouble that passes is waited for; all else is a fault that shows, and is not tried again. */
 static void tell(struct rc_engine *engine, const struct rc_command *c, const char *reason)
 {
     struct rc_error error = {0};
-    enum rc_status status = submit(engine, c, c->rev, reason, &error);
+    enum rc_status status = rc_notice_submit(engine, &c->id, c->rev, reason, &error);
     if (status == RC_OK) return;
-    bool kept = (rc_turn_passes(engine, status) || status == RC_LIMIT) && keep(engine, c, reason);
-    if (!kept) rc_engine_fault(engine, &error);
+    bool later = (rc_turn_passes(engine, status) || status == RC_LIMIT) && rc_untold_note(engine);
+    if (!later) rc_engine_fault(engine, &error);
 }
-
-static bool is_still_wanted(const struct rc_command *c, const char *reason)
-{
-    if (strcmp(reason, overdue) == 0) return c->why == RC_WHY_DEADLINE;
-    if (strcmp(reason, rc_state_word(RC_REVIEW).slug) == 0) return c->state == RC_REVIEW;
-    return rc_first_asked(c) != 0;
-}
-
-/* False: there is no room yet. */
-static bool tell_again(struct rc_engine *engine, struct rc_untold *one)
-{
-    struct rc_error error = {0};
-    struct rc_hot *hot;
-    enum rc_status status = rc_engine_command(engine, one->command.seq, &hot, &error);
-    bool same = status == RC_OK && hot->command.id.nonce == one->command.nonce;
-    if (status == RC_NOT_FOUND) status = RC_OK; /* the turn that made it was dropped */
-    if (same && is_still_wanted(&hot->command, one->reason))
-        status = submit(engine, &hot->command, one->rev, one->reason, &error);
-    if (rc_turn_passes(engine, status)) return false;
-    if (status != RC_OK) rc_engine_fault(engine, &error);
-    engine->turn.nunits++;
-    one->state = UNTOLD_DONE;
-    return true;
-}
-
-void rc_notices_again(struct rc_engine *engine)
-{
-    if (!engine->room || engine->apart) return;
-    for (uint32_t i = 0; i < engine->untold.n; i++)
-        if (!tell_again(engine, &engine->untold.item[i])) break;
-}
-
-/* ---- a turn --------------------------------------------------------------------------------------------------------------- */
 
 void rc_notices_submit(struct rc_engine *engine)
 {
@@ -162,23 +117,15 @@ void rc_notices_submit(struct rc_engine *engine)
     for (uint32_t i = 0; i < n; i++) {
         const struct rc_touch *touch = &((const struct rc_touch *)engine->turn.touched.items)[i];
         const struct rc_command *c = &touch->hot->command;
-        const char *reason = rc_sv_eq(c->id.type, engine->ports.notify) ? NULL : reason_of(engine, touch);
+        if (rc_sv_eq(c->id.type, engine->ports.notify)) continue;
+        const char *reason = rc_notice_reason(c, touch->state, touch->why, engine->turn.now);
         if (reason) tell(engine, c, reason);
     }
 }
 
-void rc_notices_end_turn(struct rc_engine *engine)
+void rc_notices_end_turn(struct rc_engine *engine, bool refused)
 {
-    bool committed = engine->turn.published;
-    struct rc_untold_list *list = &engine->untold;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < list->n; i++) {
-        struct rc_untold one = list->item[i];
-        if (one.state == UNTOLD_DONE && (committed || ++one.refused == MOST_REFUSED)) continue;
-        one.state = UNTOLD_KEPT;
-        list->item[n++] = one;
-    }
-    list->n = n;
+    rc_untold_end_turn(engine, refused);
     for (struct rc_notice *notice; (notice = engine->notices);) {
         engine->notices = notice->next;
         rc_arena_free(notice->request.arena); /* where the turn was dropped */

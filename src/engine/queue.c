@@ -214,8 +214,6 @@ static enum rc_status show(struct rc_engine *engine, struct rc_sv name, struct r
         struct rc_door *door = engine->doors.slot[i].value;
         if (!door || door->line.kind != RC_LINE_WORKERS) continue;
         if (!rc_sv_eq(rc_line_queue(engine, &door->line), name)) continue;
-        status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
-        if (status != RC_OK) return status;
         row->leased += door->gate.in_use;
         status = show_line(engine, door, row, arena);
         if (status != RC_OK) return rc_fail_arena(err, arena);

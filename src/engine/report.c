@@ -23,7 +23,7 @@ static enum rc_status find(struct rc_engine *engine, const struct rc_request *re
     const struct rc_command *c = &hot->command;
     if ((uint32_t)c->id.nonce != lease->command.check || lease->node >= c->nnodes ||
         lease->attempt > c->node[lease->node].attempt ||
-        !same_secret(rc_lease_secret(c, lease->node, lease->attempt), lease->secret))
+        rc_lease_secret(engine, c, lease->node, lease->attempt).hi != lease->secret.hi)
         return no_such_lease(item->error);
     const struct rc_object object = {.what = "lease", .ns = c->id.ns};
     /* who may serve every namespace, and named none, has been let in already */
@@ -43,6 +43,26 @@ static enum rc_status lost(struct rc_report_item *item)
                    "the lease is over: it ran out, it was reported already, or a person decided");
 }
 
+/* Anything but RC_OK: trouble that passes. */
+static enum rc_status put_on_record(struct rc_engine *engine, const struct rc_report_item *item,
+                                    const struct rc_hot *hot, uint64_t key)
+{
+    struct rc_map *late = &engine->leases.late;
+    uint64_t *noted = rc_list_add(&engine->turn.late, engine->turn.arena, sizeof *noted);
+    if (!noted) return rc_fail_arena(item->error, engine->turn.arena);
+    *noted = key;
+    if (rc_map_put(late, key, engine) != RC_OK) return rc_fail(item->error, RC_NOMEM, "out of memory");
+    struct rc_ask ask = rc_engine_ask(engine, RC_MSG_LATE,
+                                      (struct rc_addr){.agg = RC_AGG_COMMAND, .id = hot->command.id.seq});
+    ask.node = item->lease.node;
+    ask.attempt = item->lease.attempt;
+    ask.purpose = (uint8_t)rc_node_purpose(&hot->command, item->lease.node);
+    ask.u.result = item->result;
+    enum rc_status status = rc_unit_run(engine, &ask, item->error);
+    if (status != RC_OK) rc_map_remove(late, key);
+    return rc_turn_passes(engine, status) ? status : RC_OK;
+}
+
 /* It is refused, and on record: once, and not at the cost of the room that the command needs to come to rest. */
 static enum rc_status refuse_late(struct rc_engine *engine, struct rc_report_item *item, struct rc_hot *hot,
                                   uint64_t key)
@@ -51,16 +71,8 @@ static enum rc_status refuse_late(struct rc_engine *engine, struct rc_report_ite
     struct rc_map *late = &engine->leases.late;
     if (late->n >= REMEMBERED) rc_map_free(late);
     bool known = rc_map_get(late, key) || hot->command.rev > ROOM || rc_engine_held(engine);
-    if (!known && rc_map_put(late, key, engine) == RC_OK) {
-        struct rc_ask ask = rc_engine_ask(engine, RC_MSG_LATE,
-                                          (struct rc_addr){.agg = RC_AGG_COMMAND, .id = hot->command.id.seq});
-        struct rc_error error;
-        ask.node = item->lease.node;
-        ask.attempt = item->lease.attempt;
-        ask.purpose = (uint8_t)rc_node_purpose(&hot->command, item->lease.node);
-        ask.u.result = item->result;
-        if (rc_unit_run(engine, &ask, &error) != RC_OK) rc_map_remove(late, key);
-    }
+    enum rc_status status = known ? RC_OK : put_on_record(engine, item, hot, key);
+    if (status != RC_OK) return status; /* it may come again */
     atomic_fetch_add(&engine->stats.late, 1);
     return lost(item);
 }
@@ -75,7 +87,9 @@ static enum rc_status take(struct rc_engine *engine, const struct rc_request *re
     if (status != RC_OK) return status;
     const struct rc_node *node = &hot->command.node[item->lease.node];
     bool out = node->phase == RC_PHASE_OPEN && node->attempt == item->lease.attempt;
-    if (!out || !rc_lease_find(engine, key)) return refuse_late(engine, item, hot, key);
+    bool ours = same_secret(rc_lease_secret(engine, &hot->command, item->lease.node, item->lease.attempt),
+                            item->lease.secret);
+    if (!out || !ours || !rc_lease_find(engine, key)) return refuse_late(engine, item, hot, key);
     uint64_t *ended = rc_list_add(&turn->ended, turn->arena, sizeof *ended);
     if (!ended) return rc_fail_arena(item->error, turn->arena);
     struct rc_ask ask = rc_engine_ask(engine, RC_MSG_RESULT,
@@ -104,6 +118,14 @@ void rc_request_report(struct rc_engine *engine, struct rc_request *request)
         if (!item->refused) item->status = take(engine, request, item);
         engine->turn.nunits += i > 0;
     }
+}
+
+/* The turn was dropped, and with it what it had put on record. */
+void rc_reports_drop(struct rc_engine *engine)
+{
+    const uint64_t *late = engine->turn.late.items;
+    for (uint32_t i = 0; i < engine->turn.late.n; i++) rc_map_remove(&engine->leases.late, late[i]);
+    engine->turn.late.n = 0;
 }
 
 /* After the commit. */

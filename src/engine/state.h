@@ -10,6 +10,7 @@
 #include "core/lane.h"
 #include "engine/lanes.h"
 #include "engine/load.h"
+#include "engine/notice.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -202,6 +203,7 @@ struct rc_turn {
     struct rc_list listens;   /* struct rc_work: steps that listen since this turn */
     struct rc_list grants;    /* struct rc_grant, in the order of their effects */
     struct rc_list ended;     /* uint64_t: leases that were reported on */
+    struct rc_list late;      /* uint64_t: attempts of which it puts a late report on record */
     struct rc_facts taken;    /* facts in this turn */
     struct rc_request *replies, **last_reply; /* requests in this turn, answered when it is over */
     uint32_t nunits;
@@ -253,19 +255,6 @@ struct rc_planners {
     const struct flow_set *set; /* which they are of; NULL: they are to be made */
 };
 
-/* What people could not be told for lack of room, in memory alone: it is told in a later turn (notice.c). */
-struct rc_untold {
-    struct rc_link command;
-    const char *reason; /* static */
-    uint32_t rev;       /* of the command when it came to it */
-    uint8_t state;      /* enum rc_untold_state */
-    uint8_t refused;    /* turns with it that were refused */
-};
-struct rc_untold_list {
-    struct rc_untold *item;
-    uint32_t n, cap;
-};
-
 struct rc_engine {
     struct rc_ports ports;
     struct rc_reader *reader; /* the store's own view */
@@ -285,8 +274,8 @@ struct rc_engine {
     struct rc_error damage; /* of the last of them */
     struct rc_window due;
     struct rc_planners planners;
-    struct rc_notice *notices; /* of this turn (notice.c) */
-    struct rc_untold_list untold;
+    struct rc_notice *notices; /* of this turn */
+    struct rc_untold untold;
     struct rc_born *born; /* of this turn (child.c) */
     uint32_t nborn;
     struct rc_window calendar;               /* commands that begin when the wall clock says so */
@@ -436,7 +425,7 @@ void rc_submit_take_back(struct rc_engine *, struct rc_hot *);
 
 /* submit.c, act.c, define.c: one request as a unit; status and answer go into the request. */
 void rc_request_submit(struct rc_engine *, struct rc_request *);
-/* The same for the engine's own: no quota stands in its way. */
+/* The same for the engine's own, where its key was not used before: no quota stands in its way. */
 void rc_request_notice(struct rc_engine *, struct rc_request *);
 void rc_request_act(struct rc_engine *, struct rc_request *);
 void rc_request_define(struct rc_engine *,
@@ -495,19 +484,6 @@ RC_MUST enum rc_status rc_schedule_unit(struct rc_engine *, const struct rc_ask 
 RC_MUST enum rc_status rc_schedules_run(struct rc_engine *, struct rc_error *);
 void rc_schedules_end_turn(struct rc_engine *);
 
-/* ---- notice.c: people are told */
-
-struct rc_notice { /* a submission of the engine's own; it lives until the turn has ended */
-    struct rc_request request;
-    struct rc_notice *next;
-};
-/* At the end of a turn, before it is committed: of each command that has come to where a person is wanted. What cannot be told is a
- * fault that shows. */
-void rc_notices_submit(struct rc_engine *);
-/* At the beginning of a turn: what there was no room for. */
-void rc_notices_again(struct rc_engine *);
-/* The turn is committed, or was dropped: what was not told in it is told in a later one. */
-void rc_notices_end_turn(struct rc_engine *);
 rc_us rc_schedules_sleep(const struct rc_engine *); /* UINT64_MAX: nothing will become due */
 void rc_schedules_forget(struct rc_engine *);
 void rc_request_schedule(struct rc_engine *, struct rc_request *);
@@ -532,7 +508,8 @@ RC_MUST enum rc_status rc_task_make(struct rc_engine *, uint32_t effect, const s
 /* It is leased from now on. False: it has not left. */
 RC_MUST bool rc_task_leave(struct rc_engine *, struct rc_task *);
 /* lease.c */
-struct rc_h128 rc_lease_secret(const struct rc_command *, uint32_t node, uint16_t attempt);
+struct rc_h128 rc_lease_secret(const struct rc_engine *, const struct rc_command *, uint32_t node,
+                               uint16_t attempt);
 struct rc_lease *rc_lease_find(struct rc_engine *, uint64_t key);
 RC_MUST enum rc_status rc_lease_add(struct rc_engine *, const struct rc_lease *); /* a copy */
 void rc_lease_extend(struct rc_engine *, struct rc_lease *, rc_us span);          /* span 0: as it was */
@@ -546,6 +523,7 @@ RC_MUST enum rc_status rc_lease_take_over(struct rc_engine *, const struct rc_co
 void rc_request_report(struct rc_engine *, struct rc_request *);
 void rc_request_heartbeat(struct rc_engine *, struct rc_request *);
 void rc_reports_done(struct rc_engine *);
+void rc_reports_drop(struct rc_engine *); /* of a turn that was not committed */
 /* queue.c */
 uint8_t rc_queue_state(const struct rc_engine *, struct rc_sv name);
 void rc_queues_asked(struct rc_engine *, const struct rc_lease_ask *);

@@ -155,8 +155,9 @@ void rc_request_notice(struct rc_engine *engine, struct rc_request *request)
     struct rc_hot *last = NULL;
     request->u.submit.generation = 1;
     request->status = rc_engine_last_of_key(engine, &request->u.submit, &last, &request->error);
-    if (request->status != RC_NOT_FOUND) return; /* it was told before */
-    request->status = RC_OK;
+    bool told = request->status == RC_OK || request->status == RC_PURGED;
+    if (told || request->status == RC_NOT_FOUND) request->status = RC_OK;
+    if (told || request->status != RC_OK) return;
     if (!engine->room)
         request->status = rc_fail(&request->error, RC_FULL, "the disk is full: nobody can be told");
     else

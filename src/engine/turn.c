@@ -214,7 +214,11 @@ static enum rc_status update_gates(struct rc_engine *engine, struct rc_error *er
         if (!door) continue;
         if (door->gate.closed != closed) status = tell_gate(engine, door, RC_MSG_CLOSED, closed, err);
         if (status == RC_OK) status = rc_line_find_out(engine, door, err);
-        if (door->line.kind == RC_LINE_WORKERS) continue; /* who asks is given to, nobody else */
+        bool workers = door->line.kind == RC_LINE_WORKERS; /* who asks is given to, nobody else */
+        /* before anything queues in this turn: a window that is read behind that misses what is not committed yet */
+        if (status == RC_OK && workers)
+            status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
+        if (workers) continue;
         if (status == RC_OK && rc_gate_free(&door->gate, rc_engine_set(engine)))
             status = rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
         if (status == RC_OK && door->gate.backlog && !door->waiting.n && !door->waiting.more)
@@ -368,9 +372,10 @@ static rc_us calendar_sleep(const struct rc_engine *engine)
 static rc_us sleep_of(struct rc_engine *engine)
 {
     rc_us sleep = rc_work_sleep(engine), waves = rc_waves_sleep(engine), calendar = calendar_sleep(engine);
-    rc_us schedules = rc_schedules_sleep(engine);
+    rc_us schedules = rc_schedules_sleep(engine), untold = rc_untold_sleep(engine);
     const struct rc_work *first = rc_window_first(&engine->due);
     if (engine->lanes_short) return 0;
+    if (untold < sleep) sleep = untold;
     if (engine->facts.first || !engine->booted || rc_store_has_more(engine->ports.store)) return 0;
     if (rc_engine_held(engine)) return engine->hold.left ? 0 : sleep;
     if (!engine->room)
@@ -386,7 +391,6 @@ static rc_us sleep_of(struct rc_engine *engine)
             rc_gate_free(&door->gate, rc_engine_set(engine)))
             return 0;
     }
-    if (engine->untold.n && sleep > RC_MS(200)) sleep = RC_MS(200);
     if (calendar < sleep) sleep = calendar;
     if (schedules < sleep) sleep = schedules;
     return sleep < waves ? sleep : waves;
@@ -425,10 +429,11 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     /* after a batch that did not fit, a turn of what is essential alone: so that answers do not wait for room that new work needs */
     engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
     engine->full = false;
+    engine->gives_more = engine->pollers != NULL; /* where the turn does not come to that */
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) rc_lanes_trim(engine);
-    if (status == RC_OK) rc_notices_again(engine);
+    if (status == RC_OK) rc_untold_again(engine);
     if (status == RC_OK) status = run_facts(engine, err);
     if (status == RC_OK) status = rc_hold_look_through(engine, err);
     bool may = engine->room && !rc_engine_held(engine);
@@ -444,7 +449,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     /* what ran out in the middle of a turn does not spoil what came before it */
     enum rc_status committed = rc_turn_commit(engine, err);
     rc_schedules_end_turn(engine);
-    rc_notices_end_turn(engine);
+    rc_notices_end_turn(engine, committed == RC_OK && !engine->turn.published);
     rc_children_end_turn(engine);
     if (engine->booted) rc_waves_record(engine);
     rc_work_reply(engine, engine->turn.draining);

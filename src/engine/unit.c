@@ -1,5 +1,6 @@
 /* One unit: a message and, first in, first out, all messages that follow from it, each through its target's own step (rule 1). */
 #include "engine/child.h"
+#include "core/child.h"
 #include "engine/mail.h"
 
 #include <stdlib.h>
@@ -143,6 +144,8 @@ static enum rc_status step(struct rc_engine *engine, const struct rc_ask *ask, s
     return rc_fail(err, RC_BUG, "there is no aggregate %u", ask->to.agg);
 }
 
+enum { HEARD = UINT8_MAX }; /* in the place of a message's kind: it was heard with one before it */
+
 /* The messages of a unit, first in, first out. */
 struct queue {
     struct rc_ask *ask;
@@ -169,7 +172,32 @@ static enum rc_status append(struct rc_engine *engine, struct queue *queue, cons
     return RC_OK;
 }
 
-static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
+/* Several children may tell one parent how they stand, where they were asked in one unit: it hears them all at once, in order. A parent of many
+ * would else be copied for each of them. */
+static enum rc_status gather(struct rc_engine *engine, struct queue *queue, struct rc_ask *ask,
+                             struct rc_error *err)
+{
+    if (ask->kind != RC_MSG_CHILD || ask->to.agg != RC_AGG_COMMAND) return RC_OK;
+    struct rc_child_news *last = NULL;
+    for (uint32_t i = queue->at - 1; i < queue->n; i++) {
+        struct rc_ask *other = &queue->ask[i];
+        if (other->kind != RC_MSG_CHILD || other->to.agg != RC_AGG_COMMAND || other->to.id != ask->to.id)
+            continue;
+        struct rc_child_news *own = rc_copy(engine->turn.arena, other->u.news, sizeof *own);
+        if (!own) return rc_fail_arena(err, engine->turn.arena);
+        if (last)
+            last->next = own;
+        else
+            ask->u.news = own;
+        last = own;
+        other->kind = HEARD;
+    }
+    return RC_OK;
+}
+
+/* io_at: the message that was the last one, where it fails. */
+static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, struct rc_ask *io_at,
+                          struct rc_error *err)
 {
     struct rc_mark mark = rc_overlay_mark(engine);
     engine->turn.unit_records = mark.records;
@@ -178,7 +206,10 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
     while (status == RC_OK && queue.at < queue.n) {
         struct rc_out out = {0};
         struct rc_ask ask = queue.ask[queue.at++]; /* the list may move */
-        status = step(engine, &ask, &out, err);
+        if (ask.kind == HEARD) continue;
+        *io_at = ask;
+        status = gather(engine, &queue, &ask, err);
+        if (status == RC_OK) status = step(engine, &ask, &out, err);
         if (status == RC_OK) status = append(engine, &queue, out.message, out.nmessage, err);
     }
     if (status == RC_OK) {
@@ -190,10 +221,11 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
     return status;
 }
 
-/* What a command leaves behind as it moves (old texts and outputs) stays in its memory. Where that is used up, reading it anew makes room. */
-static bool read_anew(struct rc_engine *engine, const struct rc_ask *first)
+/* What a command leaves behind as it moves (old texts and outputs) stays in its memory. Where that is used up, reading it anew makes room. It
+ * may be one that another one in the unit has told something. */
+static bool read_anew(struct rc_engine *engine, const struct rc_ask *at)
 {
-    uint64_t seq = first->to.agg == RC_AGG_COMMAND ? first->to.id : first->from.id;
+    uint64_t seq = at->to.agg == RC_AGG_COMMAND ? at->to.id : at->from.id;
     struct rc_hot *hot = rc_cache_find(&engine->cache, seq);
     if (!hot || hot->touched || hot->request || rc_arena_status(hot->arena) != RC_LIMIT) return false;
     rc_cache_drop(&engine->cache, hot);
@@ -202,6 +234,7 @@ static bool read_anew(struct rc_engine *engine, const struct rc_ask *first)
 
 enum rc_status rc_unit_run(struct rc_engine *engine, const struct rc_ask *first, struct rc_error *err)
 {
-    enum rc_status status = run(engine, first, err);
-    return status == RC_LIMIT && read_anew(engine, first) ? run(engine, first, err) : status;
+    struct rc_ask at = *first;
+    enum rc_status status = run(engine, first, &at, err);
+    return status == RC_LIMIT && read_anew(engine, &at) ? run(engine, first, &at, err) : status;
 }

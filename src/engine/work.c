@@ -145,6 +145,7 @@ struct ready { /* a line where something waits, in a queue that is open */
     struct rc_sv queue;
 };
 
+/* Their windows were filled when the turn began. */
 static enum rc_status find_ready(struct rc_engine *engine, struct ready **ret, uint32_t *ret_n,
                                  struct rc_error *err)
 {
@@ -154,9 +155,6 @@ static enum rc_status find_ready(struct rc_engine *engine, struct ready **ret, u
     for (size_t i = 0; i < engine->doors.cap; i++) {
         struct rc_door *door = engine->doors.slot[i].value;
         if (!door || door->line.kind != RC_LINE_WORKERS || door->gate.closed) continue;
-        enum rc_status status =
-            rc_window_fill(&door->waiting, engine->reader, RC_PHASE_READY, door->gate.id, err);
-        if (status != RC_OK) return status;
         struct rc_sv queue = rc_line_queue(engine, &door->line);
         if (!door->waiting.n || !queue.n || rc_queue_state(engine, queue) != RC_QUEUE_OPEN) continue;
         ready[n++] = (struct ready){door, queue};
@@ -248,7 +246,7 @@ enum rc_status rc_work_give(struct rc_engine *engine, struct rc_error *err)
                (door = pick(engine, ask, ready, n)))
             status = pull(engine, request, door, err);
     }
-    engine->gives_more = status == RC_OK && could_go_on(engine, ready, n, most);
+    engine->gives_more = status != RC_OK || could_go_on(engine, ready, n, most);
     return status;
 }
 
@@ -287,7 +285,7 @@ enum rc_status rc_task_make(struct rc_engine *engine, uint32_t effect, const str
         .lease = {{.seq = c->id.seq, .check = (uint32_t)c->id.nonce},
                   leaves->node,
                   leaves->attempt,
-                  rc_lease_secret(c, leaves->node, leaves->attempt)},
+                  rc_lease_secret(engine, c, leaves->node, leaves->attempt)},
         .queue = leaves->dependency->worker.queue,
         .dependency = leaves->dependency->name,
         .ns = c->id.ns,

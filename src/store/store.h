@@ -118,7 +118,9 @@ struct rc_batch {
     uint32_t nrecords;
     const struct rc_touched *touched;
     uint32_t ntouched;
-    rc_us high_water;           /* engine time never goes back behind this, also after a restart */
+    rc_us high_water; /* engine time never goes back behind this, also after a restart */
+    uint64_t
+        untold; /* from this change on somebody may not have been told yet (engine/notice.h); 0: all were */
     bool essential;             /* only results of what has left, and actions: may use the reserve */
     const struct rc_hold *hold; /* how far the hold that is not released has come; NULL: as it was */
     const struct rc_schedule_write *schedules; /* each once */
@@ -329,7 +331,8 @@ struct rc_high {
     uint64_t seq; /* highest seq that was ever given; 0: none */
     uint64_t change;
     rc_us high_water;
-    uint64_t audit; /* number of the last entry of the audit; 0: none */
+    uint64_t audit;  /* number of the last entry of the audit; 0: none */
+    uint64_t untold; /* as the last batch said */
 };
 RC_MUST enum rc_status rc_read_high(struct rc_reader *, struct rc_high *ret, struct rc_error *);
 

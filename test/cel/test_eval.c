@@ -298,6 +298,7 @@ static void test_unknown(void **state)
     kit->env.roots = values;
     assert_int_equal(kit_run(kit, "x.k", &value), RC_OK); /* it may be passed on */
     assert_int_equal(value.kind, CEL_UNKNOWN);
+    kit_fails(kit, "has(x.k)", RC_EVAL, 1, 7, "nobody knows what became of 'k'");
     kit_fails(kit, "x.k == 1", RC_EVAL, 1, 5, "'==' cannot be applied to a value that is not decided");
     kit_fails(kit, "x.k + 1", RC_EVAL, 1, 5, "a value that is not decided");
     kit_fails(kit, "x.k.y", RC_EVAL, 1, 5, "a value that is not decided has no field 'y'");

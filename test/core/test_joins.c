@@ -39,6 +39,12 @@ struct row {
     struct rc_sv cell[COLUMNS];
 };
 
+/* Every row that there can be stands in the table. */
+enum { VALUES = 3, ROWS = VALUES * 2 * VALUES };
+static const char *const values[KEYS][VALUES] = {
+    {"all", "any", "{ quorum: 2 }"}, {"fail_fast", "continue", NULL}, {"none", "failed_branch", "block"}};
+static bool there[VALUES][VALUES][VALUES];
+
 static unsigned runs, wrong;
 static bool print;
 
@@ -267,11 +273,30 @@ static void try_block(const struct row *row, const struct column *column, bool e
     rc_arena_free(arena);
 }
 
+static unsigned value_of(unsigned key, struct rc_sv text)
+{
+    unsigned i = 0;
+    while (i < VALUES && !(values[key][i] && rc_sv_is(text, values[key][i]))) i++;
+    return i;
+}
+
+/* False: no such row, or it was there already. */
+static bool note_row(const struct rc_sv key[KEYS])
+{
+    unsigned at[KEYS];
+    for (unsigned i = 0; i < KEYS; i++)
+        if ((at[i] = value_of(i, key[i])) == VALUES) return false;
+    bool *is = &there[at[0]][at[1]][at[2]], was = *is;
+    *is = true;
+    return !was;
+}
+
 static unsigned try_row(const struct rc_sv *cell, unsigned n)
 {
     struct row row;
-    if (n != KEYS + COLUMNS) {
+    if (n != KEYS + COLUMNS || !note_row(cell)) {
         wrong++;
+        printf("# a row is not whole, is none, or stands there twice\n");
         return 0;
     }
     memcpy(row.key, cell, sizeof row.key);
@@ -310,6 +335,10 @@ int main(int argc, char **argv)
     size_t n = file ? fread(page, 1, sizeof page, file) : 0;
     if (file) fclose(file);
     unsigned cells = read_page((struct rc_sv){page, (uint32_t)n});
+    if (cells != ROWS * COLUMNS) {
+        wrong++;
+        printf("# the table has %u cells, and there are %u\n", cells, (unsigned)(ROWS * COLUMNS));
+    }
     printf("1..1\n%s 1 - %u cells of the table of joins hold in %u lives (%u do not)\n",
            cells && !wrong ? "ok" : "not ok", cells, runs, wrong);
     return cells && !wrong ? EXIT_SUCCESS : EXIT_FAILURE;

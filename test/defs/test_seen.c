@@ -181,6 +181,56 @@ static const struct {
      "- { id: b, on_error: continue, each: [1], max: 2, steps: [" OUT("c") ", " SET(
          "g", "steps.c") "] }\n- " SET("e", "steps.b.items") "\n",
      ""},
+    {"items have what was in them",
+     "- { id: b, each: [1], max: 2, steps: [" OUT("c") "] }\n- " SET(
+         "e", "steps.b.items.map(i, i.f)") "\n- " SET("f", "steps.b.items[0].c.outputs.p") "\n",
+     NONE("4:48", "c", "f") "\n" NONE("5:52", "o", "p")},
+    {"items of an each that goes on may lack it",
+     "- { id: b, on_error: continue, each: [1], max: 2, steps: [" OUT("c") "] }\n- " SET(
+         "e", "steps.b.items.map(i, i.c.outputs.o)") "\n- " SET("f", "steps.b.items[0].c") "\n",
+     "f.yaml:4:48: i.c may not exist here (its block goes on where something fails): guard it with has(i.c)\n"
+     "f.yaml:5:42: c may not exist here (its block goes on where something fails): guard it with has()"},
+    {"and those of one that is joined early",
+     "- { id: b, join: any, each: [1], max: 2, steps: [" OUT("c") "] }\n- " SET(
+         "e", "steps.b.items.exists(i, i.c.outputs.o == 1)") "\n",
+     "f.yaml:4:51: i.c may not exist here (not all items must succeed): guard it with has(i.c)"},
+    {"and what may be missing in them",
+     "- { id: b, each: [1], max: 2, steps: [" TOO("c", "if: payload.x") "] }\n- " SET(
+         "e", "steps.b.items.map(i, has(i.c), i.c).map(o, o.outputs.o)") "\n- " SET("f", "steps.b.items.map("
+                                                                                         "i, i.c)") "\n",
+     "f.yaml:5:48: i.c may not exist here (it has an `if`): guard it with has(i.c)"},
+    {"items that are asked for it",
+     "- { id: b, on_error: continue, each: [1], max: 2, steps: [" OUT("c") "] }\n- " SET(
+         "e",
+         "steps.b.items.filter(i, has(i.c)).map(i, i.c.outputs.o)") "\n- " SET("f",
+                                                                               "steps.b.items.map(i, "
+                                                                               "has(i.c) ? i.c.outputs.o : "
+                                                                               "0)") "\n- " SET("g",
+                                                                                                "has(steps.b."
+                                                                                                "items[0].c) "
+                                                                                                "? "
+                                                                                                "steps.b."
+                                                                                                "items[0].c."
+                                                                                                "outputs.o : "
+                                                                                                "0") "\n-"
+                                                                                                     " " SET("h",
+                                                                                                             "steps.b.items.all(i, has(i.c) && i.c.outputs.o == 1)") "\n",
+     ""},
+    {"what was asked of one item says nothing of another",
+     "- { id: b, on_error: continue, each: [1], max: 2, steps: [" OUT("c") "] }\n- " SET(
+         "g",
+         "has(steps.b.items[0].c) ? steps.b.items[1].c : 0") "\n- " SET("h",
+                                                                        "steps.b.items.filter(i, has(i.c) || "
+                                                                        "true).map(i, i.c)") "\n",
+     "f.yaml:4:68: c may not exist here (its block goes on where something fails): guard it with has()\n"
+     "f.yaml:5:76: i.c may not exist here (its block goes on where something fails): guard it with has(i.c)"},
+    {"an each over items sees what is in them",
+     "- { id: b, on_error: continue, each: [1], max: 2, steps: [" OUT(
+         "c") "] }\n"
+              "- { id: e, each: \"${steps.b.items}\", max: 2, steps: [" SET("f", "item.c.outputs.o") ", " SET(
+                  "g", "has(item.c) ? item.c.outputs.o : 0") "] }\n",
+     "f.yaml:4:81: item.c may not exist here (its block goes on where something fails): guard it with "
+     "has(item.c)"},
     {"the last pass",
      "- { id: r, repeat: { max: 2, until: steps.a.outputs.o == index }, steps: [" OUT("a") ", " TOO(
          "b", "if: payload.x") "] }\n- " SET("c", "steps.a") "\n- " SET("e", "steps.b") "\n",

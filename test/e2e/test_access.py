@@ -143,7 +143,7 @@ def quotas(world):
     for n in range(5):
         small.submit("open", {"n": n}).must(201)
     refused = small.submit("open", {"n": 5})
-    contains(refused.problem(429, "quota-exceeded")["detail"], "5")
+    contains(refused.problem(429, "quota-exceeded")["detail"], "has 5 open commands; 5 are allowed")
     true(int(refused.headers["Retry-After"]) > 0, "Retry-After")
     small.submit("open", {"n": 4}).must(200)
     before = usage()

@@ -161,6 +161,9 @@ def three(world):
         return command["state"], next(s for s in command["steps"] if s["id"] == "allow").get("why")
     equal([end(id) for id in (denied, expired, cancelled)], [("rejected", "denied"), ("failed", "expired"), ("cancelled", "person")],
           "how they end")
+    equal([bank.command(id)["display"] for id in (denied, expired, cancelled)],
+          ["refused: allow: a person has denied it", "failed, can be retried: allow: those who were asked did not decide in time", "cancelled"],
+          "how it is said")
     for id in (denied, expired, cancelled):
         bank.decide("olga", id, digest="1" * 32).problem(409, "action-refused")
     bank.people["anna"].post(f"/v1/commands/{denied}/actions/skip", {}).problem(409, "action-refused")

@@ -146,9 +146,9 @@ def removal(world):
     ids = [api.submit("send", {"n": n}).must(201).json["id"] for n in (1, 2, 3)]
     eventually(lambda: len(hub.fired("hang")) == 3, "three are in flight")
     refused = apply(api, dependency("github", f"http://127.0.0.1:{hub.port}"), prune=True).problem(409, "in-use")
-    contains(str(refused), "3", "the refusal")
+    contains(str(refused), "is held by 3 commands", "the refusal")
     world.write(send=None)
-    contains(server.cli("apply", folder, "--prune", "-y", code=3), "3", "the refusal")
+    contains(server.cli("apply", folder, "--prune", "-y", code=3), "is held by 3 commands", "the refusal")
     equal(in_force(api), {("flow", "send"): 1, ("dependency", "github"): 1}, "in force")
     server.cli("apply", folder, "-y")
     equal(in_force(api)[("flow", "send")], 1, "without --prune nothing is removed")

@@ -104,7 +104,7 @@ def hostile(world):
         text = server.process.log.read_bytes().decode()
         for c in "\x1b\x7f\r\u009b":
             true(c not in text, f"{c!r} is in the log: {text!r}")
-        contains(text, "end", "the log")  # it was there
+        contains(text, "end' is no name here", "the log")  # it was there
         if form == "json":
             for line in server.records():
                 true(set(line) >= {"time", "level", "event", "text"}, f"{line}")

@@ -5,7 +5,8 @@ import sqlite3
 import subprocess
 import time
 
-from kit import PR, RESTING, Skip, case, changed, contains, equal, eventually, example_dependency, example_flow, in_threads, main, noise, note, pull, true
+from kit import PR, RESTING, Skip, case, changed, contains, dependency, equal, eventually, example_dependency, example_flow, in_threads, main, noise, note, pull, simple_flow, true
+from slow import Slow
 from worse import go_on, stop
 
 
@@ -253,6 +254,52 @@ def full_and_killed(world):
         api.until_state(row["id"], "completed")
     equal(hub.stats()["duplicates"], 0, "duplicates")
     true(all(r["state"] in RESTING for r in api.list()), "all rest")
+
+
+TELL = """\
+flow: tell
+payload: { type: object, required: [command, reason, link], properties: { command: { type: string }, reason: { type: string }, link: { type: string } } }
+steps:
+  - id: keep
+    set: { command: "${payload.command}", reason: "${payload.reason}" }
+"""
+
+
+@case("a full disk, and kill -9: whoever could not be told that a person is wanted is told when there is room, once")
+def full_and_untold(world):
+    disk, slow = Disk(world, 48), Slow(world)
+    ask = simple_flow("ask", "slow", path="/${payload.n}") + "  - id: ask\n    escalate: { question: what now, answers: [go, stop] }\n"
+    defs = world.write(ask=ask, slow=dependency("slow", f"http://127.0.0.1:{slow.port}", concurrent=10), tell=TELL)
+    server = world.server(store=disk.path / "recourse.db", defs=defs, more=["--notify", "tell"]).start()
+    api = server.api
+    asked = [api.submit("ask", {"n": n}).must(201).json["id"] for n in range(1, 11)]
+    slow.has(*range(1, 11))
+    disk.fill()
+    for n in range(1000, 9000):
+        if api.submit("ask", {"n": n}).status != 201:
+            break
+    else:
+        true(False, "the disk did not fill")
+    slow.let(*range(1, 11))
+    for id in asked:
+        eventually(lambda: api.explain(id)["asks"], f"people are asked by {id}")
+    for _ in range(2):
+        equal(api.list("type=tell"), [], "who is told while there is no room")
+        server.kill()
+        server.start()
+    disk.clear()
+
+    def told():
+        rows = api.list("type=tell")
+        return sorted(tuple(api.command(row["id"])["payload"][k] for k in ("command", "reason")) for row in rows)
+    want = sorted((id, "question") for id in asked)
+    eventually(lambda: told() == want, lambda: f"{told()}, not {want}", pause=0.5)
+    server.kill()
+    server.start()
+    slow.let("all")
+    api.submit("ask", {"n": 10000}).must(201)
+    eventually(lambda: len(told()) == len(api.list("type=ask")), "the others are told of, too")
+    equal(len(set(told())), len(told()), "commands that are told of once")
 
 
 @case("the files of a store are nobody else's to read")

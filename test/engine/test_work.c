@@ -242,6 +242,92 @@ static void a_report_whose_commit_fails_may_be_sent_again(void **state)
     assert_int_equal(world_state(world, seq), RC_COMPLETED);
 }
 
+/* What was put on record in a turn that was dropped is not on record. */
+static void a_late_report_whose_commit_fails_is_on_record_when_it_comes_again(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "resize", "k");
+    struct rc_lease_name name = lease(world);
+    world_later(world, RC_SECONDS(31));
+    assert_int_equal(world_run(world), RC_OK);
+    uint32_t before = world_read(world, seq).rev;
+    rc_memory_fail_next(world->store, RC_IO, false);
+    assert_int_equal(report(world, name), RC_IO);
+    world_later(world, RC_SECONDS(1));
+    assert_int_equal(report(world, name), RC_LEASE_LOST);
+    assert_int_equal(world_read(world, seq).rev, before + 1);
+    assert_int_equal(report(world, name), RC_LEASE_LOST);
+    assert_int_equal(world_read(world, seq).rev, before + 1); /* once */
+}
+
+static void release_hold(struct world *world)
+{
+    struct rc_request *request = world_access((struct rc_access_change){0});
+    request->kind = RC_REQUEST_HOLD;
+    request->u.hold.id = world->engine->hold.id;
+    request->u.hold.check = (uint32_t)world->engine->hold.nonce;
+    request->u.hold.watch = RC_SECONDS(60);
+    request->u.hold.by = (struct rc_author){RC_SV("test"), RC_SV("olga"), RC_SV("looked at it")};
+    world_ask(world, request);
+    assert_int_equal(request->status, RC_OK);
+    world_free_request(request);
+}
+
+static void say_that_it_did_not_happen(struct world *world, uint64_t seq)
+{
+    struct rc_request *request = world_action(world, seq, RC_ACTION_RESOLVE, "");
+    request->u.act.act.verdict = RC_DID_NOT_HAPPEN;
+    world_ask(world, request);
+    assert_int_equal(request->status, RC_OK);
+    world_free_request(request);
+    request = world_action(world, seq, RC_ACTION_RETRY, "");
+    world_ask(world, request);
+    assert_int_equal(request->status, RC_OK);
+    world_free_request(request);
+}
+
+/* Another life of the store has given an attempt of this number to somebody else. */
+static void who_had_it_in_another_life_of_the_store_has_not_got_it_here(void **state)
+{
+    struct world *world = *state;
+    uint64_t seq = world_submit(world, "resize", "k");
+    struct rc_memory_disk *copy = rc_memory_disk_copy(world->disk);
+    struct rc_lease_name before = lease(world);
+    rc_memory_come_from(copy, (struct rc_origin){RC_HELD_BACKUP, world->engine->now});
+    world_replace(world, copy);
+    assert_int_equal(world_run(world), RC_OK);
+    release_hold(world);
+    assert_int_equal(report(world, before), RC_NOT_FOUND);
+    say_that_it_did_not_happen(world, seq);
+    struct rc_lease_name now = lease(world);
+    assert_int_equal(now.attempt, before.attempt);
+    assert_int_equal(report(world, before), RC_LEASE_LOST);
+    assert_int_equal(tell(world, RC_REQUEST_HEARTBEAT, before, 0), RC_LEASE_LOST);
+    assert_int_equal(step_of(world, seq), RC_STEP_ACTIVE);
+    assert_int_equal(report(world, now), RC_OK);
+    assert_int_equal(world_state(world, seq), RC_COMPLETED);
+}
+
+/* A line whose window was forgotten is read anew before something else queues there. */
+static void what_queues_behind_a_failed_commit_is_given(void **state)
+{
+    struct world *world = *state;
+    world_submit(world, "resize", "k");
+    assert_int_equal(report(world, lease(world)), RC_OK);
+    struct rc_request *failed = world_submission(world, "resize", "l", "{\"customer\": 7}");
+    rc_memory_fail_next(world->store, RC_NOMEM, false);
+    world_ask(world, failed);
+    assert_int_equal(failed->status, RC_NOMEM);
+    world_free_request(failed);
+    struct asked *asked = new_lease(1, RC_SECONDS(60), "");
+    assert_int_equal(rc_engine_post(world->engine, &asked->request), RC_OK);
+    world_submit(world, "resize", "m");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_true(asked->answered);
+    assert_int_equal(asked->lease.ntasks, 1);
+    drop(asked);
+}
+
 /* ---- running out ----------------------------------------------------------------------------------------------------- */
 
 /* Hundreds of leases with heartbeats in no order: each ends at its deadline, neither before nor long after. */
@@ -399,6 +485,9 @@ int main(void)
         CASE(a_commit_that_fails_leases_nothing),
         CASE(a_commit_that_nobody_knows_of_leases_once),
         CASE(a_report_whose_commit_fails_may_be_sent_again),
+        CASE(a_late_report_whose_commit_fails_is_on_record_when_it_comes_again),
+        CASE(what_queues_behind_a_failed_commit_is_given),
+        CASE(who_had_it_in_another_life_of_the_store_has_not_got_it_here),
         CASE(leases_run_out_in_the_order_of_their_deadlines),
         CASE(no_heartbeat_goes_beyond_the_timeout),
         CASE(so_many_may_wait_and_no_more),

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,37 @@ static void full_close(struct full *full)
     for (size_t i = 0; i < 4; i++) close(full->filler[i]);
 }
 
+static bool is_filler(const struct full *full, unsigned port)
+{
+    for (size_t i = 0; i < 4; i++) {
+        struct sockaddr_in at = {0};
+        socklen_t n = sizeof at;
+        if (getsockname(full->filler[i], (struct sockaddr *)&at, &n) == 0 && ntohs(at.sin_port) == port)
+            return true;
+    }
+    return false;
+}
+
+/* Until the kernel says that a first SYN to a full 127.0.0.9 has left and is not answered. */
+static void until_knocked(const struct full *full, int port)
+{
+    char line[256];
+    for (int i = 0; i < 30000; i++) {
+        FILE *f = fopen("/proc/net/tcp", "r");
+        assert_non_null(f);
+        bool found = false;
+        while (!found && fgets(line, sizeof line, f)) {
+            unsigned from = 0, to = 0, state = 0;
+            found = sscanf(line, "%*s %*8x:%x 0900007F:%x %x", &from, &to, &state) == 3 &&
+                    to == (unsigned)port && state == TCP_SYN_SENT && !is_filler(full, from);
+        }
+        (void)fclose(f);
+        if (found) return;
+        usleep(1000);
+    }
+    fail_msg("nobody has knocked at 127.0.0.9:%d", port);
+}
+
 /* The first address refuses late, when its second SYN arrives, the second one at once: the third is tried without
  * waiting for a timeout. */
 static void third_address(void **state)
@@ -192,7 +224,7 @@ static void third_address(void **state)
     snprintf(resolve, sizeof resolve, "three.test:%d:127.0.0.9,127.0.0.8,127.0.0.1", server_port(server));
     kit_open(&kit, &(struct rc_http_options){.resolve_test = resolve});
     kit_start(&kit, &dependency, POST, RC_SECONDS(8), 1);
-    usleep(600000); /* it has sent its first SYN, and not yet, a second later, its second one */
+    until_knocked(&full, server_port(server)); /* and not yet, a second later, a second time */
     full_close(&full);
     struct rc_answer *answer = kit_take(&kit);
     if (answer->result.reach != RC_ANSWERED) fail_msg("%.*s", RC_SV_ARG(answer->result.error));

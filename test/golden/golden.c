@@ -23,7 +23,7 @@
  *   child STEP STATE [stands] [stays] [JSON] the command that a step has started tells how it stands; JSON: its outputs
  *   child STEP absent [later]                it could not be started
  *   child STEP unreadable                    nobody knows how it stands
- *   asked cancel | retry | roll_back | tell [doubt]
+ *   asked cancel | retry | roll_back | tell [doubt] [several]
  *                                            the command that has started this one asks it (after submit KEY parent …)
  *   plan [STEP]                              what a roll back would undo
  *   retry [STEP] | check [STEP] | cancel | rollback [STEP] | resolve happened|did_not_happen|accepted_as_is [STEP] [ID]
@@ -405,6 +405,7 @@ static enum rc_status do_child(struct world *world, struct rc_sv args, struct rc
     struct rc_child_news *news = RC_NEW(world->arena, struct rc_child_news);
     if (!news) return rc_fail_arena(err, world->arena);
     *news = (struct rc_child_news){.child = {WORLD_OTHERS + 1, 5},
+                                   .node = at,
                                    .round = world->command.node[at].round,
                                    .state = (uint8_t)state,
                                    .unreadable = unreadable,
@@ -432,6 +433,7 @@ static enum rc_status do_asked(struct world *world, struct rc_sv args, struct rc
     struct rc_ask ask = world_ask(world, tell ? RC_MSG_CHILD_TELL : RC_MSG_ACTION, 0);
     ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = WORLD_OTHERS + 1};
     ask.attempt = option(&args, "doubt");
+    ask.purpose = option(&args, "several") ? RC_CHILD_MAY : RC_CHILD_MUST;
     ask.order = world->now;
     if (!tell) ask.u.act = &act;
     return world_deliver(world, ask, err);
@@ -449,8 +451,9 @@ static void tell_asked(struct rc_buf *out, const struct world *world)
             cel_put_json(out, ask->u.child->payload);
             rc_put_char(out, '\n');
         } else {
-            rc_put_format(out, "  ! asks its child: %s%s\n", rc_action_word(ask->u.act->action).slug,
-                          ask->attempt ? ", in doubt" : "");
+            rc_put_format(out, "  ! asks its child: %s%s%s\n", rc_action_word(ask->u.act->action).slug,
+                          ask->attempt ? ", in doubt" : "",
+                          ask->purpose == RC_CHILD_MAY ? ", if it can" : "");
         }
     }
 }

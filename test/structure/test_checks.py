@@ -602,8 +602,8 @@ class Seeds(Planted):
         who = ("-c", "user.name=n", "-c", "user.email=n@localhost", "-c", "commit.gpgsign=false")
         subprocess.run(["git", "-C", str(self.folder), *who, *words_], check=True, capture_output=True)
 
-    def commit(self, text):
-        self.put("src/base/a.c", text)
+    def commit(self, text, name="src/base/a.c"):
+        self.put(name, text)
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", "x")
         return seed.of_tree(self.folder)
@@ -618,7 +618,7 @@ class Seeds(Planted):
         self.assertEqual(seed.of_tree(self.folder), 12)
 
     def test_of_a_commit(self):
-        """Two commits with the same tree have the same seed; what is not committed, and what a build leaves behind, changes nothing."""
+        """Two commits with the same code have the same seed; documents, what is not committed, and what a build leaves behind change nothing."""
         self.git("init", "-q")
         first = self.commit("a")
         self.put("build-x/y.c", "left behind")
@@ -627,6 +627,8 @@ class Seeds(Planted):
         self.assertEqual(self.commit("a"), seed.of_name(seed.named_by_git(self.folder)))
         (self.folder / "build-x/y.c").unlink()
         self.assertEqual(self.commit("a"), first)
+        self.assertEqual(self.commit("a document", "docs/a.md"), first)
+        self.assertNotEqual(self.commit("a test", "test/a.py"), first)
         self.assertNotEqual(self.commit("b"), first)
 
     def test_without_git(self):
@@ -745,13 +747,19 @@ class Tap(unittest.TextTestResult):
 
     def addFailure(self, test, error):
         super().addFailure(test, error)
+        for text in self.failures[-1][1].splitlines():
+            print(f"# {text}")
         self.line(test, False)
 
     addError = addFailure
 
 
-if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+def main(module):
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
     print(f"1..{suite.countTestCases()}", flush=True)
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Tap, verbosity=0)
     sys.exit(0 if runner.run(suite).wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main(sys.modules[__name__])

@@ -352,6 +352,7 @@ static void publish(struct staging *staging)
     if (batch->hold) *mem_find_hold(disk, batch->hold->id) = *batch->hold;
     disk->high.change += batch->nrecords;
     if (batch->high_water > disk->high.high_water) disk->high.high_water = batch->high_water;
+    disk->high.untold = batch->untold;
 }
 
 enum rc_status mem_commit(struct rc_store *base, const struct rc_batch *batch, struct rc_error *err)

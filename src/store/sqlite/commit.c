@@ -399,10 +399,12 @@ static enum rc_status write_high(struct writing *writing, struct rc_error *err)
 {
     if (writing->batch->high_water > writing->high.high_water)
         writing->high.high_water = writing->batch->high_water;
+    writing->high.untold = writing->batch->untold;
     struct sq run = sq_start(writing->conn, SQ_HIGH_SET);
     sq_u64(&run, writing->high.seq);
     sq_u64(&run, writing->high.change);
     sq_u64(&run, writing->high.high_water);
+    sq_u64(&run, writing->high.untold);
     return sq_done(&run, "cannot write the store's counters", err);
 }
 

@@ -70,7 +70,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         "INSERT INTO usage (ns, commands, open, bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " commands = commands + excluded.commands, open = open + excluded.open, bytes = bytes + "
         "excluded.bytes",
-    [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?",
+    [SQ_HIGH_SET] = "UPDATE high SET seq = ?, change = ?, at = ?, untold = ?",
     [SQ_INDEXED_SET] = "UPDATE high SET indexed = ?",
     [SQ_SIGNAL_PUT] =
         "INSERT INTO signal (n, mailbox, place, ns, name, id, key, asked, payload, at, command, nonce, node)"
@@ -250,7 +250,7 @@ static const char *const sql[SQ_STATEMENTS] = {
         " changes, nonce, flow, ns, type, key FROM history AS h CROSS JOIN command ON seq = command"
         " WHERE change > ? ORDER BY change LIMIT ?",
     [SQ_COUNTS] = "SELECT state, sum(commands) FROM tally GROUP BY state",
-    [SQ_HIGH] = "SELECT seq, change, at, audit FROM high",
+    [SQ_HIGH] = "SELECT seq, change, at, audit, untold FROM high",
 };
 _Static_assert(SQ_PLACE_BITS == 23 && SQ_KEY_BUCKET == 16 && SQ_REF_BUCKET == 12,
                "places in SQ_KEY_RANGE and SQ_PURGE_REFS");

@@ -262,7 +262,7 @@ enum rc_status sq_high(struct sq_conn *conn, struct rc_high *ret, struct rc_erro
     bool found = sq_row(&run);
     if (found)
         high = (struct rc_high){sq_get_u64(&run, 0), sq_get_u64(&run, 1), sq_get_u64(&run, 2),
-                                sq_get_u64(&run, 3)};
+                                sq_get_u64(&run, 3), sq_get_u64(&run, 4)};
     enum rc_status status = sq_end(&run, "cannot read the store's counters", err);
     if (status != RC_OK) return status;
     if (!found) return rc_fail(err, RC_DAMAGED, "%s: the store's counters are missing", conn->path);

@@ -185,9 +185,10 @@ static const char tables[] =
     "CREATE TABLE high (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, change INTEGER NOT "
     "NULL,"
     " at INTEGER NOT NULL, audit INTEGER NOT NULL,"
-    " indexed INTEGER NOT NULL" /* up to this command command_key and ref have all (fresh.c) */
+    " indexed INTEGER NOT NULL," /* up to this command command_key and ref have all (fresh.c) */
+    " untold INTEGER NOT NULL"   /* from this change on somebody may not have been told yet; 0: all were */
     ") STRICT;"
-    "INSERT INTO high VALUES (1, 0, 0, 0, 0, 0);"
+    "INSERT INTO high VALUES (1, 0, 0, 0, 0, 0, 0);"
 
     "CREATE TABLE audit ("         /* store/audit.h; only salt and data ever change, to NULL */
     " number INTEGER PRIMARY KEY," /* from 1, without gaps */

@@ -106,6 +106,7 @@ ROWS = [
     row("previewMove", 409, "action-refused", lambda s: to(id=s.completed())),
     row("previewMove", 404, "not-found", lambda s: to(id=NOBODY)),
     row("actOnCommand", 200, lambda s: moved(s, hanging(s))),
+    row("actOnCommand", 422, "invalid", lambda s: act(s.rejected(), "roll_back", step="")),
     row("actOnCommand", 422, "invalid", lambda s: act(hanging(s), "move")),
     row("actOnCommand", 412, "stale", lambda s: act(hanging(s), "move", digest="1" * 32)),
     row("explainCommand", 200, lambda s: to(id=s.asking("asks"))),
