@@ -19,10 +19,13 @@ class Shop:
     def __init__(self):
         self.lock, self.restarts, self.healthy_at = threading.Lock(), set(), 0.0
 
+    def works(self):
+        return time.monotonic() >= self.healthy_at > 0
+
     def answer(self, method, path, body):
         name = path.rpartition("/")[2]
         if method == "GET" and path.endswith("/health"):
-            return 200, {"healthy": time.monotonic() >= self.healthy_at > 0}
+            return 200, {"healthy": self.works()}
         if method == "GET":
             with self.lock:
                 return (200, {"restart": name}) if name in self.restarts else (404, {"error": "no such restart"})
@@ -34,8 +37,11 @@ class Shop:
         return 200, {}
 
 
+shop = Shop()
+
+
 def world():
-    return Outside(Shop().answer, [Fault("POST /services/payment/restarts/lost-answer", "lost"),
+    return Outside(shop.answer, [Fault("POST /services/payment/restarts/lost-answer", "lost"),
                                    Fault("DELETE /caches/payment", "refuse"),
                                    Fault("DELETE /sessions/payment", "error")])
 
@@ -43,8 +49,10 @@ def world():
 def seconds(server, flow, incident):
     start = time.monotonic()
     command = server.rests(server.submit(flow, {"incident": incident}))
+    took, works = time.monotonic() - start, shop.works()
     expect(command["state"] == "completed", f"{incident}: {command['display']}")
-    return time.monotonic() - start
+    expect(works, "it ended when the service worked, not before")
+    return took
 
 
 def show(server, outside):

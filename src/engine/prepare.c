@@ -24,6 +24,13 @@ static void add_error(struct errors *errors, enum rc_status status, const char *
     errors->n++;
 }
 
+/* An expression of the flow makes nothing of the payload; `what` it is for, as its writer would say it. */
+static void add_eval_error(struct errors *errors, const char *what, const struct rc_error *error)
+{
+    struct rc_error said;
+    add_error(errors, rc_fail(&said, RC_EVAL, "the flow's %s: %s", what, error->text), "/payload", said.text);
+}
+
 bool rc_is_label(struct rc_sv text, uint32_t max)
 {
     if (text.n == 0 || text.n > max || !rc_utf8_valid(text)) return false;
@@ -179,7 +186,7 @@ static void prepare_lane(const struct flow *flow, struct cel_value payload, stru
     id->lane_key = flow->name;
     if (flow->lane.key) {
         if (eval(flow, flow->lane.key, payload, arena, &value, &error) != RC_OK) {
-            add_error(errors, RC_EVAL, "/payload", error.text);
+            add_eval_error(errors, "concurrency key", &error);
             return;
         }
         id->lane_key = scalar_text(value, arena);
@@ -204,7 +211,7 @@ static void prepare_priority(const struct flow *flow, const struct rc_submission
         return;
     }
     if (eval(flow, flow->priority, in->payload, arena, &value, &error) != RC_OK) {
-        add_error(errors, RC_EVAL, "/payload", error.text);
+        add_eval_error(errors, "priority", &error);
         return;
     }
     bool fits = (value.kind == CEL_INT && value.v.i >= 0 && value.v.i <= RC_MAX_PRIORITY) ||

@@ -70,6 +70,80 @@ static const char definitions[] =
     "    call: out\n"
     "    with: {method: POST, path: \"/sent/${payload.text}\"}\n";
 
+/* What the scenarios of blocks, people, signals, lanes, children, times and workers need beside it. */
+static const char more_definitions[] =
+    "---\n"
+    "dependency: crew\n"
+    "kind: worker\n"
+    "lease: 30s\n"
+    "---\n"
+    "flow: wide\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "refs: {customer: \"${payload.text}\"}\n"
+    "steps:\n"
+    "  - id: both\n"
+    "    parallel:\n"
+    "      - {id: left, call: out, with: {method: PUT, path: \"/left/${payload.text}\"}, repeatable: true, "
+    "undo: {with: {method: DELETE, path: /left}, repeatable: true}}\n"
+    "      - {id: right, call: out, with: {method: PUT, path: \"/right/${payload.text}\"}, repeatable: true, "
+    "undo: {with: {method: DELETE, path: /right}, repeatable: true}}\n"
+    "      - {id: sum, needs: [left], set: {n: 1}}\n"
+    "    undo: block\n"
+    "  - id: items\n"
+    "    each: \"${['x', 'y']}\"\n"
+    "    max: 2\n"
+    "    steps:\n"
+    "      - {id: give, call: out, with: {method: PUT, path: \"/give/${item}\"}, repeatable: true, "
+    "undo: {with: {method: DELETE, path: /give}, repeatable: true}}\n"
+    "  - id: pick\n"
+    "    choose:\n"
+    "      - if: payload.text == 'a'\n"
+    "        steps: [{id: nap, sleep: 1s}]\n"
+    "      - else: []\n"
+    "  - id: sure\n"
+    "    confirm: {holds: steps.sum.outputs.n == 1}\n"
+    "    every: 1s\n"
+    "    within: 5s\n"
+    "---\n"
+    "flow: parent\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "steps:\n"
+    "  - {id: kid, flow: child, with: {text: \"${payload.text}\"}}\n"
+    "---\n"
+    "flow: child\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "steps:\n"
+    "  - {id: put, call: out, with: {method: PUT, path: \"/child/${payload.text}\"}, repeatable: true, "
+    "undo: {with: {method: DELETE, path: /child}, repeatable: true}}\n"
+    "---\n"
+    "flow: waits\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "steps:\n"
+    "  - {id: paid, wait: {signal: paid, id: \"${payload.text}\"}}\n"
+    "---\n"
+    "flow: asked\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "steps:\n"
+    "  - {id: may, approve: {need: 1}, within: 5s, on_timeout: reject}\n"
+    "  - {id: put, call: out, with: {method: PUT, path: /asked}, repeatable: true}\n"
+    "---\n"
+    "flow: lane\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "concurrency: {limit: 1}\n"
+    "steps:\n"
+    "  - {id: put, call: out, with: {method: PUT, path: \"/lane/${payload.text}\"}, repeatable: true}\n"
+    "---\n"
+    "flow: latest\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "concurrency: {limit: 1, when_full: replace}\n"
+    "steps:\n"
+    "  - {id: nap, sleep: 5s}\n"
+    "---\n"
+    "flow: crew\n"
+    "payload: {type: object, required: [text], properties: {text: {type: string}}}\n"
+    "steps:\n"
+    "  - {id: lift, call: crew, with: {task: lift, input: \"${payload.text}\"}, repeatable: true}\n";
+
 struct deed {            /* an attempt that has left */
     struct rc_answer of; /* without a result */
     char path[64];
@@ -87,8 +161,9 @@ struct bed {
     struct bed_flaws flaws;
     char folder[256], store_path[300];
     char broken[512];
-    char last_id[80];
-    bool behind; /* a request was not granted since bed_heal */
+    char last_id[80], kept_id[80]; /* kept_id: as it was at the last bed_keep */
+    bool behind;                   /* a request was not granted since bed_heal */
+    bool works;                    /* there is a worker */
     /* the server */
     struct rc_arena *definitions;
     struct shelf shelf;
@@ -409,7 +484,7 @@ void door_answered(struct http_exchange *exchange, int status, const struct http
 {
     (void)fields, (void)nfields;
     struct bed_ask *seen = exchange->context;
-    static const char code[] = "\"code\":", id[] = "\"id\":\"";
+    static const char code[] = "\"code\":", id[] = "\"id\":\"", lease[] = "\"tasks\":[{\"lease\":\"";
     seen->answers = exchange->answers;
     seen->status = status;
     seen->n = body.n < BED_BODY ? body.n : BED_BODY - 1;
@@ -417,10 +492,11 @@ void door_answered(struct http_exchange *exchange, int status, const struct http
     seen->body[seen->n] = 0;
     if (status >= 400 && body.n && !strstr(seen->body, code) && !strstr(seen->body, "\"ready\""))
         seen->answers = 99; /* no problem */
-    const char *at = status < 300 ? strstr(seen->body, id) : NULL,
-               *end = at ? strchr(at + sizeof id - 1, '"') : NULL;
-    if (at && end)
-        snprintf(seen->id, sizeof seen->id, "%.*s", (int)(end - at - (int)sizeof id + 1), at + sizeof id - 1);
+    const char *at = status < 300 ? strstr(seen->body, lease) : NULL;
+    at = at ? at + sizeof lease - 1 : status < 300 ? strstr(seen->body, id) : NULL;
+    if (!at) return;
+    if (!strstr(seen->body, lease)) at += sizeof id - 1;
+    snprintf(seen->id, sizeof seen->id, "%.*s", (int)strcspn(at, "\""), at);
 }
 
 /* "<id>" becomes the last id; false: there is none. */
@@ -576,9 +652,30 @@ bool bed_heal(struct bed *bed)
     return false;
 }
 
+/* A worker that does all that waits, one after the other. False: there was nothing. */
+static bool has_worked(struct bed *bed)
+{
+    struct ask *ask = &bed->ask[BED_EVENTS - 1];
+    static const char key[] = "\"lease\":\"";
+    char report[BED_TEXT];
+    bed_forget(bed, BED_EVENTS - 1);
+    request(bed, ask, "200 POST /v1/work/lease\nContent-Type: application/json\n\n{\"queues\":[\"crew\"]}");
+    const char *lease = strstr(ask->seen.body, key);
+    if (!lease) return false;
+    lease += sizeof key - 1;
+    snprintf(report, sizeof report,
+             "200 POST /v1/work/report\nContent-Type: application/json\n\n"
+             "{\"results\":[{\"lease\":\"%.*s\",\"outcome\":\"succeeded\"}]}",
+             (int)strcspn(lease, "\""), lease);
+    bed_forget(bed, BED_EVENTS - 1);
+    request(bed, ask, report);
+    return true;
+}
+
 bool bed_rest(struct bed *bed)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {
+        if (bed->works && has_worked(bed)) continue;
         struct deed *deed = oldest_out(bed);
         if (!deed && bed->sleep == UINT64_MAX) return true;
         if (deed)
@@ -679,6 +776,7 @@ const char *bed_picture(struct bed *bed)
 void bed_keep(struct bed *bed, const char *to)
 {
     bed->kept = bed->outside;
+    memcpy(bed->kept_id, bed->last_id, sizeof bed->kept_id);
     bed_copy(bed, to);
 }
 
@@ -692,7 +790,10 @@ void bed_lay(struct bed *bed, const char *from)
     folder_empty(bed->folder);
     if (from) folder_copy(from, bed->folder);
     bed->broken[0] = 0;
-    if (!from) bed->last_id[0] = 0;
+    if (from)
+        memcpy(bed->last_id, bed->kept_id, sizeof bed->last_id);
+    else
+        bed->last_id[0] = bed->works = 0;
     bed->behind = false;
     bed->outside = from ? bed->kept : (struct outside){0};
     for (uint32_t i = 0; i < bed->outside.ndeeds; i++) bed->outside.deed[i].answered = true;
@@ -731,15 +832,18 @@ void bed_crash(struct bed *bed, const char *by_way_of)
     folder_copy(by_way_of, bed->folder);
 }
 
-void bed_define(struct bed *bed)
+void bed_define(struct bed *bed, bool more)
 {
     static struct defs_errors errors;
-    struct defs_file file = {.source = RC_SV("bed.c"), .text = rc_sv_of(definitions)};
+    static char text[sizeof definitions + sizeof more_definitions];
+    snprintf(text, sizeof text, "%s%s", definitions, more ? more_definitions : "");
+    struct defs_file file = {.source = RC_SV("bed.c"), .text = rc_sv_of(text)};
     struct rc_error err = {0};
     struct defs_one *found = NULL;
     struct rc_store *store = NULL;
     uint32_t n = 0;
     rc_arena_reset(bed->scratch);
+    bed->works = more;
     bool good = defs_load(&file, 1, bed->scratch, &found, &n, &errors) == RC_OK;
     struct rc_definition *rows = RC_NEW_ARRAY(bed->scratch, struct rc_definition, n);
     for (uint32_t i = 0; good && rows && i < n; i++)

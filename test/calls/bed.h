@@ -4,7 +4,8 @@
  *
  * A life is a list of events, each a text:
  *   "201 POST /v1/commands\n\nBODY"  a request; first the status of its answer where nothing fails ("200|404 …": and the one where it is
- *                                    asked again because nobody knows whether it was done). "<id>" in it is the id of the last answer
+ *                                    asked again because nobody knows whether it was done). "<id>" in it is the id of the last answer,
+ *                                    or the first lease in it
  *   "! 201"                          the oldest attempt that is out is answered with this status; it was done where it is below 300
  *   "! lost"                         its answer is lost; it was done
  *   "+ 5"                            so many seconds pass
@@ -46,8 +47,9 @@ void bed_keep(struct bed *, const char *to); /* and what the outside knows */
 void bed_crash(struct bed *, const char *by_way_of);
 /* Of all on which it depends what becomes of these files from here on: the files, the outside, and what has been answered. */
 struct digest bed_digest(const struct bed *);
-/* The definitions into a new store, which is closed again. */
-void bed_define(struct bed *);
+/* The definitions into a new store, which is closed again. more: those of blocks, people, signals, lanes, children, times and
+ * workers, too; bed_rest is a worker then. */
+void bed_define(struct bed *, bool more);
 
 /* One event under whatever fails. Index: its place in the life. */
 void bed_event(struct bed *, unsigned index, const char *event);

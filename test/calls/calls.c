@@ -284,7 +284,7 @@ static bool prepare(struct run *run, const struct scenario *scenario)
         bed_keep(bed, run->before);
         return true;
     }
-    bed_define(bed);
+    bed_define(bed, scenario->more);
     bed_event(bed, 0, "@start");
     for (unsigned i = 0; scenario->before[i]; i++) {
         bed_forget(bed, 0);

@@ -40,6 +40,17 @@
 #define TOKEN "201 POST /v1/tokens" BODY "{\"subject\":\"shop\",\"role\":\"submitter\",\"reason\":\"new\"}"
 #define SPACE "201|409 POST /v1/namespaces" BODY "{\"name\":\"shop\",\"reason\":\"new\"}"
 
+#define SIGNAL(id)                                                                                           \
+    "201|200 POST /v1/signals" BODY "{\"name\":\"paid\",\"id\":\"" id "\",\"key\":\"sig-" id                 \
+    "\",\"payload\":7}"
+#define LEASE "200 POST /v1/work/lease" BODY "{\"queues\":[\"crew\"],\"max\":1}"
+
+/* a flow that starts every minute: with it nothing rests */
+#define TIMED                                                                                                \
+    "200 POST /v1/definitions" BODY                                                                          \
+    "{\"files\":[{\"source\":\"timed.yaml\",\"text\":\"flow: timed\\nschedule: [{id: each, cron: '* * * * "  \
+    "*', overlap: allow}]\\nsteps:\\n  - {id: done, set: {n: 1}}\\n\"}],\"reason\":\"more\"}"
+
 const struct scenario scenarios[] = {
     {"start, no store yet", NULL, LIST("@start", "200 GET /readyz"), .rests = true},
     {"start", LIST(ENDED), LIST("@start", "200 GET /readyz"), .rests = true},
@@ -114,5 +125,54 @@ const struct scenario scenarios[] = {
     {"import", LIST(ENDED, SUBMIT("plain", "a"), "@run export --store {f}/s.db --audit --out {f}/out.ndjson"),
      LIST("@run import --store {f}/imported.db {f}/out.ndjson"), .keeps = true},
     {"audit", LIST(ENDED, ACT("note", "")), LIST("@run audit verify --store {f}/s.db"), .keeps = true},
+    /* blocks, children, signals, people, lanes, times, moves and workers. Time goes by when all that was refused has been asked again: in an
+     * other order it would be another life */
+    {"blocks", NOTHING, LIST(SUBMIT("wide", "a"), "! 200", "! 200", "! 200", "! 200", "+ 2"), .more = true,
+     .rests = true},
+    {"blocks undone", LIST(SUBMIT("wide", "b"), "! 200", "! 200", "! 200", "! 200"),
+     LIST(ACT("roll_back", ""), "! 200", "! 200", "! 200", "! 200"), .more = true, .rests = true},
+    {"back to a step", LIST(SUBMIT("wide", "b"), "! 200", "! 200", "! 200", "! 422"),
+     LIST(ACT("roll_back", ",\"step\":\"items\""), "! 200"), .more = true, .rests = true},
+    {"child", NOTHING, LIST(SUBMIT("parent", "a"), "! 200"), .more = true, .rests = true},
+    {"child undone", LIST(SUBMIT("parent", "a"), "! 200"), LIST(ACT("roll_back", ""), "! 200"), .more = true,
+     .rests = true},
+    {"signal", LIST(SUBMIT("waits", "a")), LIST(SIGNAL("a"), SIGNAL("b"), "200 GET /v1/signals"),
+     .more = true, .rests = true},
+    {"people", LIST(SUBMIT("asked", "a")),
+     LIST("200 GET " FIRST "/explain", "409 POST " FIRST "/actions/deny" BODY "{\"reason\":\"no\"}", "+ 6"),
+     .more = true, .rests = true},
+    {"lane", LIST(SUBMIT("lane", "a")),
+     LIST(SUBMIT("lane", "b"), SUBMIT("lane", "c"), "200 GET /v1/lanes", "! 200", "! 200", "! 200"),
+     .more = true, .rests = true},
+    {"lane, replaced", LIST(SUBMIT("latest", "a")), LIST(SUBMIT("latest", "b")), .more = true, .rests = true},
+    {"later", NOTHING,
+     LIST("201|200 POST /v1/commands" BODY "{\"type\":\"lane\",\"key\":\"late\",\"payload\":{\"text\":\"a\"},"
+          "\"run_in\":\"5s\",\"deadline\":\"1h\",\"priority\":3}",
+          "+ 6", "! 200"),
+     .more = true, .rests = true},
+    {"deadline",
+     LIST("201 POST /v1/commands" BODY "{\"type\":\"waits\",\"key\":\"due\",\"payload\":{\"text\":\"a\"},"
+          "\"deadline\":\"5s\"}"),
+     LIST("+ 6"), .more = true, .rests = true},
+    {"schedule", LIST(TIMED),
+     LIST("200 POST /v1/schedules/timed/each/pause" BODY "{\"reason\":\"not now\"}",
+          "201|200 POST /v1/schedules/timed/each/run" BODY "{\"key\":\"once\",\"reason\":\"now\"}",
+          "200 GET /v1/schedules/timed/each"),
+     .more = true},
+    {"move", LIST(REJECTED, "200 POST /v1/definitions" BODY FLOWS),
+     LIST("200|409 GET " FIRST "/actions/move?version=2",
+          "200|412 POST " FIRST "/actions/move\nContent-Type: application/json\nIf-Match: \"2\"\n\n"
+          "{\"reason\":\"mended\",\"key\":\"act-move\",\"version\":2}",
+          "! 201"),
+     .more = true, .rests = true},
+    {"lease", LIST(SUBMIT("crew", "a")), LIST(LEASE, "+ 31"), .more = true, .rests = true},
+    {"report", LIST(SUBMIT("crew", "a"), LEASE),
+     LIST("200|409 POST /v1/work/heartbeat" BODY "{\"heartbeats\":[{\"lease\":\"<id>\"}]}",
+          "200|409 POST /v1/work/report" BODY
+          "{\"results\":[{\"lease\":\"<id>\",\"outcome\":\"succeeded\"}]}"),
+     .more = true, .rests = true},
+    {"queue", LIST(SUBMIT("crew", "a"), "200 POST /v1/queues/crew/drain" BODY "{\"reason\":\"a deploy\"}"),
+     LIST("200 GET /v1/queues/crew", "200 POST /v1/queues/crew/resume" BODY "{\"reason\":\"done\"}"),
+     .more = true, .rests = true},
     {NULL, NULL, NULL},
 };

@@ -9,6 +9,7 @@ struct scenario {
     bool crashed;              /* between the two the server dies; else it is stopped */
     bool rests;                /* afterwards everything goes on by itself until nothing moves */
     bool keeps;                /* a command that keeps its last settings */
+    bool more; /* with the definitions of blocks, people, signals, lanes, children, times and workers */
     bool
         anew; /* has no key: asked again it is done again, so it may be there twice where nobody knows whether it was done */
 };

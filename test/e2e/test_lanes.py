@@ -266,7 +266,7 @@ def bad_input(world):
         errors = api.submit(JOB, {"n": 1, "lane": "a"}, priority=bad).problem(422, "invalid")["errors"]
         equal(errors[0]["pointer"], "/priority", f"priority {bad!r}")
     api.submit(JOB, {"n": 1, "lane": "a", "urgent": 10}).problem(422, "invalid")
-    api.submit(JOB, {"n": 1}).problem(422, "expression-failed")
+    contains(api.submit(JOB, {"n": 1}).problem(422, "expression-failed")["detail"], "the flow's concurrency key: no such key 'lane'")
     api.submit(JOB, {"n": 1, "lane": ""}).problem(422, "invalid")
     api.submit(JOB, {"n": 1, "lane": "x" * 256}).problem(422, "invalid")
     equal(api.list(f"type={JOB}"), [], "nothing is stored")

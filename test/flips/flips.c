@@ -111,9 +111,10 @@ static bool has_kind(struct run *run, const char *name, const char *kind)
 static void every_kind_is_there(struct run *run)
 {
     static const char *const tables[] = {
-        "sqlite_schema", "history", "command", "command_key", "ref",        "name",     "work",
-        "namespace",     "usage",   "token",   "tally",       "definition", "bulk",     "bulk_item",
-        "bulk_event",    "high",    "audit",   "purged",      "word",       "attention"};
+        "sqlite_schema", "history",   "command",    "command_key", "ref",   "name",
+        "work",          "namespace", "usage",      "token",       "tally", "definition",
+        "bulk",          "bulk_item", "bulk_event", "high",        "audit", "purged",
+        "word",          "attention", "signal",     "schedule"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (!has_kind(run, tables[i], "leaf")) die(tables[i], "has no leaf");
     static const char *const others[][2] = {{"history", "internal"},    {"command", "internal"},

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COMMANDS = 500, GROUP = 100, ITEMS = 300, MORE = 12, TEXT = 9000 };
+enum { COMMANDS = 500, GROUP = 100, ITEMS = 300, MORE = 12, TEXT = 9000, SIGNALS = 60, SCHEDULES = 20 };
 
 void die(const char *what, const char *why)
 {
@@ -162,6 +162,33 @@ static void commit(struct rc_store *store, const struct made_batch *batch)
     sure(rc_store_commit(store, &batch->batch, &err));
 }
 
+/* Signals that nobody has taken, and schedules. */
+static void keep_more(struct made_batch *batch, struct rc_arena *arena)
+{
+    static struct rc_signal signals[SIGNALS];
+    static struct rc_schedule schedules[SCHEDULES];
+    static struct rc_schedule_write writes[SCHEDULES];
+    for (uint32_t i = 0; i < SIGNALS; i++)
+        signals[i] = (struct rc_signal){.number = i + 1,
+                                        .ns = RC_SV("default"),
+                                        .name = RC_SV("paid"),
+                                        .id = rc_text(arena, "p%u", i % 7),
+                                        .key = rc_text(arena, "g%u", i),
+                                        .asked = {i, 1},
+                                        .payload = cel_string(RC_SV("as it was said")),
+                                        .at = 2000 * COMMANDS};
+    for (uint32_t i = 0; i < SCHEDULES; i++) {
+        struct rc_schedule *row = &schedules[i];
+        *row = (struct rc_schedule){.planned = i + 1, .accepted = i + 2, .started = i, .changed = 8};
+        snprintf(row->flow, sizeof row->flow, "flow%u", i);
+        snprintf(row->id, sizeof row->id, "daily");
+        writes[i] = (struct rc_schedule_write){.row = row};
+    }
+    batch->batch.signals = (struct rc_signals){signals, SIGNALS, 0};
+    batch->batch.schedules = writes;
+    batch->batch.nschedules = SCHEDULES;
+}
+
 /* A third of the commands stay open, a third ends, and what ended first is purged: its pages are free then. */
 void flips_fill(struct rc_store *store, struct rc_arena *arena)
 {
@@ -186,6 +213,7 @@ void flips_fill(struct rc_store *store, struct rc_arena *arena)
         if (i < GROUP || i % 3 == 1) made_result(&batch, made[i], RC_COMPLETED, false, NULL);
         if (i < GROUP) ones[i] = (struct rc_purge_one){made[i]->command.id.seq, made[i]->command.rev};
     }
+    keep_more(&batch, arena);
     commit(store, &batch);
     sure(rc_store_purge(store, &what, 3000 * COMMANDS, &n, &err));
     if (n != GROUP) die("purging", "not all are gone");

@@ -38,6 +38,12 @@ const struct work works[] = {
      .run = engine_run,
      .use = engine_use,
      .caught_by = {EARLY_ANSWER, NO_LOG_SYNC, WRONG_FILE}},
+    {.name = "wide",
+     .file = "w.db",
+     .prepare = wide_prepare,
+     .run = wide_run,
+     .use = engine_use,
+     .caught_by = {EARLY_ANSWER}},
     /* copies and imports are synced by SQLite already when they become a store with a log */
     {.name = "backup",
      .file = "copy.db",

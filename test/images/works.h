@@ -21,3 +21,5 @@ const char *export_use(const struct stage *, const char *path);
 void engine_prepare(struct stage *);
 void engine_run(struct stage *);
 const char *engine_use(const struct stage *, const char *path);
+void wide_prepare(struct stage *);
+void wide_run(struct stage *);
