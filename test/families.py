@@ -530,10 +530,11 @@ def run_families(families):
     except KeyboardInterrupt:
         say("FAIL interrupted")
         total.fail("interrupted")
+    interrupted = total.failed > 0
     for family in families:
         if family.name in found:
             total.add(found[family.name])
-        elif not total.failed:
+        elif not interrupted:
             total.fail(f"{family.name}: did not end")
     return total
 

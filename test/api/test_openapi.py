@@ -216,12 +216,14 @@ def parameters(world):
 
 
 def complaints(operation, answer):
-    """Pointers of a refused body; a line of a batch has its own problem."""
+    """Pointers of a refused body; a line of a batch and an item of one have their own problems."""
     if operation.media == "application/x-ndjson":
         lines = [json.loads(line) for line in answer.must(200).text.splitlines()]
         equal(len(lines), 1, "lines")
         equal(lines[0]["status"], 422, f"status of the line {lines}")
         return lines[0]["problem"]["errors"]
+    if answer.status == 200 and "results" in answer.json:  # an item of a batch of reports is refused by itself, and its problem begins with its pointer
+        return [{"pointer": r["problem"]["detail"].partition(": ")[0]} for r in answer.json["results"] if r["status"] == 422]
     return answer.problem(422, "invalid")["errors"]
 
 

@@ -5,7 +5,7 @@ import sqlite3
 import time
 
 from access import As, guarded
-from kit import case, changed, contains, dependency, equal, eventually, main, true
+from kit import SEED, case, changed, contains, dependency, equal, eventually, main, true
 from slow import Slow
 
 # the other side of a child is asked POST /N for its first step, /N+1 for its second one, and DELETE does not wait
@@ -235,7 +235,7 @@ def apply(server, *texts):
 def crowd(world):
     server, slow = serve(world)
     slow.let("all")
-    random.seed(7)
+    random.seed(SEED)
     ids = []
     for round in range(8):
         for k in range(5):

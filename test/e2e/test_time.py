@@ -5,7 +5,7 @@ import threading
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kit import case, contains, dependency, equal, eventually, main, simple_flow, true
+from kit import SEED, case, contains, dependency, equal, eventually, main, simple_flow, true
 from worse import WorseServer
 
 MINUTE = 60
@@ -164,7 +164,7 @@ def schedules(world):
     api = server.api
     begin = (int(now(server)) // MINUTE + 1) * MINUTE
     eventually(lambda: api.get("/v1/schedules").must(200).json["schedules"][0]["planned"], "the schedule is taken up")
-    random.seed(4)
+    random.seed(SEED)
     for n in range(6):
         at = begin + n * MINUTE
         go_to(server, at - 0.3)
@@ -180,9 +180,11 @@ def schedules(world):
     go_to(server, begin + 8.5 * MINUTE)  # forward over three of them
     eventually(lambda: len(runs(server)) == 9, lambda: f"what was jumped over is caught up: {runs(server)}")
     equal(runs(server), [f"schedule/each/{text(begin + n * MINUTE)}" for n in range(9)], "all, each once")
-    for id in [c["id"] for c in api.list("type=send")]:
-        api.until_state(id, "completed")
-    equal(len(other.seen), 9, "requests")
+    ends = [api.until_state(c["id"], "completed", "review") for c in api.list("type=send")]
+    lost = [c["steps"][0]["state"] for c in ends if c["state"] == "review"]  # killed while the request was out: it may have happened
+    true(lost == ["unknown"] * len(lost) and len(lost) <= 6, f"what a person has to look at: {lost}")
+    true(9 - len(lost) <= len(other.seen) <= 9, f"{len(other.seen)} requests, {len(lost)} lost")
+    equal(len(set(other.seen)), len(other.seen), "requests with keys of their own")
     equal(api.list("ref=schedule%3Deach")[0]["key"], runs(server)[-1], "found by its schedule")
     equal(api.list("ref=schedule%3Deach")[0]["actor"], "schedule/each", "actor")
     true(server.control["asked"] > 0, "nobody has asked the clock")

@@ -5,7 +5,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kit import case, contains, dependency, equal, main, true
+from kit import SEED, case, contains, dependency, equal, main, true
 
 
 class Shop:
@@ -185,10 +185,11 @@ def killed(world):
             except OSError:
                 return
 
+    rng = random.Random(SEED)
     for _ in range(3):
         thread = threading.Thread(target=move_all)
         thread.start()
-        time.sleep(random.uniform(0.005, 0.08))
+        time.sleep(rng.uniform(0.005, 0.08))
         server.kill()
         thread.join()
         server.start()

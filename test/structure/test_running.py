@@ -85,9 +85,9 @@ class Strands(unittest.TestCase):
         """What a strand has no result of has failed."""
         def ends(box):
             raise SystemExit(0)
-        fine = lambda box: counting.Count(passed=1)
-        count, _ = self.families(("a", True, ends), ("b", False, fine))
-        self.assertEqual((count.passed, count.failed), (1, 1))
+        fine, bad = lambda box: counting.Count(passed=1), lambda box: counting.Count(failed=1, failures=["x"])
+        count, _ = self.families(("a", False, bad), ("b", True, ends), ("c", True, fine), ("d", False, fine))
+        self.assertEqual((count.passed, count.failures), (1, ["a: x", "b: did not end", "c: did not end"]))
 
     def test_interrupted(self):
         """Commands of both strands may tidy up, and nothing is begun after it."""

@@ -6,6 +6,7 @@
 struct mem_signal {
     struct rc_signal signal; /* but for its payload; texts stand behind the struct */
     struct rc_sv payload;    /* as text */
+    uint64_t mailbox;        /* rc_mailbox_id: a digest, asked of every signal in every search */
     char text[];
 };
 
@@ -22,6 +23,7 @@ static struct mem_signal *new_signal(const struct rc_signal *from, struct rc_sv 
     kept->signal.id = mem_put_text(&at, from->id);
     kept->signal.key = mem_put_text(&at, from->key);
     kept->payload = mem_put_text(&at, payload);
+    kept->mailbox = rc_mailbox_id(from->ns, from->name, from->id);
     return kept;
 }
 
@@ -179,7 +181,7 @@ enum rc_status mem_read_signals(struct rc_reader *reader, uint64_t mailbox, rc_u
     pthread_mutex_lock(&disk->lock);
     for (uint32_t i = 0; i < disk->signals.n && n < cap && status == RC_OK; i++) {
         const struct rc_signal *one = &disk->signals.list[i]->signal;
-        bool of_it = !one->taken.seq && mailbox && rc_mailbox_id(one->ns, one->name, one->id) == mailbox;
+        bool of_it = !one->taken.seq && disk->signals.list[i]->mailbox == mailbox;
         if (one->number <= after || one->at < since || (mailbox && !of_it)) continue;
         status = get(disk->signals.list[i], arena, &signals[n++], err);
     }
