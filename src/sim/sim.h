@@ -77,7 +77,7 @@
     SIM_CONTROL(WIDER_LANES, "wider-lanes", "the engine's lanes have more places")                           \
     SIM_CONTROL(NARROWER_LANES, "narrower-lanes", "the engine's lanes have one place less")                  \
     SIM_CONTROL(OTHER_LANES, "other-lanes", "the engine is told another lane for each command")              \
-    SIM_CONTROL(NO_PRIORITY, "no-priority", "the engine is not told how urgent a command is")                \
+    SIM_CONTROL(URGENT_LAST, "urgent-last", "the engine takes what is urgent for what is not")               \
     SIM_CONTROL(REFUSE_NOTHING, "refuse-nothing", "the engine's full lanes refuse nothing")                  \
     SIM_CONTROL(REPLACE_NOTHING, "replace-nothing", "in the engine's full lanes nothing gives way")          \
     SIM_CONTROL(FORGET_WHO_WAITS, "forget-who-waits", "the engine forgets who waits in a lane")              \

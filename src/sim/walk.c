@@ -36,7 +36,7 @@ const char *sim_control_law(enum sim_control control)
         [SIM_SUCCEED_ANYWAY] = "K14 ", [SIM_WANT_MORE] = "K17 ",       [SIM_REVERSE_ANYTHING] = "K20 ",
         [SIM_OTHER_IDS] = "Q2 ",       [SIM_TAKEN_TWICE] = "Q3 ",      [SIM_OTHER_SIGNALS] = "Q5 ",
         [SIM_WIDER_LANES] = "J3 ",     [SIM_OTHER_LANES] = "J3 ",      [SIM_NARROWER_LANES] = "J4 ",
-        [SIM_NO_PRIORITY] = "J2 ",     [SIM_FORGET_WHO_WAITS] = "J4 ", [SIM_REFUSE_NOTHING] = "J7 ",
+        [SIM_URGENT_LAST] = "J2 ",     [SIM_FORGET_WHO_WAITS] = "J4 ", [SIM_REFUSE_NOTHING] = "J7 ",
         [SIM_REPLACE_NOTHING] = "J8 ", [SIM_OLDEST_STAYS] = "J8 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";

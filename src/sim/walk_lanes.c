@@ -18,7 +18,7 @@ void walk_lanes_submit(struct walk *walk, struct rc_identity *in)
 {
     if (walk_chance(walk, 60)) in->priority = (uint8_t)walk_dice(walk, 10);
     if (walk->nstarted) walk->started[walk->nstarted - 1].priority = in->priority;
-    if (walk->control == SIM_NO_PRIORITY) in->priority = 0;
+    if (walk->control == SIM_URGENT_LAST) in->priority = (uint8_t)(9 - in->priority);
     if (walk->control == SIM_OTHER_LANES && in->lane) in->lane = 1 + (in->nonce >> 2);
 }
 
@@ -113,13 +113,6 @@ static bool stays(const struct walk_seen *seen)
     return (waits(seen) && seen->c.mode == RC_MODE_FORWARD) || seen->c.place.state == RC_PLACE_HOLDS;
 }
 
-static bool is_put_off(const struct walk *walk, const struct walk_seen *seen)
-{
-    for (uint32_t i = 0; i < walk->nput_off; i++)
-        if (walk->put_off[i].nonce == seen->c.id.nonce && walk->put_off[i].start) return true;
-    return false;
-}
-
 /* ---- records ------------------------------------------------------------------------------------------------------------ */
 
 bool walk_gives_way(const struct rc_act *act)
@@ -157,7 +150,8 @@ void walk_laws_of_places(struct walk *walk, struct walk_seen *seen, const struct
     LAW(!is_at_work(walk, seen) || now == RC_PLACE_HOLDS || now == RC_PLACE_YIELDS ||
             seen->c.mode == RC_MODE_ACCEPTED,
         "J1 who is at work holds a place", "command %llu, record %u", ULL(record->seq), record->rev);
-    LAW(now != RC_PLACE_WAITS || seen->c.flow->lane.when_full != FLOW_FULL_REFUSE || is_put_off(walk, seen),
+    bool comes = now == RC_PLACE_WAITS && was != now, due = record->cause->kind == RC_MSG_DUE;
+    LAW(!comes || due || seen->c.flow->lane.when_full != FLOW_FULL_REFUSE,
         "J7 where a full lane refuses, only what was put off waits", "command %llu, record %u",
         ULL(record->seq), record->rev);
 }
@@ -177,8 +171,9 @@ static void laws_of_order(struct walk *walk, struct walk_seen *seen)
         LAW(!seen->lane.granted || !waited || is_older(walk, seen, other),
             "J2 the oldest is served first, and priority makes older", "command %llu before %llu",
             ULL(seen->c.id.seq), ULL(seq));
-        LAW(!seen->lane.came || !waited || other->lane.to, "J5 nobody passes those who wait",
-            "command %llu passes %llu", ULL(seen->c.id.seq), ULL(seq));
+        LAW(!seen->lane.came || !waited || other->lane.to || is_older(walk, seen, other),
+            "J5 nobody passes those who wait and are older", "command %llu passes %llu", ULL(seen->c.id.seq),
+            ULL(seq));
     }
     seen->lane.granted = seen->lane.came = false;
 }
