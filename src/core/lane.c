@@ -112,6 +112,7 @@ static enum rc_status want(struct stepping *step, struct rc_error *err)
     const struct rc_lane_entry *oldest = wish == RC_WISH_REPLACE ? who_gives_way(lane, entry.limit) : NULL;
     if (oldest) message(step, RC_MSG_ACTION, oldest->seq)->u.act = ask->u.act;
     rc_lane_queue(lane, entry);
+    give_what_is_free(step); /* it may have come before those whose smaller limit lets nobody in */
     return RC_OK;
 }
 

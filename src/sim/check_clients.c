@@ -262,6 +262,9 @@ static bool asked_for(const struct check_run *run, const struct check_command *o
     static const struct rc_sv bulk = {RC_BULK_KEY, sizeof RC_BULK_KEY - 1};
     if (act->key.n > bulk.n && memcmp(act->key.p, bulk.p, bulk.n) == 0)
         return true; /* an item: asked for by whoever has started the bulk */
+    if (act->action == RC_ACTION_CANCEL && of->c.place.lane &&
+        rc_sv_starts(act->reason, RC_SV("a newer command")))
+        return true; /* asked for by who has submitted the newer one (docs/concurrency.md, replace) */
     for (uint32_t i = 0; i < run->in->ncalls; i++) {
         const struct check_call *call = &run->in->calls[i];
         if (call->what == CHECK_ACT && call->seq == of->id.seq && call->action == act->action &&

@@ -67,6 +67,7 @@ static bool take_moment(struct check_run *run, struct check_command *of, const s
                                     .request = requests};
     if (!record) return true; /* before the first: nothing, of as many nodes */
     moment->mode = c->mode;
+    moment->place = c->place.state;
     moment->state = c->state;
     return true;
 }

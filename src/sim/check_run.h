@@ -15,7 +15,7 @@ struct check_moment {
     const struct rc_node *node;     /* nnodes of them */
     const struct rc_times *times;
     const struct rc_h128 *request;
-    uint8_t mode, state;
+    uint8_t mode, state, place;
 };
 
 /* One attempt, from the record that opens it to the one that ends it. */

@@ -292,6 +292,7 @@ CHECK_INVARIANT(
         for (uint32_t rev = 1; rev <= of->nmoments; rev++) {
             then.node = (struct rc_node *)(uintptr_t)of->moment[rev].node; /* only read */
             then.mode = of->moment[rev].mode;
+            then.place.state = of->moment[rev].place;
             CHECK_HOLDS(
                 run, rc_command_derive(&then) == (enum rc_state)of->moment[rev].state,
                 "%s: it is called %s, and its steps say %s", check_at(of, of->moment[rev].record->rev, 0),

@@ -132,6 +132,7 @@ static void show_failures(const struct sim_sum *sum, enum sim_control control)
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)sum->failure[i].seed);
         printf("# seed %s breaks: %s\n", seed, sum->failure[i].law);
         sim_wide = sum->failure[i].wide;
+        sim_full = sum->failure[i].full;
         put_again(seed, control);
         struct sim_choices choices;
         sim_choices_seed(&choices, sum->failure[i].seed);
@@ -140,7 +141,17 @@ static void show_failures(const struct sim_sum *sum, enum sim_control control)
     }
 }
 
-/* Lines "LIFE REASON", "wide:LIFE REASON" for a wide one; a '#' begins a comment. They run first, always. */
+/* Takes the text off, if it begins so. */
+static bool take_off(char **io_text, const char *beginning)
+{
+    size_t n = strlen(beginning);
+    bool there = strncmp(*io_text, beginning, n) == 0;
+    if (there) *io_text += n;
+    return there;
+}
+
+/* Lines "LIFE REASON", "wide:LIFE REASON" for a wide one, "full:LIFE …" for one that is full, too; a '#' begins a comment. They run
+ * first, always. */
 static void run_kept(const char *path)
 {
     FILE *file = path ? fopen(path, "r") : NULL;
@@ -151,16 +162,16 @@ static void run_kept(const char *path)
         char *life = strtok(line, " \t\n");
         struct sim_choices choices;
         if (!life || *life == '#') continue;
-        static const char wide[] = "wide:";
-        sim_wide = strncmp(life, wide, sizeof wide - 1) == 0;
-        if (sim_wide) life += sizeof wide - 1;
+        sim_full = take_off(&life, "full:");
+        sim_wide = sim_full || take_off(&life, "wide:");
         bool known = read_life(life, &choices);
         struct sim_try tried = {.law = "it is no seed and no list of choices"};
         if (known) tried = sim_try(&choices, SIM_SOUND);
         if (known) sim_choices_free(&choices);
         n++;
         broken += tried.law[0] != '\0';
-        if (tried.law[0]) printf("# kept: %s%s: %s\n", sim_wide ? wide : "", life, tried.law);
+        if (tried.law[0])
+            printf("# kept: %s%s: %s\n", sim_full ? "full:" : sim_wide ? "wide:" : "", life, tried.law);
     }
     if (file) (void)fclose(file);
     if (file) point(!broken, "every law holds in the %u lives that were kept", n);
@@ -198,12 +209,10 @@ static void run_controls(const struct options *options)
                                   /* these are about blocks and times, the later ones about people */
                                   .breadth = i >= SIM_LINES_AT_ONCE && i <= SIM_REVERSE_ANYTHING ? SIM_WIDE
                                                                                                  : SIM_NARROW,
+                                  .full = options->order.full || i > SIM_REVERSE_ANYTHING,
                                   .enough = 1};
         uint64_t lives = 0;
-        bool asked = sim_full;
-        sim_full |= i > SIM_REVERSE_ANYTHING;
         const char *law = find_out(order, &lives);
-        sim_full = asked;
         caught += law != NULL;
         point(law, "found out: %s: %s", sim_control_text((enum sim_control)i), law ? law : "by no law");
         printf("# in %llu lives\n", (unsigned long long)lives);
@@ -257,13 +266,14 @@ static int run(const struct options *options)
     printf("# %llu turns, %u commands, %u attempts left, %u crashes; the slowest life, %llu, took %llu ms\n",
            (unsigned long long)sum.seen.turns, sum.seen.commands, sum.seen.left, sum.seen.crashes,
            (unsigned long long)sum.slowest, (unsigned long long)sum.slowest_us / 1000);
-    point(!sum.nfailures && sum.lives, "every law holds in %llu lives, of which %llu are wide",
-          (unsigned long long)sum.lives, (unsigned long long)sum.wide);
+    point(!sum.nfailures && sum.lives, "every law holds in %llu lives, of which %llu are wide and %llu full",
+          (unsigned long long)sum.lives, (unsigned long long)sum.wide, (unsigned long long)sum.full);
     show_failures(&sum, options->order.control);
     if (!sum.nfailures && options->order.control == SIM_SOUND) judge_cover(&sum);
     if (options->controls && options->order.control == SIM_SOUND) run_controls(options);
     figure("sim_seeds", sum.lives);
     figure("sim_wide_seeds", sum.wide);
+    figure("sim_full_seeds", sum.full);
     figure("sim_turns", sum.seen.turns);
     figure("sim_crashes", sum.seen.crashes);
     printf("1..%u\n", points);
@@ -278,7 +288,10 @@ static int show_cover(const struct options *options)
     sim_seen_print(&sum.seen, stdout);
     for (uint32_t i = 0; i < sum.nfailures; i++)
         printf("seed %llu%s breaks: %s\n", (unsigned long long)sum.failure[i].seed,
-               sum.failure[i].wide ? ", wide," : "", sum.failure[i].law);
+               sum.failure[i].full   ? ", full,"
+               : sum.failure[i].wide ? ", wide,"
+                                     : "",
+               sum.failure[i].law);
     struct sim_cover cover = sim_seen_cover(&sum.seen, stdout), narrow = sim_seen_cover(&sum.narrow, NULL);
     printf("%u holes, %u surprises\n", cover.holes, narrow.surprises);
     return cover.holes || narrow.surprises || sum.nfailures;
@@ -358,7 +371,7 @@ static bool read_options(int argc, char **argv, struct options *ret)
             sim_wide = true;
             order->breadth = SIM_WIDE;
         }
-        if (key == 'p') sim_full = true;
+        if (key == 'p') sim_full = order->full = true;
         if (key == '?') return false;
     }
     return order->jobs <= SIM_JOBS;

@@ -1,6 +1,8 @@
 /* Processes that live lives, and what they all came to (run.h). A life that kills its process is a failure like any other. */
 #include "sim/run.h"
 
+#include "base/random.h"
+
 #include <assert.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -30,12 +32,20 @@ static bool is_wide(const struct sim_order *order, uint64_t seed)
     return order->breadth == SIM_WIDE || (order->breadth == SIM_SOME && seed % EACH == 0);
 }
 
-static void note_failure(struct sim_sum *sum, uint64_t seed, bool wide, const char *law, const char *where)
+static bool is_full(const struct sim_order *order, uint64_t seed)
+{
+    (void)seed;
+    return order->full;
+}
+
+static void note_failure(struct sim_sum *sum, const struct sim_order *order, uint64_t seed, const char *law,
+                         const char *where)
 {
     if (sum->nfailures == SIM_FAILURES) return;
     struct sim_failure *failure = &sum->failure[sum->nfailures++];
     failure->seed = seed;
-    failure->wide = wide;
+    failure->wide = is_wide(order, seed);
+    failure->full = is_full(order, seed);
     snprintf(failure->law, sizeof failure->law, *where ? "%s (%s)" : "%s%s", law, where);
 }
 
@@ -50,6 +60,7 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         uint64_t began = now_us();
         worker->seed = order->from + i;
         sim_wide = is_wide(order, worker->seed);
+        sim_full = is_full(order, worker->seed);
         alarm(LONGEST_LIFE_S);
         sim_choices_seed(&choices, worker->seed);
         struct sim_seen *seen = sim_wide ? &sum->seen : &sum->narrow;
@@ -57,12 +68,13 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         sim_choices_free(&choices);
         sum->lives++;
         sum->wide += sim_wide;
+        sum->full += sim_full;
         uint64_t took = now_us() - began;
         if (took > sum->slowest_us) {
             sum->slowest_us = took;
             sum->slowest = worker->seed;
         }
-        if (verdict.law) note_failure(sum, worker->seed, sim_wide, verdict.law, verdict.where);
+        if (verdict.law) note_failure(sum, order, worker->seed, verdict.law, verdict.where);
         if (sum->nfailures >= order->enough) break;
     }
     alarm(0);
@@ -75,6 +87,7 @@ void sim_sum_add(struct sim_sum *sum, const struct sim_sum *more)
     sim_seen_add(&sum->narrow, &more->narrow);
     sum->lives += more->lives;
     sum->wide += more->wide;
+    sum->full += more->full;
     for (uint32_t i = 0; i < more->nfailures && sum->nfailures < SIM_FAILURES; i++)
         sum->failure[sum->nfailures++] = more->failure[i];
     if (more->slowest_us > sum->slowest_us) {
@@ -87,7 +100,7 @@ static void add(const struct sim_order *order, struct sim_sum *sum, const struct
 {
     sim_sum_add(sum, &worker->sum);
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return;
-    note_failure(sum, worker->seed, is_wide(order, worker->seed),
+    note_failure(sum, order, worker->seed,
                  "the process died: ", WIFSIGNALED(how) ? strsignal(WTERMSIG(how)) : "it ended");
 }
 

@@ -9,7 +9,7 @@ enum sim_breadth { SIM_NARROW, SIM_SOME, SIM_WIDE };
 
 struct sim_failure {
     uint64_t seed;
-    bool wide;
+    bool wide, full;
     char law[400]; /* and where; or how the process died */
 };
 
@@ -19,12 +19,13 @@ struct sim_order {
     uint32_t jobs;    /* processes, at most SIM_JOBS; 0: in this one, which a life may then kill */
     enum sim_control control;
     enum sim_breadth breadth;
+    bool full;       /* all lives are (sim.h) */
     uint32_t enough; /* stop after so many failures; at most SIM_FAILURES */
 };
 
 struct sim_sum {
     struct sim_seen seen, narrow; /* narrow: of lives that were not wide: some edges only these cannot take */
-    uint64_t lives, wide;         /* wide: of them */
+    uint64_t lives, wide, full;   /* wide, full: of them */
     uint32_t nfailures;
     struct sim_failure failure[SIM_FAILURES];
     uint64_t slowest_us, slowest; /* the life that took longest, its seed */
@@ -32,5 +33,5 @@ struct sim_sum {
 
 /* Adds what other lives came to. */
 void sim_sum_add(struct sim_sum *, const struct sim_sum *more);
-/* Sets sim_wide as the order says for each life. */
+/* Sets sim_wide and sim_full as the order says for each life. */
 void sim_run(const struct sim_order *, struct sim_sum *ret);

@@ -73,7 +73,18 @@
     SIM_CONTROL(SIGNALS_WITHOUT_KEYS, "signals-without-keys", "a signal that is sent again has another key") \
     SIM_CONTROL(TELL_SENDERS_EARLY, "tell-senders-early", "who sends a signal is told at once")              \
     SIM_CONTROL(HEAR_ANYTHING, "hear-anything", "the engine's waits are for another signal")                 \
-    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")
+    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")                        \
+    SIM_CONTROL(WIDER_LANES, "wider-lanes", "the engine's lanes have more places")                           \
+    SIM_CONTROL(NARROWER_LANES, "narrower-lanes", "the engine's lanes have one place less")                  \
+    SIM_CONTROL(OTHER_LANES, "other-lanes", "the engine is told another lane for each command")              \
+    SIM_CONTROL(URGENT_LAST, "urgent-last", "the engine takes what is urgent for what is not")               \
+    SIM_CONTROL(REFUSE_NOTHING, "refuse-nothing", "the engine's full lanes refuse nothing")                  \
+    SIM_CONTROL(REPLACE_NOTHING, "replace-nothing", "in the engine's full lanes nothing gives way")          \
+    SIM_CONTROL(FORGET_WHO_WAITS, "forget-who-waits", "the engine forgets who waits in a lane")              \
+    SIM_CONTROL(OLDEST_STAYS, "oldest-stays", "the engine takes the oldest in a lane for one that leaves")   \
+    SIM_CONTROL(OTHER_SIGNALS, "other-signals", "the engine is told another key of a signal")                \
+    SIM_CONTROL(OTHER_IDS, "other-ids", "the engine is told another id of a signal")                         \
+    SIM_CONTROL(TAKEN_TWICE, "taken-twice", "a signal is two for the engine, and one for who sends it")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,
@@ -88,7 +99,7 @@ const char *sim_control_law(enum sim_control);
 
 /* A wide life may also have flows of blocks, and submissions with times; a seed is another life with it. Set before a life. */
 extern bool sim_wide;
-/* Lives also what else commands may wait for: people who are asked. Set before the first life. */
+/* A full life may also have what else commands wait for: people who are asked, signals, lanes. Set before a life. */
 extern bool sim_full;
 
 struct sim_verdict {

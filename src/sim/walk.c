@@ -32,8 +32,12 @@ const char *sim_control_text(enum sim_control control)
 const char *sim_control_law(enum sim_control control)
 {
     static const char *const laws[SIM_CONTROLS] = {
-        [SIM_TAKE_MORE_BACK] = "K3 ",  [SIM_MORE_ITEMS] = "K4 ", [SIM_GO_ON_PASSING] = "K9 ",
-        [SIM_SUCCEED_ANYWAY] = "K14 ", [SIM_WANT_MORE] = "K17 ", [SIM_REVERSE_ANYTHING] = "K20 ",
+        [SIM_TAKE_MORE_BACK] = "K3 ",  [SIM_MORE_ITEMS] = "K4 ",       [SIM_GO_ON_PASSING] = "K9 ",
+        [SIM_SUCCEED_ANYWAY] = "K14 ", [SIM_WANT_MORE] = "K17 ",       [SIM_REVERSE_ANYTHING] = "K20 ",
+        [SIM_OTHER_IDS] = "Q2 ",       [SIM_TAKEN_TWICE] = "Q3 ",      [SIM_OTHER_SIGNALS] = "Q5 ",
+        [SIM_WIDER_LANES] = "J3 ",     [SIM_OTHER_LANES] = "J3 ",      [SIM_NARROWER_LANES] = "J4 ",
+        [SIM_URGENT_LAST] = "J2 ",     [SIM_FORGET_WHO_WAITS] = "J4 ", [SIM_REFUSE_NOTHING] = "J7 ",
+        [SIM_REPLACE_NOTHING] = "J8 ", [SIM_OLDEST_STAYS] = "J8 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }
@@ -166,7 +170,7 @@ static void end(struct walk *walk)
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
         bool rests = rc_state_ended(c->state) || c->state == RC_REVIEW || c->state == RC_FAILED ||
-                     c->state == RC_REJECTED || walk_rests_with_people(c);
+                     c->state == RC_REJECTED || walk_rests_with_people(c) || c->place.state == RC_PLACE_WAITS;
         if (!rests)
             walk_break(walk, "E1 everything comes to rest", "command %llu is %s", (unsigned long long)seq,
                        rc_state_word(c->state).slug);

@@ -11,6 +11,7 @@
 #include "sim/seen.h"
 #include "sim/sim.h"
 #include "sim/tree.h"
+#include "sim/walk_lanes.h"
 #include "sim/world.h"
 
 #include <stdio.h>
@@ -118,9 +119,13 @@ struct walk_seen { /* a command, from its history */
     struct walk_asked asked[WALK_ASKED];
     uint32_t nasked;
     uint16_t attempted[WALK_INSTANCES];
+    struct walk_place lane;
     struct {
         rc_us since, due;
-        bool open, may, must; /* may, must: it went on in the moment in which it began, with what was kept */
+        bool open;
+        uint8_t may,
+            must; /* how often it was over in the moment in which it began, since the signals were looked at: perhaps, or for
+                              sure, with one that was kept */
         uint8_t state;
     } waits[WALK_INSTANCES]; /* for a signal */
 };
@@ -231,9 +236,13 @@ struct walk {
     bool people; /* its flows ask people */
     struct {
         uint64_t nonce;
-        uint8_t who;
-    } started[WALK_STARTED]; /* who has started or edited what */
+        uint8_t who, priority; /* priority: UINT8_MAX: as it is on record */
+    } started[WALK_STARTED];   /* who has started or edited what */
     uint32_t nstarted;
+    bool lanes;      /* its flows have concurrency keys */
+    bool lanes_grow; /* somebody in a lane could not be told to give way */
+    uint64_t changes,
+        lanes_seen; /* of the store: the last one that was seen, and that the laws of lanes have seen */
     struct walk_signal signal[WALK_SIGNALS];
     uint32_t nsignals;
     rc_us

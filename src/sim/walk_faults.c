@@ -77,7 +77,8 @@ static bool forges(enum sim_control control)
            (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER) ||
            (control >= SIM_TAKE_MORE_BACK && control <= SIM_REVERSE_ANYTHING && control != SIM_MORE_ITEMS) ||
            (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
-           control == SIM_WAIT_A_MOMENT;
+           control == SIM_WAIT_A_MOMENT || control == SIM_WIDER_LANES || control == SIM_NARROWER_LANES ||
+           control == SIM_REFUSE_NOTHING || control == SIM_REPLACE_NOTHING;
 }
 
 static void forge_call(enum sim_control control, struct flow_call *call, uint16_t at)
@@ -206,6 +207,7 @@ static void spoil_memory(struct walk *walk)
     }
     for (struct rc_hot *hot = engine->cache.newest; hot && walk->control == SIM_MORE_ITEMS; hot = hot->older)
         add_items(&hot->command);
+    walk_spoil_lanes(walk->control, engine);
     const struct rc_map *doors = &engine->doors;
     for (size_t i = 0; i < doors->cap && walk->control == SIM_LEAK_PLACE; i++)
         if (doors->slot[i].value && walk_chance(walk, 2))

@@ -75,6 +75,7 @@ static void see_action(struct walk *walk, struct walk_seen *seen, const struct r
 {
     const struct rc_act *act = record->cause->u.act;
     if (walk->folding_anew) return;
+    if (walk->lanes && walk_gives_way(act)) return;
     walk->cover->done[act->action][seen->c.state]++;
     if (act->reason.p[0] == 'b')
         see_item(walk, record, act);
@@ -213,6 +214,7 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
     if (!walk->broken) laws_of_waiting(walk, seen, record, before);
     if (!walk->broken && walk->people) walk_laws_of_people(walk, seen, record);
     if (!walk->broken && walk->people) walk_laws_of_waits(walk, seen, record);
+    if (!walk->broken && walk->lanes) walk_laws_of_places(walk, seen, record);
     if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
         walk_laws_of_doubt(walk, seen, record->rev);
     LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,

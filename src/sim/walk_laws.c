@@ -360,5 +360,6 @@ void walk_laws_of_turn(struct walk *walk)
     LAW(walk->world->engine->stats.faults == 0 || walk_is_simulated(&walk->world->engine->fault),
         "M2 every fact is taken in", "%s", walk->world->engine->fault.text);
     if (walk->world->engine->booted && !walk->broken) laws_of_sleep(walk);
+    if (walk->lanes && !walk->broken) walk_laws_of_lanes(walk);
     walk->settled = walk->status == RC_OK;
 }

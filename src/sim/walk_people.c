@@ -67,6 +67,7 @@ void walk_people_started(struct walk *walk, uint64_t nonce, unsigned who)
 {
     if (walk->nstarted == WALK_STARTED) return;
     walk->started[walk->nstarted].nonce = nonce;
+    walk->started[walk->nstarted].priority = UINT8_MAX;
     walk->started[walk->nstarted++].who = (uint8_t)who;
 }
 
@@ -308,6 +309,7 @@ void walk_define_people_flow(struct walk *walk, uint32_t flow)
     walk_put_head(walk, flow, on_failure[policy]);
     if (walk->timed && walk_chance(walk, 50)) walk_put(walk, "deadline: %us\n", 5 + walk_dice(walk, 40));
     if (walk->timed) walk_put(walk, "on_deadline: %s\n", late[on_deadline]);
+    walk_put_lane(walk);
     walk_put(walk, "steps:\n");
     if (walk_chance(walk, 50)) { /* what comes of it may change while people look at what hangs on it */
         before = id;
@@ -338,6 +340,7 @@ void walk_define_people(struct walk *walk)
     walk->people = !walk->blocks && walk_chance(walk, 80);
     if (!walk->people) return;
     walk->timed = walk_chance(walk, 25);
+    walk->lanes = walk_chance(walk, 50);
     walk->definitions[0] = '\0';
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
@@ -353,6 +356,7 @@ void walk_define_people(struct walk *walk)
 void walk_forge_people(enum sim_control control, struct flow *flow)
 {
     if (control == SIM_RELEASE_ALL) flow->approves = false;
+    walk_forge_lane(control, flow);
     for (uint32_t i = 0; i < flow->nsteps; i++) {
         struct flow_people *people = &((struct flow_step *)&flow->steps[i])->people;
         if (control == SIM_ONE_IS_ASKED && people->need) people->need = 1;

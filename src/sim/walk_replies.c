@@ -44,6 +44,7 @@ static void laws_of_submission(struct walk *walk, const struct walk_request *sen
     LAW(request->status != RC_PURGED || was_purged(walk, &request->u.submit),
         "P2 only what was purged is said to be", "%s", request->error.text);
     walk->cover->quota += request->status == RC_QUOTA || request->status == RC_RATE;
+    if (walk->lanes) walk_laws_of_full_lane(walk, request);
     if (request->status != RC_OK && !conflict) return;
     uint64_t seq = request->command.seq, told = walk->told[sent->space][sent->flow][sent->key].seq;
     walk_observe(walk, seq);

@@ -88,6 +88,7 @@ static struct walk_request new_submission(struct walk *walk)
     sent.nonce = sent.request->u.submit.nonce;
     if (walk->timed) put_off(walk, &sent.request->u.submit);
     if (walk->people) walk_people_submit(walk, &sent.request->u.submit);
+    if (walk->lanes) walk_lanes_submit(walk, &sent.request->u.submit);
     sent.payload_hash = sent.request->u.submit.payload_hash;
     WALK_TELL(walk, "  > submit %s/%s/%s %s\n", spaces[sent.space], type, key, payload);
     return sent;

@@ -162,6 +162,7 @@ static void go_back(struct walk *walk)
     walk->nbulks = known->nbulks;
     walk->has_space = known->has_space;
     memcpy(walk->signal, known->signal, sizeof walk->signal);
+    walk->changes = walk->lanes_seen = 0; /* those were of another life of the store */
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         walk->dependency[i].changed = known->dependency[i].changed;
     walk_journal_rewind(walk, walk->copy.ncalls, walk->copy.narrivals);

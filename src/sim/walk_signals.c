@@ -43,6 +43,10 @@ static void send(struct walk *walk, uint32_t at, bool other)
     assert(status == RC_OK);
     if (walk->control == SIM_SIGNALS_WITHOUT_KEYS)
         signal->key = rc_text(request->arena, "g%u.%u", at, (unsigned)walk->cover->turns);
+    if (walk->control == SIM_TAKEN_TWICE)
+        signal->key = rc_text(request->arena, "g%u.%u", at, walk->nrequests);
+    if (walk->control == SIM_OTHER_IDS) signal->id = rc_sv_of(ids[(made->id + 1) % IDS]);
+    if (walk->control == SIM_OTHER_SIGNALS) signal->key = rc_text(request->arena, "x%u", at);
     WALK_TELL(walk, "  > signal %s %s, g%u%s\n", names[made->name], ids[made->id], at,
               other ? ", with something else" : "");
     if (walk_post(walk, (struct walk_request){.request = request, .signal = 1 + at, .conflicts = other}) &&
@@ -78,7 +82,9 @@ void walk_signal(struct walk *walk)
     if (!again && walk->nsignals == WALK_SIGNALS) return;
     uint32_t at = again ? walk_dice(walk, walk->nsignals) : walk->nsignals++;
     if (!again) walk->signal[at] = wanted(walk);
-    send(walk, at, again && walk_chance(walk, 20));
+    bool other = again && walk_chance(walk, 20);
+    send(walk, at, other);
+    if (walk->control == SIM_TAKEN_TWICE) send(walk, at, other);
 }
 
 /* ---- laws ------------------------------------------------------------------------------------------------------------- */
@@ -90,23 +96,41 @@ static uint32_t number_of(const struct walk *walk, struct rc_sv key)
     return key.n > 1 && key.p[0] == 'g' && number < walk->nsignals ? number : UINT32_MAX;
 }
 
-void walk_laws_of_signal_reply(struct walk *walk, const struct walk_request *sent)
+static bool is_for(const struct walk_seen *seen, uint32_t at, struct rc_sv name, struct rc_sv id)
 {
-    const struct rc_request *request = sent->request;
-    struct walk_signal *signal = &walk->signal[sent->signal - 1];
-    if (request->status == RC_KEY_CONFLICT)
-        LAW(sent->conflicts != signal->other || !signal->known,
-            "Q1 the same key is the same signal, and with anything else a conflict", "signal %u",
-            sent->signal - 1);
-    if (request->status != RC_OK) return;
-    LAW(!signal->known || sent->conflicts == signal->other,
-        "Q1 the same key is the same signal, and with anything else a conflict", "signal %u",
-        sent->signal - 1);
-    LAW(!signal->acknowledged || request->replayed || walk->control == SIM_TELL_SENDERS_EARLY,
-        "Q1 the same key is the same signal, and with anything else a conflict", "signal %u is new again",
-        sent->signal - 1);
-    signal->known = signal->acknowledged = true;
-    signal->other = sent->conflicts;
+    return at < seen->c.nnodes && sim_step(&seen->c, at)->kind == FLOW_WAIT &&
+           rc_sv_eq(sim_step(&seen->c, at)->wait.signal, name) && rc_sv_eq(seen->c.data[at].external_id, id);
+}
+
+/* Whether the store says so; the walk itself learns of it when a turn is over. */
+static bool is_purged(struct walk *walk, uint64_t seq)
+{
+    struct rc_reader *reader;
+    struct rc_purged left;
+    if (!seq || walk->seen[seq].gone || !walk->seen[seq].gone_asked) return seq && walk->seen[seq].gone;
+    if (rc_reader_open(walk->world->store, &reader, &walk->world->err) != RC_OK) return false;
+    bool there = rc_read_purged(reader, seq, &left, &walk->world->err) == RC_OK;
+    rc_reader_close(reader);
+    return there;
+}
+
+/* A purge takes the signals with it that a command had taken. One that was taken in the moment in which its wait began is known by its row
+ * alone: so it may be any for which a purged wait was over at once. */
+static bool is_purged_with(struct walk *walk, const struct walk_signal *signal)
+{
+    if (signal->taken_by) return is_purged(walk, signal->taken_by);
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++)
+        for (uint32_t at = 1; walk->seen[seq].gone && at < walk->seen[seq].c.nnodes; at++)
+            if (walk->seen[seq].waits[at].may &&
+                is_for(&walk->seen[seq], at, rc_sv_of(names[signal->name]), rc_sv_of(ids[signal->id])))
+                return true;
+    return false;
+}
+
+/* Its key is free then. */
+static void forget_signal(struct walk_signal *signal)
+{
+    *signal = (struct walk_signal){.name = signal->name, .id = signal->id, .bad = signal->bad};
 }
 
 static void see_signalled(struct walk *walk, const struct walk_seen *seen, const struct rc_record *record)
@@ -120,10 +144,26 @@ static void see_signalled(struct walk *walk, const struct walk_seen *seen, const
     LAW(fits, "Q2 a wait goes on with its signal alone", "command %llu, record %u, step %u", ULL(record->seq),
         record->rev, at);
     if (walk->broken) return;
+    if (is_purged(walk, walk->signal[number].taken_by)) forget_signal(&walk->signal[number]);
     LAW(!walk->signal[number].taken_by, "Q3 a signal is taken once", "signal %u: commands %llu and %llu",
         number, ULL(walk->signal[number].taken_by), ULL(record->seq));
     walk->signal[number].taken_by = record->seq;
     walk->signal[number].taken_at = at;
+}
+
+/* It is over in the record in which it began, for the first time or again: with what was kept, or for another reason. */
+static void note_end(struct walk_seen *seen, const struct rc_record *record, uint32_t at)
+{
+    bool went_on = seen->c.node[at].state == RC_STEP_SUCCEEDED, began = false;
+    for (uint32_t i = 0; i < record->nchanges; i++) {
+        const struct rc_change *change = &record->changes[i];
+        if (change->kind != RC_CHANGE_NODE || change->at != at ||
+            change->u.node.node.phase != RC_PHASE_WAITING)
+            continue;
+        seen->waits[at].may++;
+        began = true;
+    }
+    if (began && went_on) seen->waits[at].must++;
 }
 
 void walk_laws_of_waits(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
@@ -146,9 +186,7 @@ void walk_laws_of_waits(struct walk *walk, struct walk_seen *seen, const struct 
                 "Q4 a wait lasts as long as its flow says", "command %llu, record %u, step %u",
                 ULL(record->seq), record->rev, at);
         if (waits && !was) seen->waits[at].since = record->at;
-        bool ends = !was && !waits && node->state != seen->waits[at].state;
-        seen->waits[at].must |= ends && !signalled && !person && node->state == RC_STEP_SUCCEEDED;
-        seen->waits[at].may |= ends && (node->state == RC_STEP_SUCCEEDED || node->state == RC_STEP_FAILED);
+        if (!was && !waits && !walk->folding_anew) note_end(seen, record, at);
         seen->waits[at].state = node->state;
         seen->waits[at].open = waits;
         seen->waits[at].due = waits ? c->data[at].times.due : 0;
@@ -161,19 +199,32 @@ static void see_taken(struct walk *walk, const struct rc_signal *kept, uint32_t 
     struct walk_signal *signal = &walk->signal[number];
     struct walk_seen *seen = &walk->seen[kept->taken.seq <= WALK_COMMANDS ? kept->taken.seq : 0];
     uint32_t at = kept->node;
-    if (kept->taken.seq == signal->taken_by) { /* also where the history was read again */
-        if (kept->taken.seq && at < WALK_INSTANCES) seen->waits[at].may = seen->waits[at].must = false;
-        return;
-    }
-    bool fits = !signal->taken_by && at < seen->c.nnodes && sim_step(&seen->c, at)->kind == FLOW_WAIT &&
-                seen->waits[at].may && rc_sv_eq(sim_step(&seen->c, at)->wait.signal, kept->name) &&
-                rc_sv_eq(seen->c.data[at].external_id, kept->id);
+    bool known = kept->taken.seq == signal->taken_by && (!signal->taken_by || at == signal->taken_at);
+    if (known || (walk->control == SIM_TAKEN_TWICE && !kept->taken.seq)) return;
+    if (is_purged(walk, signal->taken_by)) forget_signal(signal); /* it came again */
+    LAW(!signal->taken_by || !kept->taken.seq, "Q3 a signal is taken once",
+        "signal %u: commands %llu and %llu", number, ULL(signal->taken_by), ULL(kept->taken.seq));
+    bool fits = !signal->taken_by && is_for(seen, at, kept->name, kept->id) && seen->waits[at].may;
     LAW(fits, "Q6 what is called taken was taken, and nothing else", "signal %u: command %llu of %llu",
         number, ULL(kept->taken.seq), ULL(signal->taken_by));
     if (walk->broken) return;
     signal->taken_by = kept->taken.seq;
     signal->taken_at = at;
-    seen->waits[at].may = seen->waits[at].must = false;
+    seen->waits[at].may--;
+    if (seen->waits[at].must) seen->waits[at].must--;
+}
+
+/* All that the store has was looked at: what went on at once has its signal, or had another reason. */
+static void laws_of_what_went_on(struct walk *walk)
+{
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
+        struct walk_seen *seen = &walk->seen[seq];
+        for (uint32_t at = 1; !seen->gone && at < seen->c.nnodes; at++) {
+            LAW(!seen->waits[at].must, "Q2 a wait goes on with its signal alone", "command %llu, step %u",
+                ULL(seq), at);
+            seen->waits[at].may = 0;
+        }
+    }
 }
 
 /* Nobody waits for what is kept, and what was acknowledged is there. */
@@ -189,7 +240,8 @@ void walk_laws_of_signals(struct walk *walk, struct rc_reader *reader)
         uint32_t number = number_of(walk, kept[i].key);
         LAW(number != UINT32_MAX, "Q5 only what was sent is kept", "signal %llu", ULL(kept[i].number));
         if (walk->broken) return;
-        LAW(!there[number], "Q1 the same key is the same signal, and with anything else a conflict",
+        LAW(!there[number] || walk->control == SIM_TAKEN_TWICE,
+            "Q1 the same key is the same signal, and with anything else a conflict",
             "signal %u is there twice", number);
         there[number] = true;
         see_taken(walk, &kept[i], number);
@@ -203,12 +255,35 @@ void walk_laws_of_signals(struct walk *walk, struct rc_reader *reader)
                     at);
         }
     }
-    for (uint64_t seq = 1; seq <= walk->nseen; seq++)
-        for (uint32_t at = 1; at < walk->seen[seq].c.nnodes; at++)
-            LAW(!walk->seen[seq].waits[at].must, "Q2 a wait goes on with its signal alone",
-                "command %llu, step %u", ULL(seq), at);
-    for (uint32_t i = 0; i < walk->nsignals; i++)
-        LAW(there[i] || !walk->signal[i].acknowledged, "Q8 what was acknowledged is kept", "signal %u", i);
+    if (!walk->broken) laws_of_what_went_on(walk);
+    for (uint32_t i = 0; i < walk->nsignals && !walk->broken; i++) {
+        const struct walk_signal *signal = &walk->signal[i];
+        if (there[i] || (!signal->acknowledged && !signal->taken_by)) continue;
+        LAW(is_purged_with(walk, signal), "Q8 what was acknowledged is kept, or purged with its command",
+            "signal %u", i);
+        forget_signal(&walk->signal[i]);
+    }
+}
+
+void walk_laws_of_signal_reply(struct walk *walk, const struct walk_request *sent)
+{
+    const struct rc_request *request = sent->request;
+    struct walk_signal *signal = &walk->signal[sent->signal - 1];
+    if (request->status == RC_KEY_CONFLICT)
+        LAW(walk->control == SIM_TAKEN_TWICE || sent->conflicts != signal->other || !signal->known,
+            "Q1 the same key is the same signal, and with anything else a conflict", "signal %u",
+            sent->signal - 1);
+    if (request->status != RC_OK) return;
+    if (!request->replayed && is_purged_with(walk, signal)) forget_signal(signal);
+    LAW(!signal->known || sent->conflicts == signal->other,
+        "Q1 the same key is the same signal, and with anything else a conflict", "signal %u",
+        sent->signal - 1);
+    LAW(!signal->acknowledged || request->replayed || walk->control == SIM_TELL_SENDERS_EARLY ||
+            walk->control == SIM_TAKEN_TWICE,
+        "Q1 the same key is the same signal, and with anything else a conflict", "signal %u is new again",
+        sent->signal - 1);
+    signal->known = signal->acknowledged = true;
+    signal->other = sent->conflicts;
 }
 
 void walk_forge_waits(enum sim_control control, struct flow_step *step)

@@ -64,6 +64,23 @@ static bool said(const struct bed *bed, rc_message_kind kind, uint64_t seq)
     return bed->out.nmessage == 1 && bed->out.message[0].kind == kind && bed->out.message[0].to.id == seq;
 }
 
+/* Each brings its own limit; who comes before others who wait is looked at with its own at once. */
+static void before_a_smaller_limit(void **state)
+{
+    struct bed *bed = *state;
+    assert_int_equal(want(bed, 1, 1, RC_WISH_QUEUE), RC_OK);
+    assert_int_equal(want(bed, 2, 1, RC_WISH_QUEUE), RC_OK);
+    assert_int_equal(bed->out.nmessage, 0);
+    struct rc_ask urgent = {.kind = RC_MSG_LANE_WANT, .node = 3, .purpose = RC_WISH_QUEUE, .order = 1};
+    assert_int_equal(tell(bed, urgent, 3), RC_OK);
+    assert_true(said(bed, RC_MSG_GRANT, 3));
+    assert_int_equal(want(bed, 4, 3, RC_WISH_QUEUE),
+                     RC_OK); /* behind who waits: there is room, and it is not its turn */
+    assert_int_equal(bed->out.nmessage, 0);
+    assert_int_equal(bed->lane.nholders, 2);
+    assert_int_equal(bed->lane.nwaiting, 2);
+}
+
 static void first_in_first_out(void **state)
 {
     struct bed *bed = *state;
@@ -220,10 +237,9 @@ int main(void)
 {
 #define LANE(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        LANE(first_in_first_out),     LANE(limits_hold),
-        LANE(limits_of_versions),     LANE(who_waits_gives_way),
-        LANE(the_oldest_gives_way),   LANE(a_window_of_many),
-        LANE(wrong_messages),         cmocka_unit_test(nothing_starves),
+        LANE(first_in_first_out),     LANE(limits_hold),         LANE(limits_of_versions),
+        LANE(before_a_smaller_limit), LANE(who_waits_gives_way), LANE(the_oldest_gives_way),
+        LANE(a_window_of_many),       LANE(wrong_messages),      cmocka_unit_test(nothing_starves),
         cmocka_unit_test(ids_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
