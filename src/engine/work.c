@@ -155,6 +155,7 @@ static enum rc_status find_ready(struct rc_engine *engine, struct ready **ret, u
     for (size_t i = 0; i < engine->doors.cap; i++) {
         struct rc_door *door = engine->doors.slot[i].value;
         if (!door || door->line.kind != RC_LINE_WORKERS || door->gate.closed) continue;
+        if (door->waiting.n) door->line.looked = engine->turn.number;
         struct rc_sv queue = rc_line_queue(engine, &door->line);
         if (!door->waiting.n || !queue.n || rc_queue_state(engine, queue) != RC_QUEUE_OPEN) continue;
         ready[n++] = (struct ready){door, queue};
@@ -229,6 +230,17 @@ static bool could_go_on(const struct rc_engine *engine, const struct ready *read
     return any;
 }
 
+/* What one is given may lead to a step of another line, in the same unit. */
+static bool has_queued_meanwhile(const struct rc_engine *engine)
+{
+    for (size_t i = 0; i < engine->doors.cap; i++) {
+        const struct rc_door *door = engine->doors.slot[i].value;
+        bool waits = door && door->line.kind == RC_LINE_WORKERS && !door->gate.closed && door->waiting.n;
+        if (waits && door->line.looked != engine->turn.number) return true;
+    }
+    return false;
+}
+
 enum rc_status rc_work_give(struct rc_engine *engine, struct rc_error *err)
 {
     struct ready *ready;
@@ -246,7 +258,8 @@ enum rc_status rc_work_give(struct rc_engine *engine, struct rc_error *err)
                (door = pick(engine, ask, ready, n)))
             status = pull(engine, request, door, err);
     }
-    engine->gives_more = status != RC_OK || could_go_on(engine, ready, n, most);
+    engine->gives_more =
+        status != RC_OK || could_go_on(engine, ready, n, most) || has_queued_meanwhile(engine);
     return status;
 }
 

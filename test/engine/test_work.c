@@ -24,6 +24,18 @@ static const char definitions[] = "dependency: images\n"
                                   "- id: do\n"
                                   "  call: images\n"
                                   "  capability: \"2\"\n"
+                                  "  with: {task: resize}\n"
+                                  "---\n"
+                                  "flow: third\n"
+                                  "steps:\n"
+                                  "- id: may\n"
+                                  "  call: images\n"
+                                  "  capability: \"2\"\n"
+                                  "  critical: false\n"
+                                  "  require: payload.customer == 8\n"
+                                  "  with: {task: resize}\n"
+                                  "- id: do\n"
+                                  "  call: images\n"
                                   "  with: {task: resize}\n";
 
 /* A worker's request; `owner` as the world wants it. */
@@ -286,6 +298,21 @@ static void say_that_it_did_not_happen(struct world *world, uint64_t seq)
     world_free_request(request);
 }
 
+/* A step that is not begun when its turn comes leads to one of another line. */
+static void what_queues_while_tasks_are_given_is_given(void **state)
+{
+    struct world *world = *state;
+    struct asked *asked = new_lease(1, RC_SECONDS(60), "2");
+    post(world, asked);
+    world_submit(world, "third", "k");
+    assert_int_equal(world->sleep, 0); /* there is more to give */
+    assert_int_equal(world_run(world), RC_OK);
+    assert_true(asked->answered);
+    assert_int_equal(asked->lease.ntasks, 1);
+    assert_int_equal(asked->lease.tasks->lease.node, 2);
+    drop(asked);
+}
+
 /* Another life of the store has given an attempt of this number to somebody else. */
 static void who_had_it_in_another_life_of_the_store_has_not_got_it_here(void **state)
 {
@@ -487,6 +514,7 @@ int main(void)
         CASE(a_report_whose_commit_fails_may_be_sent_again),
         CASE(a_late_report_whose_commit_fails_is_on_record_when_it_comes_again),
         CASE(what_queues_behind_a_failed_commit_is_given),
+        CASE(what_queues_while_tasks_are_given_is_given),
         CASE(who_had_it_in_another_life_of_the_store_has_not_got_it_here),
         CASE(leases_run_out_in_the_order_of_their_deadlines),
         CASE(no_heartbeat_goes_beyond_the_timeout),
