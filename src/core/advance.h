@@ -73,6 +73,8 @@ void rc_child_start(struct rc_draft *, uint32_t at);
 void rc_child_due(struct rc_draft *, uint32_t at);
 /* It is not wanted any more: the child is cancelled or rolled back, and the step waits until it has ended. */
 void rc_child_leave(struct rc_draft *, uint32_t at);
+/* The command is not to succeed any more: a child that rests, and that a person could set to work again, is cancelled. */
+void rc_child_close(struct rc_draft *, uint32_t at);
 /* The step has succeeded, or the child stands though it has not: it is rolled back. */
 void rc_child_undo(struct rc_draft *, uint32_t at);
 /* What another life of the store may have done in this command is found out before it is done here: what it may have undone, and where it may

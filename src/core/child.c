@@ -232,6 +232,19 @@ void rc_child_leave(struct rc_draft *draft, uint32_t at)
     ask_child(draft, at, back ? RC_ACTION_ROLL_BACK : RC_ACTION_CANCEL);
 }
 
+void rc_child_close(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_command *c = &draft->c;
+    struct rc_node *node = &c->node[at];
+    bool ends = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && !c->back);
+    bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+    bool rests = c->data[at].child.link.seq && !rc_state_ended(c->data[at].child.state);
+    bool undone = c->mode == RC_MODE_ROLL_BACK && rc_child_stands(c, at); /* in its turn */
+    if (!ends || !over || !rests || undone || node->asks) return;
+    node->asks = ASKED_TO_CANCEL;
+    ask_child(draft, at, RC_ACTION_CANCEL);
+}
+
 void rc_child_undo(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
@@ -399,7 +412,9 @@ static void told(struct rc_draft *draft, const struct rc_child_news *news)
     bool again = (node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED) &&
                  node->why == RC_WHY_CHILD && c->mode == RC_MODE_FORWARD && !rc_is_closed(c, at) &&
                  (news->state == RC_RUNNING || rc_child_succeeded(news->state));
-    if (waits && node->state == RC_STEP_UNDOING)
+    if (again && rc_child_succeeded(news->state))
+        rc_child_start(draft, at); /* accepted as it is: it is found under its key, as by a retry */
+    else if (waits && node->state == RC_STEP_UNDOING)
         backward(draft, at, news);
     else if ((waits && node->state == RC_STEP_ACTIVE) || again)
         forward(draft, at, news);

@@ -101,7 +101,8 @@ void rc_place_grant(struct rc_draft *draft)
 /* It had ended, and is set to work again. */
 static void come_back(struct rc_draft *draft)
 {
-    bool person = draft->ask->kind == RC_MSG_ACTION;
+    /* what a parent asks for may be part of a fact, which is never refused */
+    bool person = draft->ask->kind == RC_MSG_ACTION && !rc_child_is_asked(draft);
     draft->c.place.state = RC_PLACE_HOLDS;
     tell_lane(draft, (struct rc_ask){.kind = RC_MSG_LANE_WANT,
                                      .purpose = (uint8_t)(person ? RC_WISH_REFUSE : RC_WISH_STAY)});

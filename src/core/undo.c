@@ -15,7 +15,9 @@ bool rc_settle_leaves(struct rc_draft *draft, uint32_t from, uint32_t end)
         }
         if (node->phase == RC_PHASE_CHILD)
             rc_child_leave(draft, i);
-        else if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN)
+        else if (rc_node_step(c, i)->kind == FLOW_CHILD)
+            rc_child_close(draft, i);
+        if (node->state == RC_STEP_ACTIVE && node->phase != RC_PHASE_OPEN && node->phase != RC_PHASE_CHILD)
             rc_step_give_up(draft, i);
         bool asks = node->state == RC_STEP_IDLE && node->doubt && settled;
         if (asks) rc_ask_in_doubt(draft, i);
