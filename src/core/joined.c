@@ -102,10 +102,23 @@ static enum rc_why why_not_kept(struct rc_draft *draft, struct cel_value list, s
     return RC_WHY_ITEMS_BYTES;
 }
 
-static enum rc_why why_no_items(struct rc_draft *draft, uint32_t most, struct cel_value list,
+/* Of no items none has to succeed. */
+static bool is_too_short(const struct flow_step *step, struct cel_value list)
+{
+    return step->block.join == FLOW_JOIN_QUORUM && list.n && list.n < step->block.quorum;
+}
+
+static enum rc_why why_no_items(struct rc_draft *draft, const struct flow_step *step, struct cel_value list,
                                 struct rc_error *error)
 {
     bool is_list = list.kind == CEL_LIST;
+    uint32_t most = step->copies;
+    if (is_list && is_too_short(step, list)) {
+        enum rc_status status = rc_fail(error, RC_EVAL, "the list has %u items, of which %u must succeed",
+                                        list.n, (unsigned)step->block.quorum);
+        (void)status; /* the words are what counts */
+        return RC_WHY_IMPOSSIBLE;
+    }
     if (is_list && list.n <= most) return why_not_kept(draft, list, error);
     enum rc_status status =
         is_list ? rc_fail(error, RC_LIMIT, "the list has %u items, and the flow allows %u", list.n, most)
@@ -126,7 +139,7 @@ static bool has_items(struct rc_draft *draft, uint32_t block)
         rc_cannot_begin(draft, block, RC_WHY_EXPRESSION, &error);
         return false;
     }
-    enum rc_why why = why_no_items(draft, step->copies, list, &error);
+    enum rc_why why = why_no_items(draft, step, list, &error);
     if (why != RC_WHY_NONE) {
         rc_cannot_begin(draft, block, why, &error);
         return false;
