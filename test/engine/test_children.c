@@ -103,6 +103,28 @@ static void nothing_is_started_behind_the_deadline(void **state)
     assert_int_equal(commands(world), 1);
 }
 
+/* What its parent asks for is not refused by its lane: it may be part of an answer. */
+static void a_child_is_rolled_back_beside_others_in_its_lane(void **state)
+{
+    struct world *world = *state = world_open(narrow);
+    uint64_t seq = submit(world, "one", "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    world_answer(world, 0, 201, "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world_state(world, seq), RC_COMPLETED);
+    uint64_t other = submit(world, "child", "{}");
+    assert_int_not_equal(act(world, seq + 1, RC_ACTION_ROLL_BACK, "a"), RC_OK); /* by a person: it is full */
+    assert_int_equal(act(world, seq, RC_ACTION_ROLL_BACK, "b"), RC_OK);
+    assert_int_equal(world_state(world, seq), RC_ROLLING_BACK);
+    world_answer(world, 1, 201, "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world_state(world, other), RC_COMPLETED);
+    world_answer(world, 2, 200, "{}");
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(world_state(world, seq + 1), RC_ROLLED_BACK);
+    assert_int_equal(world_state(world, seq), RC_ROLLED_BACK);
+}
+
 /* A child is new work: its start waits until there is room. What people do to its parent meanwhile is done. */
 static void a_full_disk_puts_the_start_off(void **state)
 {
@@ -152,6 +174,7 @@ int main(void)
         cmocka_unit_test_teardown(a_parent_of_many_is_cancelled, world_teardown),
         cmocka_unit_test_teardown(nothing_is_started_behind_the_deadline, world_teardown),
         cmocka_unit_test_teardown(a_child_whose_lane_refuses_is_not_there, world_teardown),
+        cmocka_unit_test_teardown(a_child_is_rolled_back_beside_others_in_its_lane, world_teardown),
         cmocka_unit_test_teardown(a_full_disk_puts_the_start_off, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

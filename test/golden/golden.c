@@ -448,6 +448,7 @@ static void tell_asked(struct rc_buf *out, const struct world *world)
             const struct flow *flow = flow_set_version(world->set, ask->u.child->flow);
             rc_put_format(out, "  ! starts '%.*s', round %u%s: ", RC_SV_ARG(flow->name), ask->u.child->round,
                           ask->u.child->doubt ? ", in doubt" : "");
+            if (flow != flow_set_active(world->set, flow->name)) rc_put_format(out, "of an older version: ");
             cel_put_json(out, ask->u.child->payload);
             rc_put_char(out, '\n');
         } else {
