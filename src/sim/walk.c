@@ -34,6 +34,8 @@ const char *sim_control_law(enum sim_control control)
     static const char *const laws[SIM_CONTROLS] = {
         [SIM_TAKE_MORE_BACK] = "K3 ",  [SIM_MORE_ITEMS] = "K4 ", [SIM_GO_ON_PASSING] = "K9 ",
         [SIM_SUCCEED_ANYWAY] = "K14 ", [SIM_WANT_MORE] = "K17 ", [SIM_REVERSE_ANYTHING] = "K20 ",
+        [SIM_FORGET_JOINS] = "K7 ",    [SIM_TRY_ANYWAY] = "K8 ", [SIM_BEGIN_INSIDE] = "K12 ",
+        [SIM_MIX_UP_LATE] = "V6 ",     [SIM_KEEP_VOTES] = "V7 ", [SIM_ASK_TOO_FEW] = "V9 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }
