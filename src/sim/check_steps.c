@@ -208,14 +208,16 @@ static uint32_t scope_of(const struct rc_command *c, const struct check_moment *
 }
 
 /* Whether `other` has to be undone before `at`: of a line the later one, of branches the one that needs the other, and of those that
- * failed, where a block undoes only these, the later one. */
-static bool comes_first(const struct rc_command *c, const struct check_moment *from, uint32_t scope,
+ * failed, where a block undoes only these, the later one, but not where the whole is rolled back meanwhile. */
+static bool comes_first(const struct rc_command *c, const struct check_change *change, uint32_t scope,
                         uint32_t at, uint32_t other)
 {
     uint32_t block = sim_common(c, at, other);
     uint32_t a = sim_child_with(c, block, at), b = sim_child_with(c, block, other);
     const struct flow_step *step = sim_step(c, block);
-    if (block == scope && from->node[scope].state == RC_STEP_UNDOING && !from->node[scope].lost &&
+    const struct check_moment *from = change->from;
+    bool whole = change->to->mode == RC_MODE_ROLL_BACK;
+    if (block == scope && !whole && from->node[scope].state == RC_STEP_UNDOING && !from->node[scope].lost &&
         step->block.undo == FLOW_UNDO_FAILED_BRANCH)
         return other > at &&
                (from->node[b].state == RC_STEP_FAILED || from->node[b].state == RC_STEP_REJECTED);
@@ -235,8 +237,7 @@ static void reverse(struct check_run *run, const struct check_attempt *attempt,
     /* its turn had come before; what another life of the store may have begun behind it since is unknown */
     bool again = check_attempt_with(run, attempt->key) != attempt;
     for (uint32_t i = scope; i < sim_behind(c, scope); i++) {
-        if (!check_is_leaf(of, i) || i == attempt->node ||
-            !comes_first(c, change->from, scope, attempt->node, i))
+        if (!check_is_leaf(of, i) || i == attempt->node || !comes_first(c, change, scope, attempt->node, i))
             continue;
         unsigned state = change->from->node[i].state;
         if (again && state == RC_STEP_UNKNOWN && change->from->node[i].doubt) continue;

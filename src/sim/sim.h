@@ -55,21 +55,29 @@
     SIM_CONTROL(NO_DEADLINE, "no-deadline", "the engine is not told until when a command has to be through") \
     SIM_CONTROL(TAKE_MORE_BACK, "take-more-back", "the engine's blocks that fail take everything back")      \
     SIM_CONTROL(MORE_ITEMS, "more-items", "the engine's eaches have as many items as they may")              \
+    SIM_CONTROL(FORGET_JOINS, "forget-joins",                                                                \
+                "the engine forgets that a join was reached, and what had succeeded in it")                  \
+    SIM_CONTROL(BEGIN_INSIDE, "begin-inside", "the engine's blocks have begun before it begins them")        \
     SIM_CONTROL(GO_ON_BESIDE, "go-on-beside", "the engine's blocks with a width go on behind a failure")     \
     SIM_CONTROL(GO_ON_PASSING, "go-on-passing", "the engine's repeats go on behind a pass that has failed")  \
     SIM_CONTROL(SUCCEED_ANYWAY, "succeed-anyway", "the engine's joins that need all succeed whatever fails") \
     SIM_CONTROL(WANT_MORE, "want-more", "the engine's joins want one branch more")                           \
+    SIM_CONTROL(TRY_ANYWAY, "try-anyway", "the engine's quorums do not look at what has failed")             \
     SIM_CONTROL(REVERSE_ANYTHING, "reverse-anything",                                                        \
                 "the engine's flows say that what is irreversible leaves nothing to undo")                   \
     /* about people who are asked */                                                                         \
     SIM_CONTROL(RELEASE_ALL, "release-all", "the engine's flows release what was not approved")              \
     SIM_CONTROL(ONE_IS_ASKED, "one-is-asked", "the engine's approvals need one")                             \
+    SIM_CONTROL(ASK_TOO_FEW, "ask-too-few", "the engine's approvals of those who are named need one")        \
+    SIM_CONTROL(MIX_UP_LATE, "mix-up-late",                                                                  \
+                "the engine's flows reject what is late where it fails, and the other way round")            \
     SIM_CONTROL(ANYBODY_DECIDES, "anybody-decides", "the engine's flows ask anybody")                        \
     SIM_CONTROL(ASK_FOR_EVER, "ask-for-ever", "the engine's flows ask for ever")                             \
     SIM_CONTROL(STARTERS_DECIDE, "starters-decide", "the engine is not told who has started a command")      \
     SIM_CONTROL(VOTE_TWICE, "vote-twice", "who decides again has another name")                              \
     SIM_CONTROL(OLD_DIGESTS, "old-digests", "the engine is told that people have seen what there is now")    \
     SIM_CONTROL(FORGET_VOTES, "forget-votes", "the engine forgets who has decided")                          \
+    SIM_CONTROL(KEEP_VOTES, "keep-votes", "votes stay where what was approved has changed")                  \
     SIM_CONTROL(SIGNALS_WITHOUT_KEYS, "signals-without-keys", "a signal that is sent again has another key") \
     SIM_CONTROL(TELL_SENDERS_EARLY, "tell-senders-early", "who sends a signal is told at once")              \
     SIM_CONTROL(HEAR_ANYTHING, "hear-anything", "the engine's waits are for another signal")                 \

@@ -37,7 +37,9 @@ const char *sim_control_law(enum sim_control control)
         [SIM_OTHER_IDS] = "Q2 ",       [SIM_TAKEN_TWICE] = "Q3 ",      [SIM_OTHER_SIGNALS] = "Q5 ",
         [SIM_WIDER_LANES] = "J3 ",     [SIM_OTHER_LANES] = "J3 ",      [SIM_NARROWER_LANES] = "J4 ",
         [SIM_URGENT_LAST] = "J2 ",     [SIM_FORGET_WHO_WAITS] = "J4 ", [SIM_REFUSE_NOTHING] = "J7 ",
-        [SIM_REPLACE_NOTHING] = "J8 ", [SIM_OLDEST_STAYS] = "J8 ",
+        [SIM_REPLACE_NOTHING] = "J8 ", [SIM_OLDEST_STAYS] = "J8 ",     [SIM_FORGET_JOINS] = "K7 ",
+        [SIM_TRY_ANYWAY] = "K8 ",      [SIM_BEGIN_INSIDE] = "K12 ",    [SIM_MIX_UP_LATE] = "V6 ",
+        [SIM_KEEP_VOTES] = "V7 ",      [SIM_ASK_TOO_FEW] = "V9 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }

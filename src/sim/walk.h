@@ -410,6 +410,13 @@ void walk_end_faults(struct walk *);
 uint32_t walk_pick_sent(struct walk *, bool open, bool dead);
 void walk_answer_some(struct walk *, bool kind);
 
+/* ---- walk_spoil.c ------------------------------------------------------------------------------------------------------ */
+
+/* Whether the control makes the engine's memory of steps another one than the history's. */
+bool walk_spoils_nodes(enum sim_control);
+/* What the engine has in memory of a command; where the control is another one, nothing. */
+void walk_spoil(enum sim_control, struct rc_command *);
+
 /* ---- walk_restore.c --------------------------------------------------------------------------------------------------- */
 
 /* Somebody copies the store, puts a copy in its place, or releases what holds; or nobody does anything. */

@@ -75,7 +75,8 @@ static bool forges(enum sim_control control)
            control == SIM_UNDO_OUT_OF_ORDER || control == SIM_UNDO_TWICE || control == SIM_ONE_MORE_TRY ||
            control == SIM_NO_DELAY || control == SIM_ASK_NOTHING ||
            (control >= SIM_LINES_AT_ONCE && control <= SIM_PASS_FOR_EVER) ||
-           (control >= SIM_TAKE_MORE_BACK && control <= SIM_REVERSE_ANYTHING && control != SIM_MORE_ITEMS) ||
+           (control >= SIM_TAKE_MORE_BACK && control <= SIM_REVERSE_ANYTHING &&
+            !walk_spoils_nodes(control)) ||
            (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
            control == SIM_WAIT_A_MOMENT || control == SIM_WIDER_LANES || control == SIM_NARROWER_LANES ||
            control == SIM_REFUSE_NOTHING || control == SIM_REPLACE_NOTHING;
@@ -108,6 +109,11 @@ static void forge_join(enum sim_control control, struct flow_step *step)
     /* where not all begin at once, something is left that may begin */
     if (((control == SIM_GO_ON_BESIDE && block->width) || control == SIM_SUCCEED_ANYWAY) && all)
         block->on_error = FLOW_CONTINUE;
+    if (control == SIM_TRY_ANYWAY && block->join == FLOW_JOIN_QUORUM && block->quorum > 1) {
+        block->join = FLOW_JOIN_ALL;
+        block->on_error = FLOW_CONTINUE;
+        block->width = 1; /* so that something is left that may begin */
+    }
     if (control == SIM_WANT_MORE && !all) {
         block->quorum = block->join == FLOW_JOIN_QUORUM ? (uint16_t)(block->quorum + 1) : 2;
         block->join = FLOW_JOIN_QUORUM;
@@ -179,24 +185,13 @@ void walk_watch(struct walk *walk)
 
 /* ---- turns ---------------------------------------------------------------------------------------------------------- */
 
-/* Where it has fewer than it may. */
-static void add_items(struct rc_command *c)
-{
-    static const struct cel_value items[WALK_INSTANCES]; /* null, all of them */
-    for (uint32_t i = 0; i < c->nnodes; i++) {
-        const struct flow_step *step = sim_step(c, i);
-        bool fewer = step->kind == FLOW_EACH && c->data[i].outputs.kind == CEL_LIST &&
-                     c->data[i].outputs.n < step->copies;
-        if (fewer)
-            c->data[i].outputs = (struct cel_value){.kind = CEL_LIST, .n = step->copies, .v.items = items};
-    }
-}
-
 static void spoil_memory(struct walk *walk)
 {
     struct rc_engine *engine = walk->world->engine;
     bool spoils = walk->control == SIM_NO_DOUBT || walk->control == SIM_IGNORE_CANCEL ||
                   walk->control == SIM_FORGET_VOTES;
+    for (struct rc_hot *hot = engine->cache.newest; hot; hot = hot->older)
+        walk_spoil(walk->control, &hot->command);
     for (struct rc_hot *hot = engine->cache.newest; hot && spoils; hot = hot->older) {
         for (uint32_t i = 0; i < hot->command.nnodes && walk->control == SIM_NO_DOUBT; i++)
             hot->command.node[i].doubt = 0;
@@ -205,8 +200,6 @@ static void spoil_memory(struct walk *walk)
         if (walk->control == SIM_IGNORE_CANCEL && hot->command.mode == RC_MODE_CANCEL)
             hot->command.mode = RC_MODE_FORWARD;
     }
-    for (struct rc_hot *hot = engine->cache.newest; hot && walk->control == SIM_MORE_ITEMS; hot = hot->older)
-        add_items(&hot->command);
     walk_spoil_lanes(walk->control, engine);
     const struct rc_map *doors = &engine->doors;
     for (size_t i = 0; i < doors->cap && walk->control == SIM_LEAK_PLACE; i++)

@@ -13,13 +13,18 @@ uint32_t walk_action_named(const struct rc_act *act)
     return (uint32_t)id;
 }
 
-/* A loop of which nobody knows whether it had begun. Who says that it had means what was done in it, and it is not looked at any more. */
-static void believe_of_block(struct walk_seen *seen, const struct rc_change *change, const struct rc_act *act)
+/* A loop of which nobody knows whether it had begun. Who says that it had means what was done in it, and it is not looked at any more. Who says
+ * that it had not says it of all that stands in it. */
+static void believe_of_block(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
+                             const struct rc_change *change, const struct rc_act *act)
 {
     if (seen->c.node[change->at].state != RC_STEP_UNKNOWN) return;
     for (uint32_t i = change->at; i < sim_behind(&seen->c, change->at); i++)
-        for (unsigned undo = 0; undo < 2; undo++)
-            seen->side[i][undo].lied |= act->verdict == RC_HAPPENED || seen->side[i][undo].done;
+        for (unsigned undo = 0; undo < 2; undo++) {
+            seen->side[i][undo].lied |=
+                act->verdict == RC_HAPPENED || walk_happens(walk, record->seq, i, undo);
+            if (act->verdict == RC_DID_NOT_HAPPEN) walk_known_not(walk, record->seq, i, undo);
+        }
 }
 
 /* The steps that a verdict settled: those whose side was in question, and is not any more. */
@@ -29,7 +34,7 @@ static void believe(struct walk *walk, struct walk_seen *seen, const struct rc_r
     for (uint32_t i = 0; i < record->nchanges; i++) {
         const struct rc_change *change = &record->changes[i];
         if (change->kind != RC_CHANGE_NODE) continue;
-        if (!sim_is_leaf(&seen->c, change->at)) believe_of_block(seen, change, act);
+        if (!sim_is_leaf(&seen->c, change->at)) believe_of_block(walk, seen, record, change, act);
         if (!sim_is_call(&seen->c, change->at)) continue;
         unsigned before = seen->c.node[change->at].state;
         bool undo = before == RC_STEP_UNDO_UNKNOWN || before == RC_STEP_UNDO_FAILED;

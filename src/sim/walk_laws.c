@@ -352,9 +352,10 @@ void walk_laws_of_turn(struct walk *walk)
     if (!walk->broken) walk_laws_of_window(walk);
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         if (walk->world->engine->booted && walk->control != SIM_NO_DOUBT &&
-            walk->control != SIM_IGNORE_CANCEL && walk->control != SIM_MORE_ITEMS)
+            walk->control != SIM_IGNORE_CANCEL && !walk_spoils_nodes(walk->control))
             laws_of_memory(walk, &walk->seen[seq]);
-        if (walk->world->engine->booted && walk->people) walk_laws_of_kept_votes(walk, &walk->seen[seq]);
+        if (walk->world->engine->booted && walk->people && walk->control != SIM_KEEP_VOTES)
+            walk_laws_of_kept_votes(walk, &walk->seen[seq]);
         laws_of_next_move(walk, &walk->seen[seq].c);
     }
     LAW(walk->world->engine->stats.faults == 0 || walk_is_simulated(&walk->world->engine->fault),

@@ -360,6 +360,10 @@ void walk_forge_people(enum sim_control control, struct flow *flow)
     for (uint32_t i = 0; i < flow->nsteps; i++) {
         struct flow_people *people = &((struct flow_step *)&flow->steps[i])->people;
         if (control == SIM_ONE_IS_ASKED && people->need) people->need = 1;
+        if (control == SIM_ASK_TOO_FEW && people->need && people->nnames) people->need = 1;
+        if (control == SIM_MIX_UP_LATE)
+            people->on_timeout =
+                people->on_timeout == FLOW_TIMEOUT_FAIL ? FLOW_TIMEOUT_REJECT : FLOW_TIMEOUT_FAIL;
         if (control == SIM_ANYBODY_DECIDES) people->roles = 0;
         if (control == SIM_ANYBODY_DECIDES) people->nnames = 0;
         if (control == SIM_ASK_FOR_EVER) people->within = 0;

@@ -167,7 +167,8 @@ struct tally {
     uint32_t branches, need;
     uint32_t succeeded, open;         /* now; open: not over, or not begun */
     uint32_t had_succeeded, had_open; /* before the record */
-    uint32_t moving, failed;          /* failed: critical ones, before the record and behind it */
+    uint32_t possible; /* have succeeded, or may: what has begun only now is given the benefit of the doubt */
+    uint32_t moving, failed; /* failed: critical ones, before the record and behind it */
 };
 
 static bool was_over(const struct look *look, uint32_t at)
@@ -191,6 +192,7 @@ static struct tally count(const struct look *look, uint32_t block)
         tally.open += !sim_is_over(c, branch);
         tally.had_succeeded += was == RC_STEP_SUCCEEDED;
         tally.had_open += !was_over(look, branch);
+        tally.possible += sim_has_succeeded(c, branch) || !sim_is_over(c, branch) || was == RC_STEP_IDLE;
         /* what is left out, and only asked about, does nothing */
         tally.moving += !sim_is_over(c, branch) && state != RC_STEP_IDLE && !c->node[branch].asks;
         tally.failed += is_critical_failure(c, branch) && was == state;
@@ -219,7 +221,8 @@ static void laws_of_a_branch(const struct look *look, uint32_t block, uint32_t b
     }
     HOLDS(look, branch, person || tally.had_succeeded < tally.need,
           "K7 where enough have succeeded nothing new begins");
-    HOLDS(look, branch, person || tally.had_succeeded + tally.had_open >= tally.need,
+    HOLDS(look, branch,
+          person || (tally.had_succeeded + tally.had_open >= tally.need && tally.possible >= tally.need),
           "K8 where too few can succeed nothing new begins");
 }
 
@@ -420,6 +423,10 @@ static void laws_of_a_node(const struct look *look, uint32_t i)
         if (sim_has_failed(c, i) && !(was->state == node->state)) laws_of_taking_back(look, i);
     }
     if (was->lost && !sim_is_leaf(c, i)) laws_of_a_straggler(look, i);
+    bool person = look->record->cause->kind == RC_MSG_ACTION;
+    if (i && was->state == RC_STEP_SKIPPED && was->why == RC_WHY_JOINED && !person)
+        HOLDS(look, i, node->state == RC_STEP_SKIPPED || node->state == RC_STEP_IDLE,
+              "K7 where enough have succeeded nothing new begins");
     if (i && begins && !was->doubt && !node->doubt && !node->asks && node->state != RC_STEP_UNKNOWN)
         laws_of_a_begin(look, i);
 }
