@@ -73,7 +73,16 @@
     SIM_CONTROL(SIGNALS_WITHOUT_KEYS, "signals-without-keys", "a signal that is sent again has another key") \
     SIM_CONTROL(TELL_SENDERS_EARLY, "tell-senders-early", "who sends a signal is told at once")              \
     SIM_CONTROL(HEAR_ANYTHING, "hear-anything", "the engine's waits are for another signal")                 \
-    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")
+    SIM_CONTROL(WAIT_A_MOMENT, "wait-a-moment", "the engine's waits give up at once")                        \
+    /* about workers */                                                                                      \
+    SIM_CONTROL(FORGET_LEASES, "forget-leases", "the engine forgets that something is leased")               \
+    SIM_CONTROL(LEASE_TO_ANYBODY, "lease-to-anybody", "the engine's flows ask for no capability")            \
+    SIM_CONTROL(LEASE_WHILE_STOPPED, "lease-while-stopped", "the engine forgets that a queue is stopped")    \
+    SIM_CONTROL(HEAR_OTHERS, "hear-others", "a report is taken for one of whoever has the lease now")        \
+    SIM_CONTROL(FORGET_THE_LATE, "forget-the-late", "what comes late is not put on record")                  \
+    SIM_CONTROL(SHORT_LEASES, "short-leases", "the engine's leases are over at once")                        \
+    SIM_CONTROL(STARVE_A_SPACE, "starve-a-space", "one namespace is served last")                            \
+    SIM_CONTROL(FORGET_LINES, "forget-lines", "the engine forgets what waits for workers")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,
