@@ -65,9 +65,9 @@ static bool is_passed_over(struct walk *walk, const struct rc_lease_ask *ask, st
 {
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
+        const uint32_t rev = c->rev; /* as of the turn before */
         for (uint32_t i = 0; i < c->nnodes && !rc_sv_eq(c->id.ns, ns); i++) {
             if (c->node[i].phase != RC_PHASE_READY || !walk_is_task(c, i)) continue;
-            uint32_t rev = c->rev;
             struct rc_sv queue = queue_of(walk, c, i);
             if (!queue.n || !can(ask, c, i, queue)) continue;
             uint32_t at = work_queue_named(walk, queue);
@@ -159,6 +159,7 @@ static bool is_absurd(enum rc_status status, const struct rc_error *error)
 static void laws_of_report(struct walk *walk, const struct rc_report_item *item, struct work_task *task)
 {
     const struct walk_sent *sent = &walk->sent[task->sent];
+    const struct rc_engine *engine = walk->world->engine;
     LAW(!is_absurd(item->status, item->error), "A8 what is well-formed is taken in", "%s", item->error->text);
     WALK_TELL(walk, "  < %llu, step %u, #%u: %s\n", ULL(sent->seq), sent->node, sent->attempt,
               rc_status_text(item->status));
@@ -173,8 +174,8 @@ static void laws_of_report(struct walk *walk, const struct rc_report_item *item,
     LAW(item->status != RC_OK || task->accepted == 1,
         "Z4 what its worker said is accepted, once, and nothing else", "command %llu, step %u, attempt %u",
         ULL(sent->seq), sent->node, sent->attempt);
-    LAW(item->status != RC_LEASE_LOST || task->late || rc_engine_held(walk->world->engine) ||
-            walk->seen[sent->seq].gone_asked,
+    LAW(item->status != RC_LEASE_LOST || task->late || rc_engine_held(engine) ||
+            engine->hold.released == engine->turn.now || walk->seen[sent->seq].gone_asked,
         "Z6 what comes late is refused, and on record", "command %llu, step %u, attempt %u", ULL(sent->seq),
         sent->node, sent->attempt);
 }
