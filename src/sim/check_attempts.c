@@ -250,6 +250,7 @@ static bool says_nothing(const struct check_run *run, const struct check_change 
     const struct flow *flow = change->of->flow;
     const struct flow_dependency *dependency =
         flow_set_dependency(run->set, flow->dependencies[check_call_of(change->of, change->at)->dependency]);
+    if (check_call_of(change->of, change->at)->worker) return result->status == RC_REPORT_UNKNOWN;
     for (uint16_t i = 0; dependency && i < dependency->nrefine; i++)
         if (dependency->refine[i].status == result->status) return false;
     return result->status >= 500 || (result->status < 300 && !result->usable);

@@ -85,13 +85,21 @@ static void within(struct check_run *run, const struct check_attempt *attempt,
                     here(change), change->after->tries, change->before->tries);
 }
 
+/* A worker has given it back: nothing was tried. */
+static bool is_released(const struct check_change *change)
+{
+    const struct rc_result *result = check_result_of(change->cause);
+    return result && result->reach == RC_NOT_SENT && result->why == RC_WHY_RELEASED &&
+           change->after->tries + 1 == change->before->tries;
+}
+
 /* Tries begin anew only where the step begins, or where a person says so. */
 static void counted(struct check_run *run, const struct check_change *change)
 {
     if (change->after->tries >= change->before->tries) return;
     bool begins = change->before->state != change->after->state || change->before->phase == RC_PHASE_NONE;
-    CHECK_HOLDS(run, begins || check_act_of(change->cause), "%s: %u tries are forgotten", here(change),
-                change->before->tries);
+    CHECK_HOLDS(run, begins || check_act_of(change->cause) || is_released(change),
+                "%s: %u tries are forgotten", here(change), change->before->tries);
 }
 
 CHECK_INVARIANT(21, "tries-are-limited",
@@ -309,7 +317,9 @@ CHECK_INVARIANT(28, "ended-rests", "What has ended moves only when a person acts
         for (uint32_t rev = 2; rev <= of->nmoments; rev++) {
             unsigned was = of->moment[rev - 1].state;
             if (rc_state_ended(was) && was != RC_PARTIAL) /* it may try again what is not critical */
-                CHECK_HOLDS(run, check_act_of(of->moment[rev].cause), "%s: it was %s, and nobody has acted",
+                CHECK_HOLDS(run,
+                            check_act_of(of->moment[rev].cause) || of->moment[rev].cause->kind == RC_MSG_LATE,
+                            "%s: it was %s, and nobody has acted",
                             check_at(of, of->moment[rev].record->rev, 0), rc_state_word(was).slug);
         }
     }

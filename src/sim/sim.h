@@ -92,7 +92,16 @@
     SIM_CONTROL(OLDEST_STAYS, "oldest-stays", "the engine takes the oldest in a lane for one that leaves")   \
     SIM_CONTROL(OTHER_SIGNALS, "other-signals", "the engine is told another key of a signal")                \
     SIM_CONTROL(OTHER_IDS, "other-ids", "the engine is told another id of a signal")                         \
-    SIM_CONTROL(TAKEN_TWICE, "taken-twice", "a signal is two for the engine, and one for who sends it")
+    SIM_CONTROL(TAKEN_TWICE, "taken-twice", "a signal is two for the engine, and one for who sends it")      \
+    /* about workers */                                                                                      \
+    SIM_CONTROL(FORGET_LEASES, "forget-leases", "the engine forgets that something is leased")               \
+    SIM_CONTROL(LEASE_TO_ANYBODY, "lease-to-anybody", "the engine's flows ask for no capability")            \
+    SIM_CONTROL(LEASE_WHILE_STOPPED, "lease-while-stopped", "the engine forgets that a queue is stopped")    \
+    SIM_CONTROL(HEAR_OTHERS, "hear-others", "a report is taken for one of whoever has the lease now")        \
+    SIM_CONTROL(FORGET_THE_LATE, "forget-the-late", "what comes late is not put on record")                  \
+    SIM_CONTROL(SHORT_LEASES, "short-leases", "the engine's leases are over at once")                        \
+    SIM_CONTROL(STARVE_A_SPACE, "starve-a-space", "one namespace is served last")                            \
+    SIM_CONTROL(FORGET_LINES, "forget-lines", "the engine forgets what waits for workers")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,

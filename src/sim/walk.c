@@ -32,14 +32,17 @@ const char *sim_control_text(enum sim_control control)
 const char *sim_control_law(enum sim_control control)
 {
     static const char *const laws[SIM_CONTROLS] = {
-        [SIM_TAKE_MORE_BACK] = "K3 ",  [SIM_MORE_ITEMS] = "K4 ",       [SIM_GO_ON_PASSING] = "K9 ",
-        [SIM_SUCCEED_ANYWAY] = "K14 ", [SIM_WANT_MORE] = "K17 ",       [SIM_REVERSE_ANYTHING] = "K20 ",
-        [SIM_OTHER_IDS] = "Q2 ",       [SIM_TAKEN_TWICE] = "Q3 ",      [SIM_OTHER_SIGNALS] = "Q5 ",
-        [SIM_WIDER_LANES] = "J3 ",     [SIM_OTHER_LANES] = "J3 ",      [SIM_NARROWER_LANES] = "J4 ",
-        [SIM_URGENT_LAST] = "J2 ",     [SIM_FORGET_WHO_WAITS] = "J4 ", [SIM_REFUSE_NOTHING] = "J7 ",
-        [SIM_REPLACE_NOTHING] = "J8 ", [SIM_OLDEST_STAYS] = "J8 ",     [SIM_FORGET_JOINS] = "K7 ",
-        [SIM_TRY_ANYWAY] = "K8 ",      [SIM_BEGIN_INSIDE] = "K12 ",    [SIM_MIX_UP_LATE] = "V6 ",
-        [SIM_KEEP_VOTES] = "V7 ",      [SIM_ASK_TOO_FEW] = "V9 ",
+        [SIM_TAKE_MORE_BACK] = "K3 ",   [SIM_MORE_ITEMS] = "K4 ",          [SIM_GO_ON_PASSING] = "K9 ",
+        [SIM_SUCCEED_ANYWAY] = "K14 ",  [SIM_WANT_MORE] = "K17 ",          [SIM_REVERSE_ANYTHING] = "K20 ",
+        [SIM_OTHER_IDS] = "Q2 ",        [SIM_TAKEN_TWICE] = "Q3 ",         [SIM_OTHER_SIGNALS] = "Q5 ",
+        [SIM_WIDER_LANES] = "J3 ",      [SIM_OTHER_LANES] = "J3 ",         [SIM_NARROWER_LANES] = "J4 ",
+        [SIM_URGENT_LAST] = "J2 ",      [SIM_FORGET_WHO_WAITS] = "J4 ",    [SIM_REFUSE_NOTHING] = "J7 ",
+        [SIM_REPLACE_NOTHING] = "J8 ",  [SIM_OLDEST_STAYS] = "J8 ",        [SIM_FORGET_JOINS] = "K7 ",
+        [SIM_TRY_ANYWAY] = "K8 ",       [SIM_BEGIN_INSIDE] = "K12 ",       [SIM_MIX_UP_LATE] = "V6 ",
+        [SIM_KEEP_VOTES] = "V7 ",       [SIM_ASK_TOO_FEW] = "V9 ",         [SIM_FORGET_LEASES] = "Z1 ",
+        [SIM_LEASE_TO_ANYBODY] = "Z2 ", [SIM_LEASE_WHILE_STOPPED] = "Z3 ", [SIM_HEAR_OTHERS] = "Z",
+        [SIM_FORGET_THE_LATE] = "Z6 ",  [SIM_SHORT_LEASES] = "Z7 ",        [SIM_STARVE_A_SPACE] = "Z9 ",
+        [SIM_FORGET_LINES] = "Z8 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }
@@ -87,6 +90,7 @@ static void step(struct walk *walk)
     if (walk_chance(walk, 12)) somebody_administers(walk);
     if (walk->people) walk_people_act(walk);
     if (walk->people) walk_signal(walk);
+    if (walk->work) walk_workers_act(walk);
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
     walk_turn(walk);
@@ -106,6 +110,7 @@ static bool come_to_rest(struct walk *walk)
             walk_answer_some(walk, true);
             continue;
         }
+        if (walk->work && walk_workers_serve(walk)) continue;
         if (walk->world->sleep == UINT64_MAX) return true;
         walk->world->now += walk->world->sleep;
     }
@@ -193,6 +198,7 @@ static void live(struct walk *walk)
     sim_choices_begin(walk->choices, 'd');
     uint32_t steps = STEPS_LEAST + walk_dice(walk, STEPS_MORE);
     walk_define_blocks(walk);
+    walk_define_workers(walk);
     walk_define_people(walk);
     WALK_TELL(walk, "%s\n", walk->definitions);
     walk->world = world_open(walk->definitions);
@@ -230,6 +236,7 @@ struct sim_verdict sim_live(struct sim_choices *choices, enum sim_control contro
     rc_arena_free(walk->scratch);
     rc_arena_free(walk->rows);
     walk_journal_free(walk->journal);
+    walk_forget_workers(walk);
     free(walk);
     return verdict;
 }

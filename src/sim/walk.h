@@ -63,6 +63,7 @@ struct walk_sent {
     bool over;     /* what it did was undone, or leaves nothing to undo, and is done anew */
     bool there;    /* checks: what was true when it left */
     bool said_yes; /* require: the answer */
+    uint32_t task; /* 1 + its place among those of workers; 0: no worker does it */
 };
 
 /* One side (0: the action, 1: its undo) of a step, as the outside knows it. */
@@ -167,6 +168,8 @@ struct walk_request { /* on its way */
     uint32_t op;     /* in the journal; 0: none */
     uint32_t signal; /* 1 + index */
     bool conflicts;
+    const uint32_t *tasks; /* report, heartbeat: which; in the request's arena */
+    uint32_t queue;        /* an order to it */
 };
 
 /* A copy of the store, and what was known when it was made. */
@@ -204,6 +207,9 @@ struct walk {
         uint32_t at_first, most; /* places: at first; the most that may be in force now */
         enum walk_mood mood;
         bool changed; /* since the beginning */
+        bool worker;  /* workers do its steps */
+        rc_us lease;
+        const char *queue;
     } dependency[WALK_DEPENDENCIES];
     struct walk_sent sent[WORLD_EFFECTS];
     uint32_t life;
@@ -245,6 +251,8 @@ struct walk {
         lanes_seen; /* of the store: the last one that was seen, and that the laws of lanes have seen */
     struct walk_signal signal[WALK_SIGNALS];
     uint32_t nsignals;
+    struct walk_work *work; /* NULL: this life has no workers */
+    bool tasks;             /* the step that is being written is one that workers do */
     rc_us
         turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
     bool has_space;  /* somebody has asked for the namespace b */
@@ -445,6 +453,8 @@ void walk_outside_takes(struct walk *, uint32_t i);
 void walk_outside_answers(struct walk *, uint32_t i, bool kind);
 /* An answer to left[i], which had one, comes again or late. */
 void walk_outside_repeats_itself(struct walk *, uint32_t i);
+/* Whoever does left[i] is not heard any more. */
+void walk_outside_falls_silent(struct walk *, uint32_t i);
 /* The timeout of left[i] is over: nobody waits for its answer any more. */
 void walk_outside_times_out(struct walk *, uint32_t i);
 /* The engine's process has died. */
@@ -492,3 +502,5 @@ void walk_laws_of_blocks(struct walk *, struct walk_seen *, const struct rc_reco
                          const struct rc_node *was, uint8_t mode);
 /* What the store has of bulks. */
 void walk_laws_of_bulks(struct walk *, struct rc_reader *);
+
+#include "sim/walk_workers.h"

@@ -28,6 +28,7 @@ void walk_put(struct walk *walk, const char *format, ...)
 const char *walk_dependency_text(const struct walk *walk, uint32_t dependency, uint32_t concurrent, char *to,
                                  size_t n)
 {
+    if (walk->dependency[dependency].worker) return walk_worker_text(walk, dependency, to, n);
     snprintf(to, n,
              "dependency: %s\n"
              "kind: http\n"
@@ -54,7 +55,9 @@ static void put_check(struct walk *walk, const char *indent, bool outputs)
 {
     char in[32];
     snprintf(in, sizeof in, "%s  ", indent);
-    walk_put(walk, "%scheck:\n%swith: {method: GET, path: /look}\n", indent, in);
+    walk_put(walk, "%scheck:\n%swith: %s\n", indent, in,
+             walk_with(walk, "{method: GET, path: /look}", "{task: look}"));
+    if (walk->tasks) walk_put(walk, "%sreads: true\n", in);
     uint32_t settle = walk_chance(walk, 50) ? 1 + walk_dice(walk, 5) : 0;
     walk_put(walk, "%ssettle: %us\n%shappened: response.body.there\n", in, settle, in);
     if (walk_chance(walk, 50)) walk_put(walk, "%scontradictory: response.body.many\n", in);
@@ -66,7 +69,8 @@ static void put_check(struct walk *walk, const char *indent, bool outputs)
 static void put_undo(struct walk *walk, bool outputs)
 {
     static const char in[] = "      ";
-    walk_put(walk, "    undo:\n%swith: {method: DELETE, path: \"/things/%s\"}\n%stimeout: 20s\n", in,
+    walk_put(walk, "    undo:\n%swith: {%s%s\"}\n%stimeout: 20s\n", in,
+             walk_with(walk, "method: DELETE, path: \"/things/", "task: undo, input: \""),
              outputs ? "${outputs.id}" : "this", in);
     if (walk_chance(walk, 30)) walk_put(walk, "%srepeatable: true\n", in);
     put_retry(walk, in, 3);
@@ -77,11 +81,12 @@ void walk_put_terms(struct walk *walk, bool outputs, bool irreversible, bool und
 {
     if (walk_chance(walk, walk->soft)) walk_put(walk, "    critical: false\n");
     if (walk_chance(walk, 35)) walk_put(walk, "    repeatable: true\n");
-    if (walk_chance(walk, 10)) walk_put(walk, "    accepted: true\n");
+    if (walk_chance(walk, 10) && !walk->tasks) walk_put(walk, "    accepted: true\n");
     if (walk_chance(walk, 15))
         walk_put(walk, "    require: payload.ok\n");
     else if (walk_chance(walk, 20))
-        walk_put(walk, "    require: {with: {method: GET, path: /may}, holds: response.body.may}\n");
+        walk_put(walk, "    require: {with: %s, holds: response.body.may}\n",
+                 walk_with(walk, "{method: GET, path: /may}", "{task: may}, reads: true"));
     if (outputs) walk_put(walk, "    outputs: {id: \"${response.body.id}\"}\n    external_id: id\n");
     put_retry(walk, "    ", 4);
     if (walk_chance(walk, walk->checked)) put_check(walk, "    ", outputs);
@@ -97,12 +102,10 @@ static void put_step(struct walk *walk, uint32_t i, bool last, bool roll_back)
 {
     bool outputs = walk_chance(walk, 60);
     bool irreversible = walk_chance(walk, 15) && (last || !roll_back);
-    walk_put(walk, "  - id: s%u\n    call: %s\n", i,
-             walk->dependency[walk_dice(walk, WALK_DEPENDENCIES)].name);
-    walk_put(walk, "    timeout: %us\n", 2 + walk_dice(walk, 20));
-    walk_put(walk, "    with: {method: POST, path: /s%u, body: {n: \"${payload.n}\"}}\n", i);
+    walk_put_call(walk, walk_dice(walk, WALK_DEPENDENCIES), i);
     if (i && walk_chance(walk, 30)) walk_put(walk, "    needs: [s%u]\n", walk_dice(walk, i));
     walk_put_terms(walk, outputs, irreversible, roll_back && !last);
+    walk->tasks = false;
 }
 
 /* A first step that nobody knows of and the line goes on without, and a second one that is refused: what people then do about the first
@@ -136,7 +139,7 @@ void walk_define_flow(struct walk *walk, uint32_t flow)
         walk_define_people_flow(walk, flow);
         return;
     }
-    if (walk->shaped && walk_chance(walk, 70)) {
+    if (walk->shaped && !walk->work && walk_chance(walk, 70)) {
         put_shaped_flow(walk, flow);
         return;
     }

@@ -79,7 +79,7 @@ static bool forges(enum sim_control control)
             !walk_spoils_nodes(control)) ||
            (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
            control == SIM_WAIT_A_MOMENT || control == SIM_WIDER_LANES || control == SIM_NARROWER_LANES ||
-           control == SIM_REFUSE_NOTHING || control == SIM_REPLACE_NOTHING;
+           control == SIM_REFUSE_NOTHING || control == SIM_REPLACE_NOTHING || control == SIM_LEASE_TO_ANYBODY;
 }
 
 static void forge_call(enum sim_control control, struct flow_call *call, uint16_t at)
@@ -92,6 +92,7 @@ static void forge_call(enum sim_control control, struct flow_call *call, uint16_
     if (control == SIM_NO_DELAY) call->act.retry.delay = call->undo.retry.delay = 0;
     if (control == SIM_ASK_NOTHING) call->require = (struct flow_require){0};
     if (control == SIM_REVERSE_ANYTHING && !call->undo.present) call->undo.none = true;
+    if (control == SIM_LEASE_TO_ANYBODY) call->capability = (struct rc_sv){0};
 }
 
 /* Kinds of which all children begin. */
@@ -223,6 +224,7 @@ void walk_turn(struct walk *walk)
     if (walk->broken) return;
     walk_outside_goes_on(walk);
     spoil_memory(walk);
+    if (walk->work) walk_spoil_leases(walk);
     walk->settled = false;
     walk->status = world_turn(world);
     sim_memory_refuse(0);
@@ -298,6 +300,7 @@ void walk_crash(struct walk *walk, bool in_order)
     walk->turn_before = 0;
     walk->draining = false;
     walk_outside_lost_touch(walk);
+    if (walk->work) walk_workers_live_on(walk);
     world_crash(world);
     if (twice) {
         walk_fired(walk, SIM_CRASH_AT_START);
@@ -325,6 +328,7 @@ void walk_end_faults(struct walk *walk)
     walk_crash(walk, false);
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         if (walk->dependency[i].changed) walk_change_dependency(walk, i, walk->dependency[i].at_first);
+    if (walk->work) walk_workers_end_faults(walk);
 }
 
 /* ---- the disk ------------------------------------------------------------------------------------------------------- */
@@ -443,8 +447,8 @@ static void let_time_pass(struct walk *walk)
     walk->world->now += span;
     if (leap) walk_fired(walk, SIM_TIME_LEAPS);
     for (uint32_t i = 0; i < walk->world->nleft; i++)
-        if (walk->sent[i].open && walk->world->now >= walk->sent[i].at + walk->sent[i].timeout &&
-            walk_chance(walk, 50))
+        if (walk->sent[i].open && !walk->sent[i].task &&
+            walk->world->now >= walk->sent[i].at + walk->sent[i].timeout && walk_chance(walk, 50))
             walk_outside_times_out(walk, i);
 }
 

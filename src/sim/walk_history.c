@@ -143,6 +143,8 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
     }
     bool answer = cause->kind == RC_MSG_RESULT || cause->kind == RC_MSG_LOST;
     if (!answer || cause->purpose == RC_REQUIRE || cause->node >= seen->c.nnodes) return;
+    if (cause->kind == RC_MSG_RESULT && cause->u.result->why == RC_WHY_RELEASED)
+        return; /* nothing was tried */
     const struct rc_node *node = &seen->c.node[cause->node];
     bool undo = node->state == RC_STEP_UNDOING;
     bool again =
@@ -154,6 +156,24 @@ static void laws_of_waiting(struct walk *walk, struct walk_seen *seen, const str
     rc_us waits = node->phase == RC_PHASE_DELAYED ? seen->c.data[cause->node].times.due - record->at : 0;
     LAW(waits >= least, "H9 a retry waits as long as its flow says", "command %llu, step %u: %llu of %llu us",
         ULL(record->seq), cause->node, ULL(waits), ULL(least));
+}
+
+static void see_cause(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
+{
+    if (record->cause->kind == RC_MSG_ACTION) see_action(walk, seen, record);
+    if (walk->work) walk_laws_of_reports(walk, seen, record);
+}
+
+/* The other laws that hold behind each record. `before`: the states of the steps. */
+static void laws_behind(struct walk *walk, struct walk_seen *seen, const struct rc_record *record,
+                        const uint8_t *before)
+{
+    if (!walk->broken) laws_of_waiting(walk, seen, record, before);
+    if (!walk->broken && walk->people) walk_laws_of_people(walk, seen, record);
+    if (!walk->broken && walk->people) walk_laws_of_waits(walk, seen, record);
+    if (!walk->broken && walk->lanes) walk_laws_of_places(walk, seen, record);
+    if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
+        walk_laws_of_doubt(walk, seen, record->rev);
 }
 
 static void see_record(struct walk *walk, struct walk_seen *seen, const struct rc_record *record)
@@ -173,10 +193,11 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
         ULL(record->seq), record->rev);
     LAW(record->at >= seen->c.changed && (record->at >= walk->latest || walk->folding_anew),
         "H4 time does not go back", "command %llu, record %u", ULL(record->seq), record->rev);
-    LAW(!rc_state_ended(seen->c.state) || record->cause->kind == RC_MSG_ACTION || seen->c.state == RC_PARTIAL,
+    LAW(!rc_state_ended(seen->c.state) || record->cause->kind == RC_MSG_ACTION ||
+            record->cause->kind == RC_MSG_LATE || seen->c.state == RC_PARTIAL,
         "H5 what has ended moves only when a person acts", "command %llu, record %u", ULL(record->seq),
         record->rev);
-    if (record->cause->kind == RC_MSG_ACTION) see_action(walk, seen, record);
+    see_cause(walk, seen, record);
     for (uint32_t i = 0; i < record->nchanges; i++) {
         struct rc_change change = record->changes[i];
         const struct rc_identity id = seen->c.id;
@@ -216,12 +237,7 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
         walk->cover->why[seen->c.data[i].why]++;
     }
     if (!walk->broken) walk_laws_of_blocks(walk, seen, record, was, was_mode);
-    if (!walk->broken) laws_of_waiting(walk, seen, record, before);
-    if (!walk->broken && walk->people) walk_laws_of_people(walk, seen, record);
-    if (!walk->broken && walk->people) walk_laws_of_waits(walk, seen, record);
-    if (!walk->broken && walk->lanes) walk_laws_of_places(walk, seen, record);
-    if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
-        walk_laws_of_doubt(walk, seen, record->rev);
+    laws_behind(walk, seen, record, before);
     LAW(rc_command_derive(&seen->c) == (enum rc_state)seen->c.state,
         "H8 the state is what follows from the steps", "command %llu, record %u", ULL(record->seq),
         record->rev);

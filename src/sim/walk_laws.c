@@ -101,6 +101,7 @@ static void laws_of_act(struct walk *walk, const struct walk_seen *seen, const s
 static void laws_of_places(struct walk *walk, const struct walk_sent *sent)
 {
     uint32_t n = 1, most = 1;
+    if (sent->task) return; /* as many as workers ask for */
     for (uint32_t i = 0; i < walk->world->nleft; i++)
         n += walk->sent[i].open && walk->sent[i].gate == sent->gate;
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
@@ -262,6 +263,19 @@ static uint32_t rows_of_work(struct walk *walk, struct rc_reader *reader, uint8_
     return n;
 }
 
+/* What waits for workers: a line for each of what they must be able to do, in each namespace. */
+static uint32_t rows_of_lines(struct walk *walk, struct rc_reader *reader)
+{
+    static const char *const spaces[] = {"default", "b"}, *const capabilities[] = {"", "1", "2"};
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES * 6; i++)
+        if (walk->dependency[i / 6].worker)
+            rows += rows_of_work(walk, reader, RC_PHASE_READY,
+                                 flow_line_id(rc_sv_of(walk->dependency[i / 6].name), rc_sv_of(spaces[i % 2]),
+                                              rc_sv_of(capabilities[i % 6 / 2])));
+    return rows;
+}
+
 static void laws_of_work(struct walk *walk, struct rc_reader *reader)
 {
     uint64_t seqs[PAGE];
@@ -270,6 +284,7 @@ static void laws_of_work(struct walk *walk, struct rc_reader *reader)
                     rows_of_work(walk, reader, RC_PHASE_DELAYED, RC_CALENDAR); /* by the wall clock */
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         rows += rows_of_work(walk, reader, RC_PHASE_READY, walk->dependency[i].gate);
+    if (walk->work) rows += rows_of_lines(walk, reader);
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
         for (uint32_t i = 0; i < c->nnodes; i++) waiting += waits(c, i);
@@ -309,7 +324,7 @@ static void laws_of_sleep(struct walk *walk)
             for (uint32_t k = 0; k < walk->world->nleft; k++)
                 out |= walk->sent[k].open && walk->sent[k].seq == seq && walk->sent[k].node == i &&
                        walk->sent[k].attempt == c->node[i].attempt;
-            LAW(out == (c->node[i].phase == RC_PHASE_OPEN),
+            LAW(walk_is_task(c, i) || out == (c->node[i].phase == RC_PHASE_OPEN),
                 "S1 what is in flight for the engine is in flight outside", "command %llu, step %u", ULL(seq),
                 i);
             if (has_time(c, i) && engine->room)
@@ -317,6 +332,7 @@ static void laws_of_sleep(struct walk *walk)
                         c->data[i].times.due >= engine->now + walk->world->sleep,
                     "S2 the engine wakes up in time", "command %llu, step %u", ULL(seq), i);
             if (c->node[i].phase != RC_PHASE_READY || !engine->room || walk->draining) continue;
+            if (walk_is_task(c, i)) continue; /* it waits for somebody who asks */
             const struct rc_door *door = rc_map_get(&engine->doors, rc_node_gate(c, i));
             LAW(door && rc_gate_free(&door->gate, rc_engine_set(engine)) == 0,
                 "S3 nobody waits for a free place", "command %llu, step %u", ULL(seq), i);
@@ -325,11 +341,13 @@ static void laws_of_sleep(struct walk *walk)
     for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {
         const struct rc_door *door = rc_map_get(&engine->doors, walk->dependency[i].gate);
         uint32_t out = 0;
+        if (walk->dependency[i].worker) continue;
         for (uint32_t k = 0; k < walk->world->nleft; k++)
             out += walk->sent[k].open && walk->sent[k].gate == walk->dependency[i].gate;
         LAW((door ? door->gate.in_use : 0) == out, "S4 places in use are attempts in flight",
             "%s: %u in use, %u out", walk->dependency[i].name, door ? door->gate.in_use : 0, out);
     }
+    if (walk->work) walk_laws_of_idle_workers(walk);
 }
 
 void walk_laws_of_turn(struct walk *walk)
@@ -360,6 +378,7 @@ void walk_laws_of_turn(struct walk *walk)
     }
     LAW(walk->world->engine->stats.faults == 0 || walk_is_simulated(&walk->world->engine->fault),
         "M2 every fact is taken in", "%s", walk->world->engine->fault.text);
+    if (walk->work && walk->world->engine->booted && !walk->broken) walk_laws_of_leases(walk);
     if (walk->world->engine->booted && !walk->broken) laws_of_sleep(walk);
     if (walk->lanes && !walk->broken) walk_laws_of_lanes(walk);
     walk->settled = walk->status == RC_OK;

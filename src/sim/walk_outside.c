@@ -112,10 +112,17 @@ void walk_outside_lost_touch(struct walk *walk)
 {
     for (uint32_t i = 0; i < walk->world->nleft; i++) {
         struct walk_sent *sent = &walk->sent[i];
-        if (!sent->open) continue;
+        if (!sent->open || sent->task) continue; /* a worker does not end with the engine's process */
         sent->open = false;
         becomes_uncertain(walk, sent);
     }
+}
+
+void walk_outside_falls_silent(struct walk *walk, uint32_t i)
+{
+    walk_outside_goes_on(walk);
+    walk->sent[i].open = false;
+    becomes_uncertain(walk, &walk->sent[i]);
 }
 
 void walk_known_not(struct walk *walk, uint64_t seq, uint32_t node, bool undo)
@@ -157,6 +164,10 @@ static void give(struct walk *walk, uint32_t i, struct rc_result result, const c
 {
     result.headers = (struct cel_value){.kind = CEL_MAP};
     walk->cover->answers++;
+    if (walk->sent[i].task) {
+        walk_worker_says(walk, i, &result, body);
+        return;
+    }
     if (result.reach == RC_ANSWERED)
         WALK_TELL(walk, "  ? %llu, step %u, #%u: the answer is %u %s\n",
                   (unsigned long long)walk->sent[i].seq, walk->sent[i].node, walk->world->left[i].attempt,
@@ -362,6 +373,10 @@ void walk_outside_answers(struct walk *walk, uint32_t i, bool kind)
 
 void walk_outside_repeats_itself(struct walk *walk, uint32_t i)
 {
+    if (walk->sent[i].task) {
+        walk_worker_repeats(walk, i);
+        return;
+    }
     if (walk_chance(walk, 50))
         answer(walk, i, walk_chance(walk, 50) ? 200 : 422, thing);
     else

@@ -334,7 +334,7 @@ void walk_define_people_flow(struct walk *walk, uint32_t flow)
 
 void walk_define_people(struct walk *walk)
 {
-    if (!sim_full) return;
+    if (!sim_full || walk->work) return;
     char text[512];
     sim_choices_begin(walk->choices, 'p');
     walk->people = !walk->blocks && walk_chance(walk, 80);

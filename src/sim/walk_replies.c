@@ -133,6 +133,7 @@ void walk_laws_of_reply(struct walk *walk, const struct walk_request *sent)
     if (sent->request->kind == RC_REQUEST_BULK) laws_of_bulk_reply(walk, sent);
     if (sent->request->kind == RC_REQUEST_HOLD) laws_of_release(walk, sent);
     if (sent->request->kind == RC_REQUEST_SIGNAL) walk_laws_of_signal_reply(walk, sent);
+    if (walk->work) walk_laws_of_work_reply(walk, sent);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */

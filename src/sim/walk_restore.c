@@ -50,7 +50,8 @@ static void observe_all(struct walk *walk)
 
 static void copy(struct walk *walk)
 {
-    if (!walk->settled || walk->nrequests) return; /* what was on its way may be there or not */
+    if (!walk->settled || walk->nrequests > walk_workers_asking(walk))
+        return; /* what was on its way may be there or not */
     walk_forget_copy(walk);
     walk->copy.known = malloc(sizeof *walk);
     walk->copy.disk = rc_memory_disk_copy(walk->world->disk);
@@ -220,6 +221,7 @@ static void put_in_place(struct walk *walk)
     walk->life++;
     walk->draining = false;
     walk_outside_lost_touch(walk);
+    if (walk->work) walk_workers_lose_touch(walk);
     go_back(walk);
     struct rc_memory_disk *disk = rc_memory_disk_copy(walk->copy.disk);
     assert(disk);

@@ -437,6 +437,7 @@ void world_ask(struct world *world, struct rc_request *request)
 
 void world_free_request(struct rc_request *request)
 {
+    if (request->kind == RC_REQUEST_LEASE) rc_tasks_free(request->u.lease->tasks);
     rc_arena_free(request->arena);
     free(request); /* the first member of struct answered */
 }
