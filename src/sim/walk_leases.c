@@ -63,6 +63,7 @@ static void laws_of_grant(struct walk *walk, const struct rc_lease_ask *ask, con
 /* What waited before this turn and waits still, though the same worker could have had it. */
 static bool is_passed_over(struct walk *walk, const struct rc_lease_ask *ask, struct rc_sv ns)
 {
+    bool found = false;
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
         const uint32_t rev = c->rev; /* as of the turn before */
@@ -73,10 +74,11 @@ static bool is_passed_over(struct walk *walk, const struct rc_lease_ask *ask, st
             uint32_t at = work_queue_named(walk, queue);
             if (!walk->work->queue[at].sure || walk->work->queue[at].state != RC_QUEUE_OPEN) continue;
             walk_observe(walk, seq);
-            if (c->rev == rev && !walk->broken) return true;
+            if (c->rev != rev || walk->broken) return false; /* it had its turn, and was not begun */
+            found = true;
         }
     }
-    return false;
+    return found;
 }
 
 /* Those who were not there to hear it never do: it runs out. */

@@ -261,7 +261,7 @@ static void makes_up_its_mind(struct walk *walk, struct work_task *task, struct 
     task->result = result;
     task->body = result.status == RC_REPORT_DONE ? body : NULL;
     task->uncertain = sent->uncertain;
-    if (!task->accepted) sent->uncertain = acts(sent);
+    if (!task->accepted && !task->over) sent->uncertain = acts(sent);
     if (sent->lost_at == UINT64_MAX) sent->lost_at = walk->world->now;
     put_in_pocket(walk, (uint32_t)(task - walk->work->task));
 }
