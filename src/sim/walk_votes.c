@@ -127,6 +127,15 @@ static struct walk_asked *find(struct walk_seen *seen, uint32_t at)
     return made;
 }
 
+/* What was shown had changed: a person wants it done as it is now, so a round of its own begins (L5). */
+static void note_approved_anew(struct walk_seen *seen, const struct walk_asked *asked)
+{
+    if (rc_h128_is_zero(asked->before)) return;
+    for (uint32_t i = 0; i < asked->nreleased; i++)
+        for (uint32_t at = 1; at < seen->c.nnodes; at++)
+            seen->retried[at] |= seen->c.node[at].node == asked->released[i].step;
+}
+
 static void see_node(struct walk *walk, struct walk_seen *seen, const struct rc_record *record, uint32_t at)
 {
     const struct rc_node *node = &seen->c.node[at];
@@ -149,6 +158,7 @@ static void see_node(struct walk *walk, struct walk_seen *seen, const struct rc_
         HERE);
     if (walk->broken) return;
     if (asked->open && !open) laws_of_end(walk, seen, record, asked, voted);
+    if (asked->open && !open && asked->approved) note_approved_anew(seen, asked);
     asked->open = open;
     asked->approved &= node->state == RC_STEP_SUCCEEDED;
     LAW(node->state != RC_STEP_SUCCEEDED || asked->approved || sim_step(&seen->c, at)->kind == FLOW_ESCALATE,
