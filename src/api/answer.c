@@ -54,7 +54,7 @@ void api_command_path(char ret_text[API_FIELD_TEXT], uint64_t seq, uint64_t nonc
 {
     static const char path[] = "/v1/commands/";
     memcpy(ret_text, path, sizeof path - 1);
-    rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)nonce}, ret_text + sizeof path - 1);
+    rc_id_format(rc_id_of(seq, nonce), ret_text + sizeof path - 1);
 }
 
 void api_add_location(struct api_call *call, uint64_t seq, uint64_t nonce)
@@ -103,7 +103,7 @@ void api_send(struct api_call *call)
     fields[n++] = (struct http_field){"Content-Type", call->content_type};
     fields[n++] = (struct http_field){"X-Request-Id", call->request_id};
     if (hold) {
-        rc_id_format((struct rc_id){.seq = hold->id, .check = (uint32_t)hold->nonce}, held);
+        rc_id_format(rc_id_of(hold->id, hold->nonce), held);
         fields[n++] = (struct http_field){"Recourse-Hold", held};
     }
     unwatch(call);

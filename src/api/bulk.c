@@ -139,8 +139,7 @@ enum rc_status api_bulk_make(struct api_call *call, struct rc_error *err)
 static void path_of(const struct api_call *call, char ret_path[API_FIELD_TEXT])
 {
     char id[RC_ID_TEXT + 1];
-    rc_id_format(
-        (struct rc_id){.seq = call->request.u.bulk.id, .check = (uint32_t)call->request.u.bulk.nonce}, id);
+    rc_id_format(rc_id_of(call->request.u.bulk.id, call->request.u.bulk.nonce), id);
     snprintf(ret_path, API_FIELD_TEXT, "/v1/bulk/%s", id);
 }
 

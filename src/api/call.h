@@ -276,7 +276,7 @@ void api_trace_subject(struct api_call *);
 /* The command that the answer is about. */
 static inline void api_about(struct api_call *call, uint64_t seq, uint64_t nonce)
 {
-    call->about = (struct rc_id){.seq = seq, .check = (uint32_t)nonce};
+    call->about = rc_id_of(seq, nonce);
 }
 /* When the call is over. */
 void api_trace_end(struct api_call *);

@@ -151,7 +151,7 @@ enum rc_status api_submitted(struct api_call *call, struct rc_error *err)
     api_add_location(call, outline->seq, outline->nonce);
     if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
     if (call->wait.ms) {
-        struct rc_id id = {.seq = outline->seq, .check = (uint32_t)outline->nonce};
+        struct rc_id id = rc_id_of(outline->seq, outline->nonce);
         return api_answer_when_rested(call, id, status, err);
     }
     api_begin(call, status);

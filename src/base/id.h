@@ -16,6 +16,11 @@ struct rc_id {
     uint8_t shard;
 };
 
+/* Of what has a number and a nonce, whose low half is the check. */
+static inline struct rc_id rc_id_of(uint64_t seq, uint64_t nonce)
+{
+    return (struct rc_id){.seq = seq, .check = (uint32_t)nonce};
+}
 /* Writes 16 characters and a NUL. */
 void rc_id_format(struct rc_id, char ret_text[RC_ID_TEXT + 1]);
 /* Reads either case, and i, l as 1, o as 0; false for anything else. */

@@ -118,7 +118,7 @@ void rc_json_span(struct rc_json *json, const char *name, rc_us span)
 void rc_json_id(struct rc_json *json, const char *name, uint64_t seq, uint64_t nonce)
 {
     char text[RC_ID_TEXT + 1];
-    rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)nonce}, text);
+    rc_id_format(rc_id_of(seq, nonce), text);
     begin(json, rc_sv_of(name));
     rc_put_char(json->buf, '"');
     rc_put(json->buf, (struct rc_sv){text, RC_ID_TEXT});

@@ -84,10 +84,21 @@ void rc_begin_what_needs(struct rc_draft *draft, uint32_t from, uint32_t end)
             c->node[i].state = RC_STEP_IDLE;
 }
 
+void rc_retry_these(struct rc_draft *draft, uint32_t from, uint32_t end)
+{
+    struct rc_command *c = &draft->c;
+    uint32_t n = 0;
+    for (uint32_t i = from; i < end; i++) n += rc_can_be_retried(c, i);
+    draft->several = n > 1;
+    for (uint32_t i = from; i < end; i++)
+        if (rc_can_be_retried(c, i)) rc_retry(draft, i);
+    if (c->mode == RC_MODE_FORWARD) rc_begin_what_needs(draft, 1, c->nnodes);
+}
+
 enum rc_status rc_retry_named(struct rc_draft *draft, struct rc_sv name)
 {
     struct rc_command *c = &draft->c;
-    uint32_t at = 0, n = 0;
+    uint32_t at = 0;
     const char *why_not = why_only_the_whole(c);
     if (why_not) return rc_fail(draft->err, RC_REFUSED, "%s", why_not);
     enum rc_status status = find(c, name, &at, draft->err);
@@ -101,10 +112,6 @@ enum rc_status rc_retry_named(struct rc_draft *draft, struct rc_sv name)
         c->mode = RC_MODE_FORWARD;
         c->why = RC_WHY_NONE;
     }
-    for (uint32_t i = at; i < rc_behind(c, at); i++) n += rc_can_be_retried(c, i);
-    draft->several = n > 1;
-    for (uint32_t i = at; i < rc_behind(c, at); i++)
-        if (rc_can_be_retried(c, i)) rc_retry(draft, i);
-    if (c->mode == RC_MODE_FORWARD) rc_begin_what_needs(draft, 1, c->nnodes);
+    rc_retry_these(draft, at, rc_behind(c, at));
     return RC_OK;
 }

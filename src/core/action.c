@@ -61,16 +61,7 @@ void rc_retry(struct rc_draft *draft, uint32_t at)
 
 void rc_retry_all(struct rc_draft *draft)
 {
-    struct rc_command *c = &draft->c;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < c->nnodes; i++) n += rc_is_target(c, i, RC_RETRYABLE);
-    draft->several = n > 1;
-    for (uint32_t i = 0; i < c->nnodes; i++) {
-        if (rc_is_target(c, i, RC_RETRYABLE))
-            rc_retry(draft, i);
-        else if (c->mode == RC_MODE_FORWARD)
-            rc_begin_what_needs(draft, i, i + 1);
-    }
+    rc_retry_these(draft, 0, draft->c.nnodes);
 }
 
 static enum rc_status retry(struct rc_draft *draft)

@@ -310,7 +310,7 @@ bool rc_child_can_be_retried(const struct rc_command *c, uint32_t at)
 static void say(struct rc_draft *draft, uint32_t at, const struct rc_child_news *news, const char *what)
 {
     char id[RC_ID_TEXT + 1];
-    rc_id_format((struct rc_id){.seq = news->child.seq, .check = (uint32_t)news->child.nonce}, id);
+    rc_id_format(rc_id_of(news->child.seq, news->child.nonce), id);
     struct rc_sv text =
         rc_text(draft->arena, "%s %s%s%.*s", id, what, news->text.n ? ": " : "", RC_SV_ARG(news->text));
     if (!text.p) rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
@@ -334,7 +334,7 @@ static void succeeded(struct rc_draft *draft, uint32_t at)
     struct cel_value outputs;
     char id[RC_ID_TEXT + 1];
     const struct rc_link *child = &draft->c.data[at].child.link;
-    rc_id_format((struct rc_id){.seq = child->seq, .check = (uint32_t)child->nonce}, id);
+    rc_id_format(rc_id_of(child->seq, child->nonce), id);
     struct rc_sv text = rc_copy_sv(draft->arena, rc_sv_of(id));
     if (!text.p) rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
     if (rc_step_outputs_of(draft, at, rc_node_step(&draft->c, at)->child.outputs, NULL, &outputs, &error))

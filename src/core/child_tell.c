@@ -35,7 +35,7 @@ const struct rc_act *rc_child_wish(struct rc_draft *draft, enum rc_status *ret)
     }
     if (act->action == RC_ACTION_RETRY && !rc_command_in_flight(c) && draft->ask->purpose != RC_CHILD_MAY) {
         char id[RC_ID_TEXT + 1];
-        rc_id_format((struct rc_id){.seq = c->id.seq, .check = (uint32_t)c->id.nonce}, id);
+        rc_id_format(rc_id_of(c->id.seq, c->id.nonce), id);
         *ret = rc_fail(draft->err, RC_REFUSED, "%s, which it has started: %s", id, may.why_not);
     }
     return NULL; /* it is on its way there already, or has nothing to do */

@@ -235,8 +235,9 @@ RC_MUST enum rc_status rc_command_act(struct rc_draft *, const struct rc_act *);
 RC_MUST enum rc_status rc_retry_named(struct rc_draft *, struct rc_sv name);
 /* What bars every action that lets the command go on; NULL: nothing does. */
 const char *rc_why_not_go_on(const struct rc_command *);
-/* All that a person can retry is tried again. */
+/* All that a person can retry is tried again; of these instances alone. */
 void rc_retry_all(struct rc_draft *);
+void rc_retry_these(struct rc_draft *, uint32_t from, uint32_t end);
 /* What was left out among these because something it needs did not happen waits for that again: it may happen now. */
 void rc_begin_what_needs(struct rc_draft *, uint32_t from, uint32_t end);
 

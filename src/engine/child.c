@@ -16,7 +16,7 @@ enum { CHILD_FIRST = 4096, CHILD_MAX = 4 << 20 };
 static struct rc_sv id_text(const struct rc_identity *id, struct rc_arena *arena)
 {
     char text[RC_ID_TEXT + 1];
-    rc_id_format((struct rc_id){.seq = id->seq, .check = (uint32_t)id->nonce}, text);
+    rc_id_format(rc_id_of(id->seq, id->nonce), text);
     return rc_copy_sv(arena, rc_sv_of(text));
 }
 

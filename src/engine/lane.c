@@ -81,7 +81,7 @@ static void say_who_holds(struct rc_engine *engine, const struct rc_lane *lane, 
     if (!oldest || rc_engine_command(engine, oldest, &hot, NULL) != RC_OK) return;
     const struct rc_command *c = &hot->command;
     rc_outline_of(c, &engine->holder);
-    rc_id_format((struct rc_id){.seq = oldest, .check = (uint32_t)c->id.nonce}, id);
+    rc_id_format(rc_id_of(oldest, c->id.nonce), id);
     (void)!rc_fail(err, RC_LANE_FULL,
                    "the concurrency key '%.*s' is held by the command %s (%s), and the flow lets %u be at "
                    "work; nothing was stored",

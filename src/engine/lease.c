@@ -176,7 +176,7 @@ rc_us rc_leases_sleep(const struct rc_engine *engine)
     const struct rc_leases *leases = &engine->leases;
     if (!leases->n) return UINT64_MAX;
     rc_us deadline = leases->heap[0]->deadline;
-    return deadline > engine->now ? deadline - engine->now : RC_MS(200); /* there was no memory to end it */
+    return deadline > engine->now ? deadline - engine->now : RC_PAUSE; /* there was no memory to end it */
 }
 
 /* ---- at the start --------------------------------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ static bool make_payload(const struct rc_engine *engine, const struct rc_identit
     struct cel_value *pairs = RC_NEW_ARRAY(arena, struct cel_value, 6);
     char id[RC_ID_TEXT + 1];
     uint32_t bad;
-    rc_id_format((struct rc_id){.seq = of->seq, .check = (uint32_t)of->nonce}, id);
+    rc_id_format(rc_id_of(of->seq, of->nonce), id);
     struct rc_sv text = rc_text(arena, "%s", id);
     struct rc_sv link = rc_text(arena, "%.*s/v1/commands/%s", RC_SV_ARG(engine->ports.notify_url), id);
     if (!pairs || !text.p || !link.p) return false;

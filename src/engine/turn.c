@@ -429,8 +429,7 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     /* after a batch that did not fit, a turn of what is essential alone: so that answers do not wait for room that new work needs */
     engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
     engine->full = false;
-    engine->gives_more = false;
-    engine->gives_later = engine->pollers != NULL; /* where the turn does not come to that */
+    engine->gives_more = engine->pollers != NULL; /* where the turn does not come to that */
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) rc_lanes_trim(engine);
@@ -492,7 +491,7 @@ enum rc_status rc_engine_turn(struct rc_engine *engine, struct rc_tick tick, rc_
         status = rc_store_idle(engine->ports.store, &error);
     /* a disk that opens and does not commit, again and again, is not asked without a pause */
     bool pause = status != RC_OK || engine->unknown > 1;
-    *ret_sleep = pause ? RC_MS(200) : rc_engine_queued(engine) ? 0 : sleep_of(engine);
+    *ret_sleep = pause ? RC_PAUSE : rc_engine_queued(engine) ? 0 : sleep_of(engine);
     count_turn(engine, status == RC_OK);
     if (status != RC_OK && err) *err = error;
     return status;

@@ -218,7 +218,6 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
         struct rc_out out = {0};
         struct rc_ask ask = queue.ask[queue.at++]; /* the list may move */
         if (ask.kind == HEARD) continue;
-        *io_at = ask;
         status = gather(engine, &queue, &ask, err);
         if (status == RC_OK) status = step(engine, &ask, &out, err);
         if (status == RC_OK) status = append(engine, &queue, out.message, out.nmessage, err);
@@ -226,6 +225,7 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
     if (status == RC_OK) {
         rc_children_count(engine, mark.born);
     } else {
+        if (queue.at) *io_at = queue.ask[queue.at - 1];
         rc_overlay_undo(engine, mark);
         take_out_who_queued(engine, &queue);
         rc_children_undo(engine, mark.born);

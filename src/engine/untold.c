@@ -173,5 +173,5 @@ rc_us rc_untold_sleep(const struct rc_engine *engine)
 {
     const struct rc_untold *untold = &engine->untold;
     if (!untold->first || !engine->room || !engine->ports.notify.n) return UINT64_MAX;
-    return untold->moves ? 0 : RC_MS(200);
+    return untold->moves ? 0 : RC_PAUSE;
 }

@@ -15,7 +15,7 @@ static void prepare(const struct rc_engine *engine, struct rc_bulk_run *run, str
 {
     const struct rc_bulk *bulk = &run->bulk;
     char id[RC_ID_TEXT + 1];
-    rc_id_format((struct rc_id){.seq = bulk->id, .check = (uint32_t)bulk->nonce}, id);
+    rc_id_format(rc_id_of(bulk->id, bulk->nonce), id);
     *slot = (struct rc_wave_item){.run = run, .item = *item};
     snprintf(slot->key, sizeof slot->key, RC_BULK_KEY "%s/%u", id, item->n);
     struct rc_act act = bulk->act;

@@ -311,6 +311,8 @@ const char *walk_dependency_text(const struct walk *, uint32_t dependency, uint3
                                  size_t n);
 /* Another version of a flow, in walk.definitions. */
 void walk_define_flow(struct walk *, uint32_t flow);
+/* All dependencies, as they are now, and flows anew; a part of the life's choices of this kind for each flow. */
+void walk_define_all(struct walk *, char kind);
 /* Text behind walk.definitions, each of its lines with walk.indent blanks before it. */
 void walk_put(struct walk *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What a call says of itself behind its request. */

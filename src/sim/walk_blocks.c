@@ -346,19 +346,11 @@ void walk_define_block_flow(struct walk *walk, uint32_t flow)
 
 void walk_define_blocks(struct walk *walk)
 {
-    char text[512];
     sim_choices_begin(walk->choices, 'b');
     walk->blocks = walk_chance(walk, 33) && sim_wide;
     walk->timed = walk_chance(walk, walk->blocks ? 30 : 10) && sim_wide;
     if (!walk->blocks) return;
-    walk->definitions[0] = '\0';
-    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++) {
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
         if (walk_chance(walk, 70)) walk->dependency[i].at_first = walk->dependency[i].most += 2;
-        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
-    }
-    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
-        sim_choices_begin(walk->choices, 'b');
-        walk_define_flow(walk, i);
-        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
-    }
+    walk_define_all(walk, 'b');
 }

@@ -150,10 +150,22 @@ void walk_define_flow(struct walk *walk, uint32_t flow)
     for (uint32_t k = 0; k < steps; k++) put_step(walk, k, k + 1 == steps, policy == 1);
 }
 
+void walk_define_all(struct walk *walk, char kind)
+{
+    char text[512];
+    walk->definitions[0] = '\0';
+    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
+        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
+    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
+        sim_choices_begin(walk->choices, kind);
+        walk_define_flow(walk, i);
+        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
+    }
+}
+
 void walk_define(struct walk *walk)
 {
     static const char *const name[] = {"out", "other"};
-    char text[512];
     sim_choices_begin(walk->choices, 'd');
     walk->recovery = walk_chance(walk, 4); /* that takes its time */
     walk->busy = walk_chance(walk, 30) ? 60 : 20;
@@ -166,7 +178,6 @@ void walk_define(struct walk *walk)
         walk->dependency[i].key_lifetime = walk_chance(walk, 40) ? RC_SECONDS(5 + walk_dice(walk, 20)) : 0;
         if (walk_chance(walk, 35)) walk->dependency[i].mood = (enum walk_mood)walk_dice(walk, WALK_MOODS);
         walk->dependency[i].at_first = walk->dependency[i].most = 1 + walk_dice(walk, 3);
-        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
     }
     walk->shaped = walk_chance(walk, 5);
     if (walk->shaped) {
@@ -174,9 +185,5 @@ void walk_define(struct walk *walk)
         walk->dependency[1].mood = WALK_REFUSING;
         walk->busy = 60;
     }
-    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
-        sim_choices_begin(walk->choices, 'd');
-        walk_define_flow(walk, i);
-        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
-    }
+    walk_define_all(walk, 'd');
 }

@@ -335,20 +335,12 @@ void walk_define_people_flow(struct walk *walk, uint32_t flow)
 void walk_define_people(struct walk *walk)
 {
     if (!sim_full || walk->work) return;
-    char text[512];
     sim_choices_begin(walk->choices, 'p');
     walk->people = !walk->blocks && walk_chance(walk, 80);
     if (!walk->people) return;
     walk->timed = walk_chance(walk, 25);
     walk->lanes = walk_chance(walk, 50);
-    walk->definitions[0] = '\0';
-    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
-        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
-    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
-        sim_choices_begin(walk->choices, 'p');
-        walk_define_flow(walk, i);
-        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
-    }
+    walk_define_all(walk, 'p');
 }
 
 /* ---- controls --------------------------------------------------------------------------------------------------------- */

@@ -41,7 +41,6 @@ void walk_put_call(struct walk *walk, uint32_t dependency, uint32_t id)
 void walk_define_workers(struct walk *walk)
 {
     if (!sim_full) return;
-    char text[512];
     sim_choices_begin(walk->choices, 'p');
     if (walk->blocks || !walk_chance(walk, 40)) return;
     walk->work = calloc(1, sizeof *walk->work);
@@ -53,14 +52,7 @@ void walk_define_workers(struct walk *walk)
         walk->dependency[i].queue = queues[one ? 0 : i];
         walk->dependency[i].lease = RC_SECONDS(1 + walk_dice(walk, 10));
     }
-    walk->definitions[0] = '\0';
-    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
-        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
-    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
-        sim_choices_begin(walk->choices, 'p');
-        walk_define_flow(walk, i);
-        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
-    }
+    walk_define_all(walk, 'p');
 }
 
 void walk_forget_workers(struct walk *walk)

@@ -186,7 +186,7 @@ static void name_commands(struct rc_reader *reader, char *to, size_t size)
             sq_read_history(reader, seq, 0, RC_MAX_HISTORY, arena, &identity, &records, &nrecords, NULL);
         if (status != RC_DAMAGED || damaged++ >= NAMED) continue;
         char id[RC_ID_TEXT + 1];
-        rc_id_format((struct rc_id){.seq = seq, .check = (uint32_t)sqlite3_column_int64(stmt, 1)}, id);
+        rc_id_format(rc_id_of(seq, (uint64_t)sqlite3_column_int64(stmt, 1)), id);
         n += (size_t)snprintf(to + n, size - n, "%s%.*s", n ? ", " : "", RC_ID_TEXT, id);
     }
     if (damaged > NAMED && n < size) snprintf(to + n, size - n, " and %u more", damaged - NAMED);

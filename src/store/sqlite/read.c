@@ -111,7 +111,7 @@ static enum rc_status record_of(struct history *history, const struct sq *run, u
 static enum rc_status unreadable(const struct history *history, enum rc_status status, struct rc_error *err)
 {
     char id[RC_ID_TEXT + 1];
-    rc_id_format((struct rc_id){.seq = history->seq, .check = (uint32_t)history->identity->nonce}, id);
+    rc_id_format(rc_id_of(history->seq, history->identity->nonce), id);
     return rc_fail_prefix(err, status, "command %llu (%.*s)", (unsigned long long)history->seq, RC_ID_TEXT,
                           id);
 }
