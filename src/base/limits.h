@@ -81,7 +81,8 @@ enum {
     /* engine */
     RC_MAX_INBOX = 16384,       /* events that wait for the engine; more are answered 503 */
     RC_MAX_UNITS = 2048,        /* units in one commit */
-    RC_MAX_MESSAGES = 4 * 4096, /* messages in one unit: an instance has a few at most */
+    RC_MAX_MESSAGES = 8 * 4096, /* messages in one unit: an instance has a few at most */
+    RC_MANY_MESSAGES = 4096,    /* the same: behind so many no child is asked for anything in it */
     RC_MAX_HISTORY = 10000,     /* records of one command */
     RC_MAX_RECORD = 1 << 20,    /* bytes of the cause or of the changes of one stored record */
     RC_MAX_LOOK = 5000,         /* rows that one page of a list may look at */

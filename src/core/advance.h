@@ -71,6 +71,12 @@ void rc_confirm_look(struct rc_draft *, uint32_t at);
 void rc_child_start(struct rc_draft *, uint32_t at);
 /* Its start is due. */
 void rc_child_due(struct rc_draft *, uint32_t at);
+/* The unit has become too large to ask the child in it: it is asked in the next one. */
+void rc_child_put_off(struct rc_draft *, uint32_t at, const struct rc_act *);
+/* It is, for what was put off. */
+void rc_child_ask_now(struct rc_draft *, uint32_t at);
+/* The server died each time the child was to be asked: it is not, and a person decides. */
+void rc_child_set_aside(struct rc_draft *, uint32_t at);
 /* It is not wanted any more: the child is cancelled or rolled back, and the step waits until it has ended. */
 void rc_child_leave(struct rc_draft *, uint32_t at);
 /* The command is not to succeed any more: a child that rests, and that a person could set to work again, is cancelled. */
@@ -84,11 +90,14 @@ void rc_child_retry(struct rc_draft *, uint32_t at);
 /* It has ended without success, and another one would do a second time what stands of it. */
 bool rc_child_was_left(const struct rc_command *, uint32_t at);
 bool rc_child_can_be_retried(const struct rc_command *, uint32_t at);
+static inline bool rc_child_is_over(const struct rc_node *node)
+{
+    return node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+}
 /* The child has not succeeded, and something of it stands. */
 static inline bool rc_child_stands(const struct rc_command *c, uint32_t at)
 {
-    bool over = c->node[at].state == RC_STEP_FAILED || c->node[at].state == RC_STEP_REJECTED;
-    return over && c->data[at].child.stands;
+    return rc_child_is_over(&c->node[at]) && c->data[at].child.stands;
 }
 
 /* ---- undo.c */

@@ -8,8 +8,6 @@
 
 #define AGAIN RC_SECONDS(60) /* what is in the way of a start is not looked at more often */
 
-enum { ASKED_TO_CANCEL = 1, ASKED_TO_ROLL_BACK = 2 }; /* `asks` of a step that waits for its child */
-
 bool rc_child_rests(const struct rc_command *c, uint32_t at)
 {
     const struct rc_child *child = &c->data[at].child;
@@ -145,6 +143,7 @@ static void ask_for_it(struct rc_draft *draft, uint32_t at, const struct flow *f
                                  .pins = c->pins,
                                  .authors = c->data[0].votes.vote,
                                  .nauthors = c->data[0].votes.n,
+                                 .until = rc_clock_halts(c),
                                  .doubt = c->node[at].doubt,
                                  .doubted = c->data[at].times.keyed};
     rc_draft_message(draft, (struct rc_ask){.kind = RC_MSG_CHILD_START,
@@ -160,6 +159,10 @@ void rc_child_due(struct rc_draft *draft, uint32_t at)
     const struct flow *flow = pinned(draft, child->flow);
     struct cel_value payload = {.kind = CEL_MAP};
     struct rc_error error;
+    if (c->node[at].phase == RC_PHASE_CHILD) {
+        rc_child_ask_now(draft, at);
+        return;
+    }
     if (c->mode != RC_MODE_FORWARD) return; /* the deadline is over: it is given up, as what had not begun */
     enum rc_status status =
         child->payload ? rc_site_eval(draft, at, child->payload, NULL, &payload, &error) : RC_OK;
@@ -177,132 +180,6 @@ void rc_child_due(struct rc_draft *draft, uint32_t at)
         c->node[at].phase = RC_PHASE_CHILD;
         ask_for_it(draft, at, flow, payload);
     }
-}
-
-/* ---- the parent asks its child -------------------------------------------------------------------------------------- */
-
-/* In the name of whoever acts on the parent; of nobody else than those who have started it where the flow does. */
-static void ask_child(struct rc_draft *draft, uint32_t at, enum rc_action action)
-{
-    static const char *const reason[RC_ACTIONS] = {
-        [RC_ACTION_RETRY] = "the command that has started it is retried",
-        [RC_ACTION_CANCEL] = "the command that has started it does not wait for it any more",
-        [RC_ACTION_ROLL_BACK] = "the command that has started it is rolled back"};
-    const struct rc_command *c = &draft->c;
-    struct rc_act *act = RC_NEW(draft->arena, struct rc_act);
-    if (!act) {
-        rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
-        return;
-    }
-    const struct rc_act *by = draft->ask->kind == RC_MSG_ACTION ? draft->ask->u.act : NULL;
-    *act = (struct rc_act){.action = (uint8_t)action,
-                           .subject = by ? by->subject : c->id.subject,
-                           .actor = by ? by->actor : c->id.actor,
-                           .role = by ? by->role : 0,
-                           .reason = rc_sv_of(reason[action]),
-                           .outputs = cel_null()};
-    rc_draft_message(draft,
-                     (struct rc_ask){.kind = RC_MSG_ACTION,
-                                     .to = {.agg = RC_AGG_COMMAND, .id = c->data[at].child.link.seq},
-                                     .node = at,
-                                     .purpose = (uint8_t)(draft->several ? RC_CHILD_MAY : RC_CHILD_MUST),
-                                     .attempt = c->node[at].doubt,
-                                     .order = c->data[at].times.keyed,
-                                     .u.act = act});
-}
-
-static bool is_taken_back(const struct rc_command *c, uint32_t at)
-{
-    if (c->mode == RC_MODE_ROLL_BACK) return true;
-    for (uint32_t block = c->node[at].parent;; block = c->node[block].parent) {
-        if (c->node[block].state == RC_STEP_UNDOING) return true;
-        if (!block) return false;
-    }
-}
-
-void rc_child_leave(struct rc_draft *draft, uint32_t at)
-{
-    struct rc_command *c = &draft->c;
-    struct rc_node *node = &c->node[at];
-    if (c->mode == RC_MODE_HALT || c->back) return; /* it has left: it goes on to its end */
-    bool back = is_taken_back(c, at);
-    unsigned wanted = back ? ASKED_TO_ROLL_BACK : ASKED_TO_CANCEL;
-    if (node->asks >= wanted) return;
-    node->asks = (uint16_t)wanted;
-    ask_child(draft, at, back ? RC_ACTION_ROLL_BACK : RC_ACTION_CANCEL);
-}
-
-void rc_child_close(struct rc_draft *draft, uint32_t at)
-{
-    struct rc_command *c = &draft->c;
-    struct rc_node *node = &c->node[at];
-    bool ends = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && !c->back);
-    bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
-    bool rests = c->data[at].child.link.seq && !rc_state_ended(c->data[at].child.state);
-    bool undone = c->mode == RC_MODE_ROLL_BACK && rc_child_stands(c, at); /* in its turn */
-    if (!ends || !over || !rests || undone || node->asks) return;
-    node->asks = ASKED_TO_CANCEL;
-    ask_child(draft, at, RC_ACTION_CANCEL);
-}
-
-void rc_child_undo(struct rc_draft *draft, uint32_t at)
-{
-    struct rc_command *c = &draft->c;
-    struct rc_node *node = &c->node[at];
-    node->state = RC_STEP_UNDOING;
-    if (!c->data[at].child.link.seq) { /* a person has said that it happened */
-        rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
-        return;
-    }
-    node->why = RC_WHY_NONE;
-    node->phase = RC_PHASE_CHILD;
-    node->asks = ASKED_TO_ROLL_BACK;
-    ask_child(draft, at, RC_ACTION_ROLL_BACK);
-}
-
-/* ---- retry ---------------------------------------------------------------------------------------------------------- */
-
-void rc_child_retry(struct rc_draft *draft, uint32_t at)
-{
-    struct rc_command *c = &draft->c;
-    struct rc_node *node = &c->node[at];
-    struct rc_child *child = &c->data[at].child;
-    if (rc_node_side(node)->undo && node->phase == RC_PHASE_NONE) {
-        rc_child_undo(draft, at);
-        return;
-    }
-    bool again =
-        child->link.seq && !rc_state_ended(child->state); /* the same command: only what did not succeed */
-    if (again) {
-        if (!rc_node_side(node)->undo) node->state = RC_STEP_ACTIVE;
-        node->why = RC_WHY_NONE;
-        node->phase = RC_PHASE_CHILD;
-        if (!rc_node_side(node)->undo) node->asks = 0;
-        ask_child(draft, at, RC_ACTION_RETRY);
-        return;
-    }
-    node->state = RC_STEP_ACTIVE; /* it begins when its turn in the line has come */
-    if (!child->link.seq || rc_child_succeeded(child->state)) return;
-    node->round++;
-    *child = (struct rc_child){0};
-}
-
-/* It ended without success, and another one would do a second time what stands of it. */
-bool rc_child_was_left(const struct rc_command *c, uint32_t at)
-{
-    const struct rc_child *child = &c->data[at].child;
-    return rc_child_stands(c, at) && rc_state_ended(child->state) && !rc_child_succeeded(child->state);
-}
-
-bool rc_child_can_be_retried(const struct rc_command *c, uint32_t at)
-{
-    const struct rc_node *node = &c->node[at];
-    if (node->phase == RC_PHASE_CHILD)
-        return rc_child_rests(c, at) && (rc_node_side(node)->undo || rc_command_is_forward(c));
-    if (node->phase != RC_PHASE_NONE || node->round == UINT8_MAX) return false;
-    if (node->state == RC_STEP_REJECTED || node->state == RC_STEP_FAILED)
-        return rc_command_is_forward(c) && !rc_child_was_left(c, at);
-    return node->state == RC_STEP_UNDO_FAILED && c->data[at].child.link.seq;
 }
 
 /* ---- news of the child ---------------------------------------------------------------------------------------------- */
@@ -356,11 +233,14 @@ static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_n
     } else if (news->state == RC_REJECTED) {
         say(draft, at, news, "was rejected");
         rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_CHILD);
+    } else if (news->state == RC_FAILED) { /* for good: nobody would act on it but its parent */
+        say(draft, at, news, "has failed");
+        rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CHILD);
     } else if (rc_state_ended(news->state)) {
         say(draft, at, news, news->state == RC_CANCELLED ? "was cancelled" : "was rolled back");
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CHILD);
     } else if (rc_state_rests(news->state)) {
-        say(draft, at, news, news->state == RC_FAILED ? "has failed" : "waits for a person");
+        say(draft, at, news, "waits for a person");
     } else if (c->data[at].why == RC_WHY_CHILD) {
         rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_NONE}, 0, (struct rc_sv){0});
     }
@@ -371,10 +251,11 @@ static void backward(struct rc_draft *draft, uint32_t at, const struct rc_child_
     bool rests = rc_state_rests(news->state);
     bool over =
         rc_state_ended(news->state) && news->stands; /* nothing will take it back by itself any more */
+    bool settled = rc_state_ended(news->state) || news->state == RC_REJECTED || news->state == RC_FAILED;
     if (news->stays || over) {
         say(draft, at, news, news->state == RC_RESOLVED ? "was accepted as it is" : "cannot be rolled back");
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
-    } else if (rests && !news->stands && (rc_state_ended(news->state) || news->state == RC_REJECTED)) {
+    } else if (rests && !news->stands && settled) {
         rc_step_happened(draft, at, cel_null(), (struct rc_sv){0}, RC_WHY_NONE);
     } else if (rests) {
         say(draft, at, news, "waits for a person while it is rolled back");
@@ -407,11 +288,14 @@ static void told(struct rc_draft *draft, const struct rc_child_news *news)
         return;
     }
     if (child->link.seq && child->link.seq != news->child.seq) return; /* of a round before */
+    if (news->put_off) {
+        if (waits) rc_child_put_off(draft, at, news->put_off);
+        return;
+    }
     *child = (struct rc_child){.link = news->child, .state = news->state, .stands = news->stands};
     /* a person has retried the child itself */
-    bool again = (node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED) &&
-                 node->why == RC_WHY_CHILD && c->mode == RC_MODE_FORWARD && !rc_is_closed(c, at) &&
-                 (news->state == RC_RUNNING || rc_child_succeeded(news->state));
+    bool again = rc_child_is_over(node) && node->why == RC_WHY_CHILD && c->mode == RC_MODE_FORWARD &&
+                 !rc_is_closed(c, at) && (news->state == RC_RUNNING || rc_child_succeeded(news->state));
     if (again && rc_child_succeeded(news->state))
         rc_child_start(draft, at); /* accepted as it is: it is found under its key, as by a retry */
     else if (waits && node->state == RC_STEP_UNDOING)

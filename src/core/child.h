@@ -6,7 +6,10 @@
  * The step begins as if it slept for no time at all: so its start is a row in the store, a unit of its own, and made again after a
  * crash. That unit asks the engine (RC_MSG_CHILD_START), which makes the command, or finds the one that was made before under the same
  * key. From then on the child tells its parent (RC_MSG_CHILD) whenever it has ended, rests or goes on again; and the parent asks the
- * child for what a person or the flow wants of itself: retry, cancel, roll back (RC_MSG_ACTION). */
+ * child for what a person or the flow wants of itself: retry, cancel, roll back (RC_MSG_ACTION).
+ *
+ * A unit that has become large asks no more children (RC_MANY_MESSAGES): each of their steps is told so, and is due at once, so that it asks in a
+ * unit of its own. That it still has to is stored with the step: its `asks` say what for, its due that, and its votes who wants it. */
 #include "core/message.h"
 
 struct rc_vote;
@@ -24,7 +27,8 @@ struct rc_child_ask {
     struct rc_pins pins;
     const struct rc_vote *authors;
     uint32_t nauthors;
-    bool doubt; /* struct rc_identity has both */
+    rc_us until; /* struct rc_identity has it, and both of these */
+    bool doubt;
     rc_us doubted;
 };
 
@@ -35,12 +39,13 @@ struct rc_child_news {
     uint8_t round;        /* and in which of its rounds */
     /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
     uint8_t state;
-    bool stands;              /* struct rc_child has it */
-    bool stays;               /* the same, and it cannot be rolled back */
-    bool later;               /* RC_ABSENT: it is tried again */
-    bool unreadable;          /* nobody knows how it stands */
-    struct cel_value outputs; /* {STEP: outputs}, where it has succeeded; else null */
-    struct rc_sv text;        /* what went wrong, in words */
+    bool stands;                  /* struct rc_child has it */
+    bool stays;                   /* the same, and it cannot be rolled back */
+    bool later;                   /* RC_ABSENT: it is tried again */
+    bool unreadable;              /* nobody knows how it stands */
+    const struct rc_act *put_off; /* it was not asked for this, and is how it was; NULL: it was */
+    struct cel_value outputs;     /* {STEP: outputs}, where it has succeeded; else null */
+    struct rc_sv text;            /* what went wrong, in words */
     const struct rc_child_news
         *next; /* of another child of the same parent, that was told in the same unit */
 };
@@ -51,4 +56,9 @@ static inline bool rc_child_succeeded(unsigned state)
 }
 /* Whether a step waits for a child that waits for a person. */
 bool rc_child_rests(const struct rc_command *, uint32_t at);
+/* Whether a step has still to ask its child for what is wanted of it. */
+static inline bool rc_child_is_to_be_asked(const struct rc_command *c, uint32_t at)
+{
+    return c->node[at].phase == RC_PHASE_CHILD && c->data[at].times.due;
+}
 bool rc_pins_eq(const struct rc_pins *, const struct rc_pins *);

@@ -116,6 +116,7 @@ struct rc_identity {
     rc_us run_at;   /* not before the wall clock says so; 0: at once */
     rc_us run_in;   /* a span: not before it has passed; 0: at once */
     rc_us deadline; /* a span; 0: what the flow says */
+    rc_us until;    /* of a child: when its parent halts; 0: it does not */
     /* the same holds for these: kept in struct rc_place and as the command's priority */
     uint64_t lane;         /* id; 0: none */
     struct rc_sv lane_key; /* what the flow's concurrency key came to */
@@ -150,9 +151,10 @@ struct rc_place {
  * delayed, and its due is that time. */
 struct rc_clock {
     rc_us start;    /* when it was to begin; 0: at once */
-    rc_us deadline; /* span from its begin; 0: none */
-    rc_us over;     /* when that is over; 0: it has none, or has not begun */
-    uint8_t wall;   /* 1: `start` is a time of the wall clock, else of the engine's */
+    rc_us deadline; /* span from its begin; 0: none, or that of its parent comes first */
+    /* when that is over; 0: it has none, or has not begun. Without a span: when its parent halts, and it with it; so is it before it begins */
+    rc_us over;
+    uint8_t wall; /* 1: `start` is a time of the wall clock, else of the engine's */
 };
 
 /* What a command was before it moved to another version of its flow. Newest first; never changed any more. */

@@ -5,7 +5,10 @@
  * a time (`run_at`), and one of the engine's, which never goes back, where somebody named a span (`run_in`, `deadline`).
  *
  * When the deadline is over nothing new starts and what has left is settled, as the mode says that the flow's `on_deadline` has chosen:
- * cancel, roll back, or halt, after which a person decides. A person who retries what was halted lifts the deadline. */
+ * cancel, roll back, or halt, after which a person decides. A person who retries what was halted lifts the deadline.
+ *
+ * A parent that is cancelled or rolled back does the same to its children. One that halts does nothing to them; so they know from their start when
+ * it will, and halt by themselves then, whatever they say of their own deadlines: nothing new starts below it either. */
 #include "core/draft.h"
 #include "core/tree.h"
 
@@ -23,11 +26,24 @@ static void wait_for(struct rc_draft *draft, rc_us due)
 void rc_clock_begin(struct rc_draft *draft)
 {
     struct rc_clock *clock = &draft->c.clock;
-    clock->over = clock->deadline ? draft->ask->now + clock->deadline : 0;
+    rc_us now = draft->ask->now, until = clock->over;
+    clock->over = clock->deadline ? now + clock->deadline : 0;
+    if (until && (!clock->over || until < clock->over)) {
+        clock->over = until;
+        clock->deadline = 0;
+    }
     if (clock->over && clock->over == clock->start)
         clock->over++;                       /* what is waited for is told by its time */
     draft->c.node[0].state = RC_STEP_ACTIVE; /* it is not one that waits to begin */
     wait_for(draft, clock->over);
+    if (clock->over && clock->over <= now) rc_clock_due(draft); /* it has waited for its turn all the time */
+}
+
+rc_us rc_clock_halts(const struct rc_command *c)
+{
+    bool halts = !c->clock.deadline || c->flow->on_deadline == FLOW_LATE_REVIEW;
+    bool waits = c->node[0].phase == RC_PHASE_DELAYED && c->mode == RC_MODE_FORWARD;
+    return halts && waits && c->clock.over ? c->clock.over : 0;
 }
 
 void rc_clock_submit(struct rc_draft *draft)
@@ -36,6 +52,7 @@ void rc_clock_submit(struct rc_draft *draft)
     const struct rc_identity *id = ask->u.submit;
     struct rc_clock *clock = &draft->c.clock;
     clock->deadline = id->deadline ? id->deadline : draft->c.flow->deadline;
+    clock->over = id->until;
     bool later = id->run_at ? id->run_at > ask->wall : id->run_in != 0;
     if (!later) {
         rc_command_start(draft);
@@ -68,6 +85,7 @@ void rc_clock_due(struct rc_draft *draft)
         return;
     }
     rc_command_halt(draft, RC_WHY_DEADLINE);
+    if (!draft->c.clock.deadline) return; /* its parent's */
     switch ((enum flow_on_deadline)draft->c.flow->on_deadline) {
     case FLOW_LATE_REVIEW: break;
     case FLOW_LATE_CANCEL: draft->c.mode = RC_MODE_CANCEL; break;
@@ -93,8 +111,8 @@ bool rc_clock_restored(struct rc_draft *draft)
     for (uint32_t i = 1; i < draft->c.nnodes; i++)
         if (draft->c.node[i].phase != RC_PHASE_NONE) return false;
     /* it rests, and what people did to it meanwhile is not known: a clock does not act on it; but there it may have */
-    bool rolls_back =
-        draft->c.node[0].phase == RC_PHASE_DELAYED && draft->c.flow->on_deadline == FLOW_LATE_ROLL_BACK;
+    bool rolls_back = draft->c.node[0].phase == RC_PHASE_DELAYED &&
+                      draft->c.flow->on_deadline == FLOW_LATE_ROLL_BACK && draft->c.clock.deadline;
     wait_for(draft, 0);
     return rolls_back;
 }

@@ -169,6 +169,8 @@ bool rc_clock_is_due(const struct rc_draft *);
 void rc_clock_due(struct rc_draft *);
 /* It begins now, whatever its time. */
 void rc_clock_begin(struct rc_draft *);
+/* When the command halts, should its deadline come; 0: it does not. */
+rc_us rc_clock_halts(const struct rc_command *);
 /* Nothing new starts; when what has left is settled, a person decides. */
 void rc_command_halt(struct rc_draft *, enum rc_why);
 /* Everything is through though the command was halted: it ends like any other. `settled`: nothing is out or unknown. */

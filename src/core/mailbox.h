@@ -30,5 +30,6 @@ uint64_t rc_command_mailbox(const struct rc_command *, uint32_t node);
 /* Whether a step in this phase waits until `due`, too. */
 static inline bool rc_phase_has_time(unsigned phase, rc_us due)
 {
-    return phase == RC_PHASE_DELAYED || ((phase == RC_PHASE_WAITING || phase == RC_PHASE_ASKED) && due);
+    bool also = phase == RC_PHASE_WAITING || phase == RC_PHASE_ASKED || phase == RC_PHASE_CHILD;
+    return phase == RC_PHASE_DELAYED || (also && due);
 }

@@ -172,6 +172,7 @@ struct rc_ask {
     uint8_t purpose;  /* result, lost */
     /* lost: this step was at work in several crashes: it waits for a person, whatever its phase */
     bool set_aside;
+    bool large; /* the unit has many messages already: a child that can be asked later is (core/child.h) */
     rc_us now;
     rc_us wall;    /* what the wall clock says; may go back. For calendars only */
     rc_us order;   /* want, offer: place in the queue; restored: of when the state is */

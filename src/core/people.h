@@ -12,7 +12,9 @@ enum rc_vote_kind { /* stored */
                     RC_VOTE_APPROVED,
                     RC_VOTE_DENIED,
                     RC_VOTE_ANSWERED,
-                    RC_VOTE_AUTHOR, /* of the flow's root: no vote; has made this command of another one, by edit or retry */
+                    /* no vote. Of the flow's root: has made this command of another one, by edit or retry; of a step that has still to
+                     * ask its child: in whose name */
+                    RC_VOTE_AUTHOR,
                     RC_VOTE_KINDS
 };
 

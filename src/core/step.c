@@ -72,10 +72,7 @@ static void set_aside(struct rc_draft *draft, uint32_t at)
     case FLOW_WAIT: rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
     case FLOW_APPROVE:
     case FLOW_ESCALATE: rc_ask_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP); break;
-    case FLOW_CHILD: /* its start, each time; what has been started tells */
-        if (draft->c.node[at].phase == RC_PHASE_DELAYED)
-            rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP);
-        break;
+    case FLOW_CHILD: rc_child_set_aside(draft, at); break;
     case FLOW_LINEAR:
     case FLOW_PARALLEL:
     case FLOW_CHOOSE:

@@ -35,6 +35,7 @@ static bool keep(struct rc_identity *id, const struct rc_child_ask *in, struct r
 {
     struct rc_votes authors = {in->nauthors, in->authors};
     id->nonce = in->nonce;
+    id->until = in->until;
     id->doubt = in->doubt;
     id->doubted = in->doubted;
     id->pins = in->pins;
@@ -73,6 +74,7 @@ static enum rc_status prepare(struct rc_engine *engine, const struct rc_command 
     if (status != RC_OK)
         return rc_fail(err, status, "%s%s%s", found.pointer, found.pointer[0] ? ": " : "", found.text);
     if (!keep(&request->u.submit, in, arena)) return rc_fail_arena(err, arena);
+    if (request->u.submit.priority < parent->priority) request->u.submit.priority = parent->priority;
     request->u.submit.parent =
         (struct rc_parent){.link = {parent->id.seq, parent->id.nonce}, .node = in->node, .round = in->round};
     return RC_OK;
@@ -211,21 +213,53 @@ enum rc_status rc_child_not_started(struct rc_engine *engine, const struct rc_as
     return status == RC_OK ? rc_unit_run(engine, &ask, io_err) : status;
 }
 
+/* How the step stands whose child is asked, as the beginning of what it is told. */
+static enum rc_status of_step(struct rc_engine *engine, const struct rc_ask *ask, struct rc_child_news *ret,
+                              struct rc_error *err)
+{
+    struct rc_hot *hot;
+    enum rc_status status = rc_engine_command(engine, ask->from.id, &hot, err);
+    if (status == RC_OK)
+        *ret = (struct rc_child_news){.child = hot->command.data[ask->node].child.link,
+                                      .round = hot->command.node[ask->node].round,
+                                      .outputs = cel_null()};
+    return status;
+}
+
+bool rc_child_is_waited_for(struct rc_engine *engine, const struct rc_ask *ask)
+{
+    if (ask->kind != RC_MSG_ACTION || ask->from.agg != RC_AGG_COMMAND) return false;
+    const struct rc_hot *hot = rc_cache_find(&engine->cache, ask->from.id);
+    return hot && hot->command.node[ask->node].phase == RC_PHASE_CHILD;
+}
+
+enum rc_status rc_child_ask_later(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
+                                  struct rc_error *err)
+{
+    struct rc_ask back;
+    struct rc_child_news news;
+    *out = (struct rc_out){0};
+    enum rc_status status = of_step(engine, ask, &news, err);
+    if (status != RC_OK) return status;
+    news.state = RC_RUNNING;
+    news.put_off = ask->u.act;
+    news.text = RC_SV("it is asked in a unit of its own");
+    status = tell_parent(engine, ask->from.id, ask->node, news, &back, err);
+    return status == RC_OK ? send(engine, back, out, err) : status;
+}
+
 enum rc_status rc_child_unreadable(struct rc_engine *engine, const struct rc_ask *ask, struct rc_out *out,
                                    struct rc_error *err)
 {
-    struct rc_hot *hot;
     struct rc_ask back;
+    struct rc_child_news news;
     *out = (struct rc_out){0};
     if (ask->kind == RC_MSG_CHILD) return RC_OK; /* nobody is left who waits for it */
-    enum rc_status status = rc_engine_command(engine, ask->from.id, &hot, err);
+    enum rc_status status = of_step(engine, ask, &news, err);
     if (status != RC_OK) return status;
-    struct rc_child_news news = {.child = hot->command.data[ask->node].child.link,
-                                 .state = RC_REVIEW,
-                                 .round = hot->command.node[ask->node].round,
-                                 .unreadable = true,
-                                 .outputs = cel_null(),
-                                 .text = RC_SV("what is stored of it is damaged, or was purged")};
+    news.state = RC_REVIEW;
+    news.unreadable = true;
+    news.text = RC_SV("what is stored of it is damaged, or was purged");
     status = tell_parent(engine, ask->from.id, ask->node, news, &back, err);
     return status == RC_OK ? send(engine, back, out, err) : status;
 }

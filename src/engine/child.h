@@ -20,6 +20,11 @@ void rc_children_end_turn(struct rc_engine *);
 /* The unit `due` has failed. Where it was to start a child, its step is told; else the status as it was. */
 RC_MUST enum rc_status rc_child_not_started(struct rc_engine *, const struct rc_ask *due, enum rc_status,
                                             struct rc_error *io_err);
+/* Whether it is what a parent wants of a child that it waits for, and so can be asked for later. */
+bool rc_child_is_waited_for(struct rc_engine *, const struct rc_ask *);
+/* The unit is large: the child is not asked for this, and the parent is told so. */
+RC_MUST enum rc_status rc_child_ask_later(struct rc_engine *, const struct rc_ask *, struct rc_out *,
+                                          struct rc_error *);
 /* A message between a parent and its child, where one of them cannot be read. */
 RC_MUST enum rc_status rc_child_unreadable(struct rc_engine *, const struct rc_ask *, struct rc_out *,
                                            struct rc_error *);

@@ -53,6 +53,7 @@ struct rc_ports {
     struct rc_sv notify;
     struct rc_sv notify_url; /* what stands before /v1/commands/ID in its link */
     bool bulk_without_keys;  /* negative control of the proofs: never in production */
+    uint32_t many_messages;  /* of the proofs, in the place of RC_MANY_MESSAGES; 0: that */
 };
 
 struct rc_tick {

@@ -113,7 +113,8 @@ uint32_t rc_work_rows(const struct rc_command *c, uint32_t at, struct rc_work re
 {
     uint8_t phase = c->node[at].phase;
     const struct rc_times *times = &c->data[at].times;
-    if (phase == RC_PHASE_ASKED) phase = times->due ? RC_PHASE_DELAYED : RC_PHASE_NONE;
+    if (phase == RC_PHASE_ASKED || phase == RC_PHASE_CHILD)
+        phase = times->due ? RC_PHASE_DELAYED : RC_PHASE_NONE;
     if (phase == RC_PHASE_READY || phase == RC_PHASE_DELAYED) {
         ret[0] = rc_work_of(c, at, phase, times->due);
         return 1;

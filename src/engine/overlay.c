@@ -67,7 +67,8 @@ static enum rc_status nomem(struct rc_engine *engine, struct rc_error *err)
 static struct rc_before as_it_waits(const struct rc_command *c, uint32_t at)
 {
     struct rc_before before = {.due = c->data[at].times.due, .phase = c->node[at].phase};
-    if (before.phase == RC_PHASE_ASKED) before.phase = before.due ? RC_PHASE_DELAYED : RC_PHASE_NONE;
+    bool other = before.phase == RC_PHASE_ASKED || before.phase == RC_PHASE_CHILD;
+    if (other) before.phase = before.due ? RC_PHASE_DELAYED : RC_PHASE_NONE;
     if (before.phase == RC_PHASE_READY) before.gate = rc_node_gate(c, at);
     if (before.phase != RC_PHASE_WAITING) return before;
     before.since = c->data[at].times.first;

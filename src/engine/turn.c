@@ -62,9 +62,11 @@ void rc_inbox_put_back(struct rc_engine *engine, struct rc_request *requests)
     pthread_mutex_unlock(&engine->lock);
 }
 
+/* Half of a turn's memory is left to the batch that is made of it: a batch without room would be run again unit by unit. */
 static uint32_t most_units(const struct rc_engine *engine)
 {
-    return engine->apart ? 1 : RC_MAX_UNITS;
+    bool spent = rc_arena_used(engine->turn.arena) > rc_arena_limit(engine->turn.arena) / 2;
+    return engine->apart ? 1 : spent ? engine->turn.nunits : RC_MAX_UNITS;
 }
 
 /* ---- facts ---------------------------------------------------------------------------------------------------------- */
@@ -288,9 +290,7 @@ static enum rc_status run_offers(struct rc_engine *engine, struct rc_error *err)
 
 static uint64_t request_unit(const struct rc_request *request)
 {
-    if (request->kind == RC_REQUEST_SUBMIT) {
-        return rc_key_hash_of(&request->u.submit) | 1;
-    }
+    if (request->kind == RC_REQUEST_SUBMIT) return rc_key_hash_of(&request->u.submit) | 1;
     if (request->kind == RC_REQUEST_SCHEDULE)
         return flow_schedule_id(request->u.schedule.flow, request->u.schedule.id) << 1 | 1;
     if (request->kind == RC_REQUEST_SIGNAL) {

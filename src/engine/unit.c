@@ -121,6 +121,7 @@ static enum rc_status step_command(struct rc_engine *engine, const struct rc_ask
 {
     struct rc_hot *hot;
     if (ask->kind == RC_MSG_CHILD_START) return rc_child_unit(engine, ask, out, err);
+    if (ask->large && rc_child_is_waited_for(engine, ask)) return rc_child_ask_later(engine, ask, out, err);
     enum rc_status status = rc_engine_command(engine, ask->to.id, &hot, err);
     bool gone = status == RC_DAMAGED || status == RC_PURGED || status == RC_NOT_FOUND;
     if (gone && ask->from.agg == RC_AGG_COMMAND) return rc_child_unreadable(engine, ask, out, err);
@@ -213,11 +214,13 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
     struct rc_mark mark = rc_overlay_mark(engine);
     engine->turn.unit_records = mark.records;
     struct queue queue = {0};
+    uint32_t many = engine->ports.many_messages ? engine->ports.many_messages : RC_MANY_MESSAGES;
     enum rc_status status = append(engine, &queue, first, 1, err);
     while (status == RC_OK && queue.at < queue.n) {
         struct rc_out out = {0};
         struct rc_ask ask = queue.ask[queue.at++]; /* the list may move */
         if (ask.kind == HEARD) continue;
+        ask.large = queue.n > many;
         status = gather(engine, &queue, &ask, err);
         if (status == RC_OK) status = step(engine, &ask, &out, err);
         if (status == RC_OK) status = append(engine, &queue, out.message, out.nmessage, err);

@@ -108,6 +108,12 @@ static void waits_for_somebody(struct children_check *check, const struct rc_com
     HOLDS(check, rests(child) && !doctored, "W4 nobody waits for a command that has ended",
           "command %llu, step %u: command %llu is %s", ULL(c->id.seq), at, ULL(child->id.seq),
           rc_state_word(child->state).slug);
+    /* nor for one that has failed or was rejected: that is for its block to act on */
+    bool failed = child->state == RC_FAILED || child->state == RC_REJECTED;
+    if (check->control == CHILDREN_NO_STRATEGY) failed = child->state == RC_REVIEW;
+    HOLDS(check, !failed || c->node[at].state != RC_STEP_ACTIVE,
+          "W4 nobody waits for a command that has ended", "command %llu, step %u: command %llu is %s",
+          ULL(c->id.seq), at, ULL(child->id.seq), rc_state_word(child->state).slug);
 }
 
 static bool stands(const struct rc_command *c)
@@ -151,6 +157,7 @@ void children_check(struct children_check *check)
         if (c->parent.link.seq && !check->verdict->law) version_is_pinned(check, c);
         for (uint32_t i = 1; i < c->nnodes && i < CHILDREN_NODES; i++) {
             if (!is_child_step(c, i)) continue;
+            check->seen->put_off += rc_child_is_to_be_asked(c, i);
             step_and_child_agree(check, c, i);
             if (check->at_rest) waits_for_somebody(check, c, i);
             if (check->at_rest) end_has_reached_it(check, c, i);

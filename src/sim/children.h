@@ -13,6 +13,7 @@
     CHILDREN_CONTROL(EARLY, "W2", "steps succeed before their children have")                                \
     CHILDREN_CONTROL(DEAF, "W3", "parents do not hear what their children say")                              \
     CHILDREN_CONTROL(FOR_EVER, "W4", "steps wait for children that have ended")                              \
+    CHILDREN_CONTROL(NO_STRATEGY, "W4", "steps wait for children that have failed")                          \
     CHILDREN_CONTROL(LEFT_ALONE, "W5", "children of what was cancelled or rolled back stay as they were")    \
     CHILDREN_CONTROL(FORGETFUL, "W6", "the outside forgets what it has done")                                \
     CHILDREN_CONTROL(NEWEST, "W7", "children are of other versions than their parents have pinned")          \
@@ -32,7 +33,7 @@ enum { CHILDREN_NODES = 64, CHILDREN_COMMANDS = 512, CHILDREN_FLOWS = 3, CHILDRE
 /* How often what was to happen did: a life in which nothing happens proves nothing. */
 struct children_seen {
     uint64_t lives, children, grandchildren, rounds, retried, cancelled, rolled_back, stood, crashes,
-        restored, versions, rested, done;
+        restored, versions, rested, done, put_off;
 };
 
 struct children_verdict {

@@ -481,6 +481,8 @@ struct children_verdict children_live(struct sim_choices *choices, enum children
     kids->world = world_open(kids->defs.text);
     kids->world->watcher = kids;
     kids->world->on_start = on_start;
+    kids->world->many_messages = dice(kids, 2) ? 4 + dice(kids, 6) : 0;
+    kids->world->engine->ports.many_messages = kids->world->many_messages;
     seen->lives++;
     uint32_t steps = STEPS / 2 + dice(kids, STEPS / 2);
     for (uint32_t i = 0; i < steps && !kids->verdict.law; i++) step(kids);

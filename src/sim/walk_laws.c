@@ -21,8 +21,8 @@ void walk_break(struct walk *walk, const char *law, const char *format, ...)
 static bool has_time(const struct rc_command *c, uint32_t at)
 {
     unsigned phase = c->node[at].phase;
-    return phase == RC_PHASE_DELAYED ||
-           ((phase == RC_PHASE_ASKED || phase == RC_PHASE_WAITING) && c->data[at].times.due);
+    bool also = phase == RC_PHASE_ASKED || phase == RC_PHASE_WAITING || phase == RC_PHASE_CHILD;
+    return phase == RC_PHASE_DELAYED || (also && c->data[at].times.due);
 }
 
 static bool waits(const struct rc_command *c, uint32_t at)

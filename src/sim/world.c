@@ -141,7 +141,8 @@ static void start(struct world *world)
                                    .context = world,
                                    .suspects = world->suspects,
                                    .hold = world->hold,
-                                   .bulk_without_keys = world->without_keys};
+                                   .bulk_without_keys = world->without_keys,
+                                   .many_messages = world->many_messages};
     enum rc_status status = rc_engine_new(&ports, world->set, tick(world), &world->engine, &world->err);
     if (status != RC_OK) fprintf(stderr, "%s\n", world->err.text);
     must_be(status, RC_OK);

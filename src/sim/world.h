@@ -37,6 +37,7 @@ struct world {
     uint32_t nleft;
     uint32_t replies;
     bool refuse_start;      /* the executor has no memory */
+    uint32_t many_messages; /* struct rc_ports has it; from the next start on */
     bool without_keys;      /* negative control: items of bulks have no keys, from the next start on */
     struct rc_holding hold; /* from the next start on */
     uint32_t shut_reopen;   /* so many times the store cannot be opened again */

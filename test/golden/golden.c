@@ -15,6 +15,7 @@
  *   aside STEP                               it does so while the step is at work, again and again
  *   restored SPAN                            the store is an older state, of so long ago
  *   signal NAME ID [JSON]                    a signal comes, for whoever waits for it
+ *   submit KEY parent [until] …              another command has started this one; until: that one halts in ten seconds
  *   occupy N                                 N places of the gate are taken by others
  *   lane N: so many other commands hold places in the lane
  *   publish                                  the flow below "=== version" comes into force as its version 2
@@ -23,6 +24,8 @@
  *   child STEP STATE [stands] [stays] [JSON] the command that a step has started tells how it stands; JSON: its outputs
  *   child STEP absent [later]                it could not be started
  *   child STEP unreadable                    nobody knows how it stands
+ *   putoff STEP cancel | retry | roll_back   the unit in which anna acts is too large to ask the child of a step for that
+ *   large                                    from now on units have many messages already
  *   asked cancel | retry | roll_back | tell [doubt] [several]
  *                                            the command that has started this one asks it (after submit KEY parent …)
  *   plan [STEP]                              what a roll back would undo
@@ -137,6 +140,7 @@ static enum rc_status do_submit(struct world *world, struct rc_sv args, struct r
     uint32_t n;
     in.type = world->set->active[0]->name;
     bool has_parent = option(&args, "parent"), doubt = option(&args, "doubt");
+    bool until = option(&args, "until");
     if (!read_times(world, &args, &in)) return bad_event(err);
     enum rc_status status = rc_json_parse(args, world->arena, &in.payload, err);
     if (status == RC_OK)
@@ -146,6 +150,7 @@ static enum rc_status do_submit(struct world *world, struct rc_sv args, struct r
     world->identity.nonce = 7; /* stories are the same every time */
     world->identity.created = world->now;
     if (has_parent) world->identity.parent = (struct rc_parent){.link = {WORLD_OTHERS + 1, 5}, .node = 1};
+    world->identity.until = until ? world->now + RC_SECONDS(10) : 0;
     world->identity.doubt = doubt;
     world->identity.doubted = doubt ? world->now : 0;
     world->command.flow = world->set->active[0];
@@ -423,6 +428,29 @@ static enum rc_status do_child(struct world *world, struct rc_sv args, struct rc
     return world_deliver(world, ask, err);
 }
 
+/* By the engine, in the place of what the command has asked its child for. */
+static enum rc_status do_put_off(struct world *world, struct rc_sv args, struct rc_error *err)
+{
+    uint32_t at = step_at(world, word(&args));
+    int action = rc_action_of(word(&args));
+    if (at == UINT32_MAX || action < 0) return bad_event(err);
+    struct rc_act act = {.action = (uint8_t)action,
+                         .role = 1,
+                         .subject = RC_SV("token/anna"),
+                         .actor = RC_SV("anna"),
+                         .outputs = cel_null()};
+    struct rc_child_news news = {.child = {WORLD_OTHERS + 1, 5},
+                                 .node = at,
+                                 .round = world->command.node[at].round,
+                                 .state = RC_RUNNING,
+                                 .put_off = &act,
+                                 .outputs = cel_null()};
+    struct rc_ask ask = world_ask(world, RC_MSG_CHILD, at);
+    ask.from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = WORLD_OTHERS + 1};
+    ask.u.news = &news;
+    return world_deliver(world, ask, err);
+}
+
 /* By the command that has started this one. */
 static enum rc_status do_asked(struct world *world, struct rc_sv args, struct rc_error *err)
 {
@@ -450,11 +478,13 @@ static void tell_asked(struct rc_buf *out, const struct world *world)
                           ask->u.child->doubt ? ", in doubt" : "");
             if (flow != flow_set_active(world->set, flow->name)) rc_put_format(out, "of an older version: ");
             cel_put_json(out, ask->u.child->payload);
+            if (ask->u.child->until) rc_put_text(out, ", until its parent halts");
             rc_put_char(out, '\n');
         } else {
             rc_put_format(out, "  ! asks its child: %s%s%s\n", rc_action_word(ask->u.act->action).slug,
                           ask->attempt ? ", in doubt" : "",
                           ask->purpose == RC_CHILD_MAY ? ", if it can" : "");
+            if (ask->u.act->role) rc_put_format(out, "    for %.*s\n", RC_SV_ARG(ask->u.act->actor));
         }
     }
 }
@@ -478,6 +508,8 @@ static enum rc_status do_event(struct world *world, struct rc_sv line, struct rc
     if (rc_sv_is(event, "occupy")) return do_occupy(world, line, err);
     if (rc_sv_is(event, "lane")) return do_lane(world, line, err);
     if (rc_sv_is(event, "child")) return do_child(world, line, err);
+    if (rc_sv_is(event, "large")) return world->large = true, RC_OK;
+    if (rc_sv_is(event, "putoff")) return do_put_off(world, line, err);
     if (rc_sv_is(event, "asked")) return do_asked(world, line, err);
     int action = rc_sv_is(event, "rollback") ? RC_ACTION_ROLL_BACK
                  : rc_sv_is(event, "decide") ? RC_ACTION_ANSWER

@@ -38,6 +38,7 @@ struct rc_ask world_ask(struct world *world, rc_message_kind kind, uint32_t node
                            .node = node,
                            .now = world->now,
                            .wall = world->now + (rc_us)world->ahead,
+                           .large = world->large,
                            .seed = rc_mix(&world->seed)};
 }
 

@@ -28,6 +28,7 @@ struct world {
     struct rc_gate gate;
     struct rc_lane lane; /* of the command, where its flow has lanes */
     uint32_t told;       /* messages to other commands in it */
+    bool large;          /* units have many messages already */
     struct rc_ask
         asked[WORLD_ASKED]; /* of its child, in the last event: what is to be started, and actions */
     uint32_t nasked;

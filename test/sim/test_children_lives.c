@@ -47,7 +47,8 @@ static void every_law_holds(void **state)
     if (n < LIVES) return;
     const uint64_t happened[] = {seen.children,  seen.grandchildren, seen.rounds, seen.retried,
                                  seen.cancelled, seen.rolled_back,   seen.stood,  seen.crashes,
-                                 seen.restored,  seen.versions,      seen.rested, seen.done};
+                                 seen.restored,  seen.versions,      seen.rested, seen.done,
+                                 seen.put_off};
     for (unsigned i = 0; i < sizeof happened / sizeof *happened; i++) assert_int_not_equal(happened[i], 0);
 }
 
