@@ -338,7 +338,9 @@ static bool waits_for(const struct walk *walk, const struct rc_lease_ask *ask, c
 void walk_laws_of_idle_workers(struct walk *walk)
 {
     const struct rc_engine *engine = walk->world->engine;
-    if (!engine->room || walk->draining) return;
+    /* a turn had no memory to give it: it is given behind a pause */
+    bool later = engine->gives_later && walk->world->sleep <= RC_MS(200);
+    if (!engine->room || walk->draining || later) return;
     for (uint32_t k = 0; k < walk->nrequests; k++) {
         const struct rc_request *request = walk->request[k].request;
         if (request->kind != RC_REQUEST_LEASE || world_answered(request)) continue;
