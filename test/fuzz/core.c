@@ -7,6 +7,7 @@
 #include "../golden/world.h"
 #include "codec/record.h"
 #include "codec/view.h"
+#include "core/child.h"
 #include "core/tree.h"
 
 enum { EVENTS = 60 };
@@ -250,6 +251,14 @@ static enum rc_status wild(struct run *run, bool to_gate)
     } else if (ask.kind == RC_MSG_SIGNALLED || ask.kind == RC_MSG_SIGNAL) {
         ask.u.signal = rc_copy(world->arena, &came, sizeof came); /* the history keeps it */
         if (!ask.u.signal) return RC_NOMEM;
+    } else if (ask.kind == RC_MSG_CHILD) {
+        const struct rc_child_news told = {.child = {choose(run, 3), choose(run, 2)},
+                                           .node = ask.node,
+                                           .round = (uint8_t)choose(run, 2),
+                                           .state = (uint8_t)choose(run, RC_STATES),
+                                           .stands = choose(run, 2)};
+        ask.u.news = rc_copy(world->arena, &told, sizeof told);
+        if (!ask.u.news) return RC_NOMEM;
     } else {
         ask.u.result = &said;
     }

@@ -88,7 +88,8 @@ static void leaf_laws(const struct flow *flow, flow_node at)
         FUZZ_LAW(call->act.present && call->act.request && call->act.retry.attempts);
         return;
     }
-    FUZZ_LAW(call->act.reads_only && call->act.repeatable && !call->act.present);
+    bool starts = step->kind == FLOW_CHILD; /* a command, which may do anything */
+    FUZZ_LAW(call->act.reads_only == !starts && call->act.repeatable == !starts && !call->act.present);
     if (step->kind == FLOW_SLEEP) FUZZ_LAW((step->sleep.span > 0) != (step->sleep.until != 0));
     if (step->kind == FLOW_SET) FUZZ_LAW(step->values != 0);
 }
