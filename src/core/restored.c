@@ -136,6 +136,8 @@ static bool kept_from_beginning(struct rc_draft *draft, uint32_t at, uint32_t ot
         if (step->block.on_error != FLOW_FAIL_FAST || step->block.join != FLOW_JOIN_ALL) return false;
         if (rc_is_within(c, other, block)) break;
         if (step->kind == FLOW_CHOOSE || step->kind == FLOW_FALLBACK) return false;
+        bool first = child == rc_first_child(c, block, 0);
+        if (step->kind == FLOW_REPEAT && !first) return false; /* the loop may have been over before */
         child = block;
     }
     uint32_t block = c->node[child].parent, later = other;

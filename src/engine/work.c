@@ -214,9 +214,11 @@ static enum rc_status pull(struct rc_engine *engine, struct rc_request *request,
     const struct rc_work row = *rc_window_first(&door->waiting);
     uint32_t before = engine->turn.effects.n;
     enum rc_status status = rc_call_first(engine, door, RC_MSG_PULL, err);
-    if (status != RC_OK) return status;
-    served(engine, door);
-    return note_grant(engine, request, &row, before, err);
+    uint32_t granted = request->u.lease->granted;
+    if (status == RC_OK) status = note_grant(engine, request, &row, before, err);
+    if (status == RC_OK && request->u.lease->granted > granted)
+        served(engine, door); /* what could not begin is no service */
+    return status;
 }
 
 /* Whether the bound of the turn, or of a window, has stopped it, so that the next turn goes on. */

@@ -60,6 +60,13 @@ static void laws_of_grant(struct walk *walk, const struct rc_lease_ask *ask, con
     }
 }
 
+static bool has_ready_task(const struct rc_command *c)
+{
+    for (uint32_t i = 0; i < c->nnodes; i++)
+        if (c->node[i].phase == RC_PHASE_READY && walk_is_task(c, i)) return true;
+    return false;
+}
+
 /* What waited before this turn and waits still, though the same worker could have had it. */
 static bool is_passed_over(struct walk *walk, const struct rc_lease_ask *ask, struct rc_sv ns)
 {
@@ -67,15 +74,15 @@ static bool is_passed_over(struct walk *walk, const struct rc_lease_ask *ask, st
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
         const uint32_t rev = c->rev; /* as of the turn before */
-        for (uint32_t i = 0; i < c->nnodes && !rc_sv_eq(c->id.ns, ns); i++) {
+        if (rc_sv_eq(c->id.ns, ns) || !has_ready_task(c)) continue;
+        walk_observe(walk, seq);
+        if (walk->broken) return false;
+        for (uint32_t i = 0; i < c->nnodes && c->rev == rev; i++) {
             if (c->node[i].phase != RC_PHASE_READY || !walk_is_task(c, i)) continue;
             struct rc_sv queue = queue_of(walk, c, i);
             if (!queue.n || !can(ask, c, i, queue)) continue;
             uint32_t at = work_queue_named(walk, queue);
-            if (!walk->work->queue[at].sure || walk->work->queue[at].state != RC_QUEUE_OPEN) continue;
-            walk_observe(walk, seq);
-            if (c->rev != rev || walk->broken) return false; /* it had its turn, and was not begun */
-            found = true;
+            found |= walk->work->queue[at].sure && walk->work->queue[at].state == RC_QUEUE_OPEN;
         }
     }
     return found;
@@ -331,7 +338,9 @@ static bool waits_for(const struct walk *walk, const struct rc_lease_ask *ask, c
 void walk_laws_of_idle_workers(struct walk *walk)
 {
     const struct rc_engine *engine = walk->world->engine;
-    if (!engine->room || walk->draining) return;
+    /* a turn had no memory to give it: it is given behind a pause */
+    bool later = engine->gives_later && walk->world->sleep <= RC_MS(200);
+    if (!engine->room || walk->draining || later) return;
     for (uint32_t k = 0; k < walk->nrequests; k++) {
         const struct rc_request *request = walk->request[k].request;
         if (request->kind != RC_REQUEST_LEASE || world_answered(request)) continue;

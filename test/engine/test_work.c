@@ -222,6 +222,27 @@ static void a_commit_that_fails_leases_nothing(void **state)
     }
 }
 
+/* It was cancelled while it stood in its line: that one has had nothing, and is next. */
+static void what_cannot_begin_is_no_service(void **state)
+{
+    struct world *world = *state;
+    (void)world_submit(world, "resize", "first");
+    (void)lease(world); /* so the other line is the one that has waited longest */
+    uint64_t gone = world_submit(world, "resize", "gone"), next = world_submit(world, "resize", "next");
+    uint64_t other = world_submit(world, "second", "other");
+    (void)world_submit(world, "second", "last");
+    struct rc_request *request = world_action(world, gone, RC_ACTION_CANCEL, "");
+    world_ask(world, request);
+    assert_int_equal(request->status, RC_OK);
+    world_free_request(request);
+    struct asked *asked = new_lease(2, 0, "2");
+    post(world, asked);
+    assert_int_equal(asked->lease.ntasks, 2);
+    assert_int_equal(asked->lease.tasks->lease.command.seq, other);
+    assert_int_equal(asked->lease.tasks->next->lease.command.seq, next);
+    drop(asked);
+}
+
 /* Whether the commit was kept or not, nobody was told: what is open on disk never left, and is tried again. */
 static void a_commit_that_nobody_knows_of_leases_once(void **state)
 {
@@ -510,6 +531,7 @@ int main(void)
         CASE(who_waits_is_given_to_in_the_turn_of_the_submission),
         CASE(a_lease_lives_through_a_crash),
         CASE(a_commit_that_fails_leases_nothing),
+        CASE(what_cannot_begin_is_no_service),
         CASE(a_commit_that_nobody_knows_of_leases_once),
         CASE(a_report_whose_commit_fails_may_be_sent_again),
         CASE(a_late_report_whose_commit_fails_is_on_record_when_it_comes_again),
