@@ -34,6 +34,18 @@ static void put_counts(struct rc_buf *buf, const struct cel_value *counts, const
     if (running) rc_put_format(buf, ", %llu running", (unsigned long long)running);
 }
 
+/* People count from 1; behind the last case stands the else. */
+static void put_choice(struct rc_buf *buf, const struct cel_value *step)
+{
+    unsigned long long taken = cli_number(step, "taken"), cases = cli_number(step, "cases");
+    if (cli_member(step, "cases").kind != CEL_INT) /* an older server does not say */
+        rc_put_format(buf, "took case %llu", taken + 1);
+    else if (taken < cases)
+        rc_put_format(buf, "took case %llu of %llu", taken + 1, cases);
+    else
+        rc_put_text(buf, "took else");
+}
+
 static void put_part(struct rc_buf *buf, const char *before, struct rc_sv text)
 {
     if (text.n) rc_put_format(buf, "%s%s%.*s", buf->n ? "; " : "", before, RC_SV_ARG(text));
@@ -51,8 +63,7 @@ static struct rc_sv note_of(struct cli *cli, const struct cel_value *step)
     if (cli_number(step, "max_passes"))
         rc_put_format(&buf, "pass %llu of at most %llu", (unsigned long long)cli_number(step, "passes"),
                       (unsigned long long)cli_number(step, "max_passes"));
-    if (cli_member(step, "taken").kind == CEL_INT)
-        rc_put_format(&buf, "took case %llu", (unsigned long long)cli_number(step, "taken"));
+    if (cli_member(step, "taken").kind == CEL_INT) put_choice(&buf, step);
     if (cli_bool(step, "taken_back")) put_part(&buf, "", RC_SV("what it had done was undone"));
     if (due.n) {
         struct rc_sv ago = screen_ago(&cli->screen, cli->arena, due);

@@ -128,6 +128,18 @@ static void put_branches(struct rc_json *json, const struct rc_command *c, uint3
     rc_json_end_object(json);
 }
 
+/* The last one is its else, which is not counted. */
+static void put_choice(struct rc_json *json, const struct rc_command *c, uint32_t block)
+{
+    uint32_t taken = rc_taken(c, block), number = 0, n = 0;
+    RC_EACH_CHILD (c, block, 0, child) {
+        n++;
+        number += child < taken;
+    }
+    rc_json_u64(json, "cases", n - 1);
+    if (taken != UINT32_MAX) rc_json_u64(json, "taken", number);
+}
+
 static void put_block(struct rc_json *json, const struct rc_command *c, uint32_t at)
 {
     const struct flow_step *step = rc_step_at(c, at);
@@ -138,11 +150,7 @@ static void put_block(struct rc_json *json, const struct rc_command *c, uint32_t
         rc_json_u64(json, "passes", rc_passes(c, at));
         rc_json_u64(json, "max_passes", step->copies);
     }
-    uint32_t taken = step->kind == FLOW_CHOOSE ? rc_taken(c, at) : UINT32_MAX, number = 0;
-    if (taken != UINT32_MAX) {
-        RC_EACH_CHILD (c, at, 0, child) number += child < taken;
-        rc_json_u64(json, "taken", number);
-    }
+    if (step->kind == FLOW_CHOOSE) put_choice(json, c, at);
     bool over = node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
     if (over && node->tries && step->block.undo != FLOW_UNDO_NONE && !rc_has_not_begun(c, at))
         rc_json_bool(json, "taken_back", true);

@@ -218,7 +218,8 @@ enum rc_status rc_command_act(struct rc_draft *draft, const struct rc_act *act)
         return rc_fail(draft->err, RC_STALE, "the command is at revision %u, not %u: look at it again",
                        c->rev, act->expected_rev);
     struct rc_allowed allowed = rc_command_allows(c, (enum rc_action)act->action);
-    bool told = draft->ask->from.agg == RC_AGG_LANE; /* to give way: where it cannot, it is leaving anyway */
+    bool told =
+        draft->ask->from.agg == RC_AGG_LANE; /* to give way: it may, but where it is leaving already */
     if (!allowed.allowed && told) return RC_OK;
     bool part = act->action == RC_ACTION_ROLL_BACK && act->step.n; /* whether that can be, it says itself */
     if (!allowed.allowed && !part) return rc_fail(draft->err, RC_REFUSED, "%s", allowed.why_not);

@@ -215,7 +215,7 @@ static const char *why_not_cancel(const struct rc_command *c)
 {
     if (rc_state_ended(c->state)) return "it has ended";
     if (c->mode == RC_MODE_CANCEL) return "it is being cancelled already";
-    return c->mode == RC_MODE_ROLL_BACK ? "it is being rolled back" : NULL;
+    return c->mode == RC_MODE_ROLL_BACK && !c->back ? "it is being rolled back" : NULL;
 }
 
 static const char *why_not_roll_back(const struct rc_command *c)

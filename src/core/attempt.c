@@ -1,6 +1,6 @@
 /* A step on its way out: it asks for a place, and with the place it leaves, in this very unit. So an attempt is on record before
  * anything leaves, and nothing that still waits is ever taken for an attempt. */
-#include "core/draft.h"
+#include "core/advance.h"
 #include "core/people.h"
 
 #include "base/limits.h"
@@ -123,6 +123,15 @@ static void leave(struct rc_draft *draft, uint32_t at, enum rc_purpose purpose,
                                               .timeout = timeout});
 }
 
+/* Another life of the store may have gone the second way. */
+static void goes_the_first_way(struct rc_draft *draft, uint32_t at)
+{
+    struct rc_command *c = &draft->c;
+    uint32_t block = c->node[at].parent;
+    bool first = rc_step_at(c, block)->kind == FLOW_FALLBACK && at == block + 1;
+    if (first && rc_is_in_doubt(c, rc_behind(c, at))) c->node[block].doubt = 1;
+}
+
 /* False: the step did not leave. */
 static bool try_to_leave(struct rc_draft *draft, uint32_t at)
 {
@@ -159,6 +168,7 @@ static bool try_to_leave(struct rc_draft *draft, uint32_t at)
         cannot_leave(draft, at, RC_WHY_KEY_EXPIRED, NULL);
         return false;
     }
+    if (purpose == RC_ACT) goes_the_first_way(draft, at);
     leave(draft, at, purpose, dependency, request, order.timeout);
     return true;
 }

@@ -30,7 +30,8 @@ struct rc_node {
     uint8_t lost;    /* crashes in a row that lost this step's attempt */
     uint8_t cleared; /* 1: its `require` question was answered with yes for the next attempt */
     /* 1: an earlier attempt of this round may have happened, whatever the later ones came to. Idle, or succeeded: it may have been done,
-     * or undone, after the state that was restored */
+     * or undone, after the state that was restored. Of a fallback's block: an action of the first way has left here since, so that it happened
+     * does not say that the other life did not go the second one */
     uint8_t doubt;
 };
 _Static_assert(sizeof(struct rc_node) == 20, "no hidden padding: the record is hashed");

@@ -149,12 +149,13 @@ void rc_repeat_due(struct rc_draft *draft, uint32_t block)
 /* ---- fallback ------------------------------------------------------------------------------------------------------- */
 
 /* The first child has succeeded. In another life of the store it may have failed, and the second one have been done: but for where it is known
- * that the first one happened there, that is asked. True: it is not known yet. */
+ * that the first one happened there, and not here, that is asked. True: it is not known yet. */
 static bool asks_for_fallback(struct rc_draft *draft, uint32_t first, uint32_t second)
 {
     struct rc_command *c = &draft->c;
     unsigned why = c->node[first].why;
-    bool there = rc_is_leaf(c, first) && (why == RC_WHY_HAPPENED || why == RC_WHY_PERSON);
+    bool here = c->node[c->node[first].parent].doubt;
+    bool there = rc_is_leaf(c, first) && !here && (why == RC_WHY_HAPPENED || why == RC_WHY_PERSON);
     if (c->node[second].state != RC_STEP_IDLE)
         return c->node[second].asks && rc_advance_child(draft, second, false) == RC_MOVING;
     if (there) rc_forget_doubt(draft, second, rc_behind(c, second));
@@ -176,6 +177,7 @@ void rc_advance_fallback(struct rc_draft *draft, uint32_t block)
     } else if (progress == RC_PASSED && asks_for_fallback(draft, first, second)) {
         return;
     }
+    if (progress == RC_PASSED || progress == RC_ENDED) c->node[block].doubt = 0;
     if (progress == RC_PASSED)
         rc_block_set(draft, block, RC_STEP_SUCCEEDED, RC_WHY_NONE);
     else if (progress == RC_ENDED)

@@ -229,7 +229,7 @@ void rc_reset_subtree(struct rc_draft *draft, uint32_t at)
             continue;
         }
         struct rc_node *node = &c->node[i];
-        node->cleared = node->lost = 0;
+        node->cleared = node->lost = node->doubt = 0;
         node->tries = node->asks = 0;
         rc_step_end(draft, i, RC_STEP_IDLE, RC_WHY_NONE);
         c->data[i].outputs = cel_null();

@@ -44,6 +44,8 @@ struct rc_window {
     bool more;
 };
 void rc_window_add(struct rc_window *, const struct rc_work *);
+/* Takes out what was added last for this step, where it is here. */
+void rc_window_remove(struct rc_window *, uint64_t seq, uint32_t node, rc_us order);
 /* Reads the first rows again when none is left here and the store has some. */
 RC_MUST enum rc_status rc_window_fill(struct rc_window *, struct rc_reader *, uint8_t phase, uint64_t gate,
                                       struct rc_error *);

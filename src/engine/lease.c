@@ -164,7 +164,7 @@ void rc_leases_expire(struct rc_engine *engine)
         const struct rc_lease *lease = leases->heap[0];
         struct rc_fact *fact = rc_fact_new((struct rc_addr){.agg = RC_AGG_COMMAND, .id = lease->seq},
                                            lease->node, lease->attempt, lease->purpose);
-        if (!fact) return; /* the next turn tries again */
+        if (!fact) return; /* it is tried again behind a pause */
         fact->answer.result = ran_out(lease);
         rc_facts_push(&engine->facts, fact);
         rc_lease_end(engine, lease->key);
@@ -176,7 +176,7 @@ rc_us rc_leases_sleep(const struct rc_engine *engine)
     const struct rc_leases *leases = &engine->leases;
     if (!leases->n) return UINT64_MAX;
     rc_us deadline = leases->heap[0]->deadline;
-    return deadline > engine->now ? deadline - engine->now : 0;
+    return deadline > engine->now ? deadline - engine->now : RC_MS(200); /* there was no memory to end it */
 }
 
 /* ---- at the start --------------------------------------------------------------------------------------------------- */

@@ -167,6 +167,7 @@ struct rc_engine {
     struct rc_request *pollers, **last_poller; /* workers that wait, those who asked first first */
     uint32_t npollers;
     bool gives_more;         /* there is something for them that did not fit in the last turn */
+    bool gives_later;        /* the last turn had no memory to give it: the next one comes after a pause */
     struct rc_map ns_served; /* when a namespace had its turn last, as a number; by hash of its name */
     uint64_t served;
     pthread_mutex_t

@@ -429,7 +429,8 @@ static enum rc_status work(struct rc_engine *engine, struct rc_request **request
     /* after a batch that did not fit, a turn of what is essential alone: so that answers do not wait for room that new work needs */
     engine->room = rc_store_room(engine->ports.store, &full) == RC_OK && !engine->full;
     engine->full = false;
-    engine->gives_more = engine->pollers != NULL; /* where the turn does not come to that */
+    engine->gives_more = false;
+    engine->gives_later = engine->pollers != NULL; /* where the turn does not come to that */
     enum rc_status status = update_gates(engine, err);
     if (status == RC_OK) status = rc_lanes_offer(engine, err);
     if (status == RC_OK) rc_lanes_trim(engine);

@@ -85,7 +85,7 @@ static enum rc_status step_gate(struct rc_engine *engine, const struct rc_ask *a
     bool wants = ask->kind == RC_MSG_WANT || ask->kind == RC_MSG_QUEUE;
     if (wants && hot) rc_line_learn(door, &hot->command, ask->node);
     if (status != RC_OK || !wants || out->nmessage) return status;
-    /* it queues, at once, so that it is not passed by. Should the turn be dropped, so is the window */
+    /* it queues, at once, so that it is not passed by. Should the unit come to nothing, it is taken out; should the turn, so is the window */
     rc_window_add(&door->waiting, &(struct rc_work){.phase = RC_PHASE_READY,
                                                     .gate = ask->to.id,
                                                     .order = ask->order,
@@ -195,6 +195,17 @@ static enum rc_status gather(struct rc_engine *engine, struct queue *queue, stru
     return RC_OK;
 }
 
+/* The unit has come to nothing. A submission that is refused is no command, and its number is the next one's. */
+static void take_out_who_queued(struct rc_engine *engine, const struct queue *queue)
+{
+    for (uint32_t i = 0; i < queue->at; i++) {
+        const struct rc_ask *ask = &queue->ask[i];
+        if (ask->kind != RC_MSG_WANT && ask->kind != RC_MSG_QUEUE) continue;
+        struct rc_door *door = rc_map_get(&engine->doors, ask->to.id);
+        if (door) rc_window_remove(&door->waiting, ask->from.id, ask->node, ask->order);
+    }
+}
+
 /* io_at: the message that was the last one, where it fails. */
 static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, struct rc_ask *io_at,
                           struct rc_error *err)
@@ -216,6 +227,7 @@ static enum rc_status run(struct rc_engine *engine, const struct rc_ask *first, 
         rc_children_count(engine, mark.born);
     } else {
         rc_overlay_undo(engine, mark);
+        take_out_who_queued(engine, &queue);
         rc_children_undo(engine, mark.born);
     }
     return status;

@@ -1,6 +1,5 @@
 /* Telling people later what there was no room for (notice.h). The records of a command that were made at one time are those of one turn; folding
  * its history up to there, and over it, shows what that turn had to tell. */
-#include "core/people.h"
 #include "engine/state.h"
 
 #include "core/people.h"

@@ -34,6 +34,17 @@ void rc_window_add(struct rc_window *window, const struct rc_work *row)
     window->n++;
 }
 
+void rc_window_remove(struct rc_window *window, uint64_t seq, uint32_t node, rc_us order)
+{
+    struct rc_work *first = window->row + window->at;
+    for (uint32_t i = window->n; i-- > 0;) {
+        if (first[i].seq != seq || first[i].node != node || first[i].order != order) continue;
+        memmove(first + i, first + i + 1, (window->n - i - 1) * sizeof *first);
+        window->n--;
+        return;
+    }
+}
+
 enum rc_status rc_window_fill(struct rc_window *window, struct rc_reader *reader, uint8_t phase,
                               uint64_t gate, struct rc_error *err)
 {

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define AGAIN RC_MS(200) /* after a turn that had no memory to give */
+
 void rc_name_set(struct rc_name *name, struct rc_sv text)
 {
     name->n = text.n < sizeof name->text ? text.n : (uint32_t)sizeof name->text;
@@ -130,6 +132,7 @@ void rc_work_reply(struct rc_engine *engine, bool all)
 rc_us rc_work_sleep(const struct rc_engine *engine)
 {
     rc_us sleep = engine->gives_more && engine->pollers ? 0 : rc_leases_sleep(engine);
+    if (engine->gives_later && engine->pollers && sleep > AGAIN) sleep = AGAIN;
     for (const struct rc_request *request = engine->pollers; request; request = request->next) {
         rc_us until = request->u.lease->until;
         if (until <= engine->now) return 0;
@@ -246,7 +249,7 @@ enum rc_status rc_work_give(struct rc_engine *engine, struct rc_error *err)
     struct ready *ready;
     uint32_t n = 0;
     uint32_t most = engine->apart ? 1 : 2 * RC_MAX_UNITS;
-    engine->gives_more = false;
+    engine->gives_more = engine->gives_later = false;
     if (!engine->pollers || engine->closed) return RC_OK;
     enum rc_status status = find_ready(engine, &ready, &n, err);
     for (struct rc_request *request = engine->pollers; status == RC_OK && n && request;
@@ -258,8 +261,9 @@ enum rc_status rc_work_give(struct rc_engine *engine, struct rc_error *err)
                (door = pick(engine, ask, ready, n)))
             status = pull(engine, request, door, err);
     }
+    engine->gives_later = status != RC_OK;
     engine->gives_more =
-        status != RC_OK || could_go_on(engine, ready, n, most) || has_queued_meanwhile(engine);
+        status == RC_OK && (could_go_on(engine, ready, n, most) || has_queued_meanwhile(engine));
     return status;
 }
 

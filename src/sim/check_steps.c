@@ -185,6 +185,15 @@ CHECK_INVARIANT(23, "needs-come-first",
     check_each_attempt(run, in_its_turn);
 }
 
+/* Its undo had begun in a roll back: a cancel brings it to its end. */
+static bool was_rolled_back(const struct check_change *change)
+{
+    const struct check_moment *moment = change->of->moment;
+    uint32_t began = change->index;
+    while (began && check_is_undo_side(moment[began - 1].node[change->at].state)) began--;
+    return moment[began].mode == RC_MODE_ROLL_BACK;
+}
+
 static void forward(struct check_run *run, const struct check_attempt *attempt,
                     const struct check_change *change)
 {
@@ -192,10 +201,11 @@ static void forward(struct check_run *run, const struct check_attempt *attempt,
         CHECK_HOLDS(run, change->from->mode == RC_MODE_FORWARD, "%s: it begins when the command is to %s",
                     here(change), rc_mode_word(change->from->mode).slug);
     if (attempt->purpose == RC_UNDO)
-        CHECK_HOLDS(run,
-                    (change->from->mode == RC_MODE_ROLL_BACK || is_taken_back(change)) &&
-                        check_call_of(attempt->of, attempt->node)->undo.present,
-                    "%s: it is undone, and nobody has asked for that or said how", here(change));
+        CHECK_HOLDS(
+            run,
+            (change->from->mode == RC_MODE_ROLL_BACK || is_taken_back(change) || was_rolled_back(change)) &&
+                check_call_of(attempt->of, attempt->node)->undo.present,
+            "%s: it is undone, and nobody has asked for that or said how", here(change));
 }
 
 CHECK_INVARIANT(24, "cancel-stops",

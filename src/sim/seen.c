@@ -52,7 +52,8 @@ static const char
     runs[] = "what is tried again waits for its place first: partial to pending or to running",
     undoes[] = "a roll back is refused where nothing is to be undone or to be settled first",
     restores[] = "taken where an older state was restored, and not in every run",
-    wide[] = "taken by flows of blocks and by commands with times, which only wide lives have (sim.h)";
+    wide[] = "taken by flows of blocks and by commands with times, which only wide lives have (sim.h)",
+    children[] = "taken by commands that start commands, which have lives of their own (children.h)";
 static const struct untaken {
     struct edge edge;
     const char *why;
@@ -83,10 +84,16 @@ static const struct untaken {
     {{COMMAND, RC_WAITING, RC_PENDING}, restores},
     {{STEP, RC_STEP_IDLE, RC_STEP_UNKNOWN}, restores},
     {{STEP, RC_STEP_SUCCEEDED, RC_STEP_UNDO_UNKNOWN}, restores},
-    {{PHASE, RC_PHASE_NONE, RC_PHASE_WAITING}, wide}, /* waits for signals: no life has them yet */
+    {{PHASE, RC_PHASE_NONE, RC_PHASE_WAITING},
+     wide}, /* waits for signals, and people who are asked: in full lives */
     {{PHASE, RC_PHASE_WAITING, RC_PHASE_NONE}, wide},
-    {{PHASE, RC_PHASE_NONE, RC_PHASE_ASKED}, wide}, /* nor has any people who are asked */
+    {{PHASE, RC_PHASE_NONE, RC_PHASE_ASKED}, wide},
     {{PHASE, RC_PHASE_ASKED, RC_PHASE_NONE}, wide},
+    {{PHASE, RC_PHASE_DELAYED, RC_PHASE_CHILD}, children},
+    {{PHASE, RC_PHASE_NONE, RC_PHASE_CHILD}, children},
+    {{PHASE, RC_PHASE_CHILD, RC_PHASE_NONE}, children},
+    {{STEP, RC_STEP_FAILED, RC_STEP_UNDOING}, children},
+    {{STEP, RC_STEP_REJECTED, RC_STEP_UNDOING}, children},
     {{STEP, RC_STEP_SKIPPED, RC_STEP_ACTIVE}, seldom},
     {{COMMAND, RC_ABSENT, RC_WAITING}, wide},
     {{COMMAND, RC_ABSENT, RC_ROLLED_BACK}, wide},
@@ -209,8 +216,8 @@ static bool is_out_of_reach(enum rc_why why)
         why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_VOID || why == RC_WHY_UNCONFIRMED;
     bool worker =
         why == RC_WHY_WORKER || why == RC_WHY_LEASE || why == RC_WHY_RELEASED || why == RC_WHY_NO_SIGNAL;
-    if (blocks || worker || people)
-        return true; /* only wide lives have blocks and times (sim.h); none has workers, signals, confirmations or people who are asked */
+    if (blocks || worker || people || why == RC_WHY_CHILD)
+        return true; /* only wide lives have blocks and times, only full ones workers, signals and people who are asked (sim.h) */
     /* 4096 records are more than a short life has; test/engine/test_limits.c is about it */
     return why == RC_WHY_NONE || why == RC_WHY_HISTORY_FULL ||
            why == RC_WHY_SIGNAL ||     /* of a program: none runs here; test/exec is about them */

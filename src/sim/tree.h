@@ -71,6 +71,13 @@ static inline bool sim_is_left_unknown(const struct rc_command *c, uint32_t at)
 {
     return c->node[at].state == RC_STEP_UNKNOWN && c->node[at].phase == RC_PHASE_NONE;
 }
+/* A loop around it is unknown: a person says whether it had begun. */
+static inline bool sim_is_in_an_unknown_loop(const struct rc_command *c, uint32_t at)
+{
+    for (uint32_t block = c->node[at].parent; block; block = c->node[block].parent)
+        if (c->node[block].state == RC_STEP_UNKNOWN) return true;
+    return false;
+}
 static inline bool sim_is_undo_side(unsigned step_state)
 {
     return step_state == RC_STEP_UNDOING || step_state == RC_STEP_UNDO_UNKNOWN ||

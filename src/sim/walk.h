@@ -103,6 +103,7 @@ struct walk_seen { /* a command, from its history */
     struct walk_side side[WALK_INSTANCES][2];
     bool retried[WALK_INSTANCES]; /* by a person since the step's last attempt left */
     bool passed[WALK_INSTANCES];  /* the line went on without it: it may be done again out of its turn */
+    bool rolled[WALK_INSTANCES];  /* its undo began in a roll back: a cancel brings it to its end */
     bool cancelled;               /* and the person was told */
     bool gone_asked, gone;        /* somebody has asked to purge it; it was purged */
     struct {
@@ -245,8 +246,7 @@ struct walk {
         uint8_t who, priority; /* priority: UINT8_MAX: as it is on record */
     } started[WALK_STARTED];   /* who has started or edited what */
     uint32_t nstarted;
-    bool lanes;      /* its flows have concurrency keys */
-    bool lanes_grow; /* somebody in a lane could not be told to give way */
+    bool lanes; /* its flows have concurrency keys */
     uint64_t changes,
         lanes_seen; /* of the store: the last one that was seen, and that the laws of lanes have seen */
     struct walk_signal signal[WALK_SIGNALS];

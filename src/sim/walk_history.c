@@ -244,14 +244,6 @@ static void see_record(struct walk *walk, struct walk_seen *seen, const struct r
         record->rev);
 }
 
-/* A loop around it is unknown: a person says whether it had begun. */
-static bool is_in_an_unknown_loop(const struct rc_command *c, uint32_t at)
-{
-    for (uint32_t block = c->node[at].parent; block; block = c->node[block].parent)
-        if (c->node[block].state == RC_STEP_UNKNOWN) return true;
-    return false;
-}
-
 /* After a restore nobody asks about items and passes that a loop, which is over, did not come to here (docs/simulation.md): what was done in them
  * in another life of the store stays so. */
 static bool is_beyond_a_loop(const struct walk_seen *seen, uint32_t at)
@@ -274,7 +266,7 @@ static void laws_of_truth(struct walk *walk, struct walk_seen *seen)
     const struct rc_command *c = &seen->c;
     if (seen->behind || walk->folding_anew) return;
     for (uint32_t i = 1; i < c->nnodes; i++) {
-        if (!sim_is_call(c, i) || is_in_an_unknown_loop(c, i)) continue;
+        if (!sim_is_call(c, i) || sim_is_in_an_unknown_loop(c, i)) continue;
         unsigned state = c->node[i].state;
         bool happened = walk_happens(walk, c->id.seq, i, false),
              undone = walk_happens(walk, c->id.seq, i, true);

@@ -143,8 +143,6 @@ void walk_laws_of_places(struct walk *walk, struct walk_seen *seen, const struct
         seen->lane.came = was != RC_PLACE_WAITS && !seen->lane.by_itself;
         seen->lane.at = record->change;
     }
-    /* of which a part is rolled back cannot be told to go, and stays */
-    walk->lanes_grow |= now == RC_PLACE_HOLDS && seen->c.mode == RC_MODE_ROLL_BACK;
     if (person && walk_gives_way(record->cause->u.act)) seen->lane.gave_way = record->change;
     if (!seen->c.flow->lane.limit) return;
     LAW(!is_at_work(walk, seen) || now == RC_PLACE_HOLDS || now == RC_PLACE_YIELDS ||
@@ -230,7 +228,7 @@ static void laws_of_one(struct walk *walk, const struct walk_seen *seen)
                  engine->room && !rc_engine_held(engine) && engine->unknown < 2;
     LAW(!works || !lane.first || lane.holds >= lane.first->c.flow->lane.limit,
         "J4 nobody waits while there is room", "command %llu", ULL(lane.first ? lane.first->c.id.seq : 0));
-    LAW(!lane.replaces || !stays(seen) || walk->lanes_grow || lane.stay <= seen->c.flow->lane.limit,
+    LAW(!lane.replaces || !stays(seen) || lane.stay <= seen->c.flow->lane.limit,
         "J8 where the newest replaces, no more than the limit stay", "command %llu: %u of %u",
         ULL(seen->c.id.seq), lane.stay, seen->c.flow->lane.limit);
 }

@@ -342,7 +342,8 @@ void walk_laws_of_doubt(struct walk *walk, struct walk_seen *seen, uint32_t rev)
             continue;
         unsigned state = c->node[sent->node].state;
         walk->cover->window[SIM_WINDOW_LOST_ATTEMPT]++;
-        LAW(c->node[sent->node].doubt || state == RC_STEP_UNKNOWN || state == RC_STEP_UNDO_UNKNOWN,
+        LAW(c->node[sent->node].doubt || state == RC_STEP_UNKNOWN || state == RC_STEP_UNDO_UNKNOWN ||
+                sim_is_in_an_unknown_loop(c, sent->node),
             "O9 what may have left behind an older state is in doubt", "command %llu, record %u, step %u",
             ULL(c->id.seq), rev, sent->node);
     }

@@ -145,7 +145,7 @@ void walk_laws_of_undo_order(struct walk *walk, const struct walk_seen *seen, co
 {
     const struct rc_command *c = &seen->c;
     uint32_t scope = scope_of(c, sent->node);
-    bool back = c->mode == RC_MODE_ROLL_BACK || takes_back(c, 0);
+    bool back = c->mode == RC_MODE_ROLL_BACK || seen->rolled[sent->node] || takes_back(c, 0);
     for (uint32_t block = c->node[sent->node].parent; block && !back; block = c->node[block].parent)
         back = takes_back(c, block);
     LAW(back, "K3 what happened is undone where something takes it back", "command %llu, step %u",
@@ -395,6 +395,7 @@ static void note_times(struct walk_seen *seen, const struct look *look)
             anew) /* the time for all passes counts anew */
             seen->began[i] = look->record->at;
         if (!was_over(look, i) && sim_is_over(&seen->c, i)) seen->ended[i] = look->record->at;
+        if (!sim_is_undo_side(look->was[i].state)) seen->rolled[i] = seen->c.mode == RC_MODE_ROLL_BACK;
     }
 }
 

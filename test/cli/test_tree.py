@@ -27,6 +27,13 @@ steps:
       - if: payload.n == 0
         steps: [ { id: never, set: { a: 2 } } ]
       - else: []
+  - id: way
+    choose:
+      - if: payload.n == 0
+        steps: [ { id: first, set: { a: 3 } } ]
+      - if: payload.n > 0
+        steps: [ { id: second, set: { a: 4 } } ]
+      - else: []
   - id: orders
     each: "${payload.items}"
     max: 300
@@ -46,8 +53,11 @@ both         succeeded         (parallel)  2 of 2 branches done
   line       succeeded         (linear)
     facts    succeeded         (set)
     nap      succeeded         (sleep)
-route        succeeded         (choose)    took case 1
+route        succeeded         (choose)    took else
   never      skipped           (set)       another branch was chosen
+way          succeeded         (choose)    took case 2 of 2
+  first      skipped           (set)       another branch was chosen
+  second     succeeded         (set)
 orders       succeeded         (each)      2 of 3 items done, 1 failed
   [0].whole  succeeded         (linear)
     make     succeeded  1      hub         2
@@ -109,7 +119,7 @@ def long_list(world):
     said = shown(server, 80, "show", id)
     total = server.api.command(id)["steps_total"]
     after = server.api.command(id)["steps_next"]
-    equal(total, 8 + 2 * 150, "steps")
+    equal(total, 11 + 2 * 150, "steps")
     contains(said, f"and {total - 200} more: recourse steps {id} --after {after}")
     contains(shown(server, 80, "steps", id, "--after", str(after), "--limit", "200"), "orders[149].make")
     contains(shown(server, 80, "explain", id), " and 141 more (recourse steps")

@@ -213,8 +213,28 @@ static const struct {
                                                                                                 "items[0].c."
                                                                                                 "outputs.o : "
                                                                                                 "0") "\n-"
-                                                                                                     " " SET("h",
-                                                                                                             "steps.b.items.all(i, has(i.c) && i.c.outputs.o == 1)") "\n",
+                                                                                                     " " SET(
+                                                                                                         "h",
+                                                                                                         "ste"
+                                                                                                         "ps."
+                                                                                                         "b."
+                                                                                                         "ite"
+                                                                                                         "ms."
+                                                                                                         "all"
+                                                                                                         "(i,"
+                                                                                                         " ha"
+                                                                                                         "s("
+                                                                                                         "i."
+                                                                                                         "c) "
+                                                                                                         "&& "
+                                                                                                         "i."
+                                                                                                         "c."
+                                                                                                         "out"
+                                                                                                         "put"
+                                                                                                         "s."
+                                                                                                         "o "
+                                                                                                         "== "
+                                                                                                         "1)") "\n",
      ""},
     {"what was asked of one item says nothing of another",
      "- { id: b, on_error: continue, each: [1], max: 2, steps: [" OUT("c") "] }\n- " SET(

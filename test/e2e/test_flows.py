@@ -121,7 +121,7 @@ def nested(world):
            ("pause", None, "succeeded"), ("again", None, "succeeded"), ("again[0].knock", "again", "succeeded"),
            ("again[1].knock", "again", "succeeded"), ("again[2].knock", "again", "succeeded"), ("last", None, "skipped")], "steps")
     by = {s["path"]: s for s in done["steps"]}
-    equal((by["fast"]["why"], by["fast"]["case"], by["slow"]["case"], by["route"]["taken"]), ("not_taken", 0, 1, 1), "the choice")
+    equal((by["fast"]["why"], by["fast"]["case"], by["slow"]["case"], by["route"]["taken"], by["route"]["cases"]), ("not_taken", 0, 1, 1, 1), "the choice")
     equal((by["again"]["passes"], by["again"]["max_passes"], by["last"]["why"]), (3, 5, "condition"), "passes, and the condition")
     equal(by["facts"]["outputs"]["text"], f"pull {by['right']['outputs']['number']}", "the values")
     equal(by["both"]["branches"], {"count": 2, "done": 2, "failed": 0, "running": 0}, "branches")

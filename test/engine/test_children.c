@@ -96,6 +96,7 @@ static void nothing_is_started_behind_the_deadline(void **state)
     assert_true(world->dead);
     world_later(world, RC_SECONDS(11));
     world_crash(world);
+    world_free_request(request);
     assert_int_equal(commands(world), 1);
     assert_int_equal(world_read(world, 1).node[1].phase, RC_PHASE_DELAYED);
     assert_int_equal(world_run(world), RC_OK);

@@ -230,6 +230,39 @@ static void a_namespace_keeps_so_many_signals(void **state)
     assert_int_equal(send(world, RC_MAX_SIGNALS_OF_NS + 1, NULL), RC_QUOTA);
 }
 
+static struct rc_work queues(uint64_t seq)
+{
+    return (struct rc_work){.phase = RC_PHASE_READY, .gate = 1, .order = 100 + seq, .seq = seq, .node = 1};
+}
+
+/* Of a unit that comes to nothing: nobody else's place is lost, and nothing that is not there is taken out. */
+static void who_queued_in_vain_is_taken_out(void **state)
+{
+    (void)state;
+    struct rc_window *window = calloc(1, sizeof *window);
+    assert_non_null(window);
+    for (uint64_t seq = 1; seq <= RC_WINDOW; seq++) {
+        const struct rc_work row = queues(seq);
+        rc_window_add(window, &row);
+    }
+    rc_window_pop(window);
+    rc_window_remove(window, 1, 1, 101); /* it has its turn */
+    rc_window_remove(window, 5, 2, 105);
+    rc_window_remove(window, 5, 1, 106);
+    assert_int_equal(window->n, RC_WINDOW - 1);
+    rc_window_remove(window, 5, 1, 105);
+    rc_window_remove(window, RC_WINDOW, 1, 100 + RC_WINDOW); /* the last one */
+    assert_int_equal(window->n, RC_WINDOW - 3);
+    assert_false(window->more);
+    for (uint64_t seq = 2; seq < RC_WINDOW; seq++) {
+        if (seq == 5) continue;
+        assert_int_equal(rc_window_first(window)->seq, seq);
+        rc_window_pop(window);
+    }
+    assert_null(rc_window_first(window));
+    free(window);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_dependency_holds_up_nobody_else, open_bounded, world_teardown),
         cmocka_unit_test_setup_teardown(after_a_crash_the_bound_holds, open_bounded, world_teardown),
         cmocka_unit_test_setup_teardown(a_namespace_keeps_so_many_signals, open_bounded, world_teardown),
+        cmocka_unit_test(who_queued_in_vain_is_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

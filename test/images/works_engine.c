@@ -133,7 +133,6 @@ static void turn(struct playing *in)
         bool leases = request->kind == RC_REQUEST_LEASE;
         for (const struct rc_task *task = leases ? request->u.lease->tasks : NULL; task; task = task->next)
             if (in->nleased < LEASED) in->leased[in->nleased++] = task->lease;
-        if (leases) rc_tasks_free(request->u.lease->tasks);
         world_free_request(request);
     }
     in->nasked = 0;
