@@ -43,9 +43,9 @@ const char *sim_control_law(enum sim_control control)
         [SIM_LEASE_TO_ANYBODY] = "Z2 ", [SIM_LEASE_WHILE_STOPPED] = "Z3 ", [SIM_HEAR_OTHERS] = "Z",
         [SIM_FORGET_THE_LATE] = "Z6 ",  [SIM_SHORT_LEASES] = "Z7 ",        [SIM_STARVE_A_SPACE] = "Z9 ",
         [SIM_FORGET_LINES] = "Z8 ",     [SIM_OTHER_ZONES] = "D3 ",         [SIM_EVERY_HOUR] = "D3 ",
-        [SIM_RUN_BESIDE] = "D4 ",       [SIM_CATCH_UP_ALL] = "D6 ",        [SIM_RUN_AGAIN] = "D1 ",
-        [SIM_RUN_EARLY] = "D2 ",        [SIM_COUNT_NOTHING] = "D5 ",       [SIM_FORGET_PAUSES] = "D7 ",
-        [SIM_LOSE_TIMES] = "D8 ",       [SIM_FORGET_PLANS] = "D9 ",        [SIM_KEEP_SCHEDULES] = "D10 ",
+        [SIM_RUN_BESIDE] = "D4 ",       [SIM_CATCH_UP_ALL] = "D6 ",        [SIM_RUN_EARLY] = "D2 ",
+        [SIM_COUNT_NOTHING] = "D5 ",    [SIM_FORGET_PAUSES] = "D7 ",       [SIM_LOSE_TIMES] = "D8 ",
+        [SIM_FORGET_PLANS] = "D9 ",     [SIM_KEEP_SCHEDULES] = "D10 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }

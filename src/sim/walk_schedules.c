@@ -245,9 +245,13 @@ static void spoil(struct walk *walk, struct rc_planner *planner)
 {
     struct rc_schedule *row = &planner->row;
     bool now = walk_chance(walk, 10);
-    bool again = walk->control == SIM_RUN_AGAIN || walk->control == SIM_FORGET_PLANS;
-    if (again && now && row->planned > RC_SECONDS(3600)) {
+    if (walk->control == SIM_FORGET_PLANS && now && row->planned > RC_SECONDS(3600)) {
         row->planned -= RC_SECONDS(3600);
+        row->accepted = 0;
+        planner->next = 0;
+    }
+    if (walk->control == SIM_RUN_AGAIN && row->planned && row->planned == row->last_planned) {
+        row->planned--; /* so that the last one alone is due again */
         row->accepted = 0;
         planner->next = 0;
     }
