@@ -332,6 +332,7 @@ void walk_laws_of_idle_workers(struct walk *walk)
 {
     const struct rc_engine *engine = walk->world->engine;
     if (!engine->room || walk->draining) return;
+    if (engine->gives_later) return; /* it had no memory for that, and pauses */
     for (uint32_t k = 0; k < walk->nrequests; k++) {
         const struct rc_request *request = walk->request[k].request;
         if (request->kind != RC_REQUEST_LEASE || world_answered(request)) continue;
