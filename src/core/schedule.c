@@ -206,8 +206,8 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     case RC_MSG_OCCUR: occur(after, ask); break;
     case RC_MSG_PAUSE: after->paused = true; break;
     case RC_MSG_RESUME:
+        if (s->paused) begin_behind(after, ask->wall); /* else what waits for its turn would be lost */
         after->paused = false;
-        begin_behind(after, ask->wall);
         break;
     case RC_MSG_RUN: started(after, ask->u.schedule, 0); break;
     }

@@ -7,6 +7,7 @@ struct rc_planner {
     const struct flow_schedule *of;
     struct rc_schedule row;
     rc_us next;                /* of the wall clock: when to look again */
+    rc_us looked;              /* the same: when it was looked at last */
     rc_us again;               /* engine time: not before this, where something is in its way */
     uint32_t waits;            /* seconds that it waits then */
     bool fresh;                /* it has no row yet */

@@ -84,8 +84,9 @@ static enum rc_status follow(struct rc_engine *engine, struct rc_error *err)
             if (row) planner->row = *row;
         }
     }
-    all->set = set;
-    return drop_others(engine, rows, n, err);
+    status = drop_others(engine, rows, n, err);
+    if (status == RC_OK) all->set = set; /* else the rest of it goes the next time */
+    return status;
 }
 
 static struct rc_planner *find(struct rc_engine *engine, uint64_t id)
@@ -145,6 +146,16 @@ static struct rc_sv key_of(const struct rc_planner *planner, rc_us planned, stru
     return rc_text(arena, "schedule/%.*s/%.19sZ", RC_SV_ARG(planner->of->id), time);
 }
 
+/* From the engine's seed, which the turn gives it: the same turns make the same commands, in simulated lives, too. */
+static uint64_t nonce_of(struct rc_engine *engine, const struct rc_identity *id)
+{
+    struct rc_sha256 sha;
+    rc_sha256_init(&sha);
+    rc_sha256_add_u64(&sha, rc_mix(&engine->seed));
+    rc_sha256_add_u64(&sha, id->key_hash);
+    return rc_sha256_h128(&sha).hi;
+}
+
 /* On behalf of the schedule; or of who wants it to run now, who has started it like any other who submits. */
 static enum rc_status prepare(struct rc_engine *engine, struct rc_planner *planner, struct rc_sv key,
                               const struct rc_author *by, struct rc_error *err)
@@ -169,6 +180,7 @@ static enum rc_status prepare(struct rc_engine *engine, struct rc_planner *plann
     request->bytes = (uint32_t)cel_size_bytes(in.payload);
     enum rc_status status =
         rc_prepare_submit(rc_engine_set(engine), &in, arena, &request->u.submit, &found, 1, &n);
+    if (status == RC_OK) request->u.submit.nonce = nonce_of(engine, &request->u.submit);
     return status == RC_OK
                ? RC_OK
                : rc_fail(err, status, "%s%s%s", found.pointer, found.pointer[0] ? ": " : "", found.text);
@@ -292,6 +304,7 @@ static enum rc_status look(struct rc_engine *engine, struct rc_planner *planner,
     if (status != RC_OK) return status;
     rc_schedule_plan(&planner->row, planner->of, engine->turn.wall, busy, &plan);
     planner->next = plan.next;
+    planner->looked = engine->turn.wall;
     if (!plan.run && !plan.changed) return RC_OK;
     planner->next = 0;
     engine->turn.nunits++;
@@ -305,7 +318,8 @@ static enum rc_status look(struct rc_engine *engine, struct rc_planner *planner,
 
 static bool is_due(const struct rc_engine *engine, const struct rc_planner *planner)
 {
-    return planner->next <= engine->turn.wall && planner->again <= engine->now && !planner->touched;
+    bool back = engine->turn.wall < planner->looked; /* then `next` may be far away */
+    return (back || planner->next <= engine->turn.wall) && planner->again <= engine->now && !planner->touched;
 }
 
 enum rc_status rc_schedules_run(struct rc_engine *engine, struct rc_error *err)

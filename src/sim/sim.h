@@ -101,7 +101,19 @@
     SIM_CONTROL(FORGET_THE_LATE, "forget-the-late", "what comes late is not put on record")                  \
     SIM_CONTROL(SHORT_LEASES, "short-leases", "the engine's leases are over at once")                        \
     SIM_CONTROL(STARVE_A_SPACE, "starve-a-space", "one namespace is served last")                            \
-    SIM_CONTROL(FORGET_LINES, "forget-lines", "the engine forgets what waits for workers")
+    SIM_CONTROL(FORGET_LINES, "forget-lines", "the engine forgets what waits for workers")                   \
+    /* about schedules */                                                                                    \
+    SIM_CONTROL(OTHER_ZONES, "other-zones", "the engine takes every zone for UTC")                           \
+    SIM_CONTROL(EVERY_HOUR, "every-hour", "the engine's schedules name no hours where clocks change")        \
+    SIM_CONTROL(RUN_BESIDE, "run-beside", "the engine's schedules run beside themselves")                    \
+    SIM_CONTROL(CATCH_UP_ALL, "catch-up-all", "the engine's schedules make up for all that was missed")      \
+    SIM_CONTROL(RUN_AGAIN, "run-again", "what was due is due again, and keys are not known any more")        \
+    SIM_CONTROL(RUN_EARLY, "run-early", "the engine takes what will be due for what is")                     \
+    SIM_CONTROL(COUNT_NOTHING, "count-nothing", "the engine forgets what was missed and left out")           \
+    SIM_CONTROL(FORGET_PAUSES, "forget-pauses", "the engine forgets that a schedule is paused")              \
+    SIM_CONTROL(LOSE_TIMES, "lose-times", "the engine does not look at a schedule any more")                 \
+    SIM_CONTROL(FORGET_PLANS, "forget-plans", "the engine forgets what a schedule has dealt with")           \
+    SIM_CONTROL(KEEP_SCHEDULES, "keep-schedules", "the engine goes on with schedules that are gone")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,

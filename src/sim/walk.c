@@ -42,7 +42,10 @@ const char *sim_control_law(enum sim_control control)
         [SIM_KEEP_VOTES] = "V7 ",       [SIM_ASK_TOO_FEW] = "V9 ",         [SIM_FORGET_LEASES] = "Z1 ",
         [SIM_LEASE_TO_ANYBODY] = "Z2 ", [SIM_LEASE_WHILE_STOPPED] = "Z3 ", [SIM_HEAR_OTHERS] = "Z",
         [SIM_FORGET_THE_LATE] = "Z6 ",  [SIM_SHORT_LEASES] = "Z7 ",        [SIM_STARVE_A_SPACE] = "Z9 ",
-        [SIM_FORGET_LINES] = "Z8 ",
+        [SIM_FORGET_LINES] = "Z8 ",     [SIM_OTHER_ZONES] = "D3 ",         [SIM_EVERY_HOUR] = "D3 ",
+        [SIM_RUN_BESIDE] = "D4 ",       [SIM_CATCH_UP_ALL] = "D6 ",        [SIM_RUN_EARLY] = "D2 ",
+        [SIM_COUNT_NOTHING] = "D5 ",    [SIM_FORGET_PAUSES] = "D7 ",       [SIM_LOSE_TIMES] = "D8 ",
+        [SIM_FORGET_PLANS] = "D9 ",     [SIM_KEEP_SCHEDULES] = "D10 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }
@@ -91,6 +94,7 @@ static void step(struct walk *walk)
     if (walk->people) walk_people_act(walk);
     if (walk->people) walk_signal(walk);
     if (walk->work) walk_workers_act(walk);
+    if (walk->plans) walk_schedules_act(walk);
     for (uint32_t n = walk_dice(walk, 4); n > 0; n--) walk_answer_some(walk, false);
     walk_fault(walk);
     walk_turn(walk);
@@ -173,6 +177,7 @@ static void end(struct walk *walk)
     WALK_TELL(walk, "--- every fault is over\n");
     walk_end_faults(walk);
     walk_release(walk);
+    walk_schedules_rest(walk);
     if (!come_to_rest(walk) && !walk->broken) walk_break(walk, "E1 everything comes to rest", "it does not");
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {
         const struct rc_command *c = &walk->seen[seq].c;
@@ -200,9 +205,11 @@ static void live(struct walk *walk)
     walk_define_blocks(walk);
     walk_define_workers(walk);
     walk_define_people(walk);
+    walk_define_schedules(walk);
     WALK_TELL(walk, "%s\n", walk->definitions);
     walk->world = world_open(walk->definitions);
     walk_watch(walk);
+    walk_schedules_begin(walk);
     for (uint32_t i = 0;
          (walk->choices->noted ? sim_choices_more(walk->choices, 's') : i < steps) && !walk->broken; i++)
         step(walk);
@@ -237,6 +244,7 @@ struct sim_verdict sim_live(struct sim_choices *choices, enum sim_control contro
     rc_arena_free(walk->rows);
     walk_journal_free(walk->journal);
     walk_forget_workers(walk);
+    walk_forget_schedules(walk);
     free(walk);
     return verdict;
 }

@@ -251,8 +251,9 @@ struct walk {
         lanes_seen; /* of the store: the last one that was seen, and that the laws of lanes have seen */
     struct walk_signal signal[WALK_SIGNALS];
     uint32_t nsignals;
-    struct walk_work *work; /* NULL: this life has no workers */
-    bool tasks;             /* the step that is being written is one that workers do */
+    struct walk_work *work;   /* NULL: this life has no workers */
+    struct walk_plans *plans; /* NULL: this life has no schedules */
+    bool tasks;               /* the step that is being written is one that workers do */
     rc_us
         turn_before; /* the engine's time of the last turn that went well in this life of its; 0: none did */
     bool has_space;  /* somebody has asked for the namespace b */
@@ -262,7 +263,7 @@ struct walk {
     rc_us quiet_since;    /* wall; 0: not yet */
     bool settled;         /* the last turn went well, and all that the store has was looked at */
     uint32_t world_nleft; /* in a copy: of the world, when it was made */
-    rc_us world_now;
+    rc_us world_wall;
     struct walk_copy copy;
     struct walk_restored restored;
     bool folding_anew; /* histories of the state that was restored: they were judged before */
@@ -505,4 +506,5 @@ void walk_laws_of_blocks(struct walk *, struct walk_seen *, const struct rc_reco
 /* What the store has of bulks. */
 void walk_laws_of_bulks(struct walk *, struct rc_reader *);
 
+#include "sim/walk_schedules.h"
 #include "sim/walk_workers.h"

@@ -16,9 +16,12 @@ struct walk_journal {
 
 enum { ARENA_MAX = 256 << 20 };
 
+/* The engine's time: the wall clock's, where nobody sets it. */
 static rc_us wall(const struct walk *walk)
 {
-    return RC_SECONDS(1800000000) + walk->world->now;
+    const struct rc_engine *engine = walk->world->engine;
+    if (walk->plans) return engine->anchor + (walk->world->now - engine->monotonic);
+    return world_wall(walk->world);
 }
 
 struct walk_journal *walk_journal_new(void)
@@ -146,6 +149,7 @@ void walk_check_all(struct walk *walk)
 {
     struct walk_journal *journal = walk->journal;
     struct check_report report;
+    walk_note_scheduled(walk);
     if (journal->full || !walk->world->store) return;
     const struct check_case what = {.calls = journal->call,
                                     .ncalls = journal->ncalls,

@@ -139,13 +139,14 @@ void walk_define_flow(struct walk *walk, uint32_t flow)
         walk_define_people_flow(walk, flow);
         return;
     }
-    if (walk->shaped && !walk->work && walk_chance(walk, 70)) {
+    if (walk->shaped && !walk->work && !walk->plans && walk_chance(walk, 70)) {
         put_shaped_flow(walk, flow);
         return;
     }
     static const char *const on_failure[] = {"keep", "roll_back", "review"};
     uint32_t policy = walk_dice(walk, 3), steps = 1 + walk_dice(walk, WALK_STEPS);
     walk_put_head(walk, flow, on_failure[policy]);
+    if (walk->plans) walk_put_schedules(walk);
     walk_put(walk, "steps:\n");
     for (uint32_t k = 0; k < steps; k++) put_step(walk, k, k + 1 == steps, policy == 1);
 }

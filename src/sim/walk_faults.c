@@ -79,7 +79,8 @@ static bool forges(enum sim_control control)
             !walk_spoils_nodes(control)) ||
            (control >= SIM_RELEASE_ALL && control <= SIM_ASK_FOR_EVER) || control == SIM_HEAR_ANYTHING ||
            control == SIM_WAIT_A_MOMENT || control == SIM_WIDER_LANES || control == SIM_NARROWER_LANES ||
-           control == SIM_REFUSE_NOTHING || control == SIM_REPLACE_NOTHING || control == SIM_LEASE_TO_ANYBODY;
+           control == SIM_REFUSE_NOTHING || control == SIM_REPLACE_NOTHING ||
+           control == SIM_LEASE_TO_ANYBODY || (control >= SIM_OTHER_ZONES && control <= SIM_CATCH_UP_ALL);
 }
 
 static void forge_call(enum sim_control control, struct flow_call *call, uint16_t at)
@@ -151,6 +152,9 @@ static void forge(const struct walk *walk)
             forge_block(walk->control, (struct flow_step *)&set->flows[i]->steps[k]);
     for (uint32_t i = 0; i < set->nflows; i++)
         walk_forge_people(walk->control, (struct flow *)set->flows[i]); /* cppcheck-suppress cert-EXP05-C */
+    for (uint32_t i = 0; i < set->nflows; i++)
+        walk_forge_schedules(walk->control,
+                             (struct flow *)set->flows[i]); /* cppcheck-suppress cert-EXP05-C */
     for (uint32_t i = 0; i < set->ndependencies; i++)
         if (walk->control == SIM_MORE_PLACES)
             ((struct flow_dependency *)set->dependencies[i])->concurrent += 2;
@@ -225,6 +229,7 @@ void walk_turn(struct walk *walk)
     walk_outside_goes_on(walk);
     spoil_memory(walk);
     if (walk->work) walk_spoil_leases(walk);
+    if (walk->plans) walk_schedules_turn(walk);
     walk->settled = false;
     walk->status = world_turn(world);
     sim_memory_refuse(0);
@@ -295,6 +300,7 @@ void walk_crash(struct walk *walk, bool in_order)
         world->suspects->running = rc_step_unit(seq, node);
         if (walk_chance(walk, 30)) suspect(world->suspects, world->suspects->running);
     }
+    walk_schedules_restart(walk);
     world->dead = !in_order;
     walk->life++;
     walk->turn_before = 0;
@@ -314,7 +320,7 @@ void walk_end_faults(struct walk *walk)
 {
     struct world *world = walk->world;
     walk->quiet = true;
-    walk->quiet_since = RC_SECONDS(1800000000) + world->now;
+    walk->quiet_since = world_wall(world);
     world->dies_in = 0;
     world->sync_takes = 0;
     world->shut_reopen = 0;

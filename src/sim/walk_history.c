@@ -172,6 +172,7 @@ static void laws_behind(struct walk *walk, struct walk_seen *seen, const struct 
     if (!walk->broken && walk->people) walk_laws_of_people(walk, seen, record);
     if (!walk->broken && walk->people) walk_laws_of_waits(walk, seen, record);
     if (!walk->broken && walk->lanes) walk_laws_of_places(walk, seen, record);
+    if (!walk->broken && walk->plans) walk_laws_of_scheduled(walk, seen, record);
     if (!walk->broken && record->cause->kind == RC_MSG_RESTORED && !walk->folding_anew)
         walk_laws_of_doubt(walk, seen, record->rev);
 }

@@ -366,6 +366,7 @@ void walk_laws_of_turn(struct walk *walk)
     if (!walk->broken) laws_of_usage(walk, reader);
     if (!walk->broken) walk_laws_of_bulks(walk, reader);
     if (!walk->broken && walk->people) walk_laws_of_signals(walk, reader);
+    if (!walk->broken && walk->plans) walk_laws_of_schedules(walk, reader);
     rc_reader_close(reader);
     if (!walk->broken) walk_laws_of_window(walk);
     for (uint64_t seq = 1; seq <= walk->nseen && !walk->broken; seq++) {

@@ -339,7 +339,7 @@ void walk_laws_of_idle_workers(struct walk *walk)
 {
     const struct rc_engine *engine = walk->world->engine;
     /* a turn had no memory to give it: it is given behind a pause */
-    bool later = engine->gives_later && walk->world->sleep <= RC_MS(200);
+    bool later = engine->gives_more && walk->world->sleep <= RC_PAUSE;
     if (!engine->room || walk->draining || later) return;
     for (uint32_t k = 0; k < walk->nrequests; k++) {
         const struct rc_request *request = walk->request[k].request;

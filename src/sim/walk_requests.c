@@ -46,7 +46,7 @@ bool walk_post(struct walk *walk, struct walk_request sent)
 static bool is_crowded(const struct walk *walk)
 {
     enum { MARGIN = 8 };
-    return walk->nseen + walk->nrequests + MARGIN > WALK_COMMANDS;
+    return walk->nseen + walk->nrequests + walk_schedules_owe(walk) + MARGIN > WALK_COMMANDS;
 }
 
 /* ---- submissions ---------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 
 static rc_us wall(const struct walk *walk)
 {
-    return RC_SECONDS(1800000000) + walk->world->now;
+    return world_wall(walk->world);
 }
 
 static bool acts(const struct walk_sent *sent)
@@ -58,7 +58,7 @@ static void copy(struct walk *walk)
     assert(walk->copy.known && walk->copy.disk);
     memcpy(walk->copy.known, walk, sizeof *walk);
     walk->copy.known->world_nleft = walk->world->nleft;
-    walk->copy.known->world_now = walk->world->now;
+    walk->copy.known->world_wall = wall(walk);
     walk_journal_mark(walk, &walk->copy.ncalls, &walk->copy.narrivals);
     WALK_TELL(walk, "the store is copied\n");
 }
@@ -217,16 +217,18 @@ static void put_in_place(struct walk *walk)
     walk->cover->window[SIM_WINDOW_HELD_AGAIN] += hold.id && !hold.released;
     WALK_TELL(walk, "the process dies; the copy is put in the place of the store (%s)\n",
               rc_held_word(cause).slug);
+    walk_schedules_restart(walk);
     walk->world->dead = true;
     walk->life++;
     walk->draining = false;
     walk_outside_lost_touch(walk);
     if (walk->work) walk_workers_lose_touch(walk);
+    if (walk->plans) walk_schedules_go_back(walk);
     go_back(walk);
     struct rc_memory_disk *disk = rc_memory_disk_copy(walk->copy.disk);
     assert(disk);
     bool dated = cause == RC_HELD_BACKUP || cause == RC_HELD_IMPORT;
-    rc_us from = RC_SECONDS(1800000000) + known->world_now;
+    rc_us from = known->world_wall;
     rc_memory_come_from(disk, (struct rc_origin){cause, dated ? from : known->latest});
     if (walk->control != SIM_LEAVE_WHEN_FULL) rc_memory_full(disk, walk->full);
     walk->restored.until = wall(walk);
@@ -246,6 +248,7 @@ void walk_restore(struct walk *walk)
 {
     if (walk->broken) return;
     if (walk->restored.times && walk_chance(walk, 20)) walk_ask_release(walk);
+    if (walk_clock_is_behind(walk)) return; /* of when a state is could not be told */
     if (walk_chance(walk, 3))
         copy(walk);
     else if (walk->copy.disk && walk_chance(walk, 2))

@@ -121,8 +121,7 @@ static enum rc_status on_reopen(void *context, struct rc_store *old, struct rc_s
 
 static struct rc_tick tick(const struct world *world)
 {
-    return (struct rc_tick){
-        .monotonic = world->now, .wall = RC_SECONDS(1800000000) + world->now, .seed = world->now};
+    return (struct rc_tick){.monotonic = world->now, .wall = world_wall(world), .seed = world->now};
 }
 
 static void start(struct world *world)

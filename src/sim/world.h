@@ -33,6 +33,7 @@ struct world {
     const struct flow *written[WORLD_VERSIONS];
     struct rc_suspects *suspects;
     rc_us now;
+    int64_t ahead; /* the wall clock shows so much more than it would by itself: somebody has set it */
     struct rc_effect left[WORLD_EFFECTS]; /* what has left, in order */
     uint32_t nleft;
     uint32_t replies;
@@ -74,6 +75,11 @@ enum rc_status world_run(struct world *);
 /* One turn. */
 enum rc_status world_turn(struct world *);
 void world_later(struct world *, rc_us span);
+/* What the wall clock shows. */
+static inline rc_us world_wall(const struct world *world)
+{
+    return RC_SECONDS(1800000000) + world->now + (rc_us)world->ahead;
+}
 
 struct rc_request *world_submission(struct world *, const char *type, const char *key, const char *payload);
 /* In another namespace, which must live as long as the request. */

@@ -193,7 +193,8 @@ static void test_messages(void **state)
     assert_true(s.last.seq == 8 && s.last_planned == 0 && s.started == 2 && s.paused);
     step(&s, RC_MSG_RESUME, BEGIN + 30 * MINUTE, &none, 1);
     assert_true(!s.paused && s.planned == BEGIN + 30 * MINUTE);
-    step(&s, RC_MSG_PLAN, BEGIN, &none, 1); /* never back */
+    step(&s, RC_MSG_RESUME, BEGIN + 40 * MINUTE, &none, 0); /* it was not paused: its times stay due */
+    step(&s, RC_MSG_PLAN, BEGIN, &none, 1);                 /* never back */
     assert_int_equal(s.planned, BEGIN + 30 * MINUTE);
 }
 

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "base/limits.h"
+#include "engine/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,6 +245,51 @@ static void definitions_are_followed(void **state)
     world_close(world);
 }
 
+/* However much of it there is: what is not forgotten for want of memory would not begin anew when it comes back. */
+static void what_is_gone_is_forgotten_without_memory(void **state)
+{
+    (void)state;
+    uint32_t refused = 0;
+    for (uint32_t most = 256; most <= 16384; most += 256) {
+        struct world *world =
+            open_with("schedule: [{id: s, cron: \"* * * * *\"}, {id: t, cron: \"* * * * *\"}]\n");
+        struct rc_schedule *all;
+        char flow[1024];
+        put_flow(flow, sizeof flow, "f", "");
+        struct rc_request *request = world_definition(NULL, flow);
+        world_ask(world, request);
+        assert_int_equal(request->status, RC_OK);
+        world_free_request(request);
+        struct rc_arena *whole = world->engine->turn.arena;
+        world->engine->turn.arena = rc_arena_new(0, most);
+        assert_non_null(world->engine->turn.arena);
+        refused += world_turn(world) != RC_OK;
+        rc_arena_free(world->engine->turn.arena);
+        world->engine->turn.arena = whole;
+        assert_int_equal(world_run(world), RC_OK);
+        assert_int_equal(rows(world, &all), 0);
+        world_close(world);
+    }
+    assert_true(refused > 0);
+}
+
+/* What waits for the run before begins when that has ended, also where the clock was put back meanwhile. */
+static void a_clock_that_goes_back_keeps_nothing_waiting(void **state)
+{
+    (void)state;
+    struct world *world = open_with("schedule: [{id: s, cron: \"* * * * *\", overlap: queue}]\n");
+    to_minute(world, 1);
+    assert_int_equal(world_run(world), RC_OK);
+    to_minute(world, 2);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_runs(world, 1);
+    world->ahead = -(int64_t)RC_SECONDS(3600);
+    world_answer(world, 0, 200, "{}");
+    world_later(world, RC_SECONDS(2));
+    assert_runs(world, 2);
+    world_close(world);
+}
+
 /* So many, and one more. */
 static void there_is_a_bound(void **state)
 {
@@ -278,6 +324,8 @@ int main(void)
         cmocka_unit_test(a_poisonous_time_is_set_aside),
         cmocka_unit_test(an_older_state_runs_nothing_again),
         cmocka_unit_test(definitions_are_followed),
+        cmocka_unit_test(what_is_gone_is_forgotten_without_memory),
+        cmocka_unit_test(a_clock_that_goes_back_keeps_nothing_waiting),
         cmocka_unit_test(there_is_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

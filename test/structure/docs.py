@@ -65,3 +65,45 @@ def check_commands(tree):
         for command in shown_commands(tree.text(path)):
             if command not in known:
                 yield f"{path}: shows 'recourse {command}', which recourse help does not know"
+
+
+# Letters of laws that docs/invariants.md lists: of blocks, people, signals, lanes, leases and schedules.
+LISTED_LAWS = "KVQJZD"
+
+
+def simulated_laws(tree):
+    """{"K3": (sentence, {control})} of the laws that the sources of the simulation hold."""
+    laws = {}
+    for path in sorted(tree.files):
+        if not str(path).startswith("src/sim/walk") or path.suffix != ".c":
+            continue
+        for match in re.finditer(rf'"([{LISTED_LAWS}]\d+) ((?:[^"\\]|"\s*")+)"', tree.text(path)):
+            laws.setdefault(match[1], (re.sub(r'"\s*"', "", match[2]), set()))
+    names = dict(re.findall(r'SIM_CONTROL\((\w+),\s*"([\w-]+)"', tree.text("src/sim/sim.h")))
+    for code, law in re.findall(r'\[SIM_(\w+)\] = "(\w+) "', tree.text("src/sim/walk.c")):
+        if law in laws:
+            laws[law][1].add(names[code])
+    return laws
+
+
+def law_rows(tree):
+    laws = simulated_laws(tree)
+    for law in sorted(laws, key=lambda law: (LISTED_LAWS.index(law[0]), int(law[1:]))):
+        sentence, controls = laws[law]
+        yield f"| {law} | {sentence} | {', '.join(sorted(controls))} |"
+
+
+def check_laws(tree):
+    """docs/invariants.md lists the laws of the simulation and what each is found out by; their numbers are dense"""
+    if not tree.has("src/sim/walk.c"):
+        return
+    listed = [line for line in tree.text("docs/invariants.md").splitlines() if re.match(r"\| [A-Z]\d+ \|", line)]
+    rows = list(law_rows(tree))
+    for row in [row for row in rows if row not in listed]:
+        yield f"docs/invariants.md: there is no row '{row}'"
+    for row in [row for row in listed if row not in rows]:
+        yield f"docs/invariants.md: no law of the simulation is '{row}'"
+    for letter in LISTED_LAWS:
+        numbers = sorted(int(law[1:]) for law in simulated_laws(tree) if law[0] == letter)
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"src/sim: the laws {letter} are numbered {numbers}"

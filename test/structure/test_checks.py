@@ -336,6 +336,16 @@ class Docs(Planted):
         self.assertEqual(len(list(docs.check_commands(self.tree()))), 1)
 
 
+    def test_laws(self):
+        self.put("src/sim/sim.h", 'SIM_CONTROL(FORGET, "forget", "x")\n')
+        self.put("src/sim/walk.c", '[SIM_FORGET] = "D1 ",\n')
+        self.put("src/sim/walk_a.c", 'LAW(a, "D1 one "\n"two", "x");\nLAW(b, "Z2 other", "y");\n')
+        self.put("docs/invariants.md", "| 1 | of the checker | x |\n| D1 | one two | forget |\n| Z2 | another |  |\n")
+        self.finds(docs.check_laws, "there is no row '| Z2 | other |  |'", "no law of the simulation is '| Z2 | another |  |'",
+                   "the laws Z are numbered [2]")
+        self.assertEqual(len(list(docs.check_laws(self.tree()))), 3)
+
+
 class Counting(Planted):
     """The counts at the end of scripts/test.sh: nothing that failed may be lost."""
 
