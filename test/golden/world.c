@@ -249,8 +249,8 @@ static enum rc_status messages_of(struct world *world, struct rc_ask first, stru
         }
         if (queue[at].to.agg == RC_AGG_COMMAND && queue[at].to.id >= WORLD_OTHERS) {
             world->told++;
-            if (queue[at].kind == RC_MSG_ACTION && queue[at].from.agg == RC_AGG_COMMAND)
-                ask_child(world, &queue[at]);
+            bool asks = queue[at].kind == RC_MSG_ACTION && queue[at].from.agg == RC_AGG_COMMAND;
+            if (asks || queue[at].kind == RC_MSG_CHILD) ask_child(world, &queue[at]);
             continue; /* other commands only take up room */
         }
         enum rc_status status = queue[at].to.agg == RC_AGG_LANE      ? enter(world, &queue[at], &out, err)
