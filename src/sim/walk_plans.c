@@ -88,7 +88,7 @@ static void laws_of_overlap(struct walk *walk, const struct plan_made *made)
     const struct walk_seen *seen = &walk->seen[made->seq], *before = NULL;
     for (uint32_t i = 0; i < walk->plans->nmade; i++) {
         const struct plan_made *other = &walk->plans->made[i];
-        bool earlier = other->slot == made->slot && other->seq && other->seq < made->seq;
+        bool earlier = other->slot == made->slot && other->seq && other->seq < made->seq && !other->old;
         if (earlier && (!before || other->seq > before->c.id.seq)) before = &walk->seen[other->seq];
     }
     if (before && !before->gone) walk_observe(walk, before->c.id.seq);
@@ -240,6 +240,8 @@ static void tell(const struct walk *walk, const struct rc_schedule *row)
 static void note(struct walk *walk, uint32_t at, const struct look *look)
 {
     struct plan_slot *slot = &walk->plans->slot[at];
+    for (uint32_t i = 0; i < walk->plans->nmade && !look->row; i++)
+        walk->plans->made[i].old |= walk->plans->made[i].slot == at;
     if (!look->row || !look->of) {
         *slot = (struct plan_slot){0};
         return;
