@@ -83,16 +83,19 @@ static bool put_line(struct api_call *call, const struct search *search, uint32_
 static void deny_retry(const struct rc_command *c, const struct rc_explanation *last,
                        struct rc_explanation *io)
 {
-    uint32_t resting = 0;
+    struct rc_allowed *own = &io->allowed[RC_ACTION_RETRY];
+    bool below = io->nbelow > 1, can = last->allowed[RC_ACTION_RETRY].allowed;
+    uint32_t resting = 0; /* of several, those are retried that can be */
     for (uint32_t i = 1; i < c->nnodes; i++) resting += rc_child_rests(c, i);
-    bool can = last->allowed[RC_ACTION_RETRY].allowed && last->retry_is_safe;
-    if (io->nbelow > 1)
+    if (own->allowed && !below && can && last->retry_is_safe) return;
+    io->retry_is_safe = false;
+    if (below)
         io->retry_reason = "a command below the one that it has started waits for a person: act on that one";
     else if (!can)
         io->retry_reason = "the command that it has started cannot be retried now: act on that one";
-    if (io->nbelow > 1 || !can) io->retry_is_safe = false;
-    if (io->allowed[RC_ACTION_RETRY].allowed && resting == 1 && !last->allowed[RC_ACTION_RETRY].allowed)
-        io->allowed[RC_ACTION_RETRY] = (struct rc_allowed){false, io->retry_reason};
+    else
+        io->retry_reason = "another try of what it has started may do something twice: act on that one";
+    if (!own->allowed || (resting == 1 && !can)) *own = (struct rc_allowed){false, io->retry_reason};
 }
 
 enum rc_status api_look_below(struct api_call *call, const struct rc_command *c, struct rc_explanation *io,

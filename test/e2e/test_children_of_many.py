@@ -94,7 +94,8 @@ def hundred(world):
     id = api.submit("crowd", {"items": items}).must(201).json["id"]
     eventually(lambda: len(slow.keys) >= 45, lambda: f"{len(slow.keys)} were asked")
     die(server, slow)
-    api.until_state(id, "partial")
+    words = "completed, but all[0].sub: the command that it had started did not succeed, or could not be started (and 4 more)"
+    equal(api.until_state(id, "partial")["display"], words, "in words")
     equal(Counter(c["state"] for c in children(api, id)), {"completed": 95, "rejected": 5}, "the children")
     once(slow, items)
     slow.refused.clear()
