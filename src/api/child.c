@@ -20,14 +20,13 @@ struct search {
 /* Those first that have told that they rest. */
 static void add_children(struct search *search, const struct rc_command *c, uint32_t parent)
 {
-    for (uint32_t k = 0; k < 2 * c->nnodes && search->n < LOOKED_AT; k++) {
-        uint32_t at = k % c->nnodes;
-        const struct rc_link *link = &c->data[at].child.link;
-        if (c->node[at].phase != RC_PHASE_CHILD || !link->seq) continue;
-        if (rc_child_rests(c, at) != (k < c->nnodes)) continue;
-        search->parent[search->n] = parent;
-        search->seq[search->n++] = link->seq;
-    }
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (uint32_t i = 1; i < c->nnodes && search->n < LOOKED_AT; i++) {
+            const struct rc_link *link = &c->data[i].child.link;
+            if (c->node[i].phase != RC_PHASE_CHILD || !link->seq || rc_child_rests(c, i) != !pass) continue;
+            search->parent[search->n] = parent;
+            search->seq[search->n++] = link->seq;
+        }
 }
 
 static bool waits_for_a_person(const struct rc_command *c)

@@ -22,19 +22,19 @@ void rc_view_children(struct rc_json *json, const struct rc_command *c)
 {
     enum { SHOWN = 20 };
     uint32_t n = 0;
-    for (uint32_t k = 0; k < 2 * c->nnodes && n < SHOWN; k++) { /* those first that wait for a person */
-        uint32_t i = k % c->nnodes;
-        const struct rc_child *child = &c->data[i].child;
-        if (c->node[i].phase != RC_PHASE_CHILD || !child->link.seq) continue;
-        if (rc_child_rests(c, i) != (k < c->nnodes)) continue;
-        if (!n++) rc_json_array(json, "children");
-        rc_json_object(json, NULL);
-        rc_view_step(json, c, i);
-        rc_json_id(json, "id", child->link.seq, child->link.nonce);
-        rc_json_text(json, "state", rc_state_word(child->state).slug);
-        rc_json_text(json, "display", rc_state_word(child->state).text);
-        rc_json_end_object(json);
-    }
+    for (unsigned pass = 0; pass < 2; pass++) /* those first that wait for a person */
+        for (uint32_t i = 1; i < c->nnodes && n < SHOWN; i++) {
+            const struct rc_child *child = &c->data[i].child;
+            if (c->node[i].phase != RC_PHASE_CHILD || !child->link.seq || rc_child_rests(c, i) != !pass)
+                continue;
+            if (!n++) rc_json_array(json, "children");
+            rc_json_object(json, NULL);
+            rc_view_step(json, c, i);
+            rc_json_id(json, "id", child->link.seq, child->link.nonce);
+            rc_json_text(json, "state", rc_state_word(child->state).slug);
+            rc_json_text(json, "display", rc_state_word(child->state).text);
+            rc_json_end_object(json);
+        }
     if (n) rc_json_end_array(json);
 }
 

@@ -336,6 +336,34 @@ def whom(world):
     true("hangs_on" not in api.explain(id), "it hangs on nobody")
 
 
+@case("of many that go on, the one that asks people is found among the first 32, and not behind them; where it rests, wherever it stands")
+def among_many(world):
+    asks = ("  - { id: ask, if: payload.n == 0, escalate: { question: what now, answers: [go] } }\n"
+            "  - { id: heard, if: payload.n > 0, wait: { signal: heard, id: \"${payload.n}\" } }\n"
+            "  - { id: call, if: payload.n < 0, call: other, with: { method: POST, path: /60 } }\n")
+    server, slow = serve(world, asks=thin("asks", asks), crowd=CROWD.replace("width: 20", "width: 100").replace("flow: one", "flow: asks"))
+    api = server.api
+
+    def told(first, last):
+        id = api.submit("crowd", {"items": [*range(first, first + 31), *last]}).must(201).json["id"]
+        eventually(lambda: len(children(api, id)) == 31 + len(last), "all are started")
+        return id
+    found = told(100, [0])
+    begun = time.monotonic()
+    line = api.explain(found)["hangs_on"]
+    note(f"an explanation that looks at 32: {1000 * (time.monotonic() - begun):.1f} ms")
+    equal([(one["type"], one["display"]) for one in line], [("asks", "waiting for an answer: ask")], "the 32nd")
+    contains(api.explain(found)["next"]["text"], f"{line[0]['id']} waits for a person: one of those who are asked answers")
+    behind = api.explain(told(200, [99, 0]))
+    equal(("hangs_on" in behind, behind["next"]["code"]), (False, "child"), "the 33rd")
+    slow.answers = 503
+    slow.let(60)
+    rests = told(300, [99, 98, 97, -1])
+    line = eventually(lambda: api.explain(rests).get("hangs_on"), "one that rests")
+    equal(([one["state"] for one in line], len(line)), (["review"], 1), "the 35th, which has told its parent")
+    contains(api.command(rests)["display"], line[0]["id"], "in words")
+
+
 # ---- what users do wrong ---------------------------------------------------------------------------------------------------
 
 @case("errors: a flow that is not there, a circle, and what a parent forbids its child are refused with what to do instead")
