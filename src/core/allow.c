@@ -204,8 +204,7 @@ static const char *why_not_retry(const struct rc_command *c)
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
-    if (c->state == RC_PENDING || c->state == RC_RUNNING)
-        return "it waits for a free place at its dependency already";
+    if (c->state == RC_PENDING || c->state == RC_RUNNING) return "it waits for its turn already";
     if (rc_first_asked(c)) return "it waits for people: they decide, or cancel it";
     for (uint32_t i = 1; i < c->nnodes; i++)
         if (rc_child_was_left(c, i))
