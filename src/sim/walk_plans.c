@@ -237,6 +237,12 @@ static void tell(const struct walk *walk, const struct rc_schedule *row)
         row->paused ? ", paused; " : "; ", row->fault);
 }
 
+static bool is_as_before(const struct rc_schedule *a, const struct rc_schedule *b)
+{
+    return a->planned == b->planned && a->accepted == b->accepted && a->started == b->started &&
+           a->missed == b->missed && a->skipped == b->skipped && a->paused == b->paused;
+}
+
 static void note(struct walk *walk, uint32_t at, const struct look *look)
 {
     struct plan_slot *slot = &walk->plans->slot[at];
@@ -247,15 +253,15 @@ static void note(struct walk *walk, uint32_t at, const struct look *look)
         return;
     }
     bool nothing = look->row->accepted <= look->row->planned;
-    if (memcmp(&slot->row, look->row, sizeof slot->row) != 0) tell(walk, look->row);
+    if (!is_as_before(&slot->row, look->row)) tell(walk, look->row);
     slot->clean = nothing || (slot->known && slot->version == look->version && slot->clean);
     slot->known = true;
     slot->row = *look->row;
     slot->version = look->version;
-    bool busy = is_busy(walk, look->row);
+    bool busy = is_busy(walk, &slot->row);
     if (busy || slot->busy) slot->waited = walk->world->engine->turn.wall;
     slot->busy = busy;
-    if (!is_ordered(walk, look->row)) slot->resumed = slot->stopped = false;
+    if (!is_ordered(walk, &slot->row)) slot->resumed = slot->stopped = false;
 }
 
 /* What stands in the row of this schedule. */

@@ -15,6 +15,7 @@ static void put_schedule(struct walk *walk, uint32_t id)
 {
     static const char *const missed[] = {"latest", "skip", "all"}, *const overlap[] = {"skip", "allow",
                                                                                        "queue"};
+    assert(id < PLAN_IDS);
     uint32_t zone = walk_chance(walk, 30) ? walk_dice(walk, WALK_ZONES) : walk->plans->zone;
     uint32_t minute = walk_dice(walk, WALK_MINUTES), hour = walk_dice(walk, WALK_HOURS);
     walk_put(walk, "  - id: %s\n    cron: \"%s %s %s\"\n    zone: %s\n", ids[id], walk_minutes_text(minute),
