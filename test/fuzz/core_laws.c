@@ -121,6 +121,7 @@ static void child_laws(struct world *world)
     for (uint32_t i = 0; i < world->nasked; i++) {
         const struct rc_ask *ask = &world->asked[i];
         bool pinned = false;
+        if (ask->kind == RC_MSG_CHILD) continue; /* what its parent is told */
         if (ask->kind == RC_MSG_ACTION) {
             unsigned action = ask->u.act->action;
             FUZZ_LAW(action == RC_ACTION_RETRY || action == RC_ACTION_CANCEL ||

@@ -244,11 +244,17 @@ struct world_child *world_child(struct world *world, uint64_t seq)
     return &world->child[i];
 }
 
+/* Of what other commands are asked and told, for who tells the story. */
+static void note(struct world *world, const struct rc_ask *ask)
+{
+    if (world->nasked < WORLD_ASKED) world->asked[world->nasked++] = *ask;
+}
+
 /* True: *ret is its answer, in the same unit. */
 static bool ask_child(struct world *world, const struct rc_ask *ask, struct rc_ask *ret)
 {
     const struct rc_command *c = &world->command;
-    if (world->nasked < WORLD_ASKED) world->asked[world->nasked++] = *ask;
+    note(world, ask);
     if (!world->child_outputs) return false;
     const struct rc_child *known = &c->data[ask->node].child;
     struct rc_child_news *news = RC_NEW(world->arena, struct rc_child_news);
@@ -297,6 +303,7 @@ static enum rc_status messages_of(struct world *world, struct rc_ask first, stru
         }
         if (queue[at].to.agg == RC_AGG_COMMAND && queue[at].to.id >= WORLD_OTHERS) {
             world->told++;
+            if (queue[at].kind == RC_MSG_CHILD) note(world, &queue[at]);
             if (queue[at].kind == RC_MSG_ACTION && queue[at].from.agg == RC_AGG_COMMAND)
                 n += n < MOST && ask_child(world, &queue[at], &queue[n]);
             continue; /* other commands only take up room */
