@@ -233,12 +233,12 @@ static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_n
     } else if (news->stays) { /* it was to be rolled back before it had ended */
         say(draft, at, news, "cannot be rolled back");
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
-    } else if (news->state == RC_REJECTED) {
-        say(draft, at, news, "was rejected");
-        rc_step_end(draft, at, RC_STEP_REJECTED, RC_WHY_CHILD);
-    } else if (news->state == RC_FAILED) { /* for good: nobody would act on it but its parent */
-        say(draft, at, news, "has failed");
-        rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CHILD);
+    } else if (news->state == RC_REJECTED || news->state == RC_FAILED) {
+        bool rejected = news->state == RC_REJECTED; /* for good: nobody would act on it but its parent */
+        /* what it was to be asked was put off, and it has come to its end before: what is asked of it then is another question */
+        c->node[at].asks = 0;
+        say(draft, at, news, rejected ? "was rejected" : "has failed");
+        rc_step_end(draft, at, rejected ? RC_STEP_REJECTED : RC_STEP_FAILED, RC_WHY_CHILD);
     } else if (rc_state_ended(news->state)) {
         say(draft, at, news, news->state == RC_CANCELLED ? "was cancelled" : "was rolled back");
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CHILD);

@@ -4,6 +4,10 @@
  * be left over; the file must pass its own check, the server must start from it, the picture must be that of a life without faults, and
  * what was acknowledged must be there. Ends that are the same to the byte are judged once.
  *
+ * No executor is in it: the bed takes what leaves, and gives the answers. So there is no scenario of kind `program`: an executor has neither the
+ * store nor the engine (src/exec/kind.h), and between an attempt's commit and its answer's the engine does the same whatever the kind is. Calls that fail within
+ * the program executor are made to in test/exec/test_program_failing.c.
+ *
  *   calls [--only WORD]… [--call KIND]… [--part K/N] [--control leak|write|answer|early] [SCENARIO CALL N [on]]
  *
  * RC_TIER=campaign tries every n; ci every n of all but SQLite's own memory, and of that every so many, from a place that RC_SEED or the time says; quick

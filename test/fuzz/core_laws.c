@@ -102,12 +102,22 @@ static void released_laws(const struct world *world, uint32_t from)
 
 /* ---- children ---------------------------------------------------------------------------------------------------------- */
 
-/* A step that waits for its child has one, and asks nobody else; what is started is of a version that was pinned. */
-static void child_laws(const struct world *world)
+/* A step that waits for its child has one, and asks nobody else; what is started is of a version that was pinned. None is left to go on, or
+ * to be retried, under a command that was cancelled or rolled back. */
+static void child_laws(struct world *world)
 {
     const struct rc_command *c = &world->command;
-    for (uint32_t i = 1; i < c->nnodes; i++)
-        if (c->node[i].phase == RC_PHASE_CHILD) FUZZ_LAW(c->data[i].child.link.seq >= WORLD_OTHERS);
+    bool over = c->state == RC_CANCELLED || c->state == RC_ROLLED_BACK;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        const struct rc_child *child = &c->data[i].child;
+        if (c->node[i].phase == RC_PHASE_CHILD) FUZZ_LAW(child->link.seq >= WORLD_OTHERS);
+        unsigned state =
+            c->node[i].state; /* what has succeeded, or was left out by a person, is left to itself */
+        bool failed = state == RC_STEP_ACTIVE || state == RC_STEP_FAILED || state == RC_STEP_REJECTED;
+        if (!over || !failed || !child->link.seq || rc_state_ended(child->state)) continue;
+        const struct world_child *known = world_child(world, child->link.seq);
+        FUZZ_LAW(known->leaves || known->ended);
+    }
     for (uint32_t i = 0; i < world->nasked; i++) {
         const struct rc_ask *ask = &world->asked[i];
         bool pinned = false;

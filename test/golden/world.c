@@ -272,6 +272,7 @@ static bool ask_child(struct world *world, const struct rc_ask *ask, struct rc_a
     if (there && world->child_reply == WORLD_UNREADABLE) {
         news->state = RC_REVIEW;
         news->unreadable = true;
+        world_child(world, news->child.seq)->ended = true;
     } else if (!starts && waits && world->child_reply == WORLD_LATER) {
         news->put_off = ask->u.act;
     } else if (!starts && ask->u.act->action == RC_ACTION_ROLL_BACK && world->child_reply == WORLD_STAYS) {

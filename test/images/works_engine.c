@@ -1,5 +1,8 @@
 /* The engine on the store: what it answers and what it lets leave must be on disk by then. A step is a turn; it is acknowledged as soon as
- * a client is answered or an attempt has left. */
+ * a client is answered or an attempt has left.
+ *
+ * What an executor does writes no file of ours, and how the outcome of an attempt is told apart (HTTP, exit code) is decided in the core, before
+ * anything is written: a dependency of kind `program` would make the same records as the http ones here, and has no work of its own. */
 #include "works.h"
 
 #include "sim/world.h"
