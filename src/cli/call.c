@@ -69,7 +69,8 @@ static bool is_said(const struct cel_value *problem, struct cel_value errors)
 {
     if (errors.kind != CEL_LIST || errors.n != 1 || !cli_text(&errors.v.items[0], "pointer").n) return false;
     struct rc_sv all = cli_text(problem, "detail"), one = cli_text(&errors.v.items[0], "detail");
-    return all.n >= one.n && memcmp(all.p + (all.n - one.n), one.p, one.n) == 0;
+    if (!one.n) return true;
+    return all.n >= one.n && rc_sv_eq((struct rc_sv){all.p + (all.n - one.n), one.n}, one);
 }
 
 static void put_errors(struct screen *screen, const struct cel_value *problem)

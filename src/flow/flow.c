@@ -49,7 +49,8 @@ static uint8_t mark_of(const struct flow *flow, flow_node other, flow_node at, f
     const struct flow_step *step = &flow->steps[at];
     bool line = flow->steps[step->parent].kind != FLOW_PARALLEL;
     uint8_t mark = 0;
-    for (uint16_t i = 0; i < (line ? 1 : step->nneeds); i++) {
+    uint16_t nneeds = line ? 1 : step->nneeds;
+    for (uint16_t i = 0; i < nneeds; i++) {
         flow_node need = line ? before : step->needs[i];
         if (need == other) mark |= BEHIND | ROW;
         if (need > other) mark |= marks[need - other];

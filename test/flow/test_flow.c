@@ -70,21 +70,22 @@ static void test_behind(void **state)
     static const uint8_t of_one[NODES] = {[PAY] = 3, [ROW] = 1, [BOOK] = 3, [LATER] = 1, [LAST] = 1};
     static const bool approvals[NODES] = {
         [PAY] = true, [ROW] = true, [BOOK] = true, [LATER] = true, [LAST] = true};
+    const flow_node nodes = NODES;
     step[0].end = NODES;
-    for (flow_node i = 1; i < NODES; i++) step[i].end = (flow_node)(i + 1);
+    for (flow_node i = 1; i < nodes; i++) step[i].end = (flow_node)(i + 1);
     struct flow some = {.steps = step, .nsteps = NODES};
     assert_true(flow_number(&some, step));
     assert_true(some.approves);
-    for (flow_node i = 1; i < NODES; i++) {
+    for (flow_node i = 1; i < nodes; i++) {
         assert_int_equal(flow_behind(&some, ONE, i), of_one[i]);
         assert_int_equal(flow_behind(&some, TWO, i), i == ROW ? FLOW_BEHIND : 0);
         assert_int_equal(flow_behind(&some, PAY, i) != 0, i == BOOK || i == LATER || i == LAST);
         assert_int_equal(step[i].approvals, approvals[i]);
     }
     step[0].kind = FLOW_LINEAR;
-    for (flow_node i = 1; i < NODES; i++) step[i].nneeds = 0;
+    for (flow_node i = 1; i < nodes; i++) step[i].nneeds = 0;
     assert_true(flow_number(&some, step));
-    for (flow_node i = 1; i < NODES; i++) {
+    for (flow_node i = 1; i < nodes; i++) {
         assert_int_equal(flow_behind(&some, ONE, i), i == TWO ? FLOW_BEHIND : i == PAY ? 3 : i > PAY);
         assert_int_equal(flow_behind(&some, ROW, i), i <= ROW ? 0 : i <= FREE ? 3 : FLOW_BEHIND);
         assert_int_equal(step[i].approvals, i > ONE);
