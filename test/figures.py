@@ -26,6 +26,8 @@ class Row:
 
 ROWS = (
     Row("sim_seeds", "lives of the simulation, each from a seed of its own", sum, 50000),
+    Row("sim_wide_seeds", "of these wide: with blocks, times and deadlines", sum, 16000),
+    Row("sim_full_seeds", "of these full: with people, signals, lanes, workers and schedules", sum, 16000),
     Row("sim_turns", "turns of the engine in them"),
     Row("sim_crashes", "crashes between two steps of the engine"),
     Row("sim_edges_taken", "edges of the declared states that were taken", max),

@@ -149,7 +149,8 @@ enum rc_status api_complaints(struct api_call *call, struct rc_error *err)
     const struct api_desk *desk = call->desk;
     if (desk->nerrors == 0) return RC_OK;
     const struct rc_error *first = &desk->errors[0];
-    return rc_fail(err, first->status, "%s: %s", first->pointer, first->text);
+    const char *of = *first->pointer ? first->pointer : "the body"; /* as a whole */
+    return rc_fail(err, first->status, "%s: %s", of, first->text);
 }
 
 static const char *type_text(enum api_type type)

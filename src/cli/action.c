@@ -60,10 +60,11 @@ static void put_undo(struct cli *cli, const struct cel_value *body)
         struct rc_sv id = cli_text(one, "external_id");
         fprintf(screen->out, "%*llu. ", INDENT, (unsigned long long)cli_number(one, "wave"));
         screen_sv(screen, cli_text(one, "step"));
-        fputs(" at ", screen->out);
-        screen_sv(screen, cli_text(one, "dependency"));
+        struct rc_sv dependency = cli_text(one, "dependency"); /* a command that it has started has none */
+        if (dependency.n) fputs(" at ", screen->out);
+        screen_sv(screen, dependency);
         if (id.n) {
-            fputs(", made ", screen->out);
+            fputs(dependency.n ? ", made " : ", by a roll back of ", screen->out);
             screen_sv(screen, id);
         }
         fputc('\n', screen->out);

@@ -19,6 +19,7 @@ struct batch {
     ssize_t n;                /* of it; less than 0: the end */
     unsigned long read, told; /* lines */
     unsigned long refused;
+    unsigned long at[RC_MAX_BATCH]; /* where those of the part stand in the input, empty ones counted */
 };
 
 /* The next line that is not empty. False at the end. */
@@ -41,13 +42,13 @@ static uint32_t gather(struct batch *batch, struct rc_buf *part)
     while (batch->n >= 0 && lines < RC_MAX_BATCH && (lines == 0 || part->n + (size_t)batch->n < PART_BYTES)) {
         rc_put(part, (struct rc_sv){batch->line, (uint32_t)batch->n});
         rc_put_char(part, '\n');
-        lines++;
+        batch->at[lines++] = batch->read;
         if (!read_line(batch)) break;
     }
     return lines;
 }
 
-static void tell_line(struct batch *batch, struct rc_sv text)
+static void tell_line(struct batch *batch, unsigned long number, struct rc_sv text)
 {
     struct cli *cli = batch->cli;
     struct screen *screen = &cli->screen;
@@ -68,7 +69,7 @@ static void tell_line(struct batch *batch, struct rc_sv text)
         fputs(cli_number(&answer, "status") == 200 ? "  was there already: " : "  ", screen->out);
         screen_sv(screen, cli_text(&command, "display"));
     } else {
-        fprintf(screen->out, "%lu: refused: ", batch->told);
+        fprintf(screen->out, "%lu: refused: ", number);
         screen_sv(screen, cli_text(&problem, "detail"));
     }
     fputc('\n', screen->out);
@@ -89,7 +90,7 @@ static int send_part(struct batch *batch, const struct rc_buf *part, uint32_t li
         struct rc_sv line = {rest.p, end ? (uint32_t)(end - rest.p) : rest.n};
         uint32_t skip = end ? line.n + 1 : line.n;
         rest = (struct rc_sv){rest.p + skip, rest.n - skip};
-        tell_line(batch, line);
+        tell_line(batch, batch->at[i], line);
     }
     return CLI_OK;
 }

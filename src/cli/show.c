@@ -349,6 +349,7 @@ static void put_change(struct cli *cli, const struct cel_value *change, struct r
         if (due.n) rc_put_format(&buf, ": %.*s", RC_SV_ARG(due));
     } else if (rc_sv_is(kind, "outputs")) {
         struct cel_value outputs = cli_member(change, "outputs");
+        if (outputs.kind == CEL_NULL) return; /* what it showed counts no more */
         rc_put_format(&buf, "%.*s gave ", RC_SV_ARG(step));
         cel_put_json(&buf, outputs);
     }

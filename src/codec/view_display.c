@@ -60,12 +60,17 @@ static bool is_missing(const struct rc_command *c, uint32_t at)
     return is_open_end(c, at) || (failed && whole && !rc_is_closed(c, at));
 }
 
+static bool is_decision(unsigned why)
+{
+    return why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_NO_SIGNAL ||
+           why == RC_WHY_UNCONFIRMED;
+}
+
 /* What became of a step. Where people or time decided, no other side has refused anything. */
 static const char *fate(const struct rc_command *c, uint32_t at)
 {
     unsigned why = c->node[at].why;
-    bool decided = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_NO_SIGNAL ||
-                   (why == RC_WHY_CHILD && !is_open_end(c, at));
+    bool decided = is_decision(why) || (why == RC_WHY_CHILD && !is_open_end(c, at));
     return decided ? rc_why_word((enum rc_why)why).text
                    : rc_step_word((enum rc_step_state)c->node[at].state).text;
 }
@@ -77,8 +82,7 @@ static bool put_decided(struct rc_buf *buf, const struct rc_command *c)
     struct rc_path path;
     if (c->state != RC_REJECTED && c->state != RC_FAILED) return false;
     rc_command_standing(c, &standing);
-    if (standing.node == UINT32_MAX || (standing.why != RC_WHY_DENIED && standing.why != RC_WHY_EXPIRED))
-        return false;
+    if (standing.node == UINT32_MAX || !is_decision(standing.why)) return false;
     rc_put_format(buf, "%s: %.*s: %s", c->state == RC_REJECTED ? "refused" : "failed, can be retried",
                   RC_SV_ARG(rc_view_step_name(c, standing.node, &path)), fate(c, standing.node));
     return true;

@@ -62,6 +62,8 @@ static const char *verb_of(const struct flow_step *step, const struct rc_node *n
     if (flow_confirms(step) && node->state == RC_STEP_ACTIVE) return "waits until something has come true";
     if (flow_confirms(step) && node->why == RC_WHY_UNCONFIRMED) return "is not confirmed";
     if (node->phase == RC_PHASE_CHILD) return "waits for the command that it has started";
+    if (step->kind == FLOW_WAIT && node->state == RC_STEP_REJECTED)
+        return "did not happen"; /* nobody refused it */
     if (!flow_is_block(step->kind)) return of_step[node->state];
     if (node->state == RC_STEP_ACTIVE && step->kind == FLOW_CHOOSE && node->why == RC_WHY_EXPRESSION)
         return "cannot choose a case";
@@ -127,6 +129,11 @@ static void put_what(const struct telling *tell, struct rc_buf *buf)
         put_sentence(buf, rc_why_word(node->why).text);
     }
     put_irreversible(command, buf);
+    if (command->state != RC_REVIEW) return;
+    if (command->mode == RC_MODE_ROLL_BACK)
+        rc_put_text(buf, " It is being rolled back: that goes on when this is settled.");
+    if (command->mode == RC_MODE_CANCEL)
+        rc_put_text(buf, " It is being cancelled: that goes on when this is settled.");
 }
 
 /* Of the innermost loop over a list that the step stands in. */

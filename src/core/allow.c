@@ -257,6 +257,17 @@ static const char *why_not_resolve(const struct rc_command *c)
     return rc_command_in_flight(c) ? "an attempt is in flight; wait for its outcome" : NULL;
 }
 
+/* A step that people decide holds it up: they are asked, or have said no, or too late. */
+static bool people_hold_it_up(const struct rc_command *c)
+{
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        unsigned state = c->node[i].state;
+        bool holds = state == RC_STEP_FAILED || state == RC_STEP_REJECTED || rc_is_asked(c, i);
+        if (flow_asks(rc_node_step(c, i)->kind) && holds) return true;
+    }
+    return false;
+}
+
 static const char *why_not_skip(const struct rc_command *c)
 {
     if (c->back) return "a part of it is rolled back: retry it first, so that it is done anew";
@@ -265,6 +276,7 @@ static const char *why_not_skip(const struct rc_command *c)
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (rc_any_is(c, RC_RESOLVABLE)) return "the step may have happened: say with resolve whether it did";
     if (waits_for_a_child(c)) return "it waits for a command that it has started: act on that one";
+    if (people_hold_it_up(c)) return "what people decide is never left out";
     return "no step is known to have failed";
 }
 

@@ -225,9 +225,6 @@ static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_n
     struct rc_command *c = &draft->c;
     c->node[at].state = RC_STEP_ACTIVE;
     c->node[at].phase = RC_PHASE_CHILD;
-    bool settled = news->state == RC_REJECTED || news->state == RC_FAILED;
-    if (settled)
-        c->node[at].asks = 0; /* what it was asked for came too late, or was put off: it can be ended still */
     if (rc_child_succeeded(news->state)) {
         succeeded(draft, at);
     } else if (news->stays) { /* it was to be rolled back before it had ended */
@@ -235,8 +232,7 @@ static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_n
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
     } else if (news->state == RC_REJECTED || news->state == RC_FAILED) {
         bool rejected = news->state == RC_REJECTED; /* for good: nobody would act on it but its parent */
-        /* what it was to be asked was put off, and it has come to its end before: what is asked of it then is another question */
-        c->node[at].asks = 0;
+        c->node[at].asks = 0; /* what it was asked for came too late, or was put off: it can be asked again */
         say(draft, at, news, rejected ? "was rejected" : "has failed");
         rc_step_end(draft, at, rejected ? RC_STEP_REJECTED : RC_STEP_FAILED, RC_WHY_CHILD);
     } else if (rc_state_ended(news->state)) {

@@ -144,7 +144,8 @@ void rc_child_close(struct rc_draft *draft, uint32_t at)
 {
     struct rc_command *c = &draft->c;
     struct rc_node *node = &c->node[at];
-    bool ends = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && !c->back);
+    bool part = c->back && draft->part && draft->part[at];
+    bool ends = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && (!c->back || part));
     bool over = rc_child_is_over(node);
     bool rests = c->data[at].child.link.seq && !rc_state_ended(c->data[at].child.state);
     bool undone = c->mode == RC_MODE_ROLL_BACK && rc_child_stands(c, at); /* in its turn */

@@ -181,6 +181,9 @@ void rc_part_undo(struct rc_draft *draft)
     }
     if (!is_settled(c, in)) return;
     draft->part = in;
+    for (uint32_t i = 1; i < c->nnodes;
+         i++) /* what is done anew has another child: nobody is to set this one to work again */
+        if (in[i] && rc_node_step(c, i)->kind == FLOW_CHILD) rc_child_close(draft, i);
     bool undone = rc_undo_subtree(draft, 0);
     draft->part = NULL;
     if (undone && is_quiet(c)) c->mode = RC_MODE_HALT;

@@ -62,15 +62,17 @@ static void accept_missed(struct rc_schedule *s, const struct flow_schedule *of,
     s->accepted = last;
 }
 
-/* Times that wait for the run before: those that have come meanwhile are behind them, as many as there is room for. */
+/* Times that wait for the run before: those that have come meanwhile are behind them, as many as there is room for. What was missed in
+ * between is dealt with when none of them waits any more, and all that stands behind it. */
 static void queue_more(struct rc_schedule *s, const struct flow_schedule *of, rc_us wall)
 {
     rc_us at = s->planned;
     uint32_t n = 0;
     while (n < RC_MAX_SCHEDULE_QUEUE && next_of(of, at, wall, &at)) {
         n++;
-        bool came_in_time = wall - at <= ON_TIME;
-        if (at > s->accepted && came_in_time) s->accepted = at;
+        if (at <= s->accepted) continue;
+        if (wall - at > ON_TIME) return;
+        s->accepted = at;
     }
 }
 
@@ -169,6 +171,12 @@ static void begin_behind(struct rc_schedule *s, rc_us wall)
     s->accepted = 0;
 }
 
+/* An order may be the first that comes to it: then no time before is due. */
+static void begin(struct rc_schedule *s, rc_us wall)
+{
+    if (!s->planned) begin_behind(s, wall);
+}
+
 /* Times are counted as missed or skipped only where `planned` grows. */
 static bool same(const struct rc_schedule *a, const struct rc_schedule *b)
 {
@@ -204,12 +212,18 @@ enum rc_status rc_schedule_step(const struct rc_schedule *s, const struct rc_ask
     switch ((enum rc_to_schedule)ask->kind) {
     case RC_MSG_PLAN: begin_behind(after, ask->wall); break;
     case RC_MSG_OCCUR: occur(after, ask); break;
-    case RC_MSG_PAUSE: after->paused = true; break;
+    case RC_MSG_PAUSE:
+        begin(after, ask->wall);
+        after->paused = true;
+        break;
     case RC_MSG_RESUME:
         if (s->paused) begin_behind(after, ask->wall); /* else what waits for its turn would be lost */
         after->paused = false;
         break;
-    case RC_MSG_RUN: started(after, ask->u.schedule, 0); break;
+    case RC_MSG_RUN:
+        begin(after, ask->wall);
+        started(after, ask->u.schedule, 0);
+        break;
     }
     bool makes = ask->u.schedule && ask->u.schedule->submit;
     enum rc_status status = makes ? submit(ask, arena, &out, err) : RC_OK;

@@ -168,7 +168,7 @@ static void unanswered(struct check_run *run, const struct check_change *change)
     const struct rc_result *result = check_result_of(change->cause);
     bool lost = change->cause->kind == RC_MSG_LOST || (result && result->reach == RC_SENT);
     if (!lost || change->cause->node != change->at || change->before->phase != RC_PHASE_OPEN) return;
-    if (!does(change->cause->purpose)) return;
+    if (!does(change->cause->purpose) || flow_confirms(sim_step(&change->of->c, change->at))) return;
     unsigned after = change->after->state;
     /* undone or begun again in the same record: that needs an answer, too */
     bool settled = after == RC_STEP_SUCCEEDED || after == RC_STEP_FAILED || after == RC_STEP_REJECTED ||

@@ -222,7 +222,7 @@ CHECK_INVARIANT(
     }
     for (uint32_t i = 0; i < run->ncommands && run->status == RC_OK; i++) {
         const struct check_command *of = &run->command[i];
-        if (!of->id.original.seq)
+        if (!of->id.original.seq && !of->c.parent.link.seq) /* a child is asked for by its parent */
             CHECK_HOLDS(run, may_have_made(run, &open, of), "nobody asked for %s, or whoever did was refused",
                         check_at(of, 1, 0));
     }
@@ -265,6 +265,8 @@ static bool asked_for(const struct check_run *run, const struct check_command *o
     if (act->action == RC_ACTION_CANCEL && of->c.place.lane &&
         rc_sv_starts(act->reason, RC_SV("a newer command")))
         return true; /* asked for by who has submitted the newer one (docs/concurrency.md, replace) */
+    if (of->c.parent.link.seq && rc_sv_starts(act->reason, RC_SV("the command that has started it")))
+        return true; /* asked for by its parent (docs/flows.md, child commands) */
     for (uint32_t i = 0; i < run->in->ncalls; i++) {
         const struct check_call *call = &run->in->calls[i];
         if (call->what == CHECK_ACT && call->seq == of->id.seq && call->action == act->action &&
@@ -348,7 +350,8 @@ CHECK_INVARIANT(9, "answers-do-not-go-back",
 static void version(struct check_run *run, const struct check_call *call)
 {
     const struct check_command *of = check_command_at(run, call->told_seq);
-    if (call->end != CHECK_ANSWERED || !of || !call->version) return;
+    if (call->end != CHECK_ANSWERED || !of || !call->version || of->c.flow != of->flow)
+        return; /* it has moved */
     CHECK_HOLDS(run, call->version == of->flow->version,
                 "op %llu was told of version %u, and %s has version %u", ULL(call->op), call->version,
                 check_at(of, 1, 0), of->flow->version);

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "defs/defs.h"
+#include "engine/load.h"
 #include "engine/prepare.h"
 
 #include <stdio.h>
@@ -238,11 +239,9 @@ static enum rc_status read_command(struct check_run *run, uint64_t seq, struct r
     if (status == RC_OK)
         status = rc_read_history(run->in->reader, seq, 0, RC_MAX_HISTORY, run->arena, &of->id, &of->records,
                                  &of->n, err);
+    if (status == RC_OK)
+        status = rc_moves_find(run->set, &of->id, of->records, of->n, run->arena, &of->flow, err);
     if (status != RC_OK) return status;
-    of->flow = flow_set_version(run->set, of->id.flow);
-    if (!of->flow)
-        return rc_fail(err, RC_DAMAGED, "the definition %llu of command %llu is not there",
-                       (unsigned long long)of->id.flow, (unsigned long long)seq);
     run->ncommands++;
     fold(run, of);
     if (run->status == RC_OK) find_attempts(run, of);

@@ -125,8 +125,8 @@ static void test_overlap(void **state)
     for (unsigned i = 1; i <= 3; i++) { /* an hour later: waiting has not made them late */
         assert_int_equal(look(&q, &queue, BEGIN + 60 * MINUTE, false, ran, 4), 1);
         if (i <= 3) assert_int_equal(ran[0], BEGIN + i * MINUTE);
+        assert_int_equal(q.missed, i < 3 ? 0 : 55); /* 4 to 58 were jumped over, and the latest is 59 */
     }
-    assert_int_equal(q.missed, 0);
 }
 
 /* So many wait; what comes then was missed. */
@@ -348,6 +348,38 @@ static void test_run_again(void **state)
     assert_int_equal(s.started, 2);
 }
 
+/* A clock that jumps while a time waits: what it jumped over is missed, however much has come in time since. */
+static void test_gap_in_a_queue(void **state)
+{
+    (void)state;
+    struct flow_schedule queue = of(FLOW_MISSED_LATEST, FLOW_OVERLAP_QUEUE);
+    struct rc_schedule s = {.planned = BEGIN, .last = {1, 1}};
+    rc_us ran[8];
+    assert_int_equal(look(&s, &queue, BEGIN + MINUTE, true, ran, 8), 0);
+    for (unsigned i = 10; i < 13; i++)
+        assert_int_equal(look(&s, &queue, BEGIN + i * MINUTE, true, ran, 8), 0);
+    assert_int_equal(s.accepted, BEGIN + MINUTE);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(look(&s, &queue, BEGIN + 14 * MINUTE, false, ran + i, 1), 1);
+    assert_true(ran[0] == BEGIN + MINUTE && ran[1] == BEGIN + 13 * MINUTE); /* the latest that is late */
+    assert_int_equal(s.missed, 11);                                         /* 2 to 12 */
+}
+
+/* An order that comes before the first look. */
+static void test_order_first(void **state)
+{
+    (void)state;
+    struct flow_schedule schedule = of(FLOW_MISSED_ALL, FLOW_OVERLAP_ALLOW);
+    const struct rc_schedule_ask there = {.of = &schedule, .command = {8, 7}};
+    struct rc_schedule run = {0}, paused = {0};
+    rc_us ran[2];
+    step(&run, RC_MSG_RUN, BEGIN, &there, 1);
+    assert_int_equal(look(&run, &schedule, BEGIN + MINUTE, false, ran, 2), 1);
+    assert_true(ran[0] == BEGIN + MINUTE && run.missed == 0);
+    step(&paused, RC_MSG_PAUSE, BEGIN, &there, 1);
+    assert_int_equal(paused.planned, BEGIN);
+}
+
 static void test_without_a_zone(void **state)
 {
     (void)state;
@@ -367,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_catch_up),
         cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_gap_in_a_queue),
+        cmocka_unit_test(test_order_first),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_without_a_zone),
         cmocka_unit_test(test_ends_of_time),

@@ -186,14 +186,14 @@ class Answer:
 class Api:
     """A client of one server; every request has a connection of its own, so that threads and restarts do not matter."""
 
-    def __init__(self, port, timeout=PATIENCE):
-        self.port, self.timeout = port, timeout
+    def __init__(self, port, timeout=PATIENCE, headers=None):
+        self.port, self.timeout, self.headers = port, timeout, headers or {}  # headers: of every request
 
     def connection(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
 
     def ask(self, method, path, body=None, headers=None):
-        headers = dict(headers or {})
+        headers = {**self.headers, **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")

@@ -175,11 +175,11 @@ def command_line(world):
     lines[1100] = json.dumps({"type": PR, "payload": {"project": "x"}})
     lines[2000] = "{"
     file = world.dir / "lines.ndjson"
-    file.write_text("\r\n".join(lines) + "\n\n")
+    file.write_text("\r\n".join(lines[:5] + [""] + lines[5:]) + "\n\n")  # an empty line is a line, too
     told = server.cli("batch", file, code=3).splitlines()
     equal(len(told), 2302, "lines told")
     equal([i for i, line in enumerate(told) if "refused: " in line], [1100, 2000], "lines refused")
-    contains(told[1100], "1101: refused: ", "the number of the line")
+    contains(told[1100], "1102: refused: ", "the number of the line")
     equal(told[-1], "2299 taken, 2 refused", "the end")
     ids = server.cli("batch", file, "--quiet", code=3).split()
     equal((len(ids), ids[1100], ids[2000], len(set(ids))), (2301, "-", "-", 2300), "ids, the same again")

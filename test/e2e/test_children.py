@@ -170,7 +170,7 @@ def roll_back(world):
     slow.let("all")
     id = api.submit("parent", {"n": 60}).must(201).json["id"]
     api.until_state(id, "completed")
-    api.act(id, "roll_back", reason="wrong").must(200)
+    contains(server.cli("rollback", id, "--reason", "wrong", "--yes"), f"sub, by a roll back of {child_of(api, id)}", "what would be undone")
     api.until_state(id, "rolled_back")
     equal((api.command(child_of(api, id))["state"], slow.order[3:]), ("rolled_back", [569, 561, 560]), "the last first")
     slow.open.clear()

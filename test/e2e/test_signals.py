@@ -184,7 +184,7 @@ def many_kills(world):
 def late(world):
     api = a_server(world).api
     failed, rejected, left = (begin(api, "p1", f"late_{w}") for w in ("fail", "reject", "continue"))
-    equal(api.until_state(failed, "failed")["display"], "failed, can be retried", "fail")
+    equal(api.until_state(failed, "failed")["display"], "failed, can be retried: settled: the signal that it waited for did not come in time", "fail")
     contains(step(api, failed, "settled")["error"], "'payment.settled' did not come for 'p1'")
     api.until_state(rejected, "rejected")
     api.until_state(left, "completed")

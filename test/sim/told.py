@@ -94,8 +94,8 @@ def submission(body, key=None):
 class Told(Api):
     """An Api that writes down what it was told."""
 
-    def __init__(self, port, history, client, timeout=40):
-        super().__init__(port, timeout)
+    def __init__(self, port, history, client, timeout=40, headers=None):
+        super().__init__(port, timeout, headers)
         self.history, self.client = history, client
 
     def ask(self, method, path, body=None, headers=None):
