@@ -180,3 +180,15 @@ def check_stored(tree):
             yield f"stored-numbers.txt: {name} was {value} and is {now[name]} now"
     for name in now.keys() - promised.keys():
         yield f"stored-numbers.txt: add the line '{name} = {now[name]}'"
+
+
+def check_fuzzed(tree):
+    """every route of the API is asked for by an input of the fuzz target api"""
+    if not tree.has("src/api/routes.c"):
+        return
+    inputs = [path for path in tree.files if path.parent.as_posix() == "test/fuzz/corpus/api"]
+    asked = {(m[1], m[2]) for path in inputs for m in re.finditer(r"(?m)^([A-Z]+) (/[^\s?]*)", tree.text(path))}
+    for method, address in re.findall(r'\{HTTP_([A-Z]+),\s*"([^"]+)"', tree.text("src/api/routes.c")):
+        route = re.compile(re.sub(r"\{\w+\}", "[^/]+", address))
+        if not any(method == of and route.fullmatch(what) for of, what in asked):
+            yield f"src/api/routes.c: no input asks for {method} {address}"

@@ -268,6 +268,13 @@ class Spec(Planted):
         self.edit("spec/status.def", '"storage-full"', '"disk-full"')
         self.finds(spec.check_stored, "status storage-full = 507 is not there any more", "add the line 'status disk-full = 507'")
 
+    def test_route_without_an_input(self):
+        self.put("src/api/routes.c", '{HTTP_GET,\n "/v1/things/{id}"},\n{HTTP_POST, "/v1/things"}')
+        self.put("test/fuzz/corpus/api/things", "POST /v1/things\n\n{}\n.\nGET /v1/things/7?limit=1\n\n.\n")
+        self.accepts(spec.check_fuzzed)
+        self.put("test/fuzz/corpus/api/things", "GET /v1/things\n\n.\n")
+        self.finds(spec.check_fuzzed, "no input asks for GET /v1/things/{id}", "no input asks for POST /v1/things")
+
 
 class House(Planted):
     def test_unfinished(self):
