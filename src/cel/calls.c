@@ -100,8 +100,11 @@ static enum rc_status check_index(struct cel_checker *checker, const struct cel_
 static enum rc_status check_in(struct cel_checker *checker, const struct cel_node *node,
                                const struct cel_type *const args[], const struct cel_type **ret)
 {
-    const struct cel_type *in = args[1];
+    const struct cel_type *in = args[1], *field;
+    const struct cel_node *key = node->first;
     *ret = cel_type_of(CEL_T_BOOL);
+    if (in->kind == CEL_T_OBJECT && key && key->op == CEL_OP_CONST && key->value.kind == CEL_STRING)
+        return cel_check_field(checker, key, in, cel_text(key->value), &field); /* as has() does */
     if (in->kind == CEL_T_DYN && args[0]->kind != CEL_T_SECRET) return RC_OK;
     if (in->kind == CEL_T_LIST && cel_type_comparable(args[0], cel_type_item(in))) return RC_OK;
     if ((in->kind == CEL_T_MAP || in->kind == CEL_T_OBJECT) && cel_type_comparable(args[0], cel_type_key(in)))

@@ -203,7 +203,9 @@ static bool is_in(struct cel_run *run, const struct cel_node *node, const struct
     struct cel_value in = args[1];
     *ret = false;
     if (in.kind == CEL_MAP) {
-        *ret = cel_map_find(&in, args[0]) != NULL;
+        const struct cel_value *found = cel_map_find(&in, args[0]);
+        if (found && found->kind == CEL_UNKNOWN) return cel_raise(run, node, CEL_FAULT_KEY, in, args[0]);
+        *ret = found != NULL;
         return true;
     }
     if (in.kind != CEL_LIST) return cel_no_overload(run, node, args);

@@ -193,10 +193,7 @@ int cli_run_action(struct cli *cli, const struct cli_args *args)
     char path[CLI_MAX_PATH];
     int fault = put_body(cli, action, (struct rc_sv){0}, &body);
     if (fault == CLI_OK) fault = show_target(cli, action, id, &shown);
-    if (fault == CLI_OK && moves(action) && cli_has(args, "plan")) {
-        if (cli->json) cli_put_raw(cli, &shown);
-        return CLI_OK;
-    }
+    if (fault == CLI_OK && moves(action) && cli_has(args, "plan")) return CLI_OK;
     if (fault == CLI_OK && action->decides)
         fault = put_body(cli, action, digest_of(cli, action, &shown), &body);
     if (fault != CLI_OK) return fault;

@@ -129,7 +129,18 @@ int cli_parse(int argc, char **argv, struct cli_args *args)
     args->operand = argv + optind;
     args->noperands = argc - optind;
     if (fault || cli_has(args, "help")) return fault;
-    if (args->noperands >= args->command->least && args->noperands <= args->command->most) return CLI_OK;
+    bool counted = args->noperands >= args->command->least && args->noperands <= args->command->most;
+    bool verbs = strchr(args->command->args, '|') != NULL; /* what is meant stands behind one */
+    bool empty = false;
+    for (int i = 0; i < args->noperands && (i == 0 || verbs); i++) empty |= !*args->operand[i];
+    if (counted && empty && args->command->run != cli_run_program) {
+        fprintf(stderr,
+                "recourse %s: an argument is empty, like a variable of the shell that is not set (recourse "
+                "help %s)\n",
+                args->command->name, args->command->name);
+        return CLI_USAGE;
+    }
+    if (counted) return CLI_OK;
     fprintf(stderr, "usage: recourse %s%s%s (recourse help %s)\n", args->command->name,
             *args->command->args ? " " : "", args->command->args, args->command->name);
     return CLI_USAGE;

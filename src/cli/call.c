@@ -64,9 +64,18 @@ int cli_exit_of(enum rc_status status)
     }
 }
 
+/* What the problem's detail has said already: of one mistake in what was sent. */
+static bool is_said(const struct cel_value *problem, struct cel_value errors)
+{
+    if (errors.kind != CEL_LIST || errors.n != 1 || !cli_text(&errors.v.items[0], "pointer").n) return false;
+    struct rc_sv all = cli_text(problem, "detail"), one = cli_text(&errors.v.items[0], "detail");
+    return all.n >= one.n && memcmp(all.p + (all.n - one.n), one.p, one.n) == 0;
+}
+
 static void put_errors(struct screen *screen, const struct cel_value *problem)
 {
     struct cel_value errors = cli_member(problem, "errors");
+    if (is_said(problem, errors)) return;
     for (uint32_t i = 0; errors.kind == CEL_LIST && i < errors.n; i++) {
         const struct cel_value *one = &errors.v.items[i];
         struct rc_sv source = cli_text(one, "source"), pointer = cli_text(one, "pointer");

@@ -463,7 +463,7 @@ const struct cli_command cli_commands[] = {
      "Shows what stays done, what runs again and what stands in the way, and asks. It counts for what was "
      "shown "
      "and nothing else. Nothing is undone: what is done, and what the new version does not have, is a "
-     "refusal.",
+     "refusal. Exit code 3 where something is in the way, with --plan, too.",
      move_options, 1, 1, cli_run_action},
     {"ready", "", "ask whether the server takes work",
      "For scripts and health checks: exit code 0 where it does, 5 where it does not, or not now.", NULL, 0, 0,

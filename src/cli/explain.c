@@ -46,6 +46,18 @@ static void put_children(struct cli *cli, const struct cel_value *body)
     }
 }
 
+/* Down to the one that a person has to act on. */
+static void put_below(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value below = cli_member(body, "hangs_on");
+    for (uint32_t i = 0; below.kind == CEL_LIST && i < below.n; i++) {
+        const struct cel_value *one = &below.v.items[i];
+        screen_item(&cli->screen, i ? "" : "Hangs on", INDENT,
+                    rc_text(cli->arena, "%.*s (%.*s): %.*s", RC_SV_ARG(cli_text(one, "id")),
+                            RC_SV_ARG(cli_text(one, "type")), RC_SV_ARG(cli_text(one, "display"))));
+    }
+}
+
 static void put_affected(struct cli *cli, const struct cel_value *body)
 {
     struct cel_value affects = cli_member(body, "affects"), refs = cli_member(&affects, "refs");
@@ -93,13 +105,31 @@ static void put_confirms(struct cli *cli, const struct cel_value *body)
     struct cel_value confirms = cli_member(body, "confirms");
     for (uint32_t i = 0; confirms.kind == CEL_LIST && i < confirms.n; i++) {
         const struct cel_value *one = &confirms.v.items[i];
+        uint64_t looked = cli_number(one, "looked");
         screen_item(&cli->screen, "Confirms", INDENT,
-                    rc_text(cli->arena, "%.*s: %.*s (looked at %llu times since %.*s, until %.*s)",
+                    rc_text(cli->arena, "%.*s: %.*s (since %.*s looked at %llu time%s; over %.*s)",
                             RC_SV_ARG(cli_text(one, "step")), RC_SV_ARG(cli_text(one, "holds")),
-                            (unsigned long long)cli_number(one, "looked"),
                             RC_SV_ARG(screen_ago(&cli->screen, cli->arena, cli_text(one, "since"))),
+                            (unsigned long long)looked, looked == 1 ? "" : "s",
                             RC_SV_ARG(screen_ago(&cli->screen, cli->arena, cli_text(one, "until")))));
     }
+}
+
+/* The signals that it goes on with, and the commands whose end it waits for. */
+static void put_waits(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value signals = cli_member(body, "waits_for"), behind = cli_member(body, "waits_behind");
+    for (uint32_t i = 0; signals.kind == CEL_LIST && i < signals.n && i < SHOWN_DONE; i++) {
+        const struct cel_value *one = &signals.v.items[i];
+        screen_item(&cli->screen, i ? "" : "Waits for", INDENT,
+                    rc_text(cli->arena, "signal %.*s with the id '%.*s' (%.*s)",
+                            RC_SV_ARG(cli_text(one, "signal")), RC_SV_ARG(cli_text(one, "id")),
+                            RC_SV_ARG(cli_text(one, "step"))));
+    }
+    if (signals.kind == CEL_LIST && signals.n > SHOWN_DONE)
+        screen_item(&cli->screen, "", INDENT, rc_text(cli->arena, "and %u more", signals.n - SHOWN_DONE));
+    for (uint32_t i = 0; behind.kind == CEL_LIST && i < behind.n; i++)
+        screen_item(&cli->screen, i ? "" : "Waits behind", INDENT, cel_text(behind.v.items[i]));
 }
 
 /* What to type for an action; the hints are what it needs beside the id. */
@@ -175,8 +205,10 @@ int cli_run_explain(struct cli *cli, const struct cli_args *args)
         put_what(cli, body);
         put_answers(cli, body);
         put_confirms(cli, body);
+        put_waits(cli, body);
         cli_put_asks(cli, body);
         put_children(cli, body);
+        put_below(cli, body);
         put_actions(cli, body);
     }
     return CLI_OK;

@@ -21,16 +21,8 @@ static void put_refused(struct cli *cli, const struct cel_value *body)
     }
 }
 
-int cli_show_move(struct cli *cli, struct rc_sv id, struct cli_reply *reply)
+static void put_plan(struct cli *cli, const struct cel_value *body)
 {
-    const char *to = cli_value(cli->args, "to");
-    struct rc_sv version = to ? rc_client_escape(cli->arena, rc_sv_of(to)) : (struct rc_sv){0};
-    int fault = cli_get(cli, reply, "/v1/commands/%.*s/actions/move%s%.*s", RC_SV_ARG(id),
-                        to ? "?version=" : "", RC_SV_ARG(version));
-    if (fault == CLI_REFUSED && cli_has(cli->args, "key"))
-        return CLI_OK; /* its repeat: it is moved already */
-    if (fault != CLI_OK || cli->quiet || cli->json) return fault;
-    const struct cel_value *body = &reply->answer.body;
     cli_put_head(cli, body);
     screen_line(&cli->screen, "  from version %llu of its flow to version %llu",
                 (unsigned long long)cli_number(body, "from"), (unsigned long long)cli_number(body, "to"));
@@ -40,5 +32,25 @@ int cli_show_move(struct cli *cli, struct rc_sv id, struct cli_reply *reply)
     put_list(cli, "  asked again", body, "asked_again");
     put_list(cli, "  dropped", body, "dropped");
     put_refused(cli, body);
-    return CLI_OK;
+}
+
+int cli_show_move(struct cli *cli, struct rc_sv id, struct cli_reply *reply)
+{
+    const char *to = cli_value(cli->args, "to");
+    struct rc_sv version = to ? rc_client_escape(cli->arena, rc_sv_of(to)) : (struct rc_sv){0};
+    int fault = cli_get(cli, reply, "/v1/commands/%.*s/actions/move%s%.*s", RC_SV_ARG(id),
+                        to ? "?version=" : "", RC_SV_ARG(version));
+    bool plan = cli_has(cli->args, "plan"), says = !cli->quiet && !cli->json;
+    if (fault == CLI_REFUSED && !plan && cli_has(cli->args, "key"))
+        return CLI_OK; /* its repeat: it is moved already */
+    if (fault != CLI_OK) return fault;
+    const struct cel_value *body = &reply->answer.body;
+    if (says) put_plan(cli, body);
+    if (plan && cli->json) cli_put_raw(cli, reply);
+    if (cli_bool(body, "possible")) return CLI_OK;
+    if (!plan && (!says || cli_has(cli->args, "key"))) return CLI_OK; /* the server says why not */
+    if (!says) return CLI_REFUSED;
+    (void)fflush(cli->screen.out);
+    fputs("recourse: not possible: see what is in the way\n", stderr);
+    return CLI_REFUSED;
 }

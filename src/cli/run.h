@@ -145,6 +145,9 @@ struct cli_filter {
     bool time; /* may also be a span before now: "2h" */
 };
 extern const struct cli_filter cli_filters[];
+/* One that is given and empty is refused: it would say "all", and is most likely a variable of the shell that is not set. */
+RC_MUST
+int cli_check_filters(struct cli *, const struct cli_filter *);
 /* What was given for one, as the API wants it; p is NULL where nothing was. */
 struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 /* GET of the path with what was given for these (the last one has option NULL). */

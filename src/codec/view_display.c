@@ -64,7 +64,8 @@ static bool is_missing(const struct rc_command *c, uint32_t at)
 static const char *fate(const struct rc_command *c, uint32_t at)
 {
     unsigned why = c->node[at].why;
-    bool decided = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_NO_SIGNAL;
+    bool decided = why == RC_WHY_DENIED || why == RC_WHY_EXPIRED || why == RC_WHY_NO_SIGNAL ||
+                   (why == RC_WHY_CHILD && !is_open_end(c, at));
     return decided ? rc_why_word((enum rc_why)why).text
                    : rc_step_word((enum rc_step_state)c->node[at].state).text;
 }

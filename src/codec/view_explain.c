@@ -56,6 +56,9 @@ static const char *verb_of(const struct flow_step *step, const struct rc_node *n
     if (node->state >= RC_STEP_STATES) return "?";
     if (step->kind == FLOW_SLEEP && node->state == RC_STEP_ACTIVE) return "lets time pass";
     if (node->phase == RC_PHASE_ASKED) return "asks people";
+    if (node->phase == RC_PHASE_WAITING) return "waits for a signal";
+    if (node->phase == RC_PHASE_READY && node->state == RC_STEP_ACTIVE)
+        return step->call.worker ? "waits for a worker" : "waits for a free place at its dependency";
     if (flow_confirms(step) && node->state == RC_STEP_ACTIVE) return "waits until something has come true";
     if (flow_confirms(step) && node->why == RC_WHY_UNCONFIRMED) return "is not confirmed";
     if (node->phase == RC_PHASE_CHILD) return "waits for the command that it has started";
@@ -311,6 +314,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     rc_view_confirms(json, command);
     rc_view_asks(json, command);
     rc_view_children(json, command);
+    rc_view_below(json, facts->below, facts->nbelow);
     put_waits_behind(&tell);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);

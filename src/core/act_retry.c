@@ -37,7 +37,7 @@ static const char *why_not_this(const struct rc_command *c, uint32_t at)
 {
     const struct rc_node *node = &c->node[at];
     if (node->phase == RC_PHASE_OPEN) return "an attempt is in flight; wait for its outcome";
-    if (node->phase == RC_PHASE_READY) return "it waits for a free place at its dependency already";
+    if (node->phase == RC_PHASE_READY) return "it waits for its turn already";
     if (node->state == RC_STEP_IDLE) return "it has not begun";
     if (node->state == RC_STEP_SUCCEEDED) return "it has succeeded, and is not done again";
     if (rc_is_closed(c, at)) return "what is done in it would not count any more";

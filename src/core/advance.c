@@ -45,9 +45,10 @@ static enum needs need(const struct rc_command *c, uint32_t at)
     case RC_STEP_ACTIVE:
     case RC_STEP_UNDOING: return OPEN;
     case RC_STEP_UNKNOWN: return rc_is_stuck(node) && !rc_step_at(c, at)->critical ? MISSING : OPEN;
+    case RC_STEP_SKIPPED: /* an approval that the flow itself left out was not wanted */
+        return node->why == RC_WHY_CONDITION && rc_step_at(c, at)->kind == FLOW_APPROVE ? MET : MISSING;
     case RC_STEP_REJECTED:
     case RC_STEP_FAILED:
-    case RC_STEP_SKIPPED:
     case RC_STEP_UNDO_UNKNOWN:
     case RC_STEP_UNDO_FAILED:
     case RC_STEP_UNDONE:

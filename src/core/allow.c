@@ -2,6 +2,7 @@
 #include "core/allow.h"
 
 #include "core/advance.h"
+#include "core/child.h"
 #include "core/people.h"
 
 #include "base/limits.h"
@@ -175,6 +176,25 @@ static bool waits_for_a_signal(const struct rc_command *c)
     return false;
 }
 
+/* What is repeatable is not repeated where nothing of it would count any more. */
+static bool is_not_needed(const struct rc_command *c)
+{
+    bool any = false, all = true;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        if (!rc_is_target(c, i, RC_RESOLVABLE)) continue;
+        any = true;
+        all &= rc_is_leaf(c, i) && rc_is_closed(c, i) && rc_side_action(c, i)->repeatable;
+    }
+    return any && all;
+}
+
+static bool sleeps(const struct rc_command *c)
+{
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (c->node[i].phase == RC_PHASE_DELAYED && rc_node_step(c, i)->kind == FLOW_SLEEP) return true;
+    return false;
+}
+
 /* NULL where allowed. */
 static const char *why_not_retry(const struct rc_command *c)
 {
@@ -185,18 +205,22 @@ static const char *why_not_retry(const struct rc_command *c)
     if (rc_state_ended(c->state) && c->state != RC_PARTIAL)
         return "it has ended; submit it again under another key";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
-    if (c->state == RC_PENDING || c->state == RC_RUNNING)
-        return "it waits for a free place at its dependency already";
+    if (c->state == RC_PENDING || c->state == RC_RUNNING) return "it waits for its turn already";
     if (rc_first_asked(c)) return "it waits for people: they decide, or cancel it";
     for (uint32_t i = 1; i < c->nnodes; i++)
         if (rc_child_was_left(c, i))
             return "the command that it has started was given up, and something of it stands: roll that one "
                    "back "
                    "first";
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_child_rests(c, i)) return "it waits for a command that it has started: act on that one";
     if (waits_for_a_child(c)) return "it waits for a command that it has started, which goes on by itself";
     if (waits_for_a_signal(c)) return "it waits for a signal: send that, or leave out the step with skip";
+    if (sleeps(c)) return "it sleeps until its time, and goes on by itself: leave out the step with skip";
     if (rc_any_is(c, RC_CHECKABLE))
         return "it may have happened: check it first, or say what happened with resolve";
+    if (is_not_needed(c))
+        return "it may have happened, and is not needed any more: find out, then use resolve";
     if (rc_any_is(c, RC_RESOLVABLE))
         return "it may have happened and cannot be repeated safely: find out, then use resolve";
     if (c->mode == RC_MODE_HALT) return rc_why_not_go_on(c); /* what has not begun */
@@ -240,6 +264,7 @@ static const char *why_not_skip(const struct rc_command *c)
     if (rc_state_ended(c->state)) return "it has ended";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (rc_any_is(c, RC_RESOLVABLE)) return "the step may have happened: say with resolve whether it did";
+    if (waits_for_a_child(c)) return "it waits for a command that it has started: act on that one";
     return "no step is known to have failed";
 }
 

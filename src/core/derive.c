@@ -3,8 +3,26 @@
 #include "core/tree.h"
 
 struct tally {
-    bool open, ready, delayed, waits, stuck, attempted; /* waits: for a signal, for people, or for a child */
+    /* delayed: until it is tried, or looked at, again; waits: for a moment that the flow names, a signal, people, or a child */
+    bool open, ready, delayed, waits, stuck, attempted;
 };
+
+/* A sleep, and what waits until something has come true, are at it although nothing leaves. */
+static bool waits(const struct rc_command *c, uint32_t at)
+{
+    enum flow_kind kind = rc_node_step(c, at)->kind;
+    switch ((enum rc_phase)c->node[at].phase) {
+    case RC_PHASE_WAITING:
+    case RC_PHASE_ASKED:
+    case RC_PHASE_CHILD: return true;
+    case RC_PHASE_DELAYED: return kind == FLOW_SLEEP || kind == FLOW_CONFIRM;
+    case RC_PHASE_NONE:
+    case RC_PHASE_READY:
+    case RC_PHASE_OPEN:
+    case RC_PHASES: break;
+    }
+    return false;
+}
 
 static struct tally count(const struct rc_command *command)
 {
@@ -14,8 +32,7 @@ static struct tally count(const struct rc_command *command)
         t.open |= node->phase == RC_PHASE_OPEN;
         t.ready |= node->phase == RC_PHASE_READY;
         t.delayed |= node->phase == RC_PHASE_DELAYED;
-        t.waits |=
-            node->phase == RC_PHASE_WAITING || node->phase == RC_PHASE_ASKED || node->phase == RC_PHASE_CHILD;
+        t.waits |= waits(command, i);
         if (rc_is_leaf(command, i)) {
             t.stuck |= rc_is_stuck(node);
             t.attempted |= rc_has_left(command, i) || node->doubt || node->state == RC_STEP_SUCCEEDED;

@@ -46,34 +46,35 @@ static void set(struct rc_draft *draft, uint32_t at)
         rc_step_happened(draft, at, values, (struct rc_sv){0}, RC_WHY_NONE);
 }
 
-/* When a sleep ends; a moment that does not fit counts as the last one that does. False: the expression gives no time. */
+/* When a sleep ends. False: the expression gives no time, or one that is too far off; error says so. */
 static bool sleep_end(struct rc_draft *draft, uint32_t at, rc_us *ret, struct rc_error *error)
 {
-    const rc_us longest = RC_SECONDS(RC_MAX_SPAN_DAYS * UINT64_C(86400));
+    const int64_t longest = RC_MAX_SPAN_DAYS * INT64_C(86400);
     const struct flow_sleep *sleep = &rc_node_step(&draft->c, at)->sleep;
     rc_us now = draft->ask->now;
     struct cel_value value;
+    enum rc_status status = RC_OK;
     *ret = now + sleep->span;
     if (!sleep->until) return true;
     if (rc_site_eval(draft, at, sleep->until, NULL, &value, error) != RC_OK) return false;
     bool span = value.kind == CEL_DURATION;
     if (!span && value.kind != CEL_TIMESTAMP) {
-        enum rc_status status = rc_fail(error, RC_EVAL, "until is a timestamp or a duration, and this is %s",
-                                        cel_kind_name((enum cel_kind)value.kind));
-        (void)status; /* the words are what counts */
-        return false;
+        status = rc_fail(error, RC_EVAL, "until is a timestamp or a duration, and this is %s",
+                         cel_kind_name((enum cel_kind)value.kind));
+        return status == RC_OK;
     }
     int64_t seconds = value.v.i - (span ? 0 : (int64_t)(now / RC_SECONDS(1)));
-    if (seconds < 0) {
-        *ret = now;
-    } else if ((uint64_t)seconds >= longest / RC_SECONDS(1)) {
-        *ret = now + longest;
-    } else {
+    int32_t ns = (int32_t)value.n;
+    *ret = now;
+    if (seconds < 0) return true;
+    if (seconds <= longest) {
         rc_us whole = span ? now : now - now % RC_SECONDS(1);
-        int32_t ns = (int32_t)value.n;
         *ret = whole + RC_SECONDS((uint64_t)seconds) + (ns > 0 ? (rc_us)ns / 1000 : 0);
     }
-    return true;
+    if (seconds > longest || *ret > now + RC_SECONDS((uint64_t)longest))
+        status = rc_fail(error, RC_LIMIT, "until is more than %u days away, and a sleep is at most that long",
+                         RC_MAX_SPAN_DAYS);
+    return status == RC_OK;
 }
 
 static void sleep(struct rc_draft *draft, uint32_t at)

@@ -82,7 +82,8 @@ enum rc_release rc_people_release(const struct rc_command *c, uint32_t at)
         if (!rc_step_at(c, child)->approvals) continue;
         RC_EACH_CHILD (c, c->node[child].parent, c->node[child].item, other) {
             if (other >= child) break;
-            if (rc_step_at(c, other)->kind != FLOW_APPROVE) continue;
+            bool asks = rc_step_at(c, other)->kind == FLOW_APPROVE;
+            if (!asks || !flow_behind(c->flow, c->node[other].node, c->node[child].node)) continue;
             enum rc_release one = release_of(&c->node[other]);
             if (one > worst) worst = one;
         }
@@ -92,14 +93,6 @@ enum rc_release rc_people_release(const struct rc_command *c, uint32_t at)
 
 bool rc_approval_covers(const struct rc_command *c, uint32_t approval, uint32_t sibling)
 {
-    bool other =
-        false; /* something that is no approval stands between: the next approval begins a stretch of its own */
-    RC_EACH_CHILD (c, c->node[approval].parent, c->node[approval].item, child) {
-        bool asks = rc_step_at(c, child)->kind == FLOW_APPROVE;
-        if (child <= approval) continue;
-        if (asks && other) return false;
-        if (child == sibling) return !asks;
-        other |= !asks;
-    }
-    return false;
+    return rc_step_at(c, sibling)->approvals &&
+           flow_behind(c->flow, c->node[approval].node, c->node[sibling].node) & FLOW_COVERED;
 }

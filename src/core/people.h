@@ -1,5 +1,5 @@
 #pragma once
-/* People who are asked: steps that wait until enough of them have approved what stands behind the step in its line (kind
+/* People who are asked: steps that wait until enough of them have approved what comes behind the step in its block (kind
  * FLOW_APPROVE), or until one of them has answered a question (FLOW_ESCALATE).
  *
  * While they are asked, the step's outputs are what they are shown, and its request hash is the digest of that: an approval counts
@@ -40,8 +40,8 @@ uint32_t rc_first_asked(const struct rc_command *);
 /* How many approvals are still missing. */
 uint32_t rc_people_missing(const struct rc_command *, uint32_t at);
 
-/* What the approvals before a step in its line, and in the lines around it, say. */
+/* What the approvals say that a step, or a block around it, comes behind. */
 enum rc_release { RC_RELEASED, RC_RELEASE_OPEN, RC_RELEASE_NEVER };
 enum rc_release rc_people_release(const struct rc_command *, uint32_t at);
-/* Whether an approval covers a sibling that stands behind it in its line. */
+/* Whether an approval is of what a sibling does (FLOW_COVERED). */
 bool rc_approval_covers(const struct rc_command *, uint32_t approval, uint32_t sibling);

@@ -125,11 +125,20 @@ static void see_node(struct rc_draft *draft, struct seen *seen, uint32_t at)
     }
 }
 
+/* What an approval shows of others is what comes before it: not what comes later, and not what goes on beside it. */
+static bool is_looked_at(const struct rc_draft *draft, uint32_t block, uint32_t child, uint32_t but)
+{
+    const struct rc_command *c = &draft->c;
+    if (!draft->behind || child >= draft->behind) return !draft->behind;
+    bool beside = but == draft->behind && rc_step_at(c, block)->kind == FLOW_PARALLEL;
+    return !beside || flow_behind(c->flow, c->node[child].node, c->node[but].node);
+}
+
 /* The steps of one copy of a block's body; those in `but` are seen from within. */
 static void see_copy(struct rc_draft *draft, struct seen *seen, uint32_t block, uint32_t copy, uint32_t but)
 {
     RC_EACH_CHILD (&draft->c, block, copy, child)
-        if (child != but && (!draft->behind || child < draft->behind)) see_node(draft, seen, child);
+        if (child != but && is_looked_at(draft, block, child, but)) see_node(draft, seen, child);
 }
 
 /* From a place all blocks around it are seen, each in the copy that the place stands in. */

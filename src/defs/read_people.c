@@ -173,11 +173,14 @@ bool defs_check_approvals(struct defs_reader *r, const struct flow *flow)
         if (flow->steps[at].kind != FLOW_APPROVE) continue;
         flow_node end = flow->steps[flow->steps[at].parent].end;
         for (flow_node i = flow->steps[at].end; i < end; i = flow->steps[i].end)
-            releases |= flow->steps[i].kind != FLOW_APPROVE;
+            releases |= (flow_behind(flow, at, i) & FLOW_COVERED) != 0;
         if (releases) continue;
+        bool parallel = flow->steps[flow->steps[at].parent].kind == FLOW_PARALLEL;
         r->place = r->origin[at].place;
         ok = defs_fail(r, r->origin[at].node, RC_INVALID,
-                       "nothing stands behind this approval in its block that it could release");
+                       parallel ? "nothing beside this approval needs it, so it would release nothing: name "
+                                  "it in their `needs`"
+                                : "nothing stands behind this approval in its block that it could release");
     }
     r->place = was;
     return ok;

@@ -226,8 +226,10 @@ bool defs_see_needs(struct defs_reader *r, const struct flow_step *step, bool ha
         if (mark[i]) mark_needs(of, sibling, sibling->cond ? HAS_ENDED : mark[i], mark);
     }
     for (uint32_t i = 0; i < of->n; i++) {
+        const struct flow_step *sibling = &r->node[of->head[i]];
         uint32_t to = of->from[i + 1];
-        const char *why = mark[i] == HAS_SUCCEEDED ? NULL : doubt_of(r, of, i);
+        bool not_wanted = sibling->kind == FLOW_APPROVE && sibling->cond; /* what needs it goes on then */
+        const char *why = mark[i] == HAS_SUCCEEDED && !not_wanted ? NULL : doubt_of(r, of, i);
         if ((of->ordered || mark[i]) && !append(r, &view, of->from[i], to, why)) return false;
     }
     return set_view(r, view.field, view.n);

@@ -69,11 +69,11 @@ static enum rc_status follow(struct rc_engine *engine, struct rc_error *err)
     if (status != RC_OK) return status;
     free_planners(engine);
     struct rc_planners *all = &engine->planners;
-    all->item = wanted ? calloc(wanted, sizeof *all->item) : NULL;
-    if (wanted && !all->item) return rc_fail(err, RC_NOMEM, "out of memory");
+    all->item = calloc(wanted + 1, sizeof *all->item); /* one more: none is a list, too */
+    if (!all->item) return rc_fail(err, RC_NOMEM, "out of memory");
     for (uint32_t i = 0; i < set->nactive; i++) {
         const struct flow *flow = set->active[i];
-        for (uint16_t k = 0; k < flow->nschedules && all->item; k++) {
+        for (uint16_t k = 0; k < flow->nschedules; k++) {
             struct rc_planner *planner = &all->item[all->n++];
             planner->flow = flow;
             planner->of = &flow->schedules[k];

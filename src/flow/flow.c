@@ -22,19 +22,50 @@ flow_node flow_next_sibling(const struct flow *flow, flow_node node)
     return step->end;
 }
 
-/* How many approvals stand before each step in its line. */
-static void count_approvals(struct flow *flow, struct flow_step *steps)
+/* Which steps come behind an approval that stands beside them. */
+static void mark_approvals(struct flow *flow, struct flow_step *steps)
 {
     flow->approves = false;
     for (flow_node block = 0; block < flow->nsteps; block++) {
-        uint16_t n = 0;
+        bool line = steps[block].kind != FLOW_PARALLEL, before = false;
         if (!flow_is_block(steps[block].kind)) continue;
         for (flow_node i = (flow_node)(block + 1); i < steps[block].end; i = steps[i].end) {
-            steps[i].approvals = n;
-            n = (uint16_t)(n + (steps[i].kind == FLOW_APPROVE));
+            steps[i].approvals = line && before;
+            before |= steps[i].kind == FLOW_APPROVE;
+            for (uint16_t n = 0; n < steps[i].nneeds; n++) {
+                const struct flow_step *need = &steps[steps[i].needs[n]];
+                steps[i].approvals |= need->approvals || need->kind == FLOW_APPROVE;
+            }
         }
-        flow->approves |= n > 0;
+        flow->approves |= before;
     }
+}
+
+/* How a step stands to another one, from its neighbours before it, of which the marks are known. */
+static uint8_t mark_of(const struct flow *flow, flow_node other, flow_node at, flow_node before,
+                       const uint8_t *marks)
+{
+    enum { BEHIND = FLOW_BEHIND, COVERED = FLOW_COVERED, ROW = 4 /* nothing but approvals is between */ };
+    const struct flow_step *step = &flow->steps[at];
+    bool line = flow->steps[step->parent].kind != FLOW_PARALLEL;
+    uint8_t mark = 0;
+    for (uint16_t i = 0; i < (line ? 1 : step->nneeds); i++) {
+        flow_node need = line ? before : step->needs[i];
+        if (need == other) mark |= BEHIND | ROW;
+        if (need > other) mark |= marks[need - other];
+    }
+    if (step->kind == FLOW_APPROVE) return mark & (BEHIND | ROW);
+    return mark & (ROW | COVERED) ? BEHIND | COVERED : mark;
+}
+
+unsigned flow_behind(const struct flow *flow, flow_node other, flow_node step)
+{
+    uint8_t marks[RC_MAX_INSTANCES];
+    flow_node before = other;
+    if (step <= other) return 0;
+    for (flow_node i = flow->steps[other].end; i <= step; before = i, i = flow->steps[i].end)
+        marks[i - other] = mark_of(flow, other, i, before, marks);
+    return marks[step - other] & (FLOW_BEHIND | FLOW_COVERED);
 }
 
 bool flow_number(struct flow *flow, struct flow_step *steps)
@@ -52,7 +83,7 @@ bool flow_number(struct flow *flow, struct flow_step *steps)
         step->body = (uint32_t)body;
     }
     flow->ninstances = flow_instances(&steps[0]);
-    count_approvals(flow, steps);
+    mark_approvals(flow, steps);
     return true;
 }
 

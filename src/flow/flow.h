@@ -243,8 +243,8 @@ struct flow_step {
     struct flow_people people;
     struct flow_child child;
     struct flow_confirm confirm; /* kinds FLOW_CALL and FLOW_CONFIRM */
-    uint16_t approvals;          /* how many stand before it in its line: it needs all of them */
-    flow_site values;            /* kind FLOW_SET: a map */
+    bool approvals;   /* it is behind approvals beside it (flow_behind), and waits for all of them */
+    flow_site values; /* kind FLOW_SET: a map */
     /* kind FLOW_CALL. Of other leaves: reads_only and repeatable, and what `outputs` are */
     struct flow_call call;
 };
@@ -336,6 +336,10 @@ static inline uint32_t flow_instances(const struct flow_step *step)
 /* Sets place, body and copies of blocks that are no loops, and ninstances, from the tree and the copies of loops. False
  * where there would be more than RC_MAX_INSTANCES instances (flow is unusable then). */
 bool flow_number(struct flow *, struct flow_step *steps);
+/* How a step stands to another one beside it. It is behind that one by order or, in a parallel block, by what it needs in however many
+ * steps; and covered by it, an approval, where no other approval is between, but for such as follow it at once. */
+enum { FLOW_BEHIND = 1, FLOW_COVERED = 2 };
+unsigned flow_behind(const struct flow *, flow_node other, flow_node step);
 /* One step down on the way from a node to an instance in its subtree, which is numbered from the node's own: the child that it is in or is, its
  * number from there, and the copy of the child. False: it is the node itself. The way begins at node 0 with an instance of the flow. */
 bool flow_down(const struct flow *, flow_node *io_node, uint32_t *io_instance, uint32_t *ret_copy);

@@ -175,7 +175,7 @@ static bool read_value(const struct setting *setting, const struct setting_found
     void *target = (char *)values + setting->offset;
     struct rc_sv text =
         found->n ? found->text[0] : (struct rc_sv){"", 0}; /* of a list that is empty there is none */
-    uint64_t number;
+    uint64_t number = 0;
     switch (setting->kind) {
     case SETTING_TEXT:
     case SETTING_PATH: return read_text(text, arena, target, why);

@@ -146,6 +146,7 @@ static bool met(const struct check_command *of, const struct check_moment *from,
 {
     bool over = from->node[need].state == RC_STEP_SUCCEEDED;
     bool condition = sim_step(&of->c, at)->cond != 0; /* then it is enough that it has ended */
+    over |= sim_was_not_wanted(sim_step(&of->c, need), &from->node[need]);
     if (!sim_is_leaf(&of->c, need) || condition) over |= was_passed(of, upto, need);
     return over;
 }

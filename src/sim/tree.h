@@ -89,6 +89,11 @@ static inline bool sim_has_succeeded(const struct rc_command *c, uint32_t at)
     return c->node[at].state == RC_STEP_SUCCEEDED ||
            (sim_is_leaf(c, at) && sim_is_undo_side(c->node[at].state));
 }
+/* An approval that the flow itself left out, so that it holds up nothing. */
+static inline bool sim_was_not_wanted(const struct flow_step *step, const struct rc_node *node)
+{
+    return step->kind == FLOW_APPROVE && node->state == RC_STEP_SKIPPED && node->why == RC_WHY_CONDITION;
+}
 /* Over for what comes behind it. */
 static inline bool sim_is_over(const struct rc_command *c, uint32_t at)
 {

@@ -291,6 +291,20 @@ static void put_lines(struct walk *walk, uint32_t id, bool undone)
     walk->indent -= 4;
 }
 
+/* An approval beside others: what needs it, by itself or by another one, and what does not. */
+static void put_beside(struct walk *walk, uint32_t id, bool undone)
+{
+    walk_put(walk, "  - id: s%u\n    parallel:\n", id);
+    walk->indent += 4;
+    put_approval(walk, id + 1);
+    put_call(walk, id + 2, UINT32_MAX, UINT32_MAX, undone);
+    walk_put(walk, "    needs: [s%u]\n", id + 1);
+    put_call(walk, id + 3, UINT32_MAX, UINT32_MAX, undone);
+    put_call(walk, id + 4, UINT32_MAX, UINT32_MAX, undone);
+    walk_put(walk, "    needs: [s%u, s%u]\n", id + 2, id + 3);
+    walk->indent -= 4;
+}
+
 /* Mostly something stands behind a wait. */
 static void put_wait_and_call(struct walk *walk, uint32_t *io_id, uint32_t before, bool undone)
 {
@@ -324,7 +338,7 @@ void walk_define_people_flow(struct walk *walk, uint32_t flow)
         uint32_t how = walk_dice(walk, 10);
         if (how < 6) put_approval(walk, id++);
         if (how == 6 || how == 7) put_question(walk, asks = id++);
-        if (how == 8) put_lines(walk, id, undone);
+        if (how == 8) (walk_chance(walk, 50) ? put_beside : put_lines)(walk, id, undone);
         if (how == 8) id += 5;
         if (how == 9) put_wait_and_call(walk, &id, before, undone);
         if (walk_chance(walk, 40)) put_call(walk, id++, before, asks, undone);

@@ -41,7 +41,7 @@ static void laws_of_needs(struct walk *walk, const struct walk_seen *seen, uint3
     const struct rc_command *c = &seen->c;
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
-        bool met = sim_has_succeeded(c, need);
+        bool met = sim_has_succeeded(c, need) || sim_was_not_wanted(sim_step(c, need), &c->node[need]);
         if (sim_step(c, at)->cond) met |= sim_is_over(c, need);
         LAW(met || seen->passed[need], "L16 a step waits for what it needs", "command %llu, step %u, need %u",
             ULL(c->id.seq), at, need);
@@ -88,7 +88,11 @@ void walk_laws_of_times(struct walk *walk, const struct walk_seen *seen, const s
     for (uint32_t i = 0; i < walk->nput_off; i++) {
         if (walk->put_off[i].nonce != c->id.nonce || seen->lifted) continue;
         rc_us deadline = walk->put_off[i].deadline;
-        LAW(walk->put_off[i].start <= RC_SECONDS(1800000000) + walk->world->now,
+        rc_us shown = RC_SECONDS(1800000000) + walk->world->now;
+        if (walk->put_off[i].wall) shown = world_wall(walk->world);
+        if (walk->put_off[i].wall && walk->plans && walk->plans->highest > shown)
+            shown = walk->plans->highest;
+        LAW(walk->put_off[i].start <= shown,
             "K21 nothing leaves before the time for which a command was put off", "command %llu, step %u",
             ULL(c->id.seq), sent->node);
         LAW(!deadline || !seen->began[0] || walk->turn_before < seen->began[0] + deadline,
@@ -252,7 +256,8 @@ static void laws_of_a_begin(const struct look *look, uint32_t at)
           "K12 nothing begins in a block that has not begun");
     for (uint16_t i = 0; i < sim_step(c, at)->nneeds; i++) {
         uint32_t need = sim_need(c, at, i);
-        HOLDS(look, at, sim_has_succeeded(c, need) || (sim_step(c, at)->cond && sim_is_over(c, need)),
+        bool met = sim_has_succeeded(c, need) || sim_was_not_wanted(sim_step(c, need), &c->node[need]);
+        HOLDS(look, at, met || (sim_step(c, at)->cond && sim_is_over(c, need)),
               "L16 a step waits for what it needs");
     }
     switch (step->kind) {

@@ -165,6 +165,16 @@ static void see_node(struct walk *walk, struct walk_seen *seen, const struct rc_
         "V5 an approval is given when enough have approved, and not before", AT, HERE);
 }
 
+/* Whether a branch of a parallel block needs another one, in however many steps. */
+static bool needs_it(const struct flow *flow, flow_node at, flow_node other)
+{
+    const struct flow_step *step = &flow->steps[at];
+    bool any = false;
+    for (uint16_t i = 0; i < step->nneeds; i++)
+        any |= step->needs[i] == other || needs_it(flow, step->needs[i], other);
+    return any;
+}
+
 /* ---- what it lets go ---------------------------------------------------------------------------------------------------- */
 
 static void laws_of_released(struct walk *walk, const struct walk_seen *seen, const struct rc_record *record,
@@ -174,11 +184,14 @@ static void laws_of_released(struct walk *walk, const struct walk_seen *seen, co
     bool acts = rc_node_purpose(c, at) == RC_ACT;
     for (uint32_t child = at; child; child = c->node[child].parent) {
         uint32_t line = c->node[child].parent;
-        if (sim_step(c, line)->kind != FLOW_LINEAR) continue;
+        enum flow_kind kind = sim_step(c, line)->kind;
+        if (kind != FLOW_LINEAR && kind != FLOW_PARALLEL) continue;
         SIM_EACH_CHILD(c, line, other)
         {
             if (other == child) break;
             if (sim_step(c, other)->kind != FLOW_APPROVE) continue;
+            if (kind == FLOW_PARALLEL && !needs_it(c->flow, c->node[child].node, c->node[other].node))
+                continue;
             const struct walk_asked *asked = walk_asked_at(seen, other);
             bool left_out = c->node[other].state == RC_STEP_SKIPPED && c->node[other].why == RC_WHY_CONDITION;
             LAW(left_out || (asked && asked->approved && c->node[other].state == RC_STEP_SUCCEEDED),

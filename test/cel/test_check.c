@@ -96,6 +96,7 @@ static void test_errors(void **state)
         {"payload['titel']", 9, "did you mean 'title'?"},
         {"payload.items[0].prize", 18, "object{name, price} has no field 'prize'; did you mean 'price'?"},
         {"has(payload.zzzzzzzz)", 13, "has no field 'zzzzzzzz'"},
+        {"'titel' in payload", 1, "did you mean 'title'?"},
         {"paylod.title", 1, "unknown name 'paylod'; did you mean 'payload'?"},
         {"zzz", 1, "unknown name 'zzz'; known here: payload, response, open, a.b"},
         {"a.c", 1, "unknown name 'a'"},

@@ -138,6 +138,30 @@ def is_json(text):
             return False
 
 
+@case("what is empty, like a variable of the shell that is not set, never means all")
+def empty(world):
+    place = Place(world)
+
+    def work(report):
+        for name, words in place.each():
+            if not words or words[0].startswith("-") or name in ("serve", "eval", "worker", "doctor", "config", "export", "import", "backup", "restore"):
+                continue
+            got = place.run(name, ["", *words[1:]])
+            if got.returncode != 2 or "is empty" not in got.stderr:
+                report(f"{name} with an empty argument: exit code {got.returncode}: {got.stdout}{got.stderr}")
+        for line in ("list --type", "list --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
+                     "bulk preview cancel --limit 9 --reason x --state", "purge --older-than", "purge --older-than 1d --type", "purge --ref"):
+            name, *rest = line.split()
+            got = place.run(name, [*rest, ""])
+            if got.returncode != 2 or "is empty" not in got.stderr:
+                report(f"{line} '': exit code {got.returncode}: {got.stdout}{got.stderr}")
+
+    collected(work)
+    filter = {"action": "cancel", "filter": {"type": ""}, "limit": 9, "reason": "x", "key": "e1"}
+    place.server.api.post("/v1/bulk", filter).problem(422, "invalid")
+    place.server.api.post("/v1/purge", {"older_than": "1d", "type": ""}).problem(422, "invalid")
+
+
 @case("every command takes the options of every command, and says how it ended by a code of the list")
 def codes(world):
     place = Place(world)

@@ -22,14 +22,15 @@ static inline void make(struct hand *hand)
     static const struct {
         enum flow_kind kind;
         const char *id;
-        uint16_t parent, end, place, body, approvals;
+        uint16_t parent, end, place, body;
+        bool approvals;
     } row[NODES] = {
-        [ROOT] = {FLOW_LINEAR, "", 0, NODES, 0, NODES - 1, 0},
-        [FIRST] = {FLOW_APPROVE, "first", 0, PAY, 0, 0, 0},
-        [PAY] = {FLOW_CALL, "pay", 0, SECOND, 1, 0, 1},
-        [SECOND] = {FLOW_APPROVE, "second", 0, BLOCK, 2, 0, 1},
-        [BLOCK] = {FLOW_PARALLEL, "", 0, NODES, 3, 1, 2},
-        [DEEP] = {FLOW_CALL, "deep", BLOCK, NODES, 0, 0, 0},
+        [ROOT] = {FLOW_LINEAR, "", 0, NODES, 0, NODES - 1, false},
+        [FIRST] = {FLOW_APPROVE, "first", 0, PAY, 0, 0, false},
+        [PAY] = {FLOW_CALL, "pay", 0, SECOND, 1, 0, true},
+        [SECOND] = {FLOW_APPROVE, "second", 0, BLOCK, 2, 0, true},
+        [BLOCK] = {FLOW_PARALLEL, "", 0, NODES, 3, 1, true},
+        [DEEP] = {FLOW_CALL, "deep", BLOCK, NODES, 0, 0, false},
     };
     memset(hand, 0, sizeof *hand);
     for (unsigned i = 0; i < NODES; i++) {

@@ -7,7 +7,10 @@
 
 #define PAY                 "- { id: p, set: { a: 1 } }\n"
 #define APPROVE(what, rest) "- { id: a, approve: {" what "}" rest " }\n" PAY
-#define ASK(what, rest)     "- { id: q, escalate: { question: why, answers: [x]" what " }" rest " }\n"
+#define BESIDE(pay, book, again)                                                                             \
+    "- id: both\n  parallel:\n  - { id: a, approve: {} }\n  - { id: p, set: { a: 1 }" pay                    \
+    " }\n  - { id: b, set: { a: 1 }" book " }\n" again
+#define ASK(what, rest) "- { id: q, escalate: { question: why, answers: [x]" what " }" rest " }\n"
 
 static const struct {
     const char *steps, *errors;
@@ -29,6 +32,20 @@ static const struct {
     {"- { id: a, approve: {} }\n- { id: b, approve: {} }\n",
      "f.yaml:3:3: nothing stands behind this approval in its block that it could release\n"
      "f.yaml:4:3: nothing stands behind this approval in its block that it could release"},
+    {BESIDE("", "", ""),
+     "f.yaml:5:5: nothing beside this approval needs it, so it would release nothing: name it in their "
+     "`needs`"},
+    {BESIDE(", needs: [a]", "", ""), ""},
+    {BESIDE(", needs: [a]", ", needs: [p]", ""), ""},
+    {BESIDE(", needs: [a]", "", "  - { id: c, needs: [p], approve: {} }\n"),
+     "f.yaml:8:5: nothing beside this approval needs it, so it would release nothing: name it in their "
+     "`needs`"},
+    {"- id: both\n  parallel:\n  - { id: a, approve: {} }\n"
+     "  - { id: p, needs: [a], set: { by: \"${steps.a.outputs.by}\" } }\n",
+     ""},
+    {"- id: both\n  parallel:\n  - { id: a, if: payload.x, approve: {} }\n"
+     "  - { id: p, needs: [a], set: { by: \"${steps.a.outputs.by}\" } }\n",
+     "f.yaml:6:46: steps.a may not exist here (it has an `if`): guard it with has(steps.a)"},
     {APPROVE("", ", critical: false"), "f.yaml:3:35: what people decide is always critical"},
     {APPROVE("", ", on_timeout: fail"),
      "f.yaml:3:37: without 'within' the step waits for ever: say how long, or leave out 'on_timeout'"},
@@ -53,7 +70,7 @@ static void test_what_is_read(void **state)
     const struct flow *flow = kit->one->flow;
     const struct flow_people *people = &flow->steps[1].people;
     assert_int_equal(flow->steps[1].kind, FLOW_APPROVE);
-    assert_true(flow->approves && flow->steps[2].approvals == 1 && flow->steps[1].approvals == 0);
+    assert_true(flow->approves && flow->steps[2].approvals && !flow->steps[1].approvals);
     assert_int_equal(people->need, 2);
     assert_int_equal(people->nnames, 2);
     assert_true(rc_sv_is(people->names[1], "bert") && people->roles == 1u << 4);

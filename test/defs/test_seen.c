@@ -39,6 +39,9 @@ static const struct {
                                                              "  - { id: e, needs: [b], linear: [" SET(
                                                                  "f", "steps.c.outputs.o") "] }\n",
      ""},
+    {"asked for with in",
+     "- " TOO("a", "if: payload.x") "\n- " SET("b", "'a' in steps") "\n- " SET("c", "'e' in steps") "\n",
+     "f.yaml:5:25: object{a, b} has no field 'e'"},
     {"with an if", "- " TOO("a", "if: payload.x") "\n- " SET("b", "steps.a.outputs.o") "\n",
      NO("4:31", "a", "it has an `if`")},
     {"not critical", "- " TOO("a", "critical: false") "\n- " SET("b", "steps.a") "\n",

@@ -138,6 +138,12 @@ def refused(world):
     server.api.act(id, "move", reason="x", version=3, headers={"If-Match": f'"{shown["revision"]}"'}).problem(409, "action-refused")
     equal(version(server.api, id), 1, "it stays")
     server.cli("move", id, "--to", "3", "--yes", code=3)
+    for way in ((), ("--quiet",), ("--key", "m9")):
+        server.cli("move", id, "--to", "3", "--plan", *way, code=3)
+    contains(server.cli("move", id, "--to", "3", "--plan", code=3), "in the way", "what a plan says")
+    equal(server.cli("move", id, "--to", "3", "--plan", code=3, json_out=True)["possible"], False, "the same for programs")
+    at_terminal = server.cli_at_terminal("yes\n", "move", id, "--to", "3", code=3)
+    true("do it?" not in at_terminal, f"nobody is asked about what cannot be: {at_terminal}")
 
 
 @case("recourse move shows the plan, and does it")

@@ -49,6 +49,48 @@ static void test_find(void **state)
     assert_int_equal(flow_find(&flow, RC_SV("aa")), FLOW_NONE);
 }
 
+/* How each step of a parallel block stands to two approvals, by what it needs; and of a line, by order. */
+static void test_behind(void **state)
+{
+    (void)state;
+    enum { ONE = 1, TWO, PAY, ROW, BOOK, FREE, LATER, LAST, NODES };
+    static const flow_node one[] = {ONE}, pay[] = {PAY}, row[] = {ONE, TWO}, later[] = {BOOK},
+                           last[] = {LATER};
+    struct flow_step step[NODES] = {
+        {.kind = FLOW_PARALLEL},
+        [ONE] = {.kind = FLOW_APPROVE},
+        [TWO] = {.kind = FLOW_APPROVE},
+        [PAY] = {.kind = FLOW_CALL, .needs = one, .nneeds = 1},
+        [ROW] = {.kind = FLOW_APPROVE, .needs = row, .nneeds = 2},
+        [BOOK] = {.kind = FLOW_CALL, .needs = pay, .nneeds = 1},
+        [FREE] = {.kind = FLOW_CALL},
+        [LATER] = {.kind = FLOW_APPROVE, .needs = later, .nneeds = 1},
+        [LAST] = {.kind = FLOW_CALL, .needs = last, .nneeds = 1},
+    };
+    static const uint8_t of_one[NODES] = {[PAY] = 3, [ROW] = 1, [BOOK] = 3, [LATER] = 1, [LAST] = 1};
+    static const bool approvals[NODES] = {
+        [PAY] = true, [ROW] = true, [BOOK] = true, [LATER] = true, [LAST] = true};
+    step[0].end = NODES;
+    for (flow_node i = 1; i < NODES; i++) step[i].end = (flow_node)(i + 1);
+    struct flow some = {.steps = step, .nsteps = NODES};
+    assert_true(flow_number(&some, step));
+    assert_true(some.approves);
+    for (flow_node i = 1; i < NODES; i++) {
+        assert_int_equal(flow_behind(&some, ONE, i), of_one[i]);
+        assert_int_equal(flow_behind(&some, TWO, i), i == ROW ? FLOW_BEHIND : 0);
+        assert_int_equal(flow_behind(&some, PAY, i) != 0, i == BOOK || i == LATER || i == LAST);
+        assert_int_equal(step[i].approvals, approvals[i]);
+    }
+    step[0].kind = FLOW_LINEAR;
+    for (flow_node i = 1; i < NODES; i++) step[i].nneeds = 0;
+    assert_true(flow_number(&some, step));
+    for (flow_node i = 1; i < NODES; i++) {
+        assert_int_equal(flow_behind(&some, ONE, i), i == TWO ? FLOW_BEHIND : i == PAY ? 3 : i > PAY);
+        assert_int_equal(flow_behind(&some, ROW, i), i <= ROW ? 0 : i <= FREE ? 3 : FLOW_BEHIND);
+        assert_int_equal(step[i].approvals, i > ONE);
+    }
+}
+
 /* Gates are addresses in the store: these numbers may never change. */
 static void test_gate(void **state)
 {
@@ -257,9 +299,15 @@ static void test_instance_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walk),      cmocka_unit_test(test_find),           cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_set),       cmocka_unit_test(test_headers),        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_instances), cmocka_unit_test(test_instance_limit),
+        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_behind),
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_instances),
+        cmocka_unit_test(test_instance_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
