@@ -473,7 +473,7 @@ esac
 def wide(world):
     note(f"RC_KILL_SEED={SEED} RC_KILLS_WIDE={WIDE}")
     rng, start, number, hits, tally, hit = random.Random(f"{SEED}/wide"), time.monotonic(), 0, 0, Counter(), Counter()
-    kills = checks = 0
+    kills = commands = 0
     try:
         while hits < WIDE:
             campaign = Wide(world, number, rng)
@@ -482,8 +482,9 @@ def wide(world):
                 campaign.step()
                 if campaign.clients.problems:
                     break
-            must_hold(campaign.finish(), f"after {campaign.kills} kills")
-            checks, hits, kills = checks + 1, hits + campaign.hits, kills + campaign.kills
+            found = campaign.finish()
+            must_hold(found, f"after {campaign.kills} kills")
+            hits, kills, commands = hits + campaign.hits, kills + campaign.kills, commands + found["counts"]["commands"]
             tally += campaign.tally + campaign.clients.did
             hit += campaign.hit
             campaign.worker.kill()
@@ -495,6 +496,8 @@ def wide(world):
     note(f"{kills} kills, {hits} with something in flight, {time.monotonic() - start:.0f} s")
     missing = [what for what in [*HIT_TYPES, *(f"waits: {word}" for word in HIT_WAITS)] if not hit[what]]
     equal(missing, [], "paths that no kill has hit")
+    for figure, value in (("kill_wide", hits), ("kill_wide_commands", commands), ("kill_wide_paths", len(hit))):
+        note(f"figure {figure} {value}")
 
 
 @case("control: answers before the commit are found out over all paths")
