@@ -277,6 +277,8 @@ enum rc_status api_explain(struct api_call *call, struct rc_error *err)
         facts.next_text =
             RC_SV("the server has no free place: as many attempts are in flight as max-in-flight allows, "
                   "and it leaves in its turn");
+    status = api_look_below(call, &loaded.command, &facts, err);
+    if (status != RC_OK) return status;
     look_for_version(call, &loaded.command, &facts);
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);
@@ -291,6 +293,8 @@ enum rc_status api_actions(struct api_call *call, struct rc_error *err)
     enum rc_status status = load_by_id(call, &loaded, err);
     if (status != RC_OK) return status;
     rc_command_explain(&loaded.command, &facts);
+    status = api_look_below(call, &loaded.command, &facts, err);
+    if (status != RC_OK) return status;
     look_for_version(call, &loaded.command, &facts);
     api_begin(call, 200);
     api_add_etag(call, loaded.command.rev);

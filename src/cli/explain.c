@@ -46,6 +46,18 @@ static void put_children(struct cli *cli, const struct cel_value *body)
     }
 }
 
+/* Down to the one that a person has to act on. */
+static void put_below(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value below = cli_member(body, "hangs_on");
+    for (uint32_t i = 0; below.kind == CEL_LIST && i < below.n; i++) {
+        const struct cel_value *one = &below.v.items[i];
+        screen_item(&cli->screen, i ? "" : "Hangs on", INDENT,
+                    rc_text(cli->arena, "%.*s (%.*s): %.*s", RC_SV_ARG(cli_text(one, "id")),
+                            RC_SV_ARG(cli_text(one, "type")), RC_SV_ARG(cli_text(one, "display"))));
+    }
+}
+
 static void put_affected(struct cli *cli, const struct cel_value *body)
 {
     struct cel_value affects = cli_member(body, "affects"), refs = cli_member(&affects, "refs");
@@ -196,6 +208,7 @@ int cli_run_explain(struct cli *cli, const struct cli_args *args)
         put_waits(cli, body);
         cli_put_asks(cli, body);
         put_children(cli, body);
+        put_below(cli, body);
         put_actions(cli, body);
     }
     return CLI_OK;

@@ -1,6 +1,7 @@
 /* What commands know of each other: the child of a step, the parent of a command. */
 #include "codec/view_part.h"
 
+#include "base/id.h"
 #include "core/child.h"
 #include "core/tree.h"
 
@@ -21,29 +22,65 @@ void rc_view_children(struct rc_json *json, const struct rc_command *c)
 {
     enum { SHOWN = 20 };
     uint32_t n = 0;
-    for (uint32_t i = 1; i < c->nnodes && n < SHOWN; i++) {
-        const struct rc_child *child = &c->data[i].child;
-        if (c->node[i].phase != RC_PHASE_CHILD || !child->link.seq) continue;
-        if (!n++) rc_json_array(json, "children");
+    for (unsigned pass = 0; pass < 2; pass++) /* those first that wait for a person */
+        for (uint32_t i = 1; i < c->nnodes && n < SHOWN; i++) {
+            const struct rc_child *child = &c->data[i].child;
+            if (c->node[i].phase != RC_PHASE_CHILD || !child->link.seq || rc_child_rests(c, i) != !pass)
+                continue;
+            if (!n++) rc_json_array(json, "children");
+            rc_json_object(json, NULL);
+            rc_view_step(json, c, i);
+            rc_json_id(json, "id", child->link.seq, child->link.nonce);
+            rc_json_text(json, "state", rc_state_word(child->state).slug);
+            rc_json_text(json, "display", rc_state_word(child->state).text);
+            rc_json_end_object(json);
+        }
+    if (n) rc_json_end_array(json);
+}
+
+void rc_view_below(struct rc_json *json, const struct rc_below *below, uint32_t n)
+{
+    if (!n) return;
+    rc_json_array(json, "hangs_on");
+    for (uint32_t i = 0; i < n; i++) {
         rc_json_object(json, NULL);
-        rc_view_step(json, c, i);
-        rc_json_id(json, "id", child->link.seq, child->link.nonce);
-        rc_json_text(json, "state", rc_state_word(child->state).slug);
-        rc_json_text(json, "display", rc_state_word(child->state).text);
+        rc_json_id(json, "id", below[i].link.seq, below[i].link.nonce);
+        rc_json_sv(json, "type", below[i].type);
+        rc_json_text(json, "state", rc_state_word(below[i].state).slug);
+        rc_json_sv(json, "display", below[i].display);
         rc_json_end_object(json);
     }
-    if (n) rc_json_end_array(json);
+    rc_json_end_array(json);
+}
+
+/* One that waits for a person first: of many, it is the one that keeps the others. */
+static uint32_t waited_for(const struct rc_command *c)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        if (c->node[i].phase != RC_PHASE_CHILD) continue;
+        if (rc_child_rests(c, i)) return i;
+        if (!first) first = i;
+    }
+    return first;
 }
 
 bool rc_view_waiting_for_child(struct rc_buf *buf, const struct rc_command *c)
 {
-    for (uint32_t i = 1; c->state == RC_WAITING && i < c->nnodes; i++) {
-        if (c->node[i].phase != RC_PHASE_CHILD) continue;
-        rc_put_format(buf, "waiting for the command that it has started%s",
-                      rc_child_rests(c, i) ? ", which waits for a person" : "");
-        return true;
+    bool ends = c->state == RC_CANCELLING || c->state == RC_ROLLING_BACK;
+    uint32_t at = c->state == RC_WAITING || ends ? waited_for(c) : 0;
+    bool rests = at && rc_child_rests(c, at);
+    char id[RC_ID_TEXT + 1];
+    if (!at || (ends && !rests)) return false;
+    if (ends) rc_put_format(buf, "%s, ", rc_state_word(c->state).text);
+    if (rests) {
+        const struct rc_link *child = &c->data[at].child.link;
+        rc_id_format(rc_id_of(child->seq, child->nonce), id);
+        rc_put_format(buf, "waiting for %s, which waits for a person", id);
+    } else {
+        rc_put_text(buf, "waiting for the command that it has started");
     }
-    return false;
+    return true;
 }
 
 void rc_view_parent(struct rc_json *json, const struct rc_parent *parent)

@@ -70,8 +70,9 @@ static bool is_decision(unsigned why)
 static const char *fate(const struct rc_command *c, uint32_t at)
 {
     unsigned why = c->node[at].why;
-    return is_decision(why) ? rc_why_word((enum rc_why)why).text
-                            : rc_step_word((enum rc_step_state)c->node[at].state).text;
+    bool decided = is_decision(why) || (why == RC_WHY_CHILD && !is_open_end(c, at));
+    return decided ? rc_why_word((enum rc_why)why).text
+                   : rc_step_word((enum rc_step_state)c->node[at].state).text;
 }
 
 /* A command that failed because people, or the time that they had, decided so. */

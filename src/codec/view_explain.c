@@ -321,6 +321,7 @@ void rc_view_explain(struct rc_json *json, const struct rc_command *command,
     rc_view_confirms(json, command);
     rc_view_asks(json, command);
     rc_view_children(json, command);
+    rc_view_below(json, facts->below, facts->nbelow);
     put_waits_behind(&tell);
     put_actions(&tell);
     rc_json_u64(json, "attempts_total", n);

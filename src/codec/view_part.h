@@ -23,6 +23,8 @@ void rc_view_clock(struct rc_json *, const struct rc_clock *);
 void rc_view_child(struct rc_json *, const struct rc_command *, uint32_t at);
 /* "children": those that steps wait for, the first ones; nothing where none does. */
 void rc_view_children(struct rc_json *, const struct rc_command *);
+/* "hangs_on": the line down to the one that waits for a person; nothing where it is empty. */
+void rc_view_below(struct rc_json *, const struct rc_below *, uint32_t n);
 /* A sentence part; false: it waits for none. */
 RC_MUST bool rc_view_waiting_for_child(struct rc_buf *, const struct rc_command *);
 void rc_view_parent(struct rc_json *, const struct rc_parent *);

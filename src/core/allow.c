@@ -2,6 +2,7 @@
 #include "core/allow.h"
 
 #include "core/advance.h"
+#include "core/child.h"
 #include "core/people.h"
 
 #include "base/limits.h"
@@ -211,6 +212,8 @@ static const char *why_not_retry(const struct rc_command *c)
             return "the command that it has started was given up, and something of it stands: roll that one "
                    "back "
                    "first";
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_child_rests(c, i)) return "it waits for a command that it has started: act on that one";
     if (waits_for_a_child(c)) return "it waits for a command that it has started, which goes on by itself";
     if (waits_for_a_signal(c)) return "it waits for a signal: send that, or leave out the step with skip";
     if (sleeps(c)) return "it sleeps until its time, and goes on by itself: leave out the step with skip";
@@ -273,6 +276,7 @@ static const char *why_not_skip(const struct rc_command *c)
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (rc_any_is(c, RC_RESOLVABLE)) return "the step may have happened: say with resolve whether it did";
     if (people_hold_it_up(c)) return "what people decide is never left out";
+    if (waits_for_a_child(c)) return "it waits for a command that it has started: act on that one";
     return "no step is known to have failed";
 }
 

@@ -225,6 +225,9 @@ static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_n
     struct rc_command *c = &draft->c;
     c->node[at].state = RC_STEP_ACTIVE;
     c->node[at].phase = RC_PHASE_CHILD;
+    bool settled = news->state == RC_REJECTED || news->state == RC_FAILED;
+    if (settled)
+        c->node[at].asks = 0; /* what it was asked for came too late, or was put off: it can be ended still */
     if (rc_child_succeeded(news->state)) {
         succeeded(draft, at);
     } else if (news->stays) { /* it was to be rolled back before it had ended */

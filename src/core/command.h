@@ -133,7 +133,7 @@ struct rc_identity {
 
 /* A command's place in its lane. Numbers are stored. */
 enum rc_place_state {
-    RC_PLACE_NONE,   /* it has not asked yet */
+    RC_PLACE_NONE,   /* it has not asked yet, or was told to go before its turn and is settled without one */
     RC_PLACE_WAITS,  /* it has not begun: others are before it */
     RC_PLACE_HOLDS,  /* it is one of those that may be at work */
     RC_PLACE_YIELDS, /* the same, and it is being cancelled or rolled back: nobody has to tell it to go */

@@ -13,6 +13,13 @@ struct rc_standing {
 };
 void rc_command_standing(const struct rc_command *, struct rc_standing *ret);
 
+/* A command below another one: its child, or a child of that one, and so on. */
+struct rc_below {
+    struct rc_link link;
+    struct rc_sv type, display;
+    uint8_t state; /* enum rc_state */
+};
+
 enum rc_received { RC_RECEIVED_NO, RC_RECEIVED_YES, RC_RECEIVED_MAYBE };
 
 struct rc_explanation {
@@ -29,6 +36,10 @@ struct rc_explanation {
     /* of one that waits in its lane, filled in by who can look there: who holds a place, oldest first; borrowed */
     const struct rc_link *waits_behind;
     uint32_t nwaits_behind;
+    /* Of one that waits for what it has started, filled in by who can look there: the line of commands from its child down to the one
+     * that waits for a person; empty: none was found. Borrowed. */
+    const struct rc_below *below;
+    uint32_t nbelow;
 };
 void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
 

@@ -122,6 +122,12 @@ void rc_place_settle(struct rc_draft *draft)
         return;
     }
     bool goes = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && !c->back);
+    if (place->state == RC_PLACE_WAITS &&
+        goes) { /* in doubt since a restore: that is settled without a place */
+        place->state = RC_PLACE_NONE;
+        tell_lane(draft, (struct rc_ask){.kind = RC_MSG_LANE_LEAVE});
+        return;
+    }
     if (place->state != RC_PLACE_HOLDS || !goes) return;
     place->state = RC_PLACE_YIELDS;
     tell_lane(draft, (struct rc_ask){.kind = RC_MSG_LANE_YIELD});

@@ -81,7 +81,6 @@ struct rc_line {
     struct rc_name dependency, ns, capability;
     uint64_t ns_key;
     uint64_t served; /* when it had its turn last */
-    uint64_t looked; /* the last turn that began to give with something waiting here */
 };
 
 struct rc_door { /* a gate and who waits before it */

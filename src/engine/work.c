@@ -155,7 +155,6 @@ static enum rc_status find_ready(struct rc_engine *engine, struct ready **ret, u
     for (size_t i = 0; i < engine->doors.cap; i++) {
         struct rc_door *door = engine->doors.slot[i].value;
         if (!door || door->line.kind != RC_LINE_WORKERS || door->gate.closed) continue;
-        if (door->waiting.n) door->line.looked = engine->turn.number;
         struct rc_sv queue = rc_line_queue(engine, &door->line);
         if (!door->waiting.n || !queue.n || rc_queue_state(engine, queue) != RC_QUEUE_OPEN) continue;
         ready[n++] = (struct ready){door, queue};
@@ -232,36 +231,35 @@ static bool could_go_on(const struct rc_engine *engine, const struct ready *read
     return any;
 }
 
-/* What one is given may lead to a step of another line, in the same unit. */
-static bool has_queued_meanwhile(const struct rc_engine *engine)
+static bool may_take(const struct rc_engine *engine, const struct rc_lease_ask *ask, uint32_t most)
 {
-    for (size_t i = 0; i < engine->doors.cap; i++) {
-        const struct rc_door *door = engine->doors.slot[i].value;
-        bool waits = door && door->line.kind == RC_LINE_WORKERS && !door->gate.closed && door->waiting.n;
-        if (waits && door->line.looked != engine->turn.number) return true;
-    }
-    return false;
+    return ask->granted < ask->max && !atomic_load(&ask->gone) && !ask->draining &&
+           engine->turn.nunits < most && engine->leases.n + engine->turn.grants.n < RC_MAX_LEASES;
 }
 
+/* What is not begun may lead to a step of another line, for somebody who was looked at before: so until a pass takes nothing out. */
 enum rc_status rc_work_give(struct rc_engine *engine, struct rc_error *err)
 {
-    struct ready *ready;
+    struct ready *ready = NULL;
     uint32_t n = 0;
     uint32_t most = engine->apart ? 1 : 2 * RC_MAX_UNITS;
+    enum rc_status status = RC_OK;
     engine->gives_more = false;
     if (!engine->pollers || engine->closed) return RC_OK;
-    enum rc_status status = find_ready(engine, &ready, &n, err);
-    for (struct rc_request *request = engine->pollers; status == RC_OK && n && request;
-         request = request->next) {
-        struct rc_lease_ask *ask = request->u.lease;
-        struct rc_door *door;
-        while (status == RC_OK && ask->granted < ask->max && !atomic_load(&ask->gone) && !ask->draining &&
-               engine->turn.nunits < most && engine->leases.n + engine->turn.grants.n < RC_MAX_LEASES &&
-               (door = pick(engine, ask, ready, n)))
-            status = pull(engine, request, door, err);
+    for (bool pulled = true; status == RC_OK && pulled;) {
+        pulled = false;
+        status = find_ready(engine, &ready, &n, err);
+        for (struct rc_request *request = engine->pollers; status == RC_OK && n && request;
+             request = request->next) {
+            const struct rc_lease_ask *ask = request->u.lease;
+            struct rc_door *door;
+            while (status == RC_OK && may_take(engine, ask, most) && (door = pick(engine, ask, ready, n))) {
+                status = pull(engine, request, door, err);
+                pulled = true;
+            }
+        }
     }
-    engine->gives_more =
-        status != RC_OK || could_go_on(engine, ready, n, most) || has_queued_meanwhile(engine);
+    engine->gives_more = status != RC_OK || could_go_on(engine, ready, n, most);
     return status;
 }
 

@@ -76,7 +76,8 @@ static void step_and_child_agree(struct children_check *check, const struct rc_c
     const struct rc_child *link = &c->data[at].child;
     const struct rc_command *child = child_of(check, c, at);
     unsigned state = c->node[at].state, was = check->before[c->id.seq][at];
-    bool back = child && child->mode == RC_MODE_ROLL_BACK; /* a person has, in the same turn */
+    /* a person has rolled it back, or let what is below it go on, in the same turn */
+    bool back = child && (child->mode == RC_MODE_ROLL_BACK || (check->acted && link->state == RC_RUNNING));
     if (state == RC_STEP_SUCCEEDED && !back && was != RC_STEP_SUCCEEDED && c->node[at].why != RC_WHY_PERSON) {
         bool early = check->control == CHILDREN_EARLY;
         HOLDS(check, link->link.seq && rc_child_succeeded(early ? RC_RUNNING : link->state),

@@ -63,6 +63,7 @@ struct children_check {
     uint64_t n;
     uint8_t (*before)[CHILDREN_NODES]; /* states of nodes, as they were seen last; by seq */
     bool at_rest;                      /* nothing is under way, and no time is waited for */
+    bool acted;                        /* people did something in this turn */
     bool lied; /* people said, or did behind a state that was restored, what is not known here */
     struct children_verdict *verdict;
 };

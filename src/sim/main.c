@@ -6,7 +6,7 @@
  *   recourse_sim shrink SEED|CHOICES   its shortest form that breaks the same law
  *   recourse_sim cover                 new seeds, and every counter of what they covered
  *       --jobs 0                       all lives in this process: for profiles
- *       --wide                         all lives are wide (sim.h), not those of each tenth seed alone; one that is replayed or shrunk, too
+ *       --wide                         all lives are wide (sim.h), not those of each third seed alone; one that is replayed or shrunk, too
  *       --full                         also people who are asked (walk_people.c)
  *       --control NAME                 with a protection switched off (replay, shrink, run)
  *

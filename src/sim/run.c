@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_LIFE_S = 120, BIG = 64 << 20 };
+enum { LONGEST_LIFE_S = 120, BIG = 64 << 20, EACH = 3 };
 
 struct worker { /* shared with its process */
     volatile uint64_t seed;
@@ -28,14 +28,13 @@ static uint64_t now_us(void)
 
 static bool is_wide(const struct sim_order *order, uint64_t seed)
 {
-    enum { EACH = 10 };
     return order->breadth == SIM_WIDE || (order->breadth == SIM_SOME && seed % EACH == 0);
 }
 
+/* By a mix, so that of these as many are wide as of the others. */
 static bool is_full(const struct sim_order *order, uint64_t seed)
 {
-    (void)seed;
-    return order->full;
+    return order->full || (order->breadth == SIM_SOME && rc_mix(&seed) % EACH == 0);
 }
 
 static void note_failure(struct sim_sum *sum, const struct sim_order *order, uint64_t seed, const char *law,
@@ -63,7 +62,7 @@ static void work(const struct sim_order *order, uint32_t which, uint64_t until, 
         sim_full = is_full(order, worker->seed);
         alarm(LONGEST_LIFE_S);
         sim_choices_seed(&choices, worker->seed);
-        struct sim_seen *seen = sim_wide ? &sum->seen : &sum->narrow;
+        struct sim_seen *seen = sim_wide || sim_full ? &sum->seen : &sum->narrow;
         struct sim_verdict verdict = sim_live(&choices, order->control, seen, NULL);
         sim_choices_free(&choices);
         sum->lives++;

@@ -4,7 +4,7 @@
 
 enum { SIM_FAILURES = 8, SIM_JOBS = 64 };
 
-/* Which lives are wide (sim.h): none, those of each tenth seed, all. */
+/* Which lives are wide (sim.h): none, those of each third seed, all. */
 enum sim_breadth { SIM_NARROW, SIM_SOME, SIM_WIDE };
 
 struct sim_failure {
@@ -19,13 +19,14 @@ struct sim_order {
     uint32_t jobs;    /* processes, at most SIM_JOBS; 0: in this one, which a life may then kill */
     enum sim_control control;
     enum sim_breadth breadth;
-    bool full;       /* all lives are (sim.h) */
+    bool full;       /* all lives are (sim.h); else a third, where some are wide */
     uint32_t enough; /* stop after so many failures; at most SIM_FAILURES */
 };
 
 struct sim_sum {
-    struct sim_seen seen, narrow; /* narrow: of lives that were not wide: some edges only these cannot take */
-    uint64_t lives, wide, full;   /* wide, full: of them */
+    struct sim_seen seen,
+        narrow; /* narrow: of lives that were neither wide nor full: some edges these cannot take */
+    uint64_t lives, wide, full; /* wide, full: of them */
     uint32_t nfailures;
     struct sim_failure failure[SIM_FAILURES];
     uint64_t slowest_us, slowest; /* the life that took longest, its seed */

@@ -237,7 +237,8 @@ struct walk {
     uint32_t indent;    /* of definitions that are being written */
     struct {
         uint64_t nonce;
-        rc_us start, deadline; /* wall; span. 0: none */
+        rc_us start, deadline; /* when; span. 0: none */
+        bool wall;             /* start is what the wall clock shows, which somebody may set */
     } put_off[WALK_PUT_OFF];
     uint32_t nput_off;
     bool people; /* its flows ask people */

@@ -41,12 +41,14 @@ struct kids {
     struct rc_request *asked[STEPS * 4 + 4096];
     uint32_t nasked;
     struct rc_command command[CHILDREN_COMMANDS + 1];
+    uint32_t told[CHILDREN_COMMANDS + 1]; /* the revision that was told */
     uint8_t before[CHILDREN_COMMANDS + 1][CHILDREN_NODES];
     uint64_t n, most;
     struct rc_arena *arena;
     struct rc_memory_disk *copy;
     uint32_t acted_at_copy;
     bool lied, restored;
+    bool acted; /* people did something in the last turn */
 };
 
 static uint32_t dice(struct kids *kids, uint32_t n)
@@ -206,6 +208,7 @@ static void look(struct kids *kids, bool at_rest)
                                    .before = kids->before,
                                    .at_rest = at_rest,
                                    .lied = kids->lied,
+                                   .acted = kids->acted,
                                    .verdict = &kids->verdict};
     if (!kids->verdict.law) children_check(&check);
 }
@@ -222,20 +225,35 @@ static void crash(struct kids *kids)
 static void free_answered(struct kids *kids)
 {
     uint32_t n = 0;
+    kids->acted = false;
     for (uint32_t i = 0; i < kids->nasked; i++) {
         struct rc_request *request = kids->asked[i];
         bool answered = world_answered(request);
-        if (answered && request->status == RC_BUG)
-            TELL(kids, "BUG: %u %u of %llu\n", request->kind, request->u.act.act.action,
-                 ULL(request->u.act.seq));
+        kids->acted |= answered && request->kind == RC_REQUEST_ACT;
         if (answered && request->status == RC_BUG)
             children_break(&kids->verdict, "W9 no request finds a bug", "%.150s", request->error.text);
-        if (answered)
-            world_free_request(request);
-        else
-            kids->asked[n++] = request;
+        if (!answered) kids->asked[n++] = request;
+        if (answered) world_free_request(request);
     }
     kids->nasked = n;
+}
+
+/* How a command stands, whenever that is something else. */
+static void tell_changed(struct kids *kids)
+{
+    struct rc_path path;
+    for (uint64_t seq = 1; seq <= kids->n && kids->tell; seq++) {
+        const struct rc_command *c = &kids->command[seq];
+        if (!c->nnodes || c->rev == kids->told[seq]) continue;
+        kids->told[seq] = c->rev;
+        TELL(kids, "%llu of %llu: %.*s, mode %u, %s:", ULL(seq), ULL(c->parent.link.seq),
+             RC_SV_ARG(c->id.type), c->mode, rc_state_word(c->state).slug);
+        for (uint32_t i = 0; i < c->nnodes; i++)
+            TELL(kids, " %.*s %s/%u%s(%llu)", RC_SV_ARG(rc_node_path(c, i, &path)),
+                 rc_step_word(c->node[i].state).slug, c->node[i].phase, c->node[i].doubt ? "?" : "",
+                 ULL(c->data[i].child.link.seq));
+        TELL(kids, "\n");
+    }
 }
 
 static void turn(struct kids *kids, bool at_rest)
@@ -245,6 +263,7 @@ static void turn(struct kids *kids, bool at_rest)
     free_answered(kids);
     if (kids->world->dead) crash(kids);
     look(kids, at_rest);
+    tell_changed(kids);
     struct rc_engine_stats stats;
     rc_engine_stats(kids->world->engine, &stats);
     if (stats.faults)
@@ -449,22 +468,6 @@ static void end(struct kids *kids)
                            "command %llu is %s", ULL(seq), rc_state_word(kids->command[seq].state).slug);
 }
 
-static void tell_all(struct kids *kids)
-{
-    struct rc_path path;
-    for (uint64_t seq = 1; seq <= kids->n && kids->tell; seq++) {
-        const struct rc_command *c = &kids->command[seq];
-        if (!c->nnodes) continue;
-        TELL(kids, "%llu of %llu: %.*s, mode %u, %s:", ULL(seq), ULL(c->parent.link.seq),
-             RC_SV_ARG(c->id.type), c->mode, rc_state_word(c->state).slug);
-        for (uint32_t i = 0; i < c->nnodes; i++)
-            TELL(kids, " %.*s %s/%u%s(%llu)", RC_SV_ARG(rc_node_path(c, i, &path)),
-                 rc_step_word(c->node[i].state).slug, c->node[i].phase, c->node[i].doubt ? "?" : "",
-                 ULL(c->data[i].child.link.seq));
-        TELL(kids, "\n");
-    }
-}
-
 struct children_verdict children_live(struct sim_choices *choices, enum children_control control,
                                       struct children_seen *seen, FILE *tell)
 {
@@ -488,7 +491,6 @@ struct children_verdict children_live(struct sim_choices *choices, enum children
     for (uint32_t i = 0; i < steps && !kids->verdict.law; i++) step(kids);
     if (!kids->verdict.law) end(kids);
     struct children_verdict ret = kids->verdict;
-    if (ret.law) tell_all(kids);
     world_close(kids->world);
     for (uint32_t i = 0; i < kids->nasked; i++) world_free_request(kids->asked[i]);
     rc_memory_disk_free(kids->copy);

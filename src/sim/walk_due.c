@@ -108,22 +108,29 @@ struct plan {
     bool every_hour; /* none is named */
 };
 
+/* Takes a word and the blank behind it off, if a text begins so. */
+static bool take_off(struct rc_sv *io_text, const char *word)
+{
+    uint32_t n = (uint32_t)strlen(word);
+    if (!rc_sv_starts(*io_text, rc_sv_of(word)) || io_text->n <= n || io_text->p[n] != ' ') return false;
+    *io_text = (struct rc_sv){io_text->p + n + 1, io_text->n - n - 1};
+    return true;
+}
+
 /* "MINUTES HOURS DAYS", as this life has put it together. */
 static struct plan plan_of(const struct flow_schedule *of)
 {
     struct plan plan = {0};
-    char text[64];
+    struct rc_sv text = of->cron;
     for (uint32_t i = 0; i < WALK_ZONES; i++)
         if (rc_sv_is(of->zone_name, zones[i].name)) plan.zone = &zones[i];
-    for (uint32_t i = 0; i < WALK_MINUTES * WALK_HOURS * WALK_DAYS; i++) {
-        uint32_t m = i % WALK_MINUTES, h = i / WALK_MINUTES % WALK_HOURS, d = i / WALK_MINUTES / WALK_HOURS;
-        snprintf(text, sizeof text, "%s %s %s", minutes[m].text, hours[h].text, days[d].text);
-        if (!rc_sv_is(of->cron, text)) continue;
-        plan.minute = &minutes[m];
-        plan.hour = &hours[h];
-        plan.day = &days[d];
-        plan.every_hour = h == 0;
-    }
+    for (uint32_t i = 0; i < WALK_MINUTES && !plan.minute; i++)
+        if (take_off(&text, minutes[i].text)) plan.minute = &minutes[i];
+    for (uint32_t i = 0; i < WALK_HOURS && plan.minute && !plan.hour; i++)
+        if (take_off(&text, hours[i].text)) plan.hour = &hours[i];
+    for (uint32_t i = 0; i < WALK_DAYS; i++)
+        if (rc_sv_is(text, days[i].text)) plan.day = &days[i];
+    plan.every_hour = plan.hour == hours;
     return plan;
 }
 
@@ -159,7 +166,7 @@ static bool comes_at(const struct plan *plan, int64_t minute)
 bool walk_is_due(const struct flow_schedule *of, rc_us at)
 {
     struct plan plan = plan_of(of);
-    return plan.minute && plan.zone && at % RC_SECONDS(60) == 0 &&
+    return plan.day && plan.zone && at % RC_SECONDS(60) == 0 &&
            comes_at(&plan, (int64_t)(at / RC_SECONDS(60)));
 }
 
@@ -167,7 +174,7 @@ uint32_t walk_due_count(const struct flow_schedule *of, rc_us after, rc_us until
 {
     struct plan plan = plan_of(of);
     uint32_t n = 0;
-    if (!plan.minute || !plan.zone) return 0;
+    if (!plan.day || !plan.zone) return 0;
     for (rc_us minute = after / RC_SECONDS(60) + 1; minute * RC_SECONDS(60) <= until; minute++)
         n += comes_at(&plan, (int64_t)minute);
     return n;

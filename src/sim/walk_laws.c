@@ -327,9 +327,10 @@ static void laws_of_sleep(struct walk *walk)
             LAW(walk_is_task(c, i) || out == (c->node[i].phase == RC_PHASE_OPEN),
                 "S1 what is in flight for the engine is in flight outside", "command %llu, step %u", ULL(seq),
                 i);
+            rc_us due = c->data[i].times.due;
+            rc_us now = i == 0 && rc_clock_is_wall(&c->clock, due) ? engine->turn.wall : engine->now;
             if (has_time(c, i) && engine->room)
-                LAW(walk->world->sleep != UINT64_MAX &&
-                        c->data[i].times.due >= engine->now + walk->world->sleep,
+                LAW(walk->world->sleep != UINT64_MAX && due >= now + walk->world->sleep,
                     "S2 the engine wakes up in time", "command %llu, step %u", ULL(seq), i);
             if (c->node[i].phase != RC_PHASE_READY || !engine->room || walk->draining) continue;
             if (walk_is_task(c, i)) continue; /* it waits for somebody who asks */

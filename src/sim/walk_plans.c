@@ -27,7 +27,7 @@ void walk_laws_of_scheduled(struct walk *walk, const struct walk_seen *seen, con
     if (record->rev != 1 || walk->folding_anew || !is_scheduled(&seen->c.id, &made.slot, &made.time)) return;
     for (uint32_t i = 0; i < plans->nmade; i++)
         LAW(!made.time || plans->made[i].slot != made.slot || plans->made[i].time != made.time ||
-                !plans->made[i].seq,
+                !plans->made[i].seq || plans->made[i].old,
             "D1 a time that is due makes one command", "commands %llu and %llu", ULL(plans->made[i].seq),
             ULL(record->seq));
     assert(plans->nmade < PLAN_MADE);
@@ -88,7 +88,7 @@ static void laws_of_overlap(struct walk *walk, const struct plan_made *made)
     const struct walk_seen *seen = &walk->seen[made->seq], *before = NULL;
     for (uint32_t i = 0; i < walk->plans->nmade; i++) {
         const struct plan_made *other = &walk->plans->made[i];
-        bool earlier = other->slot == made->slot && other->seq && other->seq < made->seq;
+        bool earlier = other->slot == made->slot && other->seq && other->seq < made->seq && !other->old;
         if (earlier && (!before || other->seq > before->c.id.seq)) before = &walk->seen[other->seq];
     }
     if (before && !before->gone) walk_observe(walk, before->c.id.seq);
@@ -144,7 +144,7 @@ static uint32_t count_made(const struct walk_plans *plans, uint32_t slot, rc_us 
     uint32_t n = 0;
     for (uint32_t i = 0; i < plans->nmade; i++) {
         const struct plan_made *made = &plans->made[i];
-        n += made->seq && made->slot == slot && made->time > after && made->time <= until;
+        n += made->seq && !made->old && made->slot == slot && made->time > after && made->time <= until;
     }
     return n;
 }
@@ -246,6 +246,8 @@ static bool is_as_before(const struct rc_schedule *a, const struct rc_schedule *
 static void note(struct walk *walk, uint32_t at, const struct look *look)
 {
     struct plan_slot *slot = &walk->plans->slot[at];
+    for (uint32_t i = 0; i < walk->plans->nmade && !look->row; i++)
+        walk->plans->made[i].old |= walk->plans->made[i].slot == at;
     if (!look->row || !look->of) {
         *slot = (struct plan_slot){0};
         return;

@@ -56,8 +56,8 @@ static const char *const spaces[WALK_SPACES] = {"default", "b"};
 /* Some begin later, and some have to be through by a time. */
 static void put_off(struct walk *walk, struct rc_identity *in)
 {
-    rc_us now = RC_SECONDS(1800000000) + walk->world->now, start = 0;
     uint32_t how = walk_dice(walk, 6);
+    rc_us now = how == 5 ? world_wall(walk->world) : RC_SECONDS(1800000000) + walk->world->now, start = 0;
     if (walk->nput_off == WALK_PUT_OFF || how < 3) return;
     if (how != 3) start = now + RC_SECONDS(1 + walk_dice(walk, 15));
     if (how == 4) in->run_in = start - now;
@@ -65,6 +65,7 @@ static void put_off(struct walk *walk, struct rc_identity *in)
     if (how == 3 || walk_chance(walk, 30)) in->deadline = RC_SECONDS(1 + walk_dice(walk, 30));
     walk->put_off[walk->nput_off].nonce = in->nonce;
     walk->put_off[walk->nput_off].start = start;
+    walk->put_off[walk->nput_off].wall = how == 5;
     walk->put_off[walk->nput_off++].deadline = in->deadline;
     if (walk->control == SIM_BEGIN_AT_ONCE) in->run_at = in->run_in = 0;
     if (walk->control == SIM_NO_DEADLINE) in->deadline = 0;

@@ -37,7 +37,6 @@ void walk_put_schedules(struct walk *walk)
 void walk_define_schedules(struct walk *walk)
 {
     if (!sim_full || walk->blocks || walk->work || walk->people) return;
-    char text[512];
     sim_choices_begin(walk->choices, 'p');
     if (!walk_chance(walk, 75)) return;
     walk->plans = calloc(1, sizeof *walk->plans);
@@ -46,14 +45,7 @@ void walk_define_schedules(struct walk *walk)
     walk->plans->moment = walk_zone_change(walk->plans->zone, walk_dice(walk, WALK_CHANGES)) -
                           walk_span(walk, walk_chance(walk, 70) ? RC_SECONDS(3600) : RC_SECONDS(4000)) -
                           (walk_chance(walk, 30) ? RC_SECONDS(7200) : 0);
-    walk->definitions[0] = '\0';
-    for (uint32_t i = 0; i < WALK_DEPENDENCIES; i++)
-        walk_put(walk, "%s---\n", walk_dependency_text(walk, i, walk->dependency[i].most, text, sizeof text));
-    for (uint32_t i = 0; i < WALK_FLOWS; i++) {
-        sim_choices_begin(walk->choices, 'p');
-        walk_define_flow(walk, i);
-        walk_put(walk, "%s", i + 1 < WALK_FLOWS ? "---\n" : "");
-    }
+    walk_define_all(walk, 'p');
 }
 
 void walk_forget_schedules(struct walk *walk)

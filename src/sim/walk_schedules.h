@@ -22,6 +22,7 @@ struct plan_made {
     rc_us time;   /* 0: a person wanted it */
     uint32_t slot;
     bool fresh; /* its laws were not looked at yet */
+    bool old;   /* its schedule has left the flow since: where it comes back, it begins anew */
 };
 
 struct walk_plans {

@@ -88,7 +88,11 @@ void walk_laws_of_times(struct walk *walk, const struct walk_seen *seen, const s
     for (uint32_t i = 0; i < walk->nput_off; i++) {
         if (walk->put_off[i].nonce != c->id.nonce || seen->lifted) continue;
         rc_us deadline = walk->put_off[i].deadline;
-        LAW(walk->put_off[i].start <= RC_SECONDS(1800000000) + walk->world->now,
+        rc_us shown = RC_SECONDS(1800000000) + walk->world->now;
+        if (walk->put_off[i].wall) shown = world_wall(walk->world);
+        if (walk->put_off[i].wall && walk->plans && walk->plans->highest > shown)
+            shown = walk->plans->highest;
+        LAW(walk->put_off[i].start <= shown,
             "K21 nothing leaves before the time for which a command was put off", "command %llu, step %u",
             ULL(c->id.seq), sent->node);
         LAW(!deadline || !seen->began[0] || walk->turn_before < seen->began[0] + deadline,

@@ -6,18 +6,24 @@ from kit import eventually
 
 
 class Slow:
-    """Another side that answers a request (POST /NUMBER) when it is told to, and counts who is there at once."""
+    """Another side that answers a request (POST /NUMBER) when it is told to, and counts who is there at once. GET /NUMBER says at once
+    whether it was done (200, 404)."""
 
     def __init__(self, world, answers=201):
         self.lock, self.inside, self.most, self.order, self.keys = threading.Condition(), [], 0, [], {}
-        self.open, self.refused, self.answers, slow = set(), set(), answers, self
+        self.open, self.refused, self.done, self.answers, slow = set(), set(), set(), answers, self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status = slow.visit(int(self.path.strip("/")), self.headers.get("Idempotency-Key"))
+                self.answer(slow.visit(int(self.path.strip("/")), self.headers.get("Idempotency-Key")))
+
+            def do_GET(self):
+                self.answer(200 if int(self.path.strip("/")) in slow.done else 404)
+
+            def answer(self, status):
                 try:
                     self.send_response(status)
                     self.send_header("Content-Length", "2")
@@ -46,7 +52,10 @@ class Slow:
             self.most = max(self.most, len(set(self.inside)))
             self.lock.wait_for(lambda: n in self.open or "all" in self.open, 60)
             self.inside.remove(n)
-            return 422 if n in self.refused else self.answers
+            status = 422 if n in self.refused else self.answers
+            if status < 300:
+                self.done.add(n)
+            return status
 
     def let(self, *which):
         with self.lock:

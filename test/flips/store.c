@@ -162,7 +162,7 @@ static void commit(struct rc_store *store, const struct made_batch *batch)
     sure(rc_store_commit(store, &batch->batch, &err));
 }
 
-/* Signals that nobody has taken, and schedules. */
+/* Signals, some of which were taken, and schedules. */
 static void keep_more(struct made_batch *batch, struct rc_arena *arena)
 {
     static struct rc_signal signals[SIGNALS];
@@ -176,7 +176,9 @@ static void keep_more(struct made_batch *batch, struct rc_arena *arena)
                                         .key = rc_text(arena, "g%u", i),
                                         .asked = {i, 1},
                                         .payload = cel_string(RC_SV("as it was said")),
-                                        .at = 2000 * COMMANDS};
+                                        .at = 2000 * COMMANDS,
+                                        .taken = {i % 3 ? 0 : COMMANDS - i, 7},
+                                        .node = i % 3 ? 0 : 1};
     for (uint32_t i = 0; i < SCHEDULES; i++) {
         struct rc_schedule *row = &schedules[i];
         *row = (struct rc_schedule){.planned = i + 1, .accepted = i + 2, .started = i, .changed = 8};
@@ -189,7 +191,26 @@ static void keep_more(struct made_batch *batch, struct rc_arena *arena)
     batch->batch.nschedules = SCHEDULES;
 }
 
-/* A third of the commands stay open, a third ends, and what ended first is purged: its pages are free then. */
+/* Queues that are stopped; a hold that was released, and one that holds. */
+static void stop(struct rc_store *store)
+{
+    const struct rc_author by = {RC_SV("user:bo"), RC_SV("bo"), RC_SV("a deploy")};
+    const char *const queues[] = {"images", "mail", "shop"};
+    for (uint8_t i = 0; i < 3; i++) {
+        const struct rc_order order = {.kind = RC_ORDER_QUEUE,
+                                       .queue = rc_sv_of(queues[i]),
+                                       .state = i ? RC_QUEUE_PAUSED : RC_QUEUE_DRAINING,
+                                       .by = by};
+        sure(rc_store_order(store, &order, 2000 * COMMANDS + i, &err));
+    }
+    for (uint64_t i = 0; i < 2; i++) {
+        struct rc_hold hold = {.nonce = 9 + i, .cause = RC_HELD_OTHER, .from = 5, .until = 6 + i, .seq = 7};
+        const struct rc_hold_write write = {&hold, &by, 2000 * COMMANDS + i};
+        sure(rc_store_hold(store, &write, NULL, &err));
+    }
+}
+
+/* A third of the commands stay open, some wait for a person, a third ends, and what ended first is purged: its pages are free then. */
 void flips_fill(struct rc_store *store, struct rc_arena *arena)
 {
     struct made *made[COMMANDS];
@@ -210,6 +231,7 @@ void flips_fill(struct rc_store *store, struct rc_arena *arena)
     struct made_batch batch = made_begin(arena, 2000 * COMMANDS);
     for (uint32_t i = 0; i < COMMANDS; i++) {
         if (i % 3 == 0) made_action(&batch, made[i], RC_RUNNING, true, NULL);
+        if (i >= GROUP && i % 12 == 2) made_result(&batch, made[i], RC_REVIEW, false, NULL);
         if (i < GROUP || i % 3 == 1) made_result(&batch, made[i], RC_COMPLETED, false, NULL);
         if (i < GROUP) ones[i] = (struct rc_purge_one){made[i]->command.id.seq, made[i]->command.rev};
     }
@@ -217,6 +239,7 @@ void flips_fill(struct rc_store *store, struct rc_arena *arena)
     commit(store, &batch);
     sure(rc_store_purge(store, &what, 3000 * COMMANDS, &n, &err));
     if (n != GROUP) die("purging", "not all are gone");
+    stop(store);
 }
 
 void flips_go_on(struct rc_store *store, struct rc_arena *arena)
@@ -268,8 +291,10 @@ static bool hash_tables(struct rc_sha256 *sha, const char *path, char *why, size
                 sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK &&
                 sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1", -1,
                                    &rows, NULL) == SQLITE_OK;
-    while (fine && n < 32 && sqlite3_step(rows) == SQLITE_ROW)
+    while (fine && sqlite3_step(rows) == SQLITE_ROW) {
+        if (n == sizeof names / sizeof *names) die("the schema", "has more tables than are read here");
         snprintf(names[n++], sizeof names[0], "%s", (const char *)sqlite3_column_text(rows, 0));
+    }
     if (!fine || sqlite3_finalize(rows) != SQLITE_OK) {
         snprintf(why, size, "%s", sqlite3_errmsg(db));
         fine = false;
@@ -305,8 +330,12 @@ static enum rc_status hash_histories(struct rc_sha256 *sha, struct rc_reader *re
     return RC_OK;
 }
 
-static enum rc_status hash_lists(struct rc_sha256 *sha, struct rc_reader *reader, struct rc_error *err)
+static enum rc_status hash_lists(struct rc_sha256 *sha, struct rc_reader *reader, struct rc_arena *arena,
+                                 struct rc_error *err)
 {
+    struct rc_stopped *stopped = NULL;
+    struct rc_hold *holds = NULL;
+    uint32_t nstopped = 0, nholds = 0;
     uint64_t seqs[COMMANDS], counts[RC_STATES];
     struct rc_high high = {0};
     struct rc_key_match match = {0};
@@ -319,6 +348,10 @@ static enum rc_status hash_lists(struct rc_sha256 *sha, struct rc_reader *reader
     if (status == RC_OK)
         status =
             rc_read_key(reader, RC_SV("default"), RC_SV("github.create_pr"), RC_SV("key 400"), &match, err);
+    if (status == RC_OK) status = rc_read_stopped(reader, arena, &stopped, &nstopped, err);
+    for (uint32_t i = 0; status == RC_OK && i < nstopped; i++) rc_sha256_add_sv(sha, stopped[i].queue);
+    if (status == RC_OK) status = rc_read_holds(reader, arena, &holds, &nholds, err);
+    for (uint32_t i = 0; status == RC_OK && i < nholds; i++) rc_sha256_add_u64(sha, holds[i].released);
     rc_sha256_add_u64(sha, high.change);
     rc_sha256_add_u64(sha, match.seq);
     return status;
@@ -332,7 +365,7 @@ bool flips_content(const char *path, struct rc_reader *reader, struct rc_h128 *r
     struct rc_arena *arena = must(rc_arena_new(1 << 16, 64 << 20));
     rc_sha256_init(&sha);
     enum rc_status status = reader ? hash_histories(&sha, reader, arena, &err) : RC_OK;
-    if (status == RC_OK && reader) status = hash_lists(&sha, reader, &err);
+    if (status == RC_OK && reader) status = hash_lists(&sha, reader, arena, &err);
     rc_arena_free(arena);
     if (status != RC_OK) snprintf(ret_why, size, "%s", err.text);
     bool fine = status == RC_OK && hash_tables(&sha, path, ret_why, size);

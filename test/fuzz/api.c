@@ -2,7 +2,7 @@
  *
  * The input is a list of events, each of which ends with a line "." : a request (method and target; headers; an empty line; the body), or
  * "! STATUS" and a body: the answer to the oldest attempt that has left; or "+ SECONDS". Ids are predictable: 0000000100000000 is the first
- * command. */
+ * command; "<digest>" in a body is the last one that was shown. Where the first line is "@tokens", who asks needs a token (give_tokens). */
 #include "fuzz.h"
 
 #include "../api/door.h"
@@ -13,10 +13,14 @@
 #include "defs/defs.h"
 #include "engine/prepare.h"
 #include "exec/kind.h"
+#include "secure/token.h"
 
+#include <stdio.h>
 #include <strings.h>
 
-enum { EVENTS = 24, LEFT = 64, TURNS = 64 };
+enum { EVENTS = 24, LEFT = 64, TURNS = 64, DIGEST = 32 };
+
+static char shown[DIGEST]; /* the last digest in an answer */
 
 /* ---- the door (../api/door.h) ------------------------------------------------------------------------------------------ */
 
@@ -33,6 +37,10 @@ void door_answered(struct http_exchange *exchange, int status, const struct http
         if (strcasecmp(fields[i].name, "content-type") == 0) type = fields[i].value;
     }
     if (!body.n || !strstr(type, "json") || strstr(type, "ndjson")) return;
+    static const char member[] = "\"digest\":\"";
+    const char *digest = memmem(body.p, body.n, member, sizeof member - 1);
+    if (digest && body.p + body.n - digest > (ptrdiff_t)(sizeof member + DIGEST))
+        memcpy(shown, digest + sizeof member - 1, DIGEST);
     struct cel_value value;
     enum rc_status read = rc_json_parse_within(body, 2 * RC_MAX_JSON_DEPTH, arena, &value, NULL);
     FUZZ_LAW(read == RC_OK || rc_arena_status(arena) != RC_OK);
@@ -139,12 +147,37 @@ static struct rc_tick tick(const struct house *house)
     return (struct rc_tick){.monotonic = house->now, .wall = RC_SECONDS(1800000000) + house->now, .seed = 1};
 }
 
-static void open_house(struct house *house)
+/* Those who have them: one who starts commands and may speak for others, and three who decide. */
+static void give_tokens(struct house *house)
+{
+    static const struct {
+        const char *subject;
+        uint8_t role;
+    } tokens[] = {{"anna", RC_ROLE_ADMIN},
+                  {"bert", RC_ROLE_OPERATOR},
+                  {"carl", RC_ROLE_ADMIN},
+                  {"dora", RC_ROLE_VIEWER}};
+    for (unsigned i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        struct rc_access_change change = {.kind = RC_ACCESS_TOKEN_ADD,
+                                          .token = {.id = i + 1,
+                                                    .subject = rc_sv_of(tokens[i].subject),
+                                                    .role = tokens[i].role,
+                                                    .act_as = i == 0}};
+        char text[RC_TOKEN_TEXT + 1];
+        uint64_t id;
+        snprintf(text, sizeof text, "rct_%016x_%064d", i + 1, 0);
+        FUZZ_LAW(rc_token_parse(rc_sv_of(text), &id, change.token.digest) && id == i + 1);
+        FUZZ_LAW(rc_store_access(house->store, &change, i + 1, NULL) == RC_OK);
+    }
+}
+
+static void open_house(struct house *house, bool tokens)
 {
     static const struct rc_exec_kind kind = {on_start, on_close};
     house->exec.kind = &kind;
     house->disk = rc_memory_disk_new();
     FUZZ_LAW(house->disk && rc_memory_open(house->disk, &house->store, NULL) == RC_OK);
+    if (tokens) give_tokens(house);
     const struct rc_ports ports = {.store = house->store,
                                    .reopen = on_reopen,
                                    .exec = {&house->exec},
@@ -155,6 +188,7 @@ static void open_house(struct house *house)
     const struct rc_api_options options = {.address = "127.0.0.1",
                                            .slow = RC_SECONDS(3600),
                                            .port = 1,
+                                           .auth = tokens ? RC_AUTH_TOKENS : RC_AUTH_NONE,
                                            .engine = house->engine,
                                            .shelf = {house, borrow, give_back, NULL},
                                            .version = "0"};
@@ -204,6 +238,20 @@ static void answer(struct house *house, struct rc_sv line, struct rc_sv body)
     rc_engine_answer(house->engine, answer);
 }
 
+static struct rc_sv with_digest(const struct house *house, struct rc_sv body)
+{
+    static const char word[] = "<digest>";
+    enum { N = sizeof word - 1 };
+    const char *at = body.n ? memmem(body.p, body.n, word, N) : NULL;
+    char *text = at ? rc_alloc_text(house->arena, body.n - N + DIGEST) : NULL;
+    if (!text) return body;
+    size_t before = (size_t)(at - body.p);
+    memcpy(text, body.p, before);
+    memcpy(text + before, shown, DIGEST);
+    memcpy(text + before + DIGEST, at + N, body.n - before - N);
+    return (struct rc_sv){text, body.n - N + DIGEST};
+}
+
 /* What the real door lets pass: a path that begins with '/', and one Host. */
 static void request(struct house *house, struct rc_sv line, struct rc_sv rest)
 {
@@ -216,7 +264,7 @@ static void request(struct house *house, struct rc_sv line, struct rc_sv rest)
     if (!door_target(target, &http)) return;
     exchange->context = house->arena;
     exchange->headers = fuzz_part(&rest, "");
-    http.body = rest;
+    http.body = with_digest(house, rest);
     struct rc_sv host = http_header(exchange, "Host", NULL);
     if (host.p) http.host = host;
     door_ask(house->api->http, exchange, &http);
@@ -229,7 +277,10 @@ void fuzz_input(struct rc_sv input, struct rc_arena *arena)
     struct house *house = RC_NEW(arena, struct house);
     FUZZ_LAW(house != NULL);
     house->arena = arena;
-    open_house(house);
+    memset(shown, '0', sizeof shown);
+    bool tokens = rc_sv_starts(input, RC_SV("@tokens\n"));
+    if (tokens) (void)fuzz_line(&input);
+    open_house(house, tokens);
     for (unsigned i = 0; i < EVENTS && input.n && rc_arena_status(arena) == RC_OK; i++) {
         struct rc_sv event = fuzz_part(&input, "."), line = fuzz_line(&event);
         struct rc_sv argument = {line.p + (line.n < 2 ? line.n : 2), line.n < 2 ? 0 : line.n - 2};

@@ -38,3 +38,5 @@ void fuzz_is_json(const struct rc_buf *buf, struct rc_arena *arena);
 /* A few flows and their dependency, read once: as definitions (flows.c). */
 extern const char fuzz_definitions[];
 const struct flow_set *fuzz_flows(void);
+/* The same behind the publication of the second version of some of them. */
+const struct flow_set *fuzz_flows_later(void);

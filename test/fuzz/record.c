@@ -159,7 +159,7 @@ void fuzz_input(struct rc_sv input, struct rc_arena *arena)
     const struct flow_set *set = fuzz_flows();
     struct folding *f = RC_NEW(arena, struct folding);
     struct rc_sv head = fuzz_line(&input);
-    uint32_t which = head.n ? (unsigned char)head.p[0] % set->nactive : 0;
+    uint32_t which = head.n ? (uint8_t)(head.p[0] - '0') % set->nactive : 0;
     FUZZ_LAW(f != NULL);
     f->arena = arena;
     f->command.flow = set->active[which];

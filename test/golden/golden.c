@@ -467,7 +467,7 @@ static enum rc_status do_asked(struct world *world, struct rc_sv args, struct rc
     return world_deliver(world, ask, err);
 }
 
-/* What is asked of the command that a step has started. */
+/* What is asked of the command that a step has started, and what the one that has started this is told. */
 static void tell_asked(struct rc_buf *out, const struct world *world)
 {
     for (uint32_t i = 0; i < world->nasked; i++) {
@@ -480,6 +480,9 @@ static void tell_asked(struct rc_buf *out, const struct world *world)
             cel_put_json(out, ask->u.child->payload);
             if (ask->u.child->until) rc_put_text(out, ", until its parent halts");
             rc_put_char(out, '\n');
+        } else if (ask->kind == RC_MSG_CHILD) {
+            rc_put_format(out, "  ! tells its parent: %s%s%s\n", rc_state_word(ask->u.news->state).slug,
+                          ask->u.news->stands ? ", stands" : "", ask->u.news->stays ? ", stays" : "");
         } else {
             rc_put_format(out, "  ! asks its child: %s%s%s\n", rc_action_word(ask->u.act->action).slug,
                           ask->attempt ? ", in doubt" : "",

@@ -1,6 +1,7 @@
 /* What happened, as a story that a person reads. */
 #include "tell.h"
 
+#include "codec/view.h"
 #include "core/people.h"
 
 static void put_from_now(struct rc_buf *out, const char *word, rc_us at, rc_us now)
@@ -192,6 +193,13 @@ void tell_explanation(struct rc_buf *out, const struct rc_command *c)
     struct rc_explanation e;
     rc_command_explain(c, &e);
     rc_put_format(out, "  state: %s\n", rc_state_word(c->state).text);
+    for (uint32_t i = 1; i < c->nnodes; i++) {
+        if (c->node[i].phase != RC_PHASE_CHILD) continue;
+        rc_put_text(out, "  display: ");
+        rc_view_display(out, c);
+        rc_put_char(out, '\n');
+        break;
+    }
     if (e.node != UINT32_MAX)
         rc_put_format(out, "  because of %s (%s), received there: %s\n", name_of(c, e.node),
                       rc_why_word(c->node[e.node].why).slug, received[e.received]);

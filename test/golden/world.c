@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include "base/random.h"
+#include "core/child.h"
 #include "defs/defs.h"
 #include "engine/prepare.h"
 
@@ -230,9 +231,61 @@ enum rc_status world_occupy_lane(struct world *world, uint32_t n, struct rc_erro
     return status;
 }
 
-static void ask_child(struct world *world, const struct rc_ask *ask)
+struct rc_link world_child_of(const struct rc_command *c, uint32_t at, uint8_t round)
+{
+    return (struct rc_link){WORLD_OTHERS + 2 + (c->id.seq << 32 | (uint64_t)at << 8 | round), 5};
+}
+
+struct world_child *world_child(struct world *world, uint64_t seq)
+{
+    uint32_t i = 0;
+    while (i + 1 < WORLD_CHILDREN && world->child[i].seq && world->child[i].seq != seq) i++;
+    if (world->child[i].seq != seq) world->child[i] = (struct world_child){.seq = seq};
+    return &world->child[i];
+}
+
+/* Of what other commands are asked and told, for who tells the story. */
+static void note(struct world *world, const struct rc_ask *ask)
 {
     if (world->nasked < WORLD_ASKED) world->asked[world->nasked++] = *ask;
+}
+
+/* True: *ret is its answer, in the same unit. */
+static bool ask_child(struct world *world, const struct rc_ask *ask, struct rc_ask *ret)
+{
+    const struct rc_command *c = &world->command;
+    note(world, ask);
+    if (!world->child_outputs) return false;
+    const struct rc_child *known = &c->data[ask->node].child;
+    struct rc_child_news *news = RC_NEW(world->arena, struct rc_child_news);
+    if (!news) return false;
+    bool starts = ask->kind == RC_MSG_CHILD_START, waits = c->node[ask->node].phase == RC_PHASE_CHILD;
+    *news = (struct rc_child_news){.child = known->link,
+                                   .node = ask->node,
+                                   .round = c->node[ask->node].round,
+                                   .state = RC_RUNNING,
+                                   .outputs = cel_null()};
+    if (starts) news->child = world_child_of(c, ask->node, news->round);
+    bool there = known->link.seq == news->child.seq;
+    if (there) news->stands = known->stands;
+    if (there && (starts || rc_state_ended(known->state))) news->state = known->state;
+    if (there && world->child_reply == WORLD_UNREADABLE) {
+        news->state = RC_REVIEW;
+        news->unreadable = true;
+    } else if (!starts && waits && world->child_reply == WORLD_LATER) {
+        news->put_off = ask->u.act;
+    } else if (!starts && ask->u.act->action == RC_ACTION_ROLL_BACK && world->child_reply == WORLD_STAYS) {
+        news->state = RC_RESOLVED;
+        news->stands = news->stays = true;
+        world_child(world, known->link.seq)->ended = true;
+    } else if (!starts && ask->u.act->action != RC_ACTION_RETRY) {
+        world_child(world, known->link.seq)->leaves = true;
+    }
+    if (rc_child_succeeded(news->state)) news->outputs = *world->child_outputs;
+    *ret = world_ask(world, RC_MSG_CHILD, ask->node);
+    ret->from = (struct rc_addr){.agg = RC_AGG_COMMAND, .id = news->child.seq};
+    ret->u.news = news;
+    return true;
 }
 
 static enum rc_status messages_of(struct world *world, struct rc_ask first, struct rc_error *err)
@@ -244,13 +297,14 @@ static enum rc_status messages_of(struct world *world, struct rc_ask first, stru
     for (uint32_t at = 0; at < n; at++) {
         struct rc_out out = {0};
         if (queue[at].kind == RC_MSG_CHILD_START) {
-            ask_child(world, &queue[at]);
+            n += n < MOST && ask_child(world, &queue[at], &queue[n]);
             continue;
         }
         if (queue[at].to.agg == RC_AGG_COMMAND && queue[at].to.id >= WORLD_OTHERS) {
             world->told++;
+            if (queue[at].kind == RC_MSG_CHILD) note(world, &queue[at]);
             if (queue[at].kind == RC_MSG_ACTION && queue[at].from.agg == RC_AGG_COMMAND)
-                ask_child(world, &queue[at]);
+                n += n < MOST && ask_child(world, &queue[at], &queue[n]);
             continue; /* other commands only take up room */
         }
         enum rc_status status = queue[at].to.agg == RC_AGG_LANE      ? enter(world, &queue[at], &out, err)

@@ -11,6 +11,17 @@
 
 enum { WORLD_ASKED = 16 };
 
+/* A child does what it is asked for; or it cannot be read, is asked later, or has ended and cannot be rolled back. */
+enum world_reply { WORLD_DOES, WORLD_UNREADABLE, WORLD_LATER, WORLD_STAYS, WORLD_REPLIES };
+
+/* A command that a step has started: what a person or a parent has made of it is not taken back. */
+struct world_child {
+    uint64_t seq;
+    bool leaves; /* it was asked to be cancelled or rolled back */
+    bool ended;  /* for good */
+};
+enum { WORLD_CHILDREN = 32 };
+
 struct world_record {
     struct rc_ask cause;
     rc_us at;
@@ -32,6 +43,11 @@ struct world {
     struct rc_ask
         asked[WORLD_ASKED]; /* of its child, in the last event: what is to be started, and actions */
     uint32_t nasked;
+    /* of a child that has succeeded. NULL: who is asked says nothing; else children are as the step knows them already, begin where they are
+     * new, and go on where they are asked to */
+    const struct cel_value *child_outputs;
+    enum world_reply child_reply; /* to what it is asked for */
+    struct world_child child[WORLD_CHILDREN];
     rc_us now;
     int64_t ahead; /* of the wall clock */
     uint64_t seed;
@@ -60,4 +76,8 @@ enum rc_status world_offer(struct world *, struct rc_error *);
 enum rc_status world_deliver(struct world *, struct rc_ask, struct rc_error *);
 /* So many other commands hold places in the lane from now on. */
 enum rc_status world_occupy_lane(struct world *, uint32_t n, struct rc_error *);
+/* The command that a step starts in this round. */
+struct rc_link world_child_of(const struct rc_command *, uint32_t at, uint8_t round);
+/* What is known of it; the last place where there are too many. */
+struct world_child *world_child(struct world *, uint64_t seq);
 struct rc_ask world_ask(struct world *, rc_message_kind, uint32_t node);
