@@ -275,8 +275,8 @@ static const char *why_not_skip(const struct rc_command *c)
     if (rc_state_ended(c->state)) return "it has ended";
     if (rc_command_in_flight(c)) return "an attempt is in flight; wait for its outcome";
     if (rc_any_is(c, RC_RESOLVABLE)) return "the step may have happened: say with resolve whether it did";
-    if (waits_for_a_child(c)) return "it waits for a command that it has started: act on that one";
     if (people_hold_it_up(c)) return "what people decide is never left out";
+    if (waits_for_a_child(c)) return "it waits for a command that it has started: act on that one";
     return "no step is known to have failed";
 }
 
