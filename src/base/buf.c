@@ -96,14 +96,26 @@ static void put_escape(struct rc_buf *buf, unsigned char c)
         rc_put(buf, (struct rc_sv){(char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6});
 }
 
+/* How many bytes from `at` on are ASCII that stands for itself. */
+static uint32_t plain_run(struct rc_sv text, uint32_t at)
+{
+    uint32_t n = 0;
+    while (at + n < text.n) {
+        signed char c = (signed char)text.p[at + n];
+        if (c < 0x20 || c == '"' || c == '\\') break;
+        n++;
+    }
+    return n;
+}
+
 void rc_put_json(struct rc_buf *buf, struct rc_sv text)
 {
     rc_put_char(buf, '"');
     uint32_t run = 0, at = 0; /* [run, at) needs no escape and is not written yet */
-    while (at < text.n) {
+    while ((at += plain_run(text, at)) < text.n) {
         unsigned char c = (unsigned char)text.p[at];
         uint32_t n = c < 0x80 ? 1 : rc_utf8_length(text.p + at, text.n - at);
-        if (n && c >= 0x20 && c != '"' && c != '\\') {
+        if (n && c >= 0x80) {
             at += n;
             continue;
         }

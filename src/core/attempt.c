@@ -8,9 +8,9 @@
 uint64_t rc_node_gate(const struct rc_command *command, uint32_t at)
 {
     const struct flow_call *call = &rc_node_step(command, at)->call;
-    struct rc_sv dependency = command->flow->dependencies[call->dependency];
-    return call->worker ? flow_line_id(dependency, command->id.ns, call->capability)
-                        : flow_gate_id(dependency);
+    const struct flow *flow = command->flow;
+    return call->worker ? flow_line_id(flow->dependencies[call->dependency], command->id.ns, call->capability)
+                        : flow->gates[call->dependency];
 }
 
 static void tell_gate(struct rc_draft *draft, uint32_t at, rc_message_kind kind)

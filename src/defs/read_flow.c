@@ -196,12 +196,15 @@ struct flow *defs_read_flow(struct defs_reader *r, const struct defs_node *root)
     r->roots = DEFS_ROOT(PAYLOAD);
     if (!defs_read_object(r, root, &flow_table, flow)) return NULL;
     flow->sites = rc_copy(r->arena, r->sites, r->nsites * sizeof *r->sites);
-    if (!flow->sites) {
+    uint64_t *gates = RC_NEW_ARRAY(r->arena, uint64_t, r->ndependencies);
+    if (!flow->sites || !gates) {
         defs_say_arena(r, r->arena);
         return NULL;
     }
     flow->nsites = (uint16_t)r->nsites;
+    for (uint32_t i = 0; i < r->ndependencies; i++) gates[i] = flow_gate_id(r->dependencies[i]);
     flow->dependencies = r->dependencies;
+    flow->gates = gates;
     flow->ndependencies = (uint16_t)r->ndependencies;
     return flow;
 }

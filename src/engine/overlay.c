@@ -6,7 +6,7 @@ void *rc_list_add(struct rc_list *list, struct rc_arena *arena, size_t size)
 {
     if (list->n == list->cap) {
         uint32_t cap = list->cap ? list->cap * 2 : 64;
-        char *items = rc_alloc_zero(arena, cap, size);
+        char *items = rc_alloc(arena, cap * size);
         if (!items) return NULL;
         if (list->n) memcpy(items, list->items, list->n * size);
         list->items = items;

@@ -92,6 +92,7 @@ static enum rc_status take(struct rc_engine *engine, const struct rc_request *re
     if (!out || !ours || !rc_lease_find(engine, key)) return refuse_late(engine, item, hot, key);
     uint64_t *ended = rc_list_add(&turn->ended, turn->arena, sizeof *ended);
     if (!ended) return rc_fail_arena(item->error, turn->arena);
+    *ended = 0;
     struct rc_ask ask = rc_engine_ask(engine, RC_MSG_RESULT,
                                       (struct rc_addr){.agg = RC_AGG_COMMAND, .id = item->lease.command.seq});
     struct rc_result *result = rc_copy(turn->arena, item->result, sizeof *result);

@@ -238,8 +238,8 @@ static inline uint64_t rc_attempt_key(uint64_t seq, uint32_t node, uint16_t atte
 /* ---- parts ------------------------------------------------------------------------------------------------------------ */
 
 /* overlay.c: what the turn has changed and not committed. */
-void *rc_list_add(struct rc_list *, struct rc_arena *,
-                  size_t size); /* a zeroed item behind the last; NULL out of memory */
+/* Room for an item behind the last, to be written whole at once; NULL out of memory. */
+void *rc_list_add(struct rc_list *, struct rc_arena *, size_t size);
 struct rc_mark {
     uint32_t undo, records, touched, effects, schedules, signals, listens, born;
 };

@@ -311,6 +311,7 @@ struct flow {
     const struct flow_site_info *sites; /* [0] is unused */
     uint16_t nsites;
     const struct rc_sv *dependencies; /* names, bound when an attempt is made */
+    const uint64_t *gates;            /* beside them: flow_gate_id */
     uint16_t ndependencies;
     rc_us deadline;      /* how long a command may take from its begin on; 0: for ever */
     uint8_t on_deadline; /* enum flow_on_deadline */

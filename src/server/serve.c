@@ -49,6 +49,7 @@ static void on_answer(void *context, struct rc_answer *answer)
 static enum rc_status open_store(const struct server *server, struct rc_store **ret, struct rc_error *err)
 {
     const struct rc_sqlite_options options = {.path = server->settings.store};
+    rc_sqlite_alone();
     enum rc_status status = rc_sqlite_open(&options, ret, err);
     if (status == RC_OK && rc_sqlite_note(*ret)[0]) rc_log(RC_LOG_WARN, "store", "%s", rc_sqlite_note(*ret));
     return status;

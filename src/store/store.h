@@ -359,6 +359,9 @@ struct rc_sqlite_options {
 };
 RC_MUST enum rc_status rc_sqlite_open(const struct rc_sqlite_options *, struct rc_store **ret,
                                       struct rc_error *);
+/* For a program in which nothing but this store uses SQLite, before it opens one: no allocation takes the lock of the sum of all SQLite's
+ * memory, for which nobody asks. It holds for the whole process (SQLITE_CONFIG_MEMSTATUS), so a library does not do it by itself. */
+void rc_sqlite_alone(void);
 
 /* What opening found that is no reason not to open, but that somebody should know: the end of a log that a crash tore, or damage that
  * hides the histories of some commands, while all else is whole. Empty: nothing. */

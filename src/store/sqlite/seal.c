@@ -463,6 +463,11 @@ static int current_time_ms(sqlite3_vfs *vfs, sqlite3_int64 *ret)
     return below()->xCurrentTimeInt64(below(), ret);
 }
 
+void rc_sqlite_alone(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused, and no matter, once SQLite is in use */
+}
+
 int sq_open(const char *path, int flags, sqlite3 **ret)
 {
     static sqlite3_vfs vfs = {.iVersion = 2,
