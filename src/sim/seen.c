@@ -90,6 +90,7 @@ static const struct untaken {
     {{STEP, RC_STEP_FAILED, RC_STEP_UNDOING}, children},
     {{STEP, RC_STEP_REJECTED, RC_STEP_UNDOING}, children},
     {{STEP, RC_STEP_SKIPPED, RC_STEP_ACTIVE}, seldom},
+    {{STEP, RC_STEP_REJECTED, RC_STEP_FAILED}, wide},
     {{COMMAND, RC_PENDING, RC_ROLLING_BACK}, wide},
     {{COMMAND, RC_PENDING, RC_CANCELLING}, wide},
     {{COMMAND, RC_PARTIAL, RC_ROLLED_BACK}, wide},
