@@ -46,7 +46,7 @@ static bool is_held(sqlite3 *db, const char *sql)
         if (!held.writing) return true; /* the end of a view that the transaction looks like */
         held.db = NULL;
     }
-    if (strcmp(sql, "COMMIT") != 0 || !held.history) return false;
+    if (strcmp(sql, "COMMIT") != 0 || (!held.history && held.db != db)) return false;
     held.history = false;
     if (++held.n % EVERY) {
         held.db = db;

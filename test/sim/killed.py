@@ -248,7 +248,7 @@ class Campaign:
     def __init__(self, world, number, rng, change=lambda text: text, control=None, markers=None):
         self.world, self.round, self.rng, self.base = world, number, rng, number * 1000000
         self.markers = markers or MARKERS
-        self.broken = False  # a protection is off: clients may see anything
+        self.broken = control is not None  # a protection is off: clients may see anything
         self.hub = Hub(world)
         secrets = world.dir / "secrets"
         secrets.mkdir(exist_ok=True)
@@ -260,6 +260,7 @@ class Campaign:
         self.tally, self.kills, self.hits = Counter(), 0, 0
         self.arm(None)
         self.server.start()
+        self.begin_store()
         if control:  # it begins with a store that was made soundly
             self.control = control
             self.arm(None)
@@ -269,6 +270,9 @@ class Campaign:
 
     def definitions(self, change):
         return definitions(self.world, self.hub.port, change)
+
+    def begin_store(self):
+        """The server is up for the first time, and nothing is taken away from it yet."""
 
     def begin_clients(self):
         return Clients(self, range(CLIENTS))
