@@ -67,8 +67,9 @@ int cli_exit_of(enum rc_status status)
 /* What the problem's detail has said already: of one mistake in what was sent. */
 static bool is_said(const struct cel_value *problem, struct cel_value errors)
 {
-    if (errors.kind != CEL_LIST || errors.n != 1 || !cli_text(&errors.v.items[0], "pointer").n) return false;
-    struct rc_sv all = cli_text(problem, "detail"), one = cli_text(&errors.v.items[0], "detail");
+    const struct cel_value *first = errors.kind == CEL_LIST && errors.n == 1 ? &errors.v.items[0] : NULL;
+    if (!first || !cli_text(first, "pointer").n || cli_text(first, "source").n) return false;
+    struct rc_sv all = cli_text(problem, "detail"), one = cli_text(first, "detail");
     if (!one.n) return true;
     return all.n >= one.n && rc_sv_eq((struct rc_sv){all.p + (all.n - one.n), one.n}, one);
 }

@@ -25,7 +25,7 @@ def act(id, action="retry", headers=None, **body):
 
 def confirming(s):
     id = s.api.submit("confirms", {"n": 1}, f"k{s.number()}").must(201).json["id"]
-    s.api.until_state(id, "pending")
+    s.api.until_state(id, "waiting")
     return id
 
 
