@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from killed import MARKERS, SEED, TIER, Campaign, kept_for_later, must_hold
+from killed import MARKERS, SECRET, SEED, TIER, Campaign, kept_for_later, must_hold
 from kit import Failure, case, changed, main, note, true
 
 KILLS = int(os.environ.get("RC_KILLS", {"quick": 20, "ci": 300, "campaign": 10000}.get(TIER, 20)))
