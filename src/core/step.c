@@ -15,12 +15,14 @@ static bool is_current(const struct rc_draft *draft)
         return rc_phase_has_time(node->phase, draft->c.data[ask->node].times.due) &&
                draft->c.data[ask->node].times.due <= ask->now;
     if (ask->kind == RC_MSG_SIGNALLED) return rc_command_listens(&draft->c, ask->node, ask->u.signal);
-    if (ask->kind == RC_MSG_LOST && ask->set_aside) return node->phase != RC_PHASE_NONE;
+    bool out = node->phase == RC_PHASE_OPEN;
+    if (ask->kind == RC_MSG_LOST && ask->set_aside) /* not what left after the attempt that was lost */
+        return out ? node->attempt == ask->attempt : node->phase != RC_PHASE_NONE;
     if (rc_node_step(&draft->c, ask->node)->kind != FLOW_CALL) return false;
     if (ask->kind == RC_MSG_ADMIT && draft->c.past && ask->from.id != rc_node_gate(&draft->c, ask->node))
         return false;                           /* it was another step's, of a version before */
     if (ask->kind == RC_MSG_ADMIT) return true; /* the place must be given back where it is not needed */
-    return node->phase == RC_PHASE_OPEN && node->attempt == ask->attempt;
+    return out && node->attempt == ask->attempt;
 }
 
 static void give_place_back(struct rc_draft *draft)

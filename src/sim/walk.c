@@ -106,7 +106,9 @@ static void step(struct walk *walk)
 /* Until nothing is out and nothing waits: every fault is over, everybody is kind. False where it never ends. */
 static bool come_to_rest(struct walk *walk)
 {
-    enum { ENOUGH = 2000 };
+    enum {
+        ENOUGH = 20000
+    }; /* a wall clock that was put back is looked at each second until its time has come */
     for (uint32_t i = 0; i < ENOUGH && !walk->broken; i++) {
         walk_turn(walk);
         if (walk->world->sleep == 0) continue;
