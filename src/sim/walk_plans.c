@@ -149,6 +149,12 @@ static uint32_t count_made(const struct walk_plans *plans, uint32_t slot, rc_us 
     return n;
 }
 
+static bool is_busy(const struct walk *walk, const struct rc_schedule *row)
+{
+    const struct walk_seen *last = &walk->seen[row->last.seq <= walk->nseen ? row->last.seq : 0];
+    return row->last.seq && !last->gone && last->c.rev && !rc_state_ended(last->c.state);
+}
+
 /* What became of the times that were dealt with since the last look. */
 static void laws_of_counts(struct walk *walk, uint32_t at, const struct look *look)
 {
@@ -173,15 +179,10 @@ static void laws_of_counts(struct walk *walk, uint32_t at, const struct look *lo
         "D6 what was missed is made up for as its schedule says", "%s/%s: %llu", now->flow, now->id,
         ULL(missed));
     LAW(!skipped || (look->of->overlap == FLOW_OVERLAP_SKIP &&
-                     (slot->busy || now->started > was->started || now->last.seq != was->last.seq)),
+                     (slot->busy || is_busy(walk, now) || now->started > was->started ||
+                      now->last.seq != was->last.seq)),
         "D4 what does not run beside itself waits until the run before has ended", "%s/%s: %llu left out",
         now->flow, now->id, ULL(skipped));
-}
-
-static bool is_busy(const struct walk *walk, const struct rc_schedule *row)
-{
-    const struct walk_seen *last = &walk->seen[row->last.seq <= walk->nseen ? row->last.seq : 0];
-    return row->last.seq && !last->gone && last->c.rev && !rc_state_ended(last->c.state);
 }
 
 /* For the run before; that it has ended is seen within a second. */
