@@ -253,6 +253,7 @@ look)
     printf '{{"there": %s, "n": %s}}' "$there" "$n" ;;
 *)
     printf '{{"method":"RUN","path":"/%s %s","idempotency_key":"%s","acted":true,"status":200}}\\n' "$1" "$n" "$RECOURSE_IDEMPOTENCY_KEY" >>{self.ran_file}
+    /bin/sleep 0.3  # long enough to be killed beside
     printf '{{"n": %s}}' "$n" ;;
 esac
 """)
