@@ -149,7 +149,7 @@ def empty(world):
             got = place.run(name, ["", *words[1:]])
             if got.returncode != 2 or "is empty" not in got.stderr:
                 report(f"{name} with an empty argument: exit code {got.returncode}: {got.stdout}{got.stderr}")
-        for line in ("list --type", "list --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
+        for line in ("list --type", "list --state", "steps x --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
                      "bulk preview cancel --limit 9 --reason x --state", "purge --older-than", "purge --older-than 1d --type", "purge --ref"):
             name, *rest = line.split()
             got = place.run(name, [*rest, ""])
