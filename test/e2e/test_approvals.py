@@ -423,6 +423,11 @@ def cannot_tell(world):
     again = bank.begin(2)
     bank.decide("carl", again).must(200)
     bank.until(again, "completed")
+    bank.server.stop()
+    bank.server.more[-1] = "ask"  # its payload is another one
+    bank.server.start()
+    bank.begin(3)
+    eventually(lambda: "the flow 'ask' that tells people: /" in bank.server.process.output, "the log names the member")
 
 
 if __name__ == "__main__":
