@@ -237,11 +237,12 @@ static void succeeded(struct rc_draft *draft, uint32_t at)
 static void forward(struct rc_draft *draft, uint32_t at, const struct rc_child_news *news)
 {
     struct rc_command *c = &draft->c;
+    bool by_flow = c->mode == RC_MODE_ROLL_BACK && !c->back && c->why != RC_WHY_PERSON;
     c->node[at].state = RC_STEP_ACTIVE;
     c->node[at].phase = RC_PHASE_CHILD;
     if (rc_child_succeeded(news->state)) {
         succeeded(draft, at);
-    } else if (news->stays) { /* it was to be rolled back before it had ended */
+    } else if (news->stays && !by_flow) { /* it was to be rolled back before it had ended */
         say(draft, at, news, "cannot be rolled back");
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
     } else if (news->state == RC_REJECTED || news->state == RC_FAILED) {

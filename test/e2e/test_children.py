@@ -221,6 +221,30 @@ def stays_under_way(world):
     equal((step(api, id)["state"], api.command(child_of(api, id))["state"]), ("undo_failed", "cancelled"), "it stands")
 
 
+@case("a deadline that reaches a child under way, which has done something for good, takes nothing back, whether the child waits or is at work")
+def stays_late(world):
+    waits = ("flow: waits\npayload: { type: object }\nsteps:\n  - { id: done, call: other, with: { method: POST, path: \"/${payload.n}\" }, irreversible: true }\n"
+             "  - { id: never, wait: { signal: never, id: x } }\n")
+    works = waits.replace("flow: waits", "flow: works").replace("{ id: never, wait: { signal: never, id: x } }", "{ id: out, call: other, with: { method: POST, path: \"/7\" } }")
+    late = ("flow: late_%s\ndeadline: 1s\non_deadline: roll_back\npayload: { type: object }\nsteps:\n  - id: both\n    parallel:\n      - { id: sub, flow: %s, with: { n: \"${payload.n}\" } }\n"
+            "      - { id: beside, call: other, with: { method: POST, path: \"/5\" }, undo: { with: { method: POST, path: \"/6\" } } }\n")
+    server, slow = serve(world, waits=waits, works=works, one=late % ("waits", "waits"), two=late % ("works", "works"))
+    api = server.api
+    slow.let(1, 2, 5, 6)
+    for n, name in ((1, "late_waits"), (2, "late_works")):
+        slow.order.clear()
+        id = api.submit(name, {"n": n}, key=name).must(201).json["id"]
+        eventually(lambda: len(slow.order) == n + 1, "both have happened, and the last one is out")
+        if n == 2:
+            api.until_state(id, "rolling_back")
+            slow.let(7)
+        contains(api.until_state(id, "review")["display"], "deadline", "what it says")
+        contains(api.explain(id)["what"]["text"], "(sub)", "what is in the way")
+        equal((6 in slow.order, step(api, id)["state"], step(api, id, "beside")["state"]), (False, "failed", "succeeded"), "nothing was undone")
+        api.act(id, "skip", step="sub", reason="it stays as it is").must(200)
+        api.until_state(id, "partial")
+
+
 @case("kill -9 at every stage: each request goes out under one key, and both come to their end")
 def killed(world):
     server, slow = serve(world)
