@@ -40,6 +40,8 @@ def queue(world):
         equal((told["state"], told["concurrency"], told["next"]["code"]), ("pending", {"key": "a", "limit": 2, "place": "waits"}, "lane"), "waits")
         equal(told["waits_behind"], ids[:2], "for whom")
         contains(told["display"], "concurrency key a", "display")
+        contains(server.cli("show", id), "a, at most 2 at work; waits for its turn", "show")
+        contains(server.cli("history", id), "waits for its turn: concurrency key a", "history")
         true("waits for its turn" in told["actions"]["retry"]["why_not"], f"retry: {told['actions']['retry']}")
     equal("waits_behind" in api.explain(ids[0]), False, "who is at work waits for nobody")
     slow.let(2)
@@ -238,6 +240,7 @@ def priority(world):
     slow.has(1)
     ids = [job(api, 2), api.submit(JOB, {"n": 3, "lane": "a", "urgent": 5}).must(201).json["id"], job(api, 4, priority=9), job(api, 5, priority=0)]
     equal([api.command(id).get("priority", 0) for id in ids], [1, 5, 9, 0], "priority")
+    contains(server.cli("show", ids[2]), "priority    9", "show")
     slow.let("all")
     for id in ids:
         api.until_state(id, "completed")
