@@ -164,6 +164,7 @@ def three(world):
     equal([bank.command(id)["display"] for id in (denied, expired, cancelled)],
           ["refused: allow: a person has denied it", "failed, can be retried: allow: those who were asked did not decide in time", "cancelled"],
           "how it is said")
+    contains(bank.cli("olga", "explain", denied), "denied by 'carl': no", "who has denied it, and why")
     for id in (denied, expired, cancelled):
         bank.decide("olga", id, digest="1" * 32).problem(409, "action-refused")
     bank.people["anna"].post(f"/v1/commands/{denied}/actions/skip", {}).problem(409, "action-refused")
