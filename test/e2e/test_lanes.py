@@ -112,6 +112,28 @@ def replace(world):
     equal(2 in slow.order, False, "the second was never done")
 
 
+@case("replace: who waits for a person gives way, too, and what nobody knows of it is settled first")
+def replace_in_review(world):
+    server, slow = serve(world, limit=1, when_full="replace", repeatable="false")
+    api = server.api
+    first = job(api, 1)
+    slow.has(1)
+    server.kill()
+    server.start()
+    api.until_state(first, "review")
+    slow.let("all")
+    second = job(api, 2, actor="rita")
+    equal((api.command(first)["state"], api.command(second)["state"]), ("review", "pending"), "the new one waits for what is not known")
+    equal(api.explain(second)["waits_behind"], [first], "for whom")
+    contains(server.cli("explain", first), "It is being cancelled: that goes on when this is settled.", "explain")
+    contains(server.cli("history", first), "cancel by rita", "in whose name")
+    third = job(api, 3)
+    equal((api.command(second)["state"], api.command(third)["state"]), ("cancelled", "pending"), "who waits gives way")
+    api.act(first, "resolve", verdict="did_not_happen", reason="looked at the other side").must(200)
+    api.until_state(first, "cancelled")
+    api.until_state(third, "completed")
+
+
 @case("kill -9 again and again: nobody is lost, never more than the limit, and none is done twice")
 def kills(world):
     server, slow = serve(world, limit=2)
