@@ -278,6 +278,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
                             (unsigned long long)cli_number(&flow, "version")));
         if (refs.kind == CEL_MAP && refs.n)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
+        cli_put_lane(cli, body);
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
         cli_put_steps(cli, body, true);
         if (screen_tone(cli_text(body, "tone")) > TINT_GOOD) {
@@ -360,6 +361,10 @@ static void put_change(struct cli *cli, const struct cel_value *change, struct t
         if (outputs.kind == CEL_NULL) return; /* what it showed counts no more */
         rc_put_format(&buf, "%.*s %s ", RC_SV_ARG(step), told->asked ? "shows" : "gave");
         cel_put_json(&buf, outputs);
+    } else if (rc_sv_is(kind, "place")) {
+        struct cel_value lane = cli_member(change, "concurrency");
+        if (!rc_sv_is(cli_text(&lane, "place"), "waits")) return;
+        rc_put_format(&buf, "waits for its turn: concurrency key %.*s", RC_SV_ARG(cli_text(&lane, "key")));
     } else if (rc_sv_is(kind, "move")) {
         rc_put_format(&buf, "its flow is of version %llu now, no longer of %llu",
                       (unsigned long long)cli_number(change, "to"),
