@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from pathlib import Path
 
 from access import As, guarded
 from kit import PATIENCE, RECOURSE, Process, case, contains, equal, eventually, main, true
@@ -220,6 +221,22 @@ def restart(world):
     equal(api.command(ids[2])["state"], "running", "the third is still out")
     api.until_state(ids[2], "review")  # its worker never came back
     equal([a["outcome"] for a in api.explain(ids[2])["attempts"]], ["unknown"], "attempts")
+
+
+@case("a lease that was extended has the length of its dependency again after a restart; one more heartbeat extends it again")
+def extended(world):
+    server = serve(world, "2s", one=flow())
+    worker = Worker(server.api)
+    ids = [submit(server.api, n) for n in ("1", "2")]
+    tasks = [worker.task() for _ in ids]
+    beats = [{"lease": task["lease"], "extend": 600} for task in tasks]
+    worker.beat(*beats).must(200)
+    server.kill()
+    server.start()
+    worker.beat(beats[1]).must(200)
+    contains(json.dumps(server.api.until_state(ids[0], "review")), "silent for longer")
+    worker.done(tasks[1]).must(200)
+    server.api.until_state(ids[1], "completed")
 
 
 @case("a server that stops lets nobody wait, and takes its leases with it")
@@ -555,6 +572,19 @@ def away(world):
             equal(worker.end(signal.SIGTERM), 0, "exit code")
             server.start()
             contains(json.dumps(server.api.until_state(id, "review")), "silent for longer")
+
+
+@case("kill -9 of recourse worker ends its programs, and what they did is unknown")
+def killed(world):
+    server, start = listed(world, "1s", job=f"echo $$ > '{world.dir}/pid.new'; mv '{world.dir}/pid.new' '{world.dir}/pid'; exec sleep 1000")
+    worker = start()
+    id = server.api.submit("job", {}, "k").must(201).json["id"]
+    eventually((world.dir / "pid").exists, "it has begun")
+    process = Path(f"/proc/{(world.dir / 'pid').read_text().strip()}")
+    true(process.exists(), "the program runs")
+    worker.kill()
+    eventually(lambda: not process.exists(), "the program has ended")
+    contains(json.dumps(server.api.until_state(id, "review")), "silent for longer")
 
 
 @case("recourse worker: what the server cannot take of an output is said, and so is why nobody knows what a program did")
