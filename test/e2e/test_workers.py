@@ -569,7 +569,7 @@ def away(world):
         eventually(lambda: worker.output.count("report:") >= heard + 2, "the report was not heard")
         true(worker.running(), "it waits for the server")
         if times == 1:
-            time.sleep(5)  # by now it asks less often than twice, but still within the lease
+            time.sleep(3.2)  # one that asks ever less often asks the next time in three seconds
             server.start()
             server.api.until_state(id, "completed")
             equal(worker.p.wait(PATIENCE), 0, "exit code")
@@ -618,7 +618,7 @@ class DeadLine:
 
 @case("recourse worker: a connection that dies without a word costs no lease, under way and when it reports")
 def dead(world):
-    server, start = listed(world, "6s", long=f"touch '{world.dir}/begun'; sleep 11", job=f"touch '{world.dir}/begun'; sleep 1")
+    server, start = listed(world, "4s", long=f"touch '{world.dir}/begun'; sleep 7", job=f"touch '{world.dir}/begun'; sleep 1")
     way = DeadLine(world, server.port)
     start(way.port)
     for task in ("long", "job"):
