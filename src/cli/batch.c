@@ -5,7 +5,6 @@
 #include "base/limits.h"
 #include "codec/json.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum { PART_BYTES = 512 << 10 };
@@ -119,10 +118,7 @@ int cli_run_batch(struct cli *cli, const struct cli_args *args)
     struct batch batch = {.cli = cli, .name = args->operand[0]};
     bool standard = strcmp(batch.name, "-") == 0;
     batch.in = standard ? stdin : fopen(batch.name, "re");
-    if (!batch.in) {
-        fprintf(stderr, "recourse: %s: %s\n", batch.name, strerror(errno));
-        return CLI_ERROR;
-    }
+    if (!batch.in) return cli_no_file(batch.name);
     int fault = send_all(&batch);
     bool broken = ferror(batch.in) != 0;
     if (!standard) (void)fclose(batch.in);

@@ -149,17 +149,41 @@ def empty(world):
             got = place.run(name, ["", *words[1:]])
             if got.returncode != 2 or "is empty" not in got.stderr:
                 report(f"{name} with an empty argument: exit code {got.returncode}: {got.stdout}{got.stderr}")
-        for line in ("list --type", "list --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
-                     "bulk preview cancel --limit 9 --reason x --state", "purge --older-than", "purge --older-than 1d --type", "purge --ref"):
-            name, *rest = line.split()
-            got = place.run(name, [*rest, ""])
-            if got.returncode != 2 or "is empty" not in got.stderr:
-                report(f"{line} '': exit code {got.returncode}: {got.stdout}{got.stderr}")
+        for name, command in COMMANDS.items():
+            for option in [*command["options"], *TABLE["options"]]:
+                if not option.get("arg") or (name, option["name"]) in (("bulk", "to"), ("bulk", "due")):  # nobody, and no time
+                    continue
+                got = place.run(name, [f"--{option['name']}", ""])
+                if got.returncode != 2 or f"--{option['name']} is empty" not in got.stderr:
+                    report(f"{name} --{option['name']} '': exit code {got.returncode}: {got.stdout}{got.stderr}")
 
     collected(work)
+    for member in ("namespace", "expires", "lifetime"):  # an empty one made a token for all namespaces, and for ever
+        place.server.api.post("/v1/tokens", {"subject": "x", "role": "viewer", member: ""}).problem(422, "invalid")
     filter = {"action": "cancel", "filter": {"type": ""}, "limit": 9, "reason": "x", "key": "e1"}
     place.server.api.post("/v1/bulk", filter).problem(422, "invalid")
     place.server.api.post("/v1/purge", {"older_than": "1d", "type": ""}).problem(422, "invalid")
+
+
+@case("what is wrong with a line is clean: it is said without moving the cursor of who reads it")
+def usage_is_clean(world):
+    place = Place(world)
+    evil = "\x1b[31m\x7f\n\x9b2J"
+
+    def work(report):
+        for name, command in COMMANDS.items():
+            lines = [[f"--{evil}"], *([f"--{o['name']}={evil}"] for o in command["options"][:4] if name not in SERVERS)]
+            if name not in ("import", "export", "backup", "restore", "help", "man", "eval", "completion", "events"):
+                lines.append([evil] * max(1, len(command["args"].split())))
+            for words in lines:
+                got = place.run(name, [*words, "--limit", "x"] if name == "events" else words)
+                if re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", got.stdout + got.stderr) or got.returncode not in EXITS:
+                    report(f"{name} {words}: exit code {got.returncode}: {(got.stdout + got.stderr)!r}")
+        got = place.run(evil, [])
+        if "\x1b" in got.stderr or got.returncode != 2:
+            report(f"a command of that name: {got.stderr!r}")
+
+    collected(work)
 
 
 @case("every command takes the options of every command, and says how it ended by a code of the list")
