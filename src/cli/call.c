@@ -151,9 +151,10 @@ int cli_usage(struct cli *cli, const char *format, ...)
 
 int cli_no_file(const char *path)
 {
+    const char *why = strerror(errno);
     struct screen screen;
     screen_open(&screen, stderr);
-    screen_line(&screen, "recourse: %s: %s", path, strerror(errno));
+    screen_line(&screen, "recourse: %s: %s", path, why);
     return CLI_ERROR;
 }
 

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import PATIENCE, PR, RECOURSE, ROOT, Failure, case, contains, equal, main, pull, true  # noqa: E402
+from kit import PATIENCE, PR, Canary, RECOURSE, ROOT, Failure, case, contains, equal, main, pull, true  # noqa: E402
 
 TABLE = json.loads(subprocess.run([str(RECOURSE), "help", "--json"], check=True, capture_output=True, text=True).stdout)
 COMMANDS = {c["name"]: c for c in TABLE["commands"]}
@@ -182,6 +182,30 @@ def usage_is_clean(world):
         got = place.run(evil, [])
         if "\x1b" in got.stderr or got.returncode != 2:
             report(f"a command of that name: {got.stderr!r}")
+
+    collected(work)
+
+
+LOCAL = {"backup", "completion", "config", "doctor", "eval", "export", "help", "import", "man", "restore", "serve", "version", "worker"}
+
+
+@case("a server that answers 200 with nothing, or with something else, is not believed")
+def believed(world):
+    place = Place(world)
+
+    def work(report):
+        for body in (b"", b"null", b"[]", b"7", b"<html></html>", b"{"):
+            other = Canary(world, answer=(200, {"Content-Type": "application/json"}, body))
+            for name, words in place.each():
+                if name in LOCAL or [name, *words] == ["audit", "verify"]:
+                    continue
+                got = place.run(name, words, "--yes", "--quiet", "--server", f"http://127.0.0.1:{other.port}")
+                if got.returncode in (0, 2) or got.stdout.strip("-\n") or not got.stderr:
+                    report(f"{name} {words} answered with {body}: exit code {got.returncode}, {got.stdout!r}, {got.stderr!r}")
+        other = Canary(world, answer=(200, {"Content-Type": "application/json"}, b"{}"))
+        got = place.run("submit", EXAMPLES["submit"][0], "--quiet", "--server", f"http://127.0.0.1:{other.port}")
+        if (got.returncode, got.stdout) != (5, ""):
+            report(f"a submission that is answered without an id: exit code {got.returncode}, {got.stdout!r}")
 
     collected(work)
 
