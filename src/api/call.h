@@ -306,7 +306,7 @@ enum rc_status api_decode(struct api_call *, const struct api_shape *, struct ce
                           void *ret, struct rc_error *);
 /* Where a parameter of this name stands in call->query; -1: the route does not know it. */
 int api_query_index(const struct api_route *, struct rc_sv name);
-/* The query parameter with this name of the route; p is NULL where absent. */
+/* The query parameter with this name of the route; p is NULL where absent. What is there is not empty. */
 struct rc_sv api_query(const struct api_call *, const char *name);
 /* A number within bounds; `otherwise` where absent. */
 RC_MUST
@@ -314,6 +314,8 @@ enum rc_status api_query_number(const struct api_call *, const char *name, uint6
                                 uint64_t otherwise, uint64_t *ret, struct rc_error *);
 /* Adds one error of a 422. */
 void api_complain(struct api_call *, const char *pointer, const char *format, ...) RC_PRINTF(3, 4);
+/* Complains where a text that narrows what is meant is there and empty. */
+bool api_refuse_empty(struct api_call *, const char *pointer, struct rc_sv);
 /* RC_OK, or RC_INVALID where there were complaints. */
 RC_MUST
 enum rc_status api_complaints(struct api_call *, struct rc_error *);

@@ -17,16 +17,14 @@ struct search {
     uint32_t n;
 };
 
-/* Those first that have told that they rest. */
 static void add_children(struct search *search, const struct rc_command *c, uint32_t parent)
 {
-    for (unsigned pass = 0; pass < 2; pass++)
-        for (uint32_t i = 1; i < c->nnodes && search->n < LOOKED_AT; i++) {
-            const struct rc_link *link = &c->data[i].child.link;
-            if (c->node[i].phase != RC_PHASE_CHILD || !link->seq || rc_child_rests(c, i) != !pass) continue;
-            search->parent[search->n] = parent;
-            search->seq[search->n++] = link->seq;
-        }
+    for (uint32_t at = 0; search->n < LOOKED_AT && (at = rc_child_next(c, at));) {
+        uint64_t seq = c->data[at].child.link.seq;
+        if (!seq) continue;
+        search->parent[search->n] = parent;
+        search->seq[search->n++] = seq;
+    }
 }
 
 static bool waits_for_a_person(const struct rc_command *c)

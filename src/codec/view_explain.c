@@ -74,9 +74,20 @@ static const char *verb_of(const struct flow_step *step, const struct rc_node *n
     return of_step[node->state];
 }
 
+/* Its deadline would have rolled it back, if something of it were not irreversible. */
+static bool is_stopped_late(const struct rc_command *c)
+{
+    if (c->mode != RC_MODE_HALT || c->why != RC_WHY_DEADLINE || c->flow->on_deadline != FLOW_LATE_ROLL_BACK)
+        return false;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_view_cannot_be_undone(c, i)) return true;
+    return false;
+}
+
 /* The innermost block that failed and was not taken back, because something in it cannot be. */
 static uint32_t stopped_block(const struct rc_command *c)
 {
+    if (is_stopped_late(c)) return 0;
     for (uint32_t i = c->nnodes; i-- > 0;)
         if (flow_is_block(rc_node_step(c, i)->kind) && c->node[i].why == RC_WHY_IRREVERSIBLE) return i;
     return UINT32_MAX;

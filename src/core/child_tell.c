@@ -83,8 +83,8 @@ static bool stands(const struct rc_command *c)
     if (rc_has_happened(c, 0)) return true;
     for (uint32_t i = 1; i < c->nnodes; i++) {
         const struct rc_node *node = &c->node[i];
-        bool in_doubt =
-            node->state == RC_STEP_IDLE && node->doubt; /* another life of the store may have begun it */
+        /* another life of the store may have begun it */
+        bool in_doubt = node->state == RC_STEP_IDLE && node->doubt;
         if (rc_is_leaf(c, i) && (node->state == RC_STEP_UNKNOWN || node->phase == RC_PHASE_OPEN || in_doubt))
             return true;
     }

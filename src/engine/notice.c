@@ -75,9 +75,10 @@ static enum rc_status prepare(struct rc_engine *engine, const struct rc_identity
     request->bytes = (uint32_t)cel_size_bytes(in.payload);
     enum rc_status status =
         rc_prepare_submit(rc_engine_set(engine), &in, arena, &request->u.submit, &found, 1, &n);
-    return status == RC_OK ? RC_OK
-                           : rc_fail(err, status, "the flow '%.*s' that tells people: %s", RC_SV_ARG(in.type),
-                                     found.text);
+    return status == RC_OK
+               ? RC_OK
+               : rc_fail(err, status, "the flow '%.*s' that tells people: %s%s%s", RC_SV_ARG(in.type),
+                         found.pointer, found.pointer[0] ? ": " : "", found.text);
 }
 
 enum rc_status rc_notice_submit(struct rc_engine *engine, const struct rc_identity *of, uint32_t rev,

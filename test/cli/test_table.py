@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import PATIENCE, PR, RECOURSE, ROOT, Failure, case, contains, equal, main, pull, true  # noqa: E402
+from kit import PATIENCE, PR, RECOURSE, Failure, case, contains, equal, main, pull, true  # noqa: E402
 
 TABLE = json.loads(subprocess.run([str(RECOURSE), "help", "--json"], check=True, capture_output=True, text=True).stdout)
 COMMANDS = {c["name"]: c for c in TABLE["commands"]}
@@ -149,7 +149,7 @@ def empty(world):
             got = place.run(name, ["", *words[1:]])
             if got.returncode != 2 or "is empty" not in got.stderr:
                 report(f"{name} with an empty argument: exit code {got.returncode}: {got.stdout}{got.stderr}")
-        for line in ("list --type", "list --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
+        for line in ("list --type", "list --state", "steps x --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
                      "bulk preview cancel --limit 9 --reason x --state", "purge --older-than", "purge --older-than 1d --type", "purge --ref"):
             name, *rest = line.split()
             got = place.run(name, [*rest, ""])

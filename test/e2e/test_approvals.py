@@ -271,6 +271,7 @@ def question(world):
     bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "maybe"}).problem(422, "invalid")
     bank.root.post(f"/v1/commands/{id}/actions/answer", {}).problem(422, "invalid")
     bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "keep", "digest": "g" * 32}).problem(422, "invalid")
+    bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "keep", "digest": "A" * 32}).problem(422, "invalid")
     bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "keep", "digest": asked["digest"]}).must(200)
     command = bank.until(id, "completed")
     equal(next(s for s in command["steps"] if s["id"] == "say")["outputs"], {"what": "keep", "who": "root"}, "how it went on")
@@ -290,6 +291,9 @@ def command_line(world):
     question = bank.begin(9, "ask")
     bank.cli("root", "answer", question, "refund", "--yes")
     bank.until(question, "completed")
+    said = bank.cli("root", "history", question)
+    for part in ("ask shows", "answer by root: refund"):
+        contains(said, part, "history")
 
 
 DAILY = """\
@@ -419,6 +423,11 @@ def cannot_tell(world):
     again = bank.begin(2)
     bank.decide("carl", again).must(200)
     bank.until(again, "completed")
+    bank.server.stop()
+    bank.server.more[-1] = "ask"  # its payload is another one
+    bank.server.start()
+    bank.begin(3)
+    eventually(lambda: "the flow 'ask' that tells people: /" in bank.server.process.output, "the log names the member")
 
 
 if __name__ == "__main__":

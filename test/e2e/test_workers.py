@@ -518,5 +518,63 @@ def programs(world):
     contains(server.cli("worker", "--queue", "q", code=3), "--programs is needed")
 
 
+def listed(world, lease="5s", **scripts):
+    """A server, and a start of `recourse worker` that does each task by a script."""
+    tasks = {}
+    for name, text in scripts.items():
+        path = world.dir / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        tasks[name] = {"program": str(path), "timeout": "1s" if name == "slow" else "1m", "output": "json" if name == "deep" else "text"}
+    (world.dir / "programs.json").write_text(json.dumps(tasks))
+    flows = {name: f"flow: {name}\nsteps:\n- id: s\n  call: images\n  with: {{ task: {name} }}\n  retry: {{ delay: 50ms, limit: {{ attempts: 1 }} }}\n" for name in tasks}
+    server = serve(world, lease, **flows)
+    argv = [RECOURSE, "worker", "--server", f"http://127.0.0.1:{server.port}", "--queue", "images", "--programs", world.dir / "programs.json", "--parallel", "4"]
+    return server, lambda: Process(world, "worker", argv)
+
+
+@case("recourse worker is told to end while the server is away: what it has done is heard, also when the lease is short")
+def away(world):
+    server, start = listed(world, "2s", job=f"touch '{world.dir}/begun'; sleep 1")
+    for times in (1, 2):
+        worker = start()
+        id = server.api.submit("job", {}, f"k{times}").must(201).json["id"]
+        eventually((world.dir / "begun").exists, "it has begun")
+        (world.dir / "begun").unlink()
+        server.kill()
+        heard = worker.output.count("report:")  # of the worker before, too
+        worker.p.send_signal(signal.SIGTERM)
+        eventually(lambda: worker.output.count("report:") >= heard + 2, "the report was not heard")
+        true(worker.running(), "it waits for the server")
+        if times == 1:
+            time.sleep(5)  # by now it asks less often than twice, but still within the lease
+            server.start()
+            server.api.until_state(id, "completed")
+            equal(worker.p.wait(PATIENCE), 0, "exit code")
+        else:  # told twice, it waits for no server
+            equal(worker.end(signal.SIGTERM), 0, "exit code")
+            server.start()
+            contains(json.dumps(server.api.until_state(id, "review")), "silent for longer")
+
+
+@case("recourse worker: what the server cannot take of an output is said, and so is why nobody knows what a program did")
+def unsaid(world):
+    server, start = listed(world, "30s", large="head -c 400000 /dev/zero | tr '\\0' '\\1'", deep="printf '[%.0s' $(seq 62); printf ']%.0s' $(seq 62)",
+                           flood="yes | head -c 2000000", killed="echo words >&2; kill -9 $$", slow="echo words >&2; exec sleep 9", no="echo words >&2; exit 3")
+    start()
+    said = {}
+    for name in ("large", "deep", "flood", "killed", "slow"):
+        id = server.api.submit(name, {}, name).must(201).json["id"]
+        said[name] = json.dumps(server.api.until_state(id, "review", most=15))  # not when the lease is over
+    contains(said["large"], "too large")
+    contains(said["deep"], "nested deeper")
+    contains(said["flood"], "printed more than is read")
+    for name, why in (("killed", "SIGKILL"), ("slow", "did not end in time")):
+        contains(said[name], why)
+        contains(said[name], "words")
+    id = server.api.submit("no", {}, "no").must(201).json["id"]
+    contains(json.dumps(server.api.until_state(id, "rejected")), "the worker: words")
+
+
 if __name__ == "__main__":
     main()
