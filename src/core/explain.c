@@ -111,7 +111,8 @@ static void explain_retry(const struct rc_command *c, uint32_t at, struct rc_exp
         ret->retry_reason = "nothing was sent: what the step requires did not hold; it is looked at again";
     } else if (node->why == RC_WHY_CHILD) {
         ret->retry_reason =
-            rc_state_ended(c->data[at].child.state)
+            !c->data[at].child.link.seq ? "nothing was started: it is tried to start it again"
+            : rc_state_ended(c->data[at].child.state)
                 ? "the command that it has started has ended: another one is started"
                 : "the command that it has started is retried: only what did not succeed there";
     } else if (nobody_refused(node)) {
