@@ -59,6 +59,8 @@ enum rc_status cli_follow(struct cli *, const char *path, rc_client_take *, void
 /* Says an error, with the problem's list of errors; returns the exit code. */
 int cli_fail(struct cli *, const struct cli_reply *, const struct rc_error *);
 int cli_usage(struct cli *, const char *format, ...) RC_PRINTF(2, 3);
+/* Says why errno keeps a file from being opened or read; returns the exit code. */
+int cli_no_file(const char *path);
 /* The answer as it came, for --json. */
 void cli_put_raw(struct cli *, const struct cli_reply *);
 /* Starts a JSON body. */
@@ -145,9 +147,6 @@ struct cli_filter {
     bool time; /* may also be a span before now: "2h" */
 };
 extern const struct cli_filter cli_filters[];
-/* One that is given and empty is refused: it would say "all", and is most likely a variable of the shell that is not set. */
-RC_MUST
-int cli_check_filters(struct cli *, const struct cli_filter *);
 /* What was given for one, as the API wants it; p is NULL where nothing was. */
 struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 /* GET of the path with what was given for these (the last one has option NULL). */

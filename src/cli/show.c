@@ -137,15 +137,6 @@ static struct rc_sv time_of(struct cli *cli, const char *text)
     return rc_copy_sv(cli->arena, (struct rc_sv){time, n});
 }
 
-int cli_check_filters(struct cli *cli, const struct cli_filter *filters)
-{
-    for (const struct cli_filter *one = filters; one->option; one++) {
-        const char *text = cli_value(cli->args, one->option);
-        if (text && !*text) return cli_usage(cli, "--%s is empty: leave it out, or say which", one->option);
-    }
-    return CLI_OK;
-}
-
 struct rc_sv cli_filter_text(struct cli *cli, const struct cli_filter *filter)
 {
     const char *text = cli_value(cli->args, filter->option);
@@ -206,8 +197,6 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
     (void)args;
     rc_put_text(&path, "/v1/commands");
     bool fine = true;
-    int empty = cli_check_filters(cli, cli_filters);
-    if (empty != CLI_OK) return empty;
     for (const struct cli_filter *one = cli_filters; one->option; one++)
         fine = fine && add_filter(cli, &path, one);
     for (const struct cli_filter *one = paging; one->option; one++)
@@ -473,8 +462,6 @@ int cli_get_filtered(struct cli *cli, struct cli_reply *reply, const char *path,
 {
     struct rc_buf text = rc_buf_in(cli->arena, CLI_MAX_PATH);
     char before = '?';
-    int empty = cli_check_filters(cli, filters);
-    if (empty != CLI_OK) return empty;
     rc_put_text(&text, path);
     for (const struct cli_filter *filter = filters; filter->option; filter++) {
         struct rc_sv value = cli_filter_text(cli, filter);
