@@ -184,6 +184,7 @@ static void fold_anew(struct walk *walk)
         memcpy(seen->ended, known[seq].ended, sizeof seen->ended);
         seen->lifted = known[seq].lifted;
         seen->turned = known[seq].turned;
+        seen->lane.stayed = known[seq].lane.stayed;
     }
     walk->folding_anew = false;
 }
@@ -248,7 +249,7 @@ void walk_restore(struct walk *walk)
 {
     if (walk->broken) return;
     if (walk->restored.times && walk_chance(walk, 20)) walk_ask_release(walk);
-    if (walk_clock_is_behind(walk)) return; /* of when a state is could not be told */
+    if (walk_clock_is_behind(walk)) return;       /* of when a state is could not be told */
     bool often = walk->control == SIM_MAKE_AGAIN; /* few lives would show what it does */
     if (walk_chance(walk, often ? 10 : 3))
         copy(walk);
