@@ -292,12 +292,7 @@ static enum rc_status read_all(const struct worker *worker, const char *option, 
     const char **values = RC_NEW_ARRAY(worker->arena, const char *, CLI_MAX_GIVEN), *value;
     unsigned at = 0;
     if (!values) return rc_fail_arena(err, worker->arena);
-    for (*ret_n = 0; (value = cli_each(worker->args, option, &at)) != NULL;) {
-        if (!*value)
-            return rc_fail(err, RC_INVALID, "--%s is empty, like a variable of the shell that is not set",
-                           option);
-        values[(*ret_n)++] = value;
-    }
+    for (*ret_n = 0; (value = cli_each(worker->args, option, &at)) != NULL;) values[(*ret_n)++] = value;
     *ret = values;
     return RC_OK;
 }

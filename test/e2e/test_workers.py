@@ -538,7 +538,7 @@ def programs(world):
         listed.write_text(json.dumps({"resize": {"program": str(tool), "environment": {name: "x"}}}))
         contains(server.cli("worker", "--queue", "q", "--programs", listed, code=3), '"environment" has a name')
     listed.write_text(json.dumps({"resize": {"program": str(tool)}}))
-    contains(server.cli("worker", "--queue", "", "--programs", listed, code=3), "--queue is empty")
+    contains(server.cli("worker", "--queue", "", "--programs", listed, code=2), "--queue is empty")
 
 
 def listed(world, lease="5s", **scripts):
