@@ -28,6 +28,12 @@ static enum rc_status read_args(struct worker_program *program, struct cel_value
     return RC_OK;
 }
 
+/* Any other would be taken for another one, or for what the worker itself tells the program. */
+static bool is_variable(struct rc_sv name)
+{
+    return name.n && !memchr(name.p, '=', name.n) && !rc_sv_starts(name, RC_SV("RECOURSE_"));
+}
+
 /* Texts as they are: a list of this kind has no expressions. */
 static enum rc_status read_environment(struct worker_program *program, struct cel_value value,
                                        struct rc_arena *arena, struct rc_error *err)
@@ -37,6 +43,10 @@ static enum rc_status read_environment(struct worker_program *program, struct ce
     bool ok = value.kind == CEL_MAP && value.n <= RC_MAX_PROGRAM_ENV;
     for (uint32_t i = 0; ok && i < value.n; i++) ok = value.v.items[2 * (size_t)i + 1].kind == CEL_STRING;
     if (!ok) return wrong(program, "environment", "must be an object of texts", err);
+    for (uint32_t i = 0; ok && i < value.n; i++) ok = is_variable(cel_text(value.v.items[2 * (size_t)i]));
+    if (!ok)
+        return wrong(program, "environment",
+                     "has a name that is empty, has '=' in it or begins with RECOURSE_", err);
     cel_put_json(&code, value);
     if (code.status != RC_OK) return wrong(program, "environment", "is too large", err);
     return cel_compile(rc_buf_sv(&code), &nothing, arena, &program->dependency.program.environment, err);

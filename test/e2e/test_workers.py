@@ -534,6 +534,11 @@ def programs(world):
     listed.write_text('{"resize": {"program": "tool"}}')
     contains(server.cli("worker", "--queue", "q", "--programs", listed, code=3), '"program" must be an absolute path')
     contains(server.cli("worker", "--queue", "q", code=3), "--programs is needed")
+    for name in ("", "A=B", "RECOURSE_PURPOSE"):
+        listed.write_text(json.dumps({"resize": {"program": str(tool), "environment": {name: "x"}}}))
+        contains(server.cli("worker", "--queue", "q", "--programs", listed, code=3), '"environment" has a name')
+    listed.write_text(json.dumps({"resize": {"program": str(tool)}}))
+    contains(server.cli("worker", "--queue", "", "--programs", listed, code=2), "--queue is empty")
 
 
 def listed(world, lease="5s", **scripts):

@@ -1,4 +1,5 @@
 // A worker for Node.js 20 or later, without packages: node worker.js QUEUE [CAPABILITY]...
+// worker.js is what tsc makes of this file (with @types/node); from 22.18 on Node.js runs it as it is: node worker.ts
 //
 // Does the tasks `resize` and `look` of images.yaml. RECOURSE_SERVER says where the server is, RECOURSE_TOKEN is a token with the role
 // worker. Ends on SIGTERM, when what it has begun is reported.
