@@ -306,7 +306,7 @@ enum rc_status api_decode(struct api_call *, const struct api_shape *, struct ce
                           void *ret, struct rc_error *);
 /* Where a parameter of this name stands in call->query; -1: the route does not know it. */
 int api_query_index(const struct api_route *, struct rc_sv name);
-/* The query parameter with this name of the route; p is NULL where absent. */
+/* The query parameter with this name of the route; p is NULL where absent. What is there is not empty. */
 struct rc_sv api_query(const struct api_call *, const char *name);
 /* A number within bounds; `otherwise` where absent. */
 RC_MUST
@@ -314,6 +314,8 @@ enum rc_status api_query_number(const struct api_call *, const char *name, uint6
                                 uint64_t otherwise, uint64_t *ret, struct rc_error *);
 /* Adds one error of a 422. */
 void api_complain(struct api_call *, const char *pointer, const char *format, ...) RC_PRINTF(3, 4);
+/* Complains where a text that narrows what is meant is there and empty. */
+bool api_refuse_empty(struct api_call *, const char *pointer, struct rc_sv);
 /* RC_OK, or RC_INVALID where there were complaints. */
 RC_MUST
 enum rc_status api_complaints(struct api_call *, struct rc_error *);
@@ -414,11 +416,16 @@ enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret,
 RC_MUST
 enum rc_status api_load_seq(struct api_call *, struct rc_reader *, uint64_t seq, struct api_loaded *ret,
                             struct rc_error *);
-/* Of one that waits for commands which it has started: which one below it waits for a person, and for what. (child.c) */
+/* Of one that waits for commands which it has started: which one below it waits for a person, and for what; and whether what it has started
+ * would let it be retried. (child.c) */
 struct rc_explanation;
 RC_MUST
 enum rc_status api_look_below(struct api_call *, const struct rc_command *, struct rc_explanation *io,
                               struct rc_error *);
+/* child.c: rc_command_would, and what those say who would be asked in turn: a retry that a child refuses is refused. */
+RC_MUST
+enum rc_status api_would(struct rc_reader *, const struct flow_set *, const struct rc_command *,
+                         const struct rc_act *, struct rc_arena *work, struct rc_error *);
 /* What is said of a command that was purged: RC_PURGED, or RC_NOT_FOUND where the id is not its own. */
 RC_MUST
 enum rc_status api_say_purged(struct api_call *, struct rc_id, struct rc_error *);

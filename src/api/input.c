@@ -73,6 +73,9 @@ enum rc_status api_unescape(struct rc_sv text, bool plus_is_blank, struct rc_are
 
 /* ---- query --------------------------------------------------------------------------------------------- */
 
+/* What is empty would say "all", and is most likely a variable of a script that is not set. */
+static const char empty[] = "is empty: leave it out, or say which";
+
 int api_query_index(const struct api_route *route, struct rc_sv name)
 {
     for (int i = 0; i < API_QUERY && route->query[i]; i++)
@@ -92,6 +95,7 @@ static enum rc_status read_pair(struct api_call *call, struct rc_sv pair, struct
         return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" is not known here", RC_SV_ARG(name));
     if (call->query[at].p)
         return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" stands there twice", RC_SV_ARG(name));
+    if (!value.n) return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" %s", RC_SV_ARG(name), empty);
     return api_unescape(value, true, call->arena, &call->query[at], err);
 }
 
@@ -142,6 +146,13 @@ void api_complain(struct api_call *call, const char *pointer, const char *format
     va_end(args);
     (void)rc_fail(one, RC_INVALID, "%s", text);
     snprintf(one->pointer, sizeof one->pointer, "%s", pointer);
+}
+
+bool api_refuse_empty(struct api_call *call, const char *pointer, struct rc_sv text)
+{
+    bool refused = text.p && !text.n;
+    if (refused) api_complain(call, pointer, "%s", empty);
+    return refused;
 }
 
 enum rc_status api_complaints(struct api_call *call, struct rc_error *err)

@@ -125,11 +125,9 @@ enum rc_status api_filter_of(struct api_call *call, struct cel_value object, str
             api_complain(call, pointer, "is not known here");
         else if (value.kind != CEL_STRING)
             api_complain(call, pointer, "must be a string, as in the query of GET /v1/commands");
-        else if (value.n == 0)
-            api_complain(call, pointer, "is empty: leave it out, or say which");
         else if (value.n > RC_MAX_FILTER)
             api_complain(call, pointer, "is longer than the %d bytes that are allowed", RC_MAX_FILTER);
-        else
+        else if (!api_refuse_empty(call, pointer, cel_text(value)))
             call->query[at] = cel_text(value);
     }
     enum rc_status status = api_complaints(call, err);

@@ -61,21 +61,15 @@ static void read_ref(struct api_call *call, struct rc_sv text, struct rc_purge_f
     filter->value = (struct rc_sv){equals + 1, text.n - filter->ref.n - 1};
 }
 
-/* It would say "all", and is most likely a variable of a script that is not set. */
-static void refuse_empty(struct api_call *call, const char *pointer, struct rc_sv text)
-{
-    if (text.p && !text.n) api_complain(call, pointer, "is empty: leave it out, or say which");
-}
-
 static enum rc_status read_filter(struct api_call *call, const struct purge_body *body,
                                   struct rc_purge_filter *ret, uint64_t *ret_after, struct rc_error *err)
 {
     struct rc_id after = {0};
     rc_us span = 0, now = rc_clock_wall();
     *ret = (struct rc_purge_filter){.ns = call->who.ns, .type = body->type};
-    refuse_empty(call, "/type", body->type);
-    refuse_empty(call, "/ref", body->ref);
-    refuse_empty(call, "/older_than", body->older_than);
+    api_refuse_empty(call, "/type", body->type);
+    api_refuse_empty(call, "/ref", body->ref);
+    api_refuse_empty(call, "/older_than", body->older_than);
     read_states(call, body->states, &ret->states);
     read_ref(call, body->ref, ret);
     if (body->older_than.n && (!rc_parse_span(body->older_than, &span) || span >= now))

@@ -187,11 +187,16 @@ enum rc_status api_schedule_order(struct api_call *call, struct rc_error *err)
 /* The state after it; of a run, its command. */
 enum rc_status api_schedule_ordered(struct api_call *call, struct rc_error *err)
 {
-    if (call->request.u.schedule.order != RC_SCHEDULE_RUN) return answer_with(call, err);
+    bool again = call->request.replayed;
+    if (call->request.u.schedule.order != RC_SCHEDULE_RUN) {
+        enum rc_status status = answer_with(call, err);
+        if (status == RC_OK && again) api_add_field(call, "Idempotency-Replayed", "true");
+        return status;
+    }
     const struct rc_outline *outline = &call->request.command;
     api_add_location(call, outline->seq, outline->nonce);
-    if (call->request.replayed) api_add_field(call, "Idempotency-Replayed", "true");
-    api_begin(call, call->request.replayed ? 200 : 201);
+    if (again) api_add_field(call, "Idempotency-Replayed", "true");
+    api_begin(call, again ? 200 : 201);
     api_put_outline(call, outline);
     return RC_OK;
 }

@@ -160,6 +160,8 @@ void cli_put_state(struct cli *, const struct cel_value *command); /* with a lin
 /* move.c: asks for the plan of a move, and shows it. */
 int cli_show_move(struct cli *, struct rc_sv id, struct cli_reply *);
 void cli_put_asks(struct cli *, const struct cel_value *body);
+/* Its place in its lane, and its priority, where it has one. */
+void cli_put_lane(struct cli *, const struct cel_value *body);
 struct rc_sv cli_digest_of(const struct cel_value *body, bool answer, const char *step);
 /* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */
 void cli_put_steps(struct cli *, const struct cel_value *command, bool loops);

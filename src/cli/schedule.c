@@ -125,15 +125,17 @@ static int order(struct cli *cli, const struct cli_args *args)
     int fault = cli_post(cli, &reply, path_of(cli, args, what), &buf, NULL);
     if (fault != CLI_OK) return fault;
     const struct cel_value *answer = &reply.answer.body;
-    bool runs = strcmp(what, "run") == 0;
+    bool runs = strcmp(what, "run") == 0, paused = cli_bool(answer, "paused");
     if (cli->json) {
         cli_put_raw(cli, &reply);
     } else if (runs) {
         screen_sv(&cli->screen, cli_text(answer, "id"));
         fputc('\n', cli->screen.out);
+    } else if (!cli->quiet && reply.answer.replayed) {
+        fputs(paused ? "it was paused already\n" : "it was not paused\n", cli->screen.out);
     } else if (!cli->quiet) {
-        fputs(cli_bool(answer, "paused") ? "paused: nothing starts before it is resumed\n"
-                                         : "resumed: times that have passed meanwhile are left out\n",
+        fputs(paused ? "paused: nothing starts before it is resumed\n"
+                     : "resumed: times that have passed meanwhile are left out\n",
               cli->screen.out);
     }
     return CLI_OK;

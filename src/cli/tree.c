@@ -144,20 +144,12 @@ void cli_put_steps(struct cli *cli, const struct cel_value *command, bool loops)
 
 int cli_run_steps(struct cli *cli, const struct cli_args *args)
 {
-    static const struct {
-        const char *option, *otherwise;
-    } part[] = {{"after", "0"}, {"limit", "50"}, {"state", ""}};
+    static const struct cli_filter filters[] = {
+        {"after", "after", false}, {"limit", "limit", false}, {"state", "state", false}, {NULL, NULL, false}};
     struct cli_reply reply;
-    struct rc_buf path = rc_buf_in(cli->arena, CLI_MAX_PATH);
-    rc_put_format(&path, "/v1/commands/%.*s/steps",
-                  RC_SV_ARG(rc_client_escape(cli->arena, rc_sv_of(args->operand[0]))));
-    for (unsigned i = 0; i < sizeof part / sizeof *part; i++) {
-        const char *value = cli_value(args, part[i].option);
-        rc_put_format(&path, "%c%s=%.*s", i ? '&' : '?', part[i].option,
-                      RC_SV_ARG(rc_client_escape(cli->arena, rc_sv_of(value ? value : part[i].otherwise))));
-    }
-    if (path.status != RC_OK) return cli_usage(cli, "the list of states is too long");
-    int fault = cli_get(cli, &reply, "%.*s", RC_SV_ARG(rc_buf_sv(&path)));
+    struct rc_sv path = rc_text(cli->arena, "/v1/commands/%.*s/steps",
+                                RC_SV_ARG(rc_client_escape(cli->arena, rc_sv_of(args->operand[0]))));
+    int fault = cli_get_filtered(cli, &reply, path.p ? path.p : "", filters);
     if (fault != CLI_OK) return fault;
     if (cli->json) {
         cli_put_raw(cli, &reply);

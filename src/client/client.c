@@ -68,6 +68,11 @@ enum rc_status rc_client_open(const struct rc_client_options *options, struct rc
     return status;
 }
 
+void rc_client_set_timeout(struct rc_client *client, unsigned ms)
+{
+    client->timeout_ms = ms ? ms : TIMEOUT_MS;
+}
+
 void rc_client_close(struct rc_client *client)
 {
     if (!client) return;

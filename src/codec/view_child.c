@@ -22,19 +22,17 @@ void rc_view_children(struct rc_json *json, const struct rc_command *c)
 {
     enum { SHOWN = 20 };
     uint32_t n = 0;
-    for (unsigned pass = 0; pass < 2; pass++) /* those first that wait for a person */
-        for (uint32_t i = 1; i < c->nnodes && n < SHOWN; i++) {
-            const struct rc_child *child = &c->data[i].child;
-            if (c->node[i].phase != RC_PHASE_CHILD || !child->link.seq || rc_child_rests(c, i) != !pass)
-                continue;
-            if (!n++) rc_json_array(json, "children");
-            rc_json_object(json, NULL);
-            rc_view_step(json, c, i);
-            rc_json_id(json, "id", child->link.seq, child->link.nonce);
-            rc_json_text(json, "state", rc_state_word(child->state).slug);
-            rc_json_text(json, "display", rc_state_word(child->state).text);
-            rc_json_end_object(json);
-        }
+    for (uint32_t at = 0; n < SHOWN && (at = rc_child_next(c, at));) {
+        const struct rc_child *child = &c->data[at].child;
+        if (!child->link.seq) continue;
+        if (!n++) rc_json_array(json, "children");
+        rc_json_object(json, NULL);
+        rc_view_step(json, c, at);
+        rc_json_id(json, "id", child->link.seq, child->link.nonce);
+        rc_json_text(json, "state", rc_state_word(child->state).slug);
+        rc_json_text(json, "display", rc_state_word(child->state).text);
+        rc_json_end_object(json);
+    }
     if (n) rc_json_end_array(json);
 }
 
@@ -53,22 +51,10 @@ void rc_view_below(struct rc_json *json, const struct rc_below *below, uint32_t 
     rc_json_end_array(json);
 }
 
-/* One that waits for a person first: of many, it is the one that keeps the others. */
-static uint32_t waited_for(const struct rc_command *c)
-{
-    uint32_t first = 0;
-    for (uint32_t i = 1; i < c->nnodes; i++) {
-        if (c->node[i].phase != RC_PHASE_CHILD) continue;
-        if (rc_child_rests(c, i)) return i;
-        if (!first) first = i;
-    }
-    return first;
-}
-
 bool rc_view_waiting_for_child(struct rc_buf *buf, const struct rc_command *c)
 {
     bool ends = c->state == RC_CANCELLING || c->state == RC_ROLLING_BACK;
-    uint32_t at = c->state == RC_WAITING || ends ? waited_for(c) : 0;
+    uint32_t at = c->state == RC_WAITING || ends ? rc_child_next(c, 0) : 0;
     bool rests = at && rc_child_rests(c, at);
     char id[RC_ID_TEXT + 1];
     if (!at || (ends && !rests)) return false;

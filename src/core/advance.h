@@ -79,7 +79,8 @@ void rc_child_ask_now(struct rc_draft *, uint32_t at);
 void rc_child_set_aside(struct rc_draft *, uint32_t at);
 /* It is not wanted any more: the child is cancelled or rolled back, and the step waits until it has ended. */
 void rc_child_leave(struct rc_draft *, uint32_t at);
-/* The command is not to succeed any more: a child that rests, and that a person could set to work again, is cancelled. */
+/* The command is not to succeed any more: a child that nobody waits for, and that a person could set to work again, is cancelled; what
+ * stands of one of a step that was left out is rolled back with the command. */
 void rc_child_close(struct rc_draft *, uint32_t at);
 /* The step has succeeded, or the child stands though it has not: it is rolled back. */
 void rc_child_undo(struct rc_draft *, uint32_t at);
@@ -93,6 +94,11 @@ bool rc_child_can_be_retried(const struct rc_command *, uint32_t at);
 static inline bool rc_child_is_over(const struct rc_node *node)
 {
     return node->state == RC_STEP_FAILED || node->state == RC_STEP_REJECTED;
+}
+/* The same, or a person has left it out: nobody waits for its child. */
+static inline bool rc_child_is_left(const struct rc_node *node)
+{
+    return rc_child_is_over(node) || node->state == RC_STEP_SKIPPED;
 }
 /* The child has not succeeded, and something of it stands. */
 static inline bool rc_child_stands(const struct rc_command *c, uint32_t at)
@@ -115,6 +121,8 @@ bool rc_has_to_take_back(const struct rc_command *, uint32_t block);
 bool rc_can_take_back(const struct rc_command *, uint32_t block);
 /* Whether no step that happened is without an undo. */
 bool rc_can_be_rolled_back(const struct rc_command *);
+/* Whether a step has happened for good; of a child, whether something in it has. */
+bool rc_cannot_be_undone(const struct rc_command *, uint32_t at);
 /* A block that was taken back, or never decided what to do, begins anew. */
 void rc_block_reset(struct rc_draft *, uint32_t block);
 /* All of a subtree begins anew, but for what stands outside. */

@@ -15,6 +15,20 @@ bool rc_child_rests(const struct rc_command *c, uint32_t at)
            !rc_state_ended(child->state);
 }
 
+static uint32_t next_that(const struct rc_command *c, uint32_t at, bool rests)
+{
+    for (at++; at < c->nnodes; at++)
+        if (c->node[at].phase == RC_PHASE_CHILD && rc_child_rests(c, at) == rests) return at;
+    return 0;
+}
+
+uint32_t rc_child_next(const struct rc_command *c, uint32_t at)
+{
+    bool rests = !at || rc_child_rests(c, at);
+    uint32_t next = rests ? next_that(c, at, true) : 0;
+    return next ? next : next_that(c, rests ? 0 : at, false);
+}
+
 bool rc_pins_eq(const struct rc_pins *a, const struct rc_pins *b)
 {
     return a->n == b->n && (a->n == 0 || memcmp(a->flow, b->flow, a->n * sizeof *a->flow) == 0);
@@ -250,11 +264,10 @@ static void backward(struct rc_draft *draft, uint32_t at, const struct rc_child_
     bool rests = rc_state_rests(news->state);
     bool over =
         rc_state_ended(news->state) && news->stands; /* nothing will take it back by itself any more */
-    bool settled = rc_state_ended(news->state) || news->state == RC_REJECTED || news->state == RC_FAILED;
     if (news->stays || over) {
         say(draft, at, news, news->state == RC_RESOLVED ? "was accepted as it is" : "cannot be rolled back");
         rc_step_end(draft, at, RC_STEP_UNDO_FAILED, RC_WHY_NO_UNDO);
-    } else if (rests && !news->stands && settled) {
+    } else if (rests && news->state != RC_REVIEW && !news->stands) {
         rc_step_happened(draft, at, cel_null(), (struct rc_sv){0}, RC_WHY_NONE);
     } else if (rests) {
         say(draft, at, news, "waits for a person while it is rolled back");

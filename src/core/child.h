@@ -39,7 +39,7 @@ struct rc_child_news {
     uint8_t round;        /* and in which of its rounds */
     /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
     uint8_t state;
-    bool stands;                  /* struct rc_child has it */
+    uint8_t stands;               /* enum rc_stands */
     bool stays;                   /* the same, and it cannot be rolled back */
     bool later;                   /* RC_ABSENT: it is tried again */
     bool unreadable;              /* nobody knows how it stands */
@@ -56,6 +56,9 @@ static inline bool rc_child_succeeded(unsigned state)
 }
 /* Whether a step waits for a child that waits for a person. */
 bool rc_child_rests(const struct rc_command *, uint32_t at);
+/* The steps that wait for a child, those first whose child waits for a person: the one behind `at` in that order. 0: before the first,
+ * and behind the last. */
+uint32_t rc_child_next(const struct rc_command *, uint32_t at);
 /* Whether a step has still to ask its child for what is wanted of it. */
 static inline bool rc_child_is_to_be_asked(const struct rc_command *c, uint32_t at)
 {

@@ -90,10 +90,10 @@ void rc_child_ask_now(struct rc_draft *draft, uint32_t at)
     if (node->asks == ASKED_TO_CANCEL) action = RC_ACTION_CANCEL;
     if (node->asks == ASKED_TO_ROLL_BACK) action = RC_ACTION_ROLL_BACK;
     if (node->asks == ASKS_AGAIN) node->asks = ASKED_TO_ROLL_BACK;
-    if (rc_child_is_over(node)) node->phase = RC_PHASE_NONE;
+    if (rc_child_is_left(node)) node->phase = RC_PHASE_NONE;
+    /* the deadline is over meanwhile: it is asked for something else, or nothing */
     if (action == RC_ACTION_RETRY && !rc_node_side(node)->undo && c->mode != RC_MODE_FORWARD) {
-        c->data[at].times.due =
-            0; /* the deadline is over meanwhile: it is asked for something else, or nothing */
+        c->data[at].times.due = 0;
         c->data[at].votes = (struct rc_votes){0};
         return;
     }
@@ -109,8 +109,8 @@ void rc_child_set_aside(struct rc_draft *draft, uint32_t at)
     struct rc_command *c = &draft->c;
     if (c->node[at].phase == RC_PHASE_DELAYED) { /* at its start, each time */
         rc_step_end(draft, at, RC_STEP_FAILED, RC_WHY_CRASH_LOOP);
-    } else if (rc_child_is_to_be_asked(
-                   c, at)) { /* what has been started tells: whoever acts on that lets both go on */
+    } else if (rc_child_is_to_be_asked(c, at)) {
+        /* what has been started tells: whoever acts on that lets both go on */
         c->data[at].times.due = 0;
         rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_FAILED, RC_WHY_CRASH_LOOP}, 0,
                        RC_SV("the server died each time its command was to be asked: act on that one"));
@@ -135,7 +135,7 @@ void rc_child_leave(struct rc_draft *draft, uint32_t at)
     if (c->mode == RC_MODE_HALT || c->back) return; /* it has left: it goes on to its end */
     bool back = is_taken_back(c, at);
     unsigned wanted = back ? ASKED_TO_ROLL_BACK : ASKED_TO_CANCEL;
-    if (node->asks >= wanted || rc_child_is_over(node)) return;
+    if (node->asks >= wanted || rc_child_is_left(node)) return;
     node->asks = (uint16_t)wanted;
     ask_child(draft, at, back ? RC_ACTION_ROLL_BACK : RC_ACTION_CANCEL);
 }
@@ -146,16 +146,19 @@ void rc_child_close(struct rc_draft *draft, uint32_t at)
     struct rc_node *node = &c->node[at];
     bool part = c->back && draft->part && draft->part[at];
     bool ends = c->mode == RC_MODE_CANCEL || (c->mode == RC_MODE_ROLL_BACK && (!c->back || part));
-    bool over = rc_child_is_over(node);
-    bool rests = c->data[at].child.link.seq && !rc_state_ended(c->data[at].child.state);
-    bool undone = c->mode == RC_MODE_ROLL_BACK && rc_child_stands(c, at); /* in its turn */
-    if (!ends || !over || !rests || undone || node->asks) return;
+    const struct rc_child *child = &c->data[at].child;
+    /* of a step that a person has left out: nothing waits for that. Of another one: in its turn */
+    bool back = c->mode == RC_MODE_ROLL_BACK && child->stands;
+    unsigned wanted = back ? ASKED_TO_ROLL_BACK : ASKED_TO_CANCEL;
+    bool can = child->link.seq && (back || !rc_state_ended(child->state));
+    if (!ends || !rc_child_is_left(node) || !can || node->asks >= wanted) return;
+    if (back && rc_child_stands(c, at)) return;
     struct rc_vote by = who_acts(draft);
-    node->asks = ASKED_TO_CANCEL;
+    node->asks = (uint16_t)wanted;
     if (draft->ask->large) /* nothing waits for it: the command would have ended before it is put off */
         ask_later(draft, at, &by);
     else
-        ask_for(draft, at, RC_ACTION_CANCEL, &by);
+        ask_for(draft, at, back ? RC_ACTION_ROLL_BACK : RC_ACTION_CANCEL, &by);
 }
 
 void rc_child_undo(struct rc_draft *draft, uint32_t at)
@@ -184,9 +187,7 @@ void rc_child_retry(struct rc_draft *draft, uint32_t at)
         rc_child_undo(draft, at);
         return;
     }
-    bool again =
-        child->link.seq && !rc_state_ended(child->state); /* the same command: only what did not succeed */
-    if (again) {
+    if (child->link.seq && !rc_state_ended(child->state)) { /* the same command: only what did not succeed */
         if (!rc_node_side(node)->undo) node->state = RC_STEP_ACTIVE;
         node->why = RC_WHY_NONE;
         node->phase = RC_PHASE_CHILD;

@@ -128,7 +128,8 @@ struct rc_request {
     /* answer: error is set where status is not RC_OK */
     enum rc_status status;
     bool replayed;             /* submit, bulk: it was there already; act: the action was done already;
-                                * hold: it was released already */
+                                * hold: it was released already; pause and resume of a schedule: it was as
+                                * it is to be */
     struct rc_outline command; /* submit, act: also with RC_KEY_CONFLICT: the first command, and RC_LANE_FULL:
                                 * the oldest that holds a place */
     struct rc_link successor;  /* act: what has taken the command's place; seq 0: nothing */

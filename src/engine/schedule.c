@@ -459,5 +459,6 @@ void rc_request_schedule(struct rc_engine *engine, struct rc_request *request)
     struct rc_ask ask = ask_of(engine, message_of(order), planner, &in);
     request->status = starts ? run_now(engine, request, planner, &ask, &in) : rc_unit_run(engine, &ask, err);
     bool changed = engine->turn.undo.n > mark.undo;
+    if (request->status == RC_OK && !starts) request->replayed = !changed;
     if (request->status == RC_OK && changed) request->status = note_author(engine, request, planner);
 }

@@ -237,9 +237,9 @@ static inline uint64_t rc_attempt_key(uint64_t seq, uint32_t node, uint16_t atte
 
 /* ---- parts ------------------------------------------------------------------------------------------------------------ */
 
-/* overlay.c: what the turn has changed and not committed. */
-/* Room for an item behind the last, to be written whole at once; NULL out of memory. */
+/* overlay.c: room for an item behind the last, to be written whole at once; NULL out of memory. */
 void *rc_list_add(struct rc_list *, struct rc_arena *, size_t size);
+/* overlay.c: what the turn has changed and not committed. */
 struct rc_mark {
     uint32_t undo, records, touched, effects, schedules, signals, listens, born;
 };

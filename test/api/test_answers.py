@@ -114,7 +114,7 @@ def refused(world):
     post(note((256 << 10) + 1)).problem(413, "limit-exceeded")
     post(note(256 << 10)).must(201)
     post(b"[" * 100 + b"]" * 100, Content_Type="application/json").problem(413, "limit-exceeded")
-    for query in ("state=nothing", "limit=0", "limit=201", "limit=x", "cursor=zz", "cursor=", "why=bad", "why=none", "created_since=x", "created_until=2026", "before=1", "ref=x", "ref==x", "other=1", "type=%zz", "type=a&type=b"):
+    for query in ("state=nothing", "limit=0", "limit=201", "limit=x", "cursor=zz", "cursor=", "why=bad", "why=none", "created_since=x", "type=", "state=", "why", "dependency=", "owner=", "actor=", "created_until=2026", "before=1", "ref=x", "ref==x", "other=1", "type=%zz", "type=a&type=b"):
         api.get(f"/v1/commands?{query}").problem(400, "malformed")
     api.get("/v1/commands?limit=200").must(200)
     for id in ("x", "0" * 16, "0" * 15, "0" * 17):

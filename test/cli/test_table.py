@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import PATIENCE, PR, Canary, RECOURSE, ROOT, Failure, case, contains, equal, main, pull, true  # noqa: E402
+from kit import PATIENCE, PR, RECOURSE, Canary, Failure, case, contains, equal, main, pull, true  # noqa: E402
 
 TABLE = json.loads(subprocess.run([str(RECOURSE), "help", "--json"], check=True, capture_output=True, text=True).stdout)
 COMMANDS = {c["name"]: c for c in TABLE["commands"]}

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from access import TOKENS, As, bearer, first_token, guarded
+from access import TOKENS, As, first_token, guarded
 from kit import (PATIENCE, RECOURSE, SANITIZED, Canary, Process, Skip, case, contains, dependency, equal, eventually, main,
                  simple_flow, true)
 

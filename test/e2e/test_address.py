@@ -4,7 +4,7 @@ import os
 import socket
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from kit import BUILD, SANITIZED, Canary, Process, Skip, case, contains, dependency, equal, eventually, main, simple_flow, true
+from kit import BUILD, SANITIZED, Canary, Process, Skip, case, contains, dependency, equal, main, simple_flow, true
 
 
 def flow(name, dep, path="/ok", more="timeout: 2s\nretry: { delay: 10ms, limit: { attempts: 2 } }"):

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 
 from each_call import LIBRARY, SEED, Control
-from kit import PATIENCE, PR, RECOURSE, Skip, case, contains, equal, main, note, pull, simple_flow, true
+from kit import PATIENCE, PR, RECOURSE, Skip, case, equal, main, note, pull, simple_flow, true
 
 FILES = ("memory", "sql memory", "open", "read", "write", "sync", "truncate", "rename", "map")
 CLIENT = ("memory", "open", "socket", "connect", "poll", "receive", "send")

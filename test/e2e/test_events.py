@@ -3,7 +3,7 @@ import json
 import threading
 import time
 
-from kit import PATIENCE, SANITIZED, Failure, case, dependency, equal, eventually, main, note, simple_flow, true
+from kit import SANITIZED, Failure, case, dependency, equal, eventually, main, note, simple_flow, true
 from stream import Stream, follow, take
 
 STREAMS = 256  # RC_MAX_STREAMS

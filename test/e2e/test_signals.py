@@ -2,7 +2,7 @@
 import json
 import random
 
-from kit import case, changed, contains, equal, eventually, in_threads, main, true
+from kit import case, changed, contains, equal, in_threads, main, true
 
 KEPT = 64  # RC_MAX_SIGNALS_KEPT
 PAYLOAD = 16 << 10  # RC_MAX_SIGNAL

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 from contextlib import closing
 
-from kit import (PAGE, PR, Failure, Skip, case, contains, equal, eventually, example_dependency, example_flow, main, note, pull, true)
+from kit import (PAGE, PR, Skip, case, contains, equal, eventually, example_dependency, example_flow, main, note, pull, true)
 from worse import WorseServer
 
 faults = set()

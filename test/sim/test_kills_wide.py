@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 import wide_flows
 from killed import CLIENTS, SEED, TIER, Campaign, Clients, kept_for_later, must_hold
-from kit import RECOURSE, RESTING, Failure, Process, case, equal, eventually, example_dependency, main, note, true
+from kit import RECOURSE, RESTING, Failure, Process, case, equal, example_dependency, main, note, true
 from told import Told
 
 from access import TOKENS, bearer, first_token
