@@ -210,6 +210,25 @@ def believed(world):
     collected(work)
 
 
+@case("what cannot be printed, because standard output is closed or full, is an error, and goes nowhere else")
+def closed(world):
+    place = Place(world)
+    place.run("signal", ["paid", "p7", "--key", "k7"])
+
+    def work(report):
+        for name, words in place.each():
+            if name in ("batch", "backup", "restore", "import", "queue") or name == "token" and words[0] == "create":
+                continue  # what is done is done; and there is no queue to list
+            argv = [str(RECOURSE), name, *(place.fill(w) for w in words), "--yes"]
+            for behind in (">&-", ">/dev/full"):
+                got = subprocess.run(["sh", "-c", f'exec "$@" {behind}', "sh", *argv], env=place.server.cli_env, stdin=subprocess.DEVNULL,
+                                     stderr=subprocess.PIPE, text=True, timeout=PATIENCE, cwd=world.dir)
+                if got.returncode == 0:
+                    report(f"{name} {words} {behind}: exit code {got.returncode}: {got.stderr!r}")
+
+    collected(work)
+
+
 @case("every command takes the options of every command, and says how it ended by a code of the list")
 def codes(world):
     place = Place(world)
