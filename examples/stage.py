@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -57,8 +58,8 @@ def wait_for(look, what, most=PATIENCE):
 class Fault:
     """What goes wrong with the next `times` requests whose "METHOD /path" begins with `match`.
 
-    refuse: 422, nothing is done · lost: it is done, and the connection breaks before the answer · broken: the connection breaks
-    and nothing is done · error: 500, nothing is done."""
+    refuse: 422, nothing is done · lost: it is done, and the connection breaks before the answer · late: the same, but it is done only
+    when whoever asked has gone · broken: the connection breaks and nothing is done · error: 500, nothing is done."""
 
     def __init__(self, match, kind, times=1):
         self.match, self.kind, self.times, self.met = match, kind, times, 0
@@ -102,22 +103,24 @@ class Outside:
     def handle(self, handler, method, path, body, key):
         what = f"{method} {path}"
         kind = self.fault_for(what)
-        if kind in ("", "lost"):
+        if kind == "late":
+            handler.connection.recv(1)
+        if kind in ("", "lost", "late"):
             with self.lock:
                 known = self.done.get(key) if method != "GET" else None
             status, reply = known or self.answer(method, path, body)
             with self.lock:
-                if not known:
-                    self.journal.append((what, "done" if status < 300 else str(status)))
+                self.journal.append((what, "again" if known else "done" if status < 300 else str(status)))
                 if method != "GET" and status < 300:
                     self.done[key] = status, reply
         else:
             status, reply = {"refuse": (422, {"error": "no"}), "error": (500, {"error": "oops"})}.get(kind, (0, None))
             with self.lock:
                 self.journal.append((what, kind))
-        if kind in ("lost", "broken"):
+        if kind in ("lost", "broken", "late"):
             handler.close_connection = True
-            handler.connection.shutdown(socket.SHUT_RDWR)
+            if kind != "late":
+                handler.connection.shutdown(socket.SHUT_RDWR)
             return
         text = json.dumps(reply).encode()
         try:
@@ -132,6 +135,15 @@ class Outside:
     def times_done(self, what):
         with self.lock:
             return sum(1 for asked, came in self.journal if asked == what and came == "done")
+
+    def times_asked(self, what):
+        with self.lock:
+            return sum(1 for asked, came in self.journal if asked == what)
+
+    def comes(self, match):
+        """Waits until the fault of these requests is met."""
+        fault = next(f for f in self.faults if f.match == match)
+        wait_for(lambda: fault.met, f"{match} is asked for")
 
     def must_have_met_all(self):
         for fault in self.faults:
@@ -185,11 +197,13 @@ class Server:
         except OSError:
             return False
 
-    def kill(self):
-        """kill -9, and start again."""
+    def kill(self, out=False):
+        """kill -9, and start again; `out` says that it must have hit an attempt."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.start()
+        lost = re.search(r"(?m)^recourse_attempts_lost_total (\d+)", self.get("/metrics"))
+        expect(int(lost.group(1)) > 0 or not out, f"{lost.group(1)} attempts were out when it was killed")
 
     def stop(self, keep=False):
         self.process.terminate()
@@ -247,6 +261,42 @@ class Server:
                 continue
             name = step.get("path") or step["id"]
             say(f"      {name:<24} {step['state']}")
+
+
+class Guarded(Server):
+    """One with tokens. The example itself asks as `root`, an admin."""
+
+    def __init__(self, folder, outside, options=()):
+        self.root = None
+        super().__init__(folder, outside, ["--auth", "tokens", *options])
+
+    def start(self):
+        if not self.root:
+            made = subprocess.run([BUILD / "recourse", "token", "create", "root", "--role", "admin", "--store", self.dir / "store.db"],
+                                  capture_output=True, text=True, timeout=PATIENCE)
+            if made.returncode != 0:
+                raise Trouble(f"the first token: {made.stderr}")
+            self.root = made.stdout.strip()
+        super().start()
+
+    def ask(self, method, path, body=None, token=None):
+        return super().ask(method, path, body, {"Authorization": f"Bearer {token or self.root}"})
+
+
+class Person:
+    """Somebody with a token of their own at a guarded server."""
+
+    def __init__(self, server, name, role):
+        self.server, self.name = server, name
+        self.token = server.ask("POST", "/v1/tokens", {"subject": name, "role": role})[1]["secret"]
+
+    def ask(self, method, path, body=None):
+        return self.server.ask(method, path, body, self.token)
+
+    def decide(self, id, action="approve", **more):
+        """The status with which the decision on what is asked there now is answered."""
+        asks = wait_for(lambda: self.server.get(f"/v1/commands/{id}/explain")["asks"], "somebody is asked")
+        return self.ask("POST", f"/v1/commands/{id}/actions/{action}", {"digest": asks[0]["digest"], "reason": "the example", **more})[0]
 
 
 def main(doc, folder, show, make=Server, more=()):

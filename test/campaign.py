@@ -9,7 +9,7 @@ test/fuzz/merge.py` takes over what adds coverage.
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import evidence
@@ -57,7 +57,7 @@ def one_slice(families, turn, seconds, place):
     variable, rate = turn.family.amount
     os.environ[variable] = str(max(1, int(seconds * rate)))
     families.say(f"== {turn.family.name}, run {turn.runs + 1}, for {seconds:.0f} s")
-    count = families.run_one(families.replace(turn.family, box=seconds * 2 + GRACE))
+    count = families.run_one(replace(turn.family, box=seconds * 2 + GRACE))
     turn.runs += 1
     turn.spent += time.monotonic() - start
     turn.left -= time.monotonic() - start

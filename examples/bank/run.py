@@ -3,14 +3,13 @@
 What must hold: nothing is booked that nobody has approved, or that the one who ordered it has approved; each booking happens once,
 also where its answer is lost or Recourse is killed; a denial puts the books back as they were; and between any two steps nobody has
 to ask where the money is."""
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import stage
-from stage import BUILD, Fault, Outside, expect, say, wait_for
+from stage import Fault, Outside, Person, expect, say, wait_for
 
 
 class Mainframe:
@@ -28,9 +27,8 @@ class Mainframe:
             what = tuple(parts[1:])
             if method == "GET":
                 return (200, {"done": True}) if what in self.done else (404, {"error": "no such booking"})
-            if what not in self.done:
-                self.done.add(what)
-                self.balance[body["account"]] += body["amount"] * (-1 if what[1] == "debit" else 1)
+            self.done.add(what)
+            self.balance[body["account"]] += body["amount"] * (-1 if what[1] == "debit" else 1)
             return 200, {}
 
 
@@ -41,34 +39,20 @@ def world():
     return Outside(books.answer, [Fault("POST /orders/o-1/debit", "lost"), Fault("POST /orders/o-1/credit", "error")])
 
 
-class Person:
-    """One of the bank's people, with a token of their own."""
-
-    def __init__(self, server, name, role):
-        self.server, self.name = server, name
-        self.token = server.as_root("POST", "/v1/tokens", {"subject": name, "role": role})["secret"]
-
-    def ask(self, method, path, body=None):
-        return self.server.ask(method, path, body, {"Authorization": f"Bearer {self.token}"})
-
-    def order(self, order, amount):
-        status, body = self.ask("POST", "/v1/commands", {"type": "bank.move", "payload": {
-            "order": order, "from": "A", "to": "B", "amount": amount}})
-        expect(status == 201, f"{self.name} orders {order}")
-        return body["id"]
-
-    def decide(self, id, action="approve"):
-        asks = wait_for(lambda: self.server.as_root("GET", f"/v1/commands/{id}/explain")["asks"], "somebody is asked")
-        return self.ask("POST", f"/v1/commands/{id}/actions/{action}", {"digest": asks[0]["digest"], "reason": "the example"})[0]
+def ordered(person, order, amount):
+    status, body = person.ask("POST", "/v1/commands", {"type": "bank.move", "payload": {"order": order, "from": "A", "to": "B", "amount": amount}})
+    expect(status == 201, f"{person.name} orders {order}")
+    return body["id"]
 
 
 def asked_at(server, id, step):
-    return wait_for(lambda: [a for a in server.as_root("GET", f"/v1/commands/{id}/explain")["asks"] if a["step"] == step],
+    return wait_for(lambda: [a for a in server.get(f"/v1/commands/{id}/explain")["asks"] if a["step"] == step],
                     f"people are asked at {step}")
 
 
 def ends(server, id, state):
-    wait_for(lambda: server.as_root("GET", f"/v1/commands/{id}")["state"] == state, f"it is {state}")
+    command = server.rests(id)
+    expect(command["state"] == state, f"it is over: {command['display']}")
 
 
 def show(server, outside):
@@ -76,7 +60,7 @@ def show(server, outside):
     cora, dora = Person(server, "cora", "operator"), Person(server, "dora", "admin")
 
     say("Anna orders 30 from A to B. Two others must approve the debit:")
-    id = anna.order("o-1", 30)
+    id = ordered(anna, "o-1", 30)
     released = asked_at(server, id, "allow_debit")[0]["releases"]
     expect(released[0]["with"]["body"] == {"account": "A", "amount": 30, "seen": 100}, "they are shown what is booked")
     expect(anna.decide(id) == 409, "anna cannot approve her own order")
@@ -88,6 +72,7 @@ def show(server, outside):
     expect(cora.decide(id) == 200, "bert's approval still counts")
     asked_at(server, id, "allow_credit")
     expect(books.balance == {"A": 70, "B": 0}, "debited once")
+    expect(outside.times_asked("POST /orders/o-1/debit") == 1, "asked for once: a check has found it")
     expect(books.records[("o-1", "debit")] == {"amount": 30, "approved_by": ["bert", "cora"]}, "the record says who approved it")
     expect(cora.decide(id) == 409, "the credit is an admin's to approve")
     expect(dora.decide(id) == 200, "dora approves it")
@@ -96,7 +81,7 @@ def show(server, outside):
     expect(books.records[("o-1", "credit")]["approved_by"] == ["dora"], "the record says who approved it")
 
     say("\nThe credit of a second order is denied:")
-    id = anna.order("o-2", 50)
+    id = ordered(anna, "o-2", 50)
     for one in (bert, cora):
         expect(one.decide(id) == 200, f"{one.name} approves the debit")
     asked_at(server, id, "allow_credit")
@@ -106,23 +91,5 @@ def show(server, outside):
     expect(books.balance == {"A": 70, "B": 30}, "the money is back")
 
 
-class Bank(stage.Server):
-    """The server of the other examples, with tokens."""
-
-    def start(self):
-        if not hasattr(self, "root"):
-            made = subprocess.run([BUILD / "recourse", "token", "create", "root", "--role", "admin", "--store", self.dir / "store.db"],
-                                  capture_output=True, text=True, timeout=60)
-            expect(made.returncode == 0, "the bank has an admin")
-            self.root = made.stdout.strip()
-        super().start()
-
-    def as_root(self, method, path, body=None):
-        status, body = self.ask(method, path, body, {"Authorization": f"Bearer {self.root}"})
-        if status >= 300:
-            raise stage.Trouble(f"{method} {path}: {status} {body}")
-        return body
-
-
 if __name__ == "__main__":
-    stage.main(__doc__, sys.modules[__name__], show, Bank, ["--auth", "tokens"])
+    stage.main(__doc__, sys.modules[__name__], show, stage.Guarded)

@@ -46,12 +46,19 @@ enum tint screen_tone(struct rc_sv tone)
 
 /* ---- text ---------------------------------------------------------------------------------------------- */
 
-/* One code point to the terminal; C0, C1 and DEL show as '?'. Returns its bytes. */
+/* C0, C1 and DEL; and what ends a line or turns the order in which a terminal shows text, so that people would approve another one. */
+static bool is_control(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
+           (point >= 0x2066 && point <= 0x2069);
+}
+
+/* One code point to the terminal; controls show as '?'. Returns its bytes. */
 static uint32_t put_point(const struct screen *screen, struct rc_sv text)
 {
     uint32_t n = rc_utf8_length(text.p, text.n);
     uint32_t point = n ? rc_utf8_decode(text.p, n) : 0;
-    if (n == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
+    if (n == 0 || is_control(point))
         fputc('?', screen->out);
     else
         (void)fwrite(text.p, 1, n, screen->out);

@@ -137,15 +137,6 @@ static struct rc_sv time_of(struct cli *cli, const char *text)
     return rc_copy_sv(cli->arena, (struct rc_sv){time, n});
 }
 
-int cli_check_filters(struct cli *cli, const struct cli_filter *filters)
-{
-    for (const struct cli_filter *one = filters; one->option; one++) {
-        const char *text = cli_value(cli->args, one->option);
-        if (text && !*text) return cli_usage(cli, "--%s is empty: leave it out, or say which", one->option);
-    }
-    return CLI_OK;
-}
-
 struct rc_sv cli_filter_text(struct cli *cli, const struct cli_filter *filter)
 {
     const char *text = cli_value(cli->args, filter->option);
@@ -206,8 +197,6 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
     (void)args;
     rc_put_text(&path, "/v1/commands");
     bool fine = true;
-    int empty = cli_check_filters(cli, cli_filters);
-    if (empty != CLI_OK) return empty;
     for (const struct cli_filter *one = cli_filters; one->option; one++)
         fine = fine && add_filter(cli, &path, one);
     for (const struct cli_filter *one = paging; one->option; one++)
@@ -278,6 +267,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
                             (unsigned long long)cli_number(&flow, "version")));
         if (refs.kind == CEL_MAP && refs.n)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
+        cli_put_lane(cli, body);
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
         cli_put_steps(cli, body, true);
         if (screen_tone(cli_text(body, "tone")) > TINT_GOOD) {
@@ -300,8 +290,10 @@ static struct rc_sv cause_text(struct cli *cli, const struct cel_value *cause)
     if (rc_sv_is(kind, "action")) {
         rc_put_format(&buf, "%.*s by %.*s", RC_SV_ARG(cli_text(cause, "action")),
                       RC_SV_ARG(cli_text(cause, "actor")));
+        if (step.n) rc_put_format(&buf, " at %.*s", RC_SV_ARG(step));
         if (cli_text(cause, "verdict").n)
             rc_put_format(&buf, ": %.*s", RC_SV_ARG(cli_text(cause, "verdict")));
+        if (cli_text(cause, "answer").n) rc_put_format(&buf, ": %.*s", RC_SV_ARG(cli_text(cause, "answer")));
         if (cli_text(cause, "external_id").n)
             rc_put_format(&buf, " (%.*s)", RC_SV_ARG(cli_text(cause, "external_id")));
         if (cli_text(cause, "reason").n)
@@ -330,8 +322,13 @@ static struct rc_sv cause_text(struct cli *cli, const struct cel_value *cause)
     return rc_buf_sv(&buf);
 }
 
-/* `io_why` is the reason that was last told: it is not repeated while it stays. */
-static void put_change(struct cli *cli, const struct cel_value *change, struct rc_sv *io_why)
+/* What the changes before have said. */
+struct told {
+    struct rc_sv why; /* the reason that was last told: it is not repeated while it stays */
+    bool asked; /* of the last step: people are asked there, so that what it has is what they are shown */
+};
+
+static void put_change(struct cli *cli, const struct cel_value *change, struct told *told)
 {
     struct rc_sv kind = cli_text(change, "kind"), step = cli_text(change, "step");
     struct rc_buf buf = rc_buf_in(cli->arena, 1 << 16);
@@ -342,16 +339,25 @@ static void put_change(struct cli *cli, const struct cel_value *change, struct r
     } else if (rc_sv_is(kind, "step") && step.n) {
         struct rc_sv phase = cli_text(change, "phase_text"), why = cli_text(change, "why_text");
         rc_put_format(&buf, "%.*s %.*s", RC_SV_ARG(step), RC_SV_ARG(cli_text(change, "state")));
-        if (why.n && !rc_sv_eq(why, *io_why)) rc_put_format(&buf, ": %.*s", RC_SV_ARG(why));
-        *io_why = why;
+        if (why.n && !rc_sv_eq(why, told->why)) rc_put_format(&buf, ": %.*s", RC_SV_ARG(why));
+        told->why = why;
+        told->asked = rc_sv_is(cli_text(change, "phase"), "people");
         if (phase.n) rc_put_format(&buf, "; %.*s", RC_SV_ARG(phase));
         struct rc_sv due = screen_clock(&cli->screen, cli->arena, cli_text(change, "due"));
         if (due.n) rc_put_format(&buf, ": %.*s", RC_SV_ARG(due));
     } else if (rc_sv_is(kind, "outputs")) {
         struct cel_value outputs = cli_member(change, "outputs");
         if (outputs.kind == CEL_NULL) return; /* what it showed counts no more */
-        rc_put_format(&buf, "%.*s gave ", RC_SV_ARG(step));
+        rc_put_format(&buf, "%.*s %s ", RC_SV_ARG(step), told->asked ? "shows" : "gave");
         cel_put_json(&buf, outputs);
+    } else if (rc_sv_is(kind, "place")) {
+        struct cel_value lane = cli_member(change, "concurrency");
+        if (!rc_sv_is(cli_text(&lane, "place"), "waits")) return;
+        rc_put_format(&buf, "waits for its turn: concurrency key %.*s", RC_SV_ARG(cli_text(&lane, "key")));
+    } else if (rc_sv_is(kind, "move")) {
+        rc_put_format(&buf, "its flow is of version %llu now, no longer of %llu",
+                      (unsigned long long)cli_number(change, "to"),
+                      (unsigned long long)cli_number(change, "from"));
     }
     if (buf.n == 0) return;
     fprintf(cli->screen.out, "%*s", CHANGE_INDENT, "");
@@ -360,7 +366,7 @@ static void put_change(struct cli *cli, const struct cel_value *change, struct r
     screen_tint(&cli->screen, TINT_NONE);
 }
 
-static void put_record(struct cli *cli, const struct cel_value *record, struct rc_sv *io_why)
+static void put_record(struct cli *cli, const struct cel_value *record, struct told *told)
 {
     struct cel_value cause = cli_member(record, "cause"), changes = cli_member(record, "changes");
     struct rc_sv at = screen_clock(&cli->screen, cli->arena, cli_text(record, "at"));
@@ -368,7 +374,7 @@ static void put_record(struct cli *cli, const struct cel_value *record, struct r
     screen_cell(&cli->screen, at, CHANGE_INDENT - 6, true);
     screen_wrap(&cli->screen, CHANGE_INDENT, CHANGE_INDENT, cause_text(cli, &cause));
     for (uint32_t i = 0; changes.kind == CEL_LIST && i < changes.n; i++)
-        put_change(cli, &changes.v.items[i], io_why);
+        put_change(cli, &changes.v.items[i], told);
 }
 
 int cli_run_history(struct cli *cli, const struct cli_args *args)
@@ -376,7 +382,7 @@ int cli_run_history(struct cli *cli, const struct cli_args *args)
     struct cli_reply reply;
     struct rc_sv id = rc_client_escape(cli->arena, rc_sv_of(args->operand[0]));
     const char *after = cli_value(args, "after");
-    struct rc_sv why = {0};
+    struct told told = {0};
     struct rc_sv from = rc_client_escape(cli->arena, rc_sv_of(after ? after : "0"));
     for (;;) {
         int fault = cli_get(cli, &reply, "/v1/commands/%.*s/history?limit=200&after=%.*s", RC_SV_ARG(id),
@@ -385,7 +391,7 @@ int cli_run_history(struct cli *cli, const struct cli_args *args)
         struct cel_value records = cli_member(&reply.answer.body, "records");
         if (cli->json) cli_put_raw(cli, &reply);
         for (uint32_t i = 0; !cli->json && records.kind == CEL_LIST && i < records.n; i++)
-            put_record(cli, &records.v.items[i], &why);
+            put_record(cli, &records.v.items[i], &told);
         uint64_t next = cli_number(&reply.answer.body, "next");
         if (next == 0 || cli->json) return CLI_OK;
         from = rc_text(cli->arena, "%llu", (unsigned long long)next);
@@ -456,8 +462,6 @@ int cli_get_filtered(struct cli *cli, struct cli_reply *reply, const char *path,
 {
     struct rc_buf text = rc_buf_in(cli->arena, CLI_MAX_PATH);
     char before = '?';
-    int empty = cli_check_filters(cli, filters);
-    if (empty != CLI_OK) return empty;
     rc_put_text(&text, path);
     for (const struct cli_filter *filter = filters; filter->option; filter++) {
         struct rc_sv value = cli_filter_text(cli, filter);

@@ -74,9 +74,20 @@ static const char *verb_of(const struct flow_step *step, const struct rc_node *n
     return of_step[node->state];
 }
 
+/* Its deadline would have rolled it back, if something of it were not irreversible. */
+static bool is_stopped_late(const struct rc_command *c)
+{
+    if (c->mode != RC_MODE_HALT || c->why != RC_WHY_DEADLINE || c->flow->on_deadline != FLOW_LATE_ROLL_BACK)
+        return false;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_view_cannot_be_undone(c, i)) return true;
+    return false;
+}
+
 /* The innermost block that failed and was not taken back, because something in it cannot be. */
 static uint32_t stopped_block(const struct rc_command *c)
 {
+    if (is_stopped_late(c)) return 0;
     for (uint32_t i = c->nnodes; i-- > 0;)
         if (flow_is_block(rc_node_step(c, i)->kind) && c->node[i].why == RC_WHY_IRREVERSIBLE) return i;
     return UINT32_MAX;
@@ -178,8 +189,9 @@ static void put_affected(const struct telling *tell)
     uint32_t n = 0;
     rc_json_array(json, "done"); /* what happened outside and stands */
     for (uint32_t i = 1; i < tell->command->nnodes; i++) {
-        bool call = rc_node_step(tell->command, i)->kind == FLOW_CALL;
-        if (!call || tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
+        unsigned kind = rc_node_step(tell->command, i)->kind;
+        bool outside = kind == FLOW_CALL || kind == FLOW_CHILD;
+        if (!outside || tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
         if (n++ >= RC_MAX_SHOWN_STEPS) continue;
         rc_json_object(json, NULL);
         rc_view_step(json, tell->command, i);

@@ -247,6 +247,25 @@ static void finish_taking_back(struct rc_draft *draft)
             rc_block_take_back(draft, i);
 }
 
+/* Everything is settled. What was still out when the flow turned back by itself may have happened for good: then a person decides. */
+static bool has_to_stop(const struct rc_command *c)
+{
+    if (c->why == RC_WHY_PERSON || rc_can_be_rolled_back(c)) return false;
+    for (uint32_t i = 1; i < c->nnodes; i++)
+        if (rc_is_leaf(c, i) && rc_node_side(&c->node[i])->undo) return false; /* it has begun */
+    return true;
+}
+
+static void stop(struct rc_draft *draft)
+{
+    struct rc_command *c = &draft->c;
+    bool late = c->why == RC_WHY_DEADLINE;
+    c->mode = late ? RC_MODE_HALT : RC_MODE_FORWARD;
+    if (late) return;
+    c->why = RC_WHY_NONE;
+    c->node[0].why = RC_WHY_IRREVERSIBLE;
+}
+
 void rc_advance(struct rc_draft *draft)
 {
     if (draft->c.mode == RC_MODE_FORWARD &&
@@ -262,6 +281,8 @@ void rc_advance(struct rc_draft *draft)
         finish_taking_back(draft);
         if (draft->c.mode == RC_MODE_ROLL_BACK && draft->c.back)
             rc_part_undo(draft);
+        else if (settled && draft->c.mode == RC_MODE_ROLL_BACK && has_to_stop(&draft->c))
+            stop(draft);
         else if (settled && draft->c.mode == RC_MODE_ROLL_BACK)
             (void)rc_undo_subtree(draft, 0);
     }

@@ -215,8 +215,9 @@ void rc_ask_over(struct rc_draft *draft, uint32_t at)
 static bool may_still_leave(const struct rc_command *c, uint32_t at)
 {
     unsigned state = c->node[at].state;
-    bool open = state == RC_STEP_IDLE || state == RC_STEP_ACTIVE || state == RC_STEP_FAILED ||
-                state == RC_STEP_REJECTED;
+    bool open = state == RC_STEP_IDLE
+                    ? rc_can_begin(c, at)
+                    : state == RC_STEP_ACTIVE || state == RC_STEP_FAILED || state == RC_STEP_REJECTED;
     return rc_is_leaf(c, at) && open && c->node[at].phase != RC_PHASE_OPEN;
 }
 

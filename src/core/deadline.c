@@ -9,7 +9,7 @@
  *
  * A parent that is cancelled or rolled back does the same to its children. One that halts does nothing to them; so they know from their start when
  * it will, and halt by themselves then, whatever they say of their own deadlines: nothing new starts below it either. */
-#include "core/draft.h"
+#include "core/advance.h"
 #include "core/tree.h"
 
 bool rc_clock_eq(const struct rc_clock *a, const struct rc_clock *b)
@@ -89,7 +89,9 @@ void rc_clock_due(struct rc_draft *draft)
     switch ((enum flow_on_deadline)draft->c.flow->on_deadline) {
     case FLOW_LATE_REVIEW: break;
     case FLOW_LATE_CANCEL: draft->c.mode = RC_MODE_CANCEL; break;
-    case FLOW_LATE_ROLL_BACK: draft->c.mode = RC_MODE_ROLL_BACK; break;
+    case FLOW_LATE_ROLL_BACK: /* or a person decides */
+        if (rc_can_be_rolled_back(&draft->c)) draft->c.mode = RC_MODE_ROLL_BACK;
+        break;
     }
 }
 

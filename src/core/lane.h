@@ -19,7 +19,7 @@ struct rc_lane {
 };
 
 /* WANT: a place at once (a GRANT message), or what the command wishes where there is none: RC_LANE_FULL, nothing changes; or it waits, and
- * where it is to replace others, the oldest that is not leaving yet is cancelled (an ACTION message) so that no more than `limit` stay.
+ * where it is to replace others and `limit` stay, the oldest that is not leaving yet is cancelled (an ACTION message): one for each.
  * LEAVE: whoever waits first gets the place, as far as its own limit lets it. OFFER: the same. YIELD: it is leaving. A lane that nobody is in
  * any more is empty, and may be forgotten. */
 RC_MUST enum rc_status rc_lane_step(const struct rc_lane *, const struct rc_ask *, struct rc_arena *,

@@ -200,6 +200,30 @@ static void add(struct rc_move_plan *plan, uint32_t at, bool gone, struct fate f
     plan->count[fate.fate]++;
 }
 
+/* Whether its list, which is known, has no such item. */
+static bool has_no_item(const struct rc_command *c, uint32_t each, uint32_t item)
+{
+    bool known = rc_step_at(c, each)->kind == FLOW_EACH && c->data[each].outputs.kind == CEL_LIST;
+    return known && item >= rc_branches(c, each);
+}
+
+/* Whether it does not begin in the new version either: it is left out, or what stands around it is over, and both are as they were. */
+static bool stays_out(const struct rc_command *c, const struct matching *m, uint32_t new)
+{
+    const struct rc_node *there = m->there->node;
+    uint32_t item = 0;
+    bool added = m->was[new] == RC_NOWHERE;
+    for (; m->was[new] == RC_NOWHERE; new = there[new].parent) item = there[new].item;
+    uint32_t old = m->was[new];
+    bool leaf = rc_is_leaf(c, old), idle = c->node[old].state == RC_STEP_IDLE;
+    bool out = idle ? !rc_can_begin(c, old) : !leaf && c->node[old].state == RC_STEP_SKIPPED;
+    out |= added && has_no_item(c, old, item);
+    if (leaf) old = c->node[old].parent, new = there[new].parent;
+    for (; out && new; old = c->node[old].parent, new = there[new].parent)
+        out = is_same(c, old, m->there, new);
+    return out;
+}
+
 static void judge(const struct rc_command *c, const struct matching *m, struct rc_move_plan *plan)
 {
     const struct rc_command *there = &plan->there;
@@ -210,6 +234,7 @@ static void judge(const struct rc_command *c, const struct matching *m, struct r
             if (why_not) add(plan, i, false, refused(why_not));
             continue;
         }
+        if (stays_out(c, m, i)) continue;
         if (old == RC_NOWHERE)
             add(plan, i, false, (struct fate){RC_MOVE_BEGINS, NULL});
         else
@@ -222,22 +247,32 @@ static void judge(const struct rc_command *c, const struct matching *m, struct r
     }
 }
 
+/* Whether an approval releases what an instance does. */
+static bool is_released(const struct rc_command *there, uint32_t approval, uint32_t at)
+{
+    const struct rc_node *node = there->node, *beside = &node[approval];
+    while (at && (node[at].parent != beside->parent || node[at].item != beside->item)) at = node[at].parent;
+    return at && rc_approval_covers(there, approval, at);
+}
+
 /* People are asked again where what they have approved is not all done: an approval is of one version. */
 static void ask_again(const struct rc_command *c, struct rc_move_plan *plan)
 {
-    bool open = false;
-    for (uint32_t i = plan->nsteps; i-- > 0;) {
+    for (uint32_t i = 0; i < plan->nsteps; i++) {
         struct rc_move_step *step = &plan->step[i];
-        if (step->gone) continue;
-        bool approval = rc_step_at(&plan->there, step->at)->kind == FLOW_APPROVE;
-        bool given =
-            approval && step->fate == RC_MOVE_KEPT && c->node[plan->was[step->at]].state == RC_STEP_SUCCEEDED;
-        if (given && open) {
-            plan->count[RC_MOVE_KEPT]--;
-            plan->count[RC_MOVE_ASKED]++;
-            step->fate = RC_MOVE_ASKED;
+        bool open = false;
+        if (step->gone || step->fate != RC_MOVE_KEPT ||
+            rc_step_at(&plan->there, step->at)->kind != FLOW_APPROVE ||
+            c->node[plan->was[step->at]].state != RC_STEP_SUCCEEDED)
+            continue;
+        for (uint32_t k = i + 1; k < plan->nsteps && !plan->step[k].gone && !open; k++) {
+            bool done = plan->step[k].fate == RC_MOVE_KEPT || plan->step[k].fate == RC_MOVE_REFUSED;
+            open = !done && is_released(&plan->there, step->at, plan->step[k].at);
         }
-        open |= step->fate == RC_MOVE_AGAIN || step->fate == RC_MOVE_BEGINS;
+        if (!open) continue;
+        plan->count[RC_MOVE_KEPT]--;
+        plan->count[RC_MOVE_ASKED]++;
+        step->fate = RC_MOVE_ASKED;
     }
 }
 

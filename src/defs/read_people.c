@@ -8,7 +8,20 @@ static const char *const role_word[] = {
 #define RC_ROLE(code, slug, text) slug,
 #include "words.def"
 };
-enum { ROLES = sizeof role_word / sizeof *role_word };
+enum {
+#define RC_ROLE(code, slug, text) code,
+#include "words.def"
+    ROLES
+};
+enum {
+#define RC_PERMISSION(code, slug, wide, text) code,
+#include "words.def"
+};
+/* Who may decide is a person who may act. */
+static const uint32_t roles_that_act = 0
+#define RC_GRANT(role, permission) | ((uint32_t)((permission) == RC_PERMIT_ACT) << (role))
+#include "words.def"
+    ;
 
 static const struct cel_type text_type = {.kind = CEL_T_STRING};
 static const struct cel_type texts_type = {.kind = CEL_T_LIST, .item = &text_type};
@@ -72,7 +85,11 @@ static bool read_role(struct defs_reader *r, const struct defs_node *node, uint3
     for (unsigned i = 0; i < ROLES; i++) {
         if (rc_sv_is(node->text, role_word[i])) {
             *io_roles |= 1u << i;
-            return true;
+            return roles_that_act >> i & 1 ||
+                   defs_fail(r, node, RC_INVALID,
+                             "who has the role '%s' may not act on commands, and so not "
+                             "decide",
+                             role_word[i]);
         }
         rc_near_try(&near, rc_sv_of(role_word[i]));
     }

@@ -107,13 +107,15 @@
     SIM_CONTROL(EVERY_HOUR, "every-hour", "the engine's schedules name no hours where clocks change")        \
     SIM_CONTROL(RUN_BESIDE, "run-beside", "the engine's schedules run beside themselves")                    \
     SIM_CONTROL(CATCH_UP_ALL, "catch-up-all", "the engine's schedules make up for all that was missed")      \
-    SIM_CONTROL(RUN_AGAIN, "run-again", "what was due is due again, and keys are not known any more")        \
+    SIM_CONTROL(RUN_AGAIN, "run-again", "what was due is due again, and runs in another namespace")          \
     SIM_CONTROL(RUN_EARLY, "run-early", "the engine takes what will be due for what is")                     \
     SIM_CONTROL(COUNT_NOTHING, "count-nothing", "the engine forgets what was missed and left out")           \
     SIM_CONTROL(FORGET_PAUSES, "forget-pauses", "the engine forgets that a schedule is paused")              \
     SIM_CONTROL(LOSE_TIMES, "lose-times", "the engine does not look at a schedule any more")                 \
     SIM_CONTROL(FORGET_PLANS, "forget-plans", "the engine forgets what a schedule has dealt with")           \
-    SIM_CONTROL(KEEP_SCHEDULES, "keep-schedules", "the engine goes on with schedules that are gone")
+    SIM_CONTROL(KEEP_SCHEDULES, "keep-schedules", "the engine goes on with schedules that are gone")         \
+    SIM_CONTROL(MAKE_AGAIN, "make-again",                                                                    \
+                "behind a release, what was lost with a later state of the store is due again")
 
 enum sim_control {
 #define SIM_CONTROL(code, name, text) SIM_##code,

@@ -45,7 +45,8 @@ const char *sim_control_law(enum sim_control control)
         [SIM_FORGET_LINES] = "Z8 ",     [SIM_OTHER_ZONES] = "D3 ",         [SIM_EVERY_HOUR] = "D3 ",
         [SIM_RUN_BESIDE] = "D4 ",       [SIM_CATCH_UP_ALL] = "D6 ",        [SIM_RUN_EARLY] = "D2 ",
         [SIM_COUNT_NOTHING] = "D5 ",    [SIM_FORGET_PAUSES] = "D7 ",       [SIM_LOSE_TIMES] = "D8 ",
-        [SIM_FORGET_PLANS] = "D9 ",     [SIM_KEEP_SCHEDULES] = "D10 ",
+        [SIM_FORGET_PLANS] = "D9 ",     [SIM_KEEP_SCHEDULES] = "D10 ",     [SIM_RUN_AGAIN] = "D1 ",
+        [SIM_MAKE_AGAIN] = "D11 ",
     };
     return control < SIM_CONTROLS && laws[control] ? laws[control] : "";
 }

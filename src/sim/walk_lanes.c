@@ -195,9 +195,9 @@ static void laws_of_giving_way(struct walk *walk, struct walk_seen *seen)
 
 /* Who is in the lane of `seen`. */
 struct lane {
-    const struct walk_seen *first; /* of those who wait */
-    uint32_t holds, limit, stay;
-    bool replaces; /* all of them do, with one limit */
+    const struct walk_seen *first;       /* of those who wait */
+    uint32_t holds, limit, stay, stayed; /* stayed: before this turn */
+    bool replaces;                       /* all of them do, with one limit */
 };
 
 static struct lane look_at(const struct walk *walk, const struct walk_seen *seen)
@@ -206,6 +206,7 @@ static struct lane look_at(const struct walk *walk, const struct walk_seen *seen
     for (uint64_t seq = 1; seq <= walk->nseen; seq++) {
         const struct walk_seen *other = &walk->seen[seq];
         if (!shares_lane(seen, other)) continue;
+        if (other->lane.stayed > lane.stayed) lane.stayed = other->lane.stayed;
         const struct flow_lane *own = &other->c.flow->lane;
         bool in = holds(walk, other) || waits(other);
         if (holds(walk, other) && !other->lane.by_itself) lane.holds++;
@@ -228,7 +229,8 @@ static void laws_of_one(struct walk *walk, const struct walk_seen *seen)
                  engine->room && !rc_engine_held(engine) && engine->unknown < 2;
     LAW(!works || !lane.first || lane.holds >= lane.first->c.flow->lane.limit,
         "J4 nobody waits while there is room", "command %llu", ULL(lane.first ? lane.first->c.id.seq : 0));
-    LAW(!lane.replaces || !stays(seen) || lane.stay <= seen->c.flow->lane.limit,
+    /* one goes for each that comes: as many stay as were there when the flow began to replace */
+    LAW(!lane.replaces || !stays(seen) || lane.stay <= seen->c.flow->lane.limit || lane.stay <= lane.stayed,
         "J8 where the newest replaces, no more than the limit stay", "command %llu: %u of %u",
         ULL(seen->c.id.seq), lane.stay, seen->c.flow->lane.limit);
 }
@@ -242,6 +244,11 @@ void walk_laws_of_lanes(struct walk *walk)
         laws_of_giving_way(walk, seen);
         if (waits(seen) || holds(walk, seen)) laws_of_one(walk, seen);
     }
+    uint32_t stayed[WALK_COMMANDS + 1] = {0};
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++)
+        if (waits(&walk->seen[seq]) || holds(walk, &walk->seen[seq]))
+            stayed[seq] = look_at(walk, &walk->seen[seq]).stay;
+    for (uint64_t seq = 1; seq <= walk->nseen; seq++) walk->seen[seq].lane.stayed = stayed[seq];
     if (walk->status == RC_OK) walk->lanes_seen = walk->changes;
 }
 

@@ -14,6 +14,7 @@ struct walk_place {
     uint8_t place;
     bool granted, came; /* it got its place behind a wait, or at once, and that was not looked at yet */
     bool by_itself;     /* it had left, and is at work again without a person */
+    uint32_t stayed;    /* how many stayed in its lane when that was looked at last; 0: it was not in it */
 };
 
 void walk_put_lane(struct walk *);

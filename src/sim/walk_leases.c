@@ -243,6 +243,14 @@ static bool is_said(const struct work_task *task, const struct rc_result *result
            task->result.status == result->status;
 }
 
+/* Whose lease is over without a word of theirs is as good as dead: what it does then, it does at once or within what a check waits. */
+static void is_over(struct walk *walk, struct work_task *task)
+{
+    if (task->over) return;
+    task->over = true;
+    if (walk->sent[task->sent].open) walk_outside_falls_silent(walk, task->sent);
+}
+
 static void see_run_out(struct walk *walk, struct work_task *task, const struct rc_record *record,
                         const struct rc_result *result)
 {
@@ -251,6 +259,7 @@ static void see_run_out(struct walk *walk, struct work_task *task, const struct 
     bool same = task->life + before == walk->life;
     rc_us least = RC_SECONDS(1) + walk->work->booted;
     task->ran_out = true;
+    is_over(walk, task); /* before a check that is given in this very turn */
     if (before && !same) return;
     LAW(result->why == RC_WHY_TIMEOUT || record->at >= (same ? task->promise : least),
         "Z7 a lease lasts as long as it was promised", "command %llu, record %u (%s): +%llu of +%llu",
@@ -299,15 +308,11 @@ static bool is_leased(const struct walk *walk, uint64_t seq, uint32_t node, uint
     return rc_lease_find(walk->world->engine, rc_attempt_key(seq, node, attempt)) != NULL;
 }
 
-/* Whose lease is over without a word of theirs is as good as dead: what it does then, it does at once or within what a check waits. */
 static void see_who_is_silent(struct walk *walk)
 {
     for (uint32_t i = 0; i < walk->work->n; i++) {
-        struct work_task *task = &walk->work->task[i];
-        const struct walk_sent *sent = &walk->sent[task->sent];
-        if (task->over || is_leased(walk, sent->seq, sent->node, sent->attempt)) continue;
-        task->over = true;
-        if (sent->open) walk_outside_falls_silent(walk, task->sent);
+        const struct walk_sent *sent = &walk->sent[walk->work->task[i].sent];
+        if (!is_leased(walk, sent->seq, sent->node, sent->attempt)) is_over(walk, &walk->work->task[i]);
     }
 }
 

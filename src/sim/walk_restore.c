@@ -58,7 +58,7 @@ static void copy(struct walk *walk)
     assert(walk->copy.known && walk->copy.disk);
     memcpy(walk->copy.known, walk, sizeof *walk);
     walk->copy.known->world_nleft = walk->world->nleft;
-    walk->copy.known->world_wall = wall(walk);
+    walk->copy.known->world_wall = walk_schedules_date(walk);
     walk_journal_mark(walk, &walk->copy.ncalls, &walk->copy.narrivals);
     WALK_TELL(walk, "the store is copied\n");
 }
@@ -184,6 +184,7 @@ static void fold_anew(struct walk *walk)
         memcpy(seen->ended, known[seq].ended, sizeof seen->ended);
         seen->lifted = known[seq].lifted;
         seen->turned = known[seq].turned;
+        seen->lane.stayed = known[seq].lane.stayed;
     }
     walk->folding_anew = false;
 }
@@ -248,10 +249,11 @@ void walk_restore(struct walk *walk)
 {
     if (walk->broken) return;
     if (walk->restored.times && walk_chance(walk, 20)) walk_ask_release(walk);
-    if (walk_clock_is_behind(walk)) return; /* of when a state is could not be told */
-    if (walk_chance(walk, 3))
+    if (walk_clock_is_behind(walk)) return;       /* of when a state is could not be told */
+    bool often = walk->control == SIM_MAKE_AGAIN; /* few lives would show what it does */
+    if (walk_chance(walk, often ? 10 : 3))
         copy(walk);
-    else if (walk->copy.disk && walk_chance(walk, 2))
+    else if (walk->copy.disk && walk_chance(walk, often ? 10 : 2))
         put_in_place(walk);
 }
 

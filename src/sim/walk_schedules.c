@@ -134,6 +134,13 @@ bool walk_clock_is_behind(const struct walk *walk)
     return walk->plans && lead(walk) < 0;
 }
 
+/* A clock that was set forward is true only for an engine that begins (below): who dates a state before that knows better. */
+rc_us walk_schedules_date(const struct walk *walk)
+{
+    int64_t span = walk->plans ? lead(walk) : 0;
+    return world_wall(walk->world) - (rc_us)(span > 0 ? span : 0);
+}
+
 /* An engine that begins takes the clock's word for how long nothing was there. Spans (how long a check waits, how long a key is known) are
  * true only where that is: so that much time has passed outside, too. */
 void walk_schedules_restart(struct walk *walk)
@@ -234,7 +241,34 @@ void walk_forge_schedules(enum sim_control control, struct flow *flow)
     }
 }
 
-static void spoil(struct walk *walk, struct rc_planner *planner)
+/* The last one is due again, where its key is not known. */
+static void run_again(struct rc_planner *planner, struct flow_schedule *elsewhere)
+{
+    struct rc_schedule *row = &planner->row;
+    if (!row->planned || row->planned != row->last_planned) return;
+    *elsewhere = *planner->of;
+    elsewhere->ns = rc_sv_is(planner->of->ns, "b") ? RC_SV("default") : RC_SV("b");
+    planner->of = elsewhere;
+    row->accepted = row->planned--;
+    planner->next = 0;
+}
+
+/* What it has made behind the state that was restored is due again, and the engine does not know when that was released. */
+static void make_again(struct walk *walk, struct rc_planner *planner)
+{
+    const struct walk_plans *plans = walk->plans;
+    uint32_t slot = (uint32_t)(planner->row.flow[1] - '0') * PLAN_IDS + (uint32_t)(planner->row.id[1] - '0');
+    for (uint32_t i = 0; plans->released && i < plans->nmade; i++) {
+        const struct plan_made *made = &plans->made[i];
+        if (made->seq || made->slot != slot || !made->time || made->time > plans->released) continue;
+        walk->world->engine->hold.released = 1;
+        planner->row.planned = made->time - 1;
+        planner->row.accepted = made->time;
+        planner->next = 0;
+    }
+}
+
+static void spoil(struct walk *walk, struct rc_planner *planner, struct flow_schedule *elsewhere)
 {
     struct rc_schedule *row = &planner->row;
     bool now = walk_chance(walk, 10);
@@ -243,11 +277,8 @@ static void spoil(struct walk *walk, struct rc_planner *planner)
         row->accepted = 0;
         planner->next = 0;
     }
-    if (walk->control == SIM_RUN_AGAIN && row->planned && row->planned == row->last_planned) {
-        row->planned--; /* so that the last one alone is due again */
-        row->accepted = 0;
-        planner->next = 0;
-    }
+    if (walk->control == SIM_RUN_AGAIN) run_again(planner, elsewhere);
+    if (walk->control == SIM_MAKE_AGAIN) make_again(walk, planner);
     if (walk->control == SIM_RUN_EARLY && now) {
         row->accepted = row->planned + RC_SECONDS(3600);
         planner->next = 0;
@@ -269,8 +300,8 @@ void walk_schedules_turn(struct walk *walk)
         plans->look[plans->nlooks++] = wall;
     if (wall > plans->highest) plans->highest = wall;
     if (walk->control < SIM_RUN_AGAIN) return;
-    if (walk->control == SIM_RUN_AGAIN) rc_memory_forget_keys(walk->world->disk);
     if (walk->control == SIM_KEEP_SCHEDULES && engine->planners.n)
         engine->planners.set = rc_engine_set(engine);
-    for (uint32_t i = 0; i < engine->planners.n; i++) spoil(walk, &engine->planners.item[i]);
+    for (uint32_t i = 0; i < engine->planners.n; i++)
+        spoil(walk, &engine->planners.item[i], &plans->elsewhere[i]);
 }

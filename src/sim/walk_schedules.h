@@ -34,6 +34,7 @@ struct walk_plans {
     rc_us released; /* what it showed when a hold was over; 0: none was */
     rc_us moment;   /* what it showed at first */
     uint32_t zone;  /* most of its schedules are in this one: WALK_ZONES of them */
+    struct flow_schedule elsewhere[PLAN_SLOTS]; /* controls: what the engine takes for its schedules */
 };
 
 /* ---- walk_schedules.c ------------------------------------------------------------------------------------------------- */
@@ -54,6 +55,8 @@ uint32_t walk_schedules_owe(const struct walk *);
 void walk_schedules_go_back(struct walk *);
 /* The engine is about to begin anew. */
 void walk_schedules_restart(struct walk *);
+/* Of when the state of the store is. */
+rc_us walk_schedules_date(const struct walk *);
 /* The clock shows less than what the engine's time has come to. */
 bool walk_clock_is_behind(const struct walk *);
 void walk_forge_schedules(enum sim_control, struct flow *);

@@ -442,7 +442,7 @@ void walk_laws_of_blocks(struct walk *walk, struct walk_seen *seen, const struct
 {
     const struct rc_command *c = &seen->c;
     const struct look look = {walk, seen, c, record, was, mode};
-    bool by_itself = record->cause->kind != RC_MSG_ACTION && c->why != RC_WHY_DEADLINE;
+    bool by_itself = record->cause->kind != RC_MSG_ACTION;
     note_times(seen, &look);
     bool person = record->cause->kind == RC_MSG_ACTION && record->cause->u.act->action == RC_ACTION_RETRY;
     /* nor does a deadline count any more for what had come to its end by then */

@@ -189,6 +189,8 @@ static void define(struct world *world, const char *text)
     must_be(open_store(world, false, &store, &world->err), RC_OK);
     must_be(rc_store_define(store, rows, n, NULL, 0, NULL, 1, &world->err), RC_OK);
     rc_store_close(store);
+    for (uint32_t i = 0; i < n; i++)
+        if (rows[i].id <= WORLD_VERSIONS) world->parsed[rows[i].id - 1] = &list[i];
 }
 
 const struct flow *world_flow(struct world *world, uint64_t id)
@@ -217,10 +219,14 @@ static void load_definitions(struct world *world)
     rc_store_close(store);
     struct rc_new_definition *list = RC_NEW_ARRAY(world->arena, struct rc_new_definition, n);
     assert(list);
+    const struct rc_new_definition *parsed[WORLD_VERSIONS];
+    memcpy(parsed, world->parsed, sizeof parsed);
+    memset(world->parsed, 0, sizeof world->parsed);
     for (uint32_t i = 0; i < n; i++) {
-        bool known = rows[i].id <= WORLD_VERSIONS && !world->parse_anew && world->parsed[rows[i].id - 1];
         const struct rc_new_definition *found =
-            known ? world->parsed[rows[i].id - 1] : parse(rows[i].text, world->arena, &one);
+            rows[i].id <= WORLD_VERSIONS && !world->parse_anew ? parsed[rows[i].id - 1] : NULL;
+        if (!found || !rc_h128_eq(found->row.digest, rows[i].digest)) /* numbers may be given again */
+            found = parse(rows[i].text, world->arena, &one);
         if (rows[i].id <= WORLD_VERSIONS) world->parsed[rows[i].id - 1] = found;
         list[i] = *found;
         list[i].row = rows[i];
@@ -245,8 +251,7 @@ void world_replace(struct world *world, struct rc_memory_disk *disk)
     world->disk = disk;
     world->dead = false;
     world->dies_in = 0;
-    memset(world->parsed, 0, sizeof world->parsed); /* numbers of versions are given again */
-    memset(world->written, 0, sizeof world->written);
+    memset(world->written, 0, sizeof world->written); /* numbers of versions are given again */
     load_definitions(world);
     start(world);
 }

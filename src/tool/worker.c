@@ -49,46 +49,80 @@ struct worker {
     struct rc_client_ask ask;
     char host[RC_MAX_NAME];
 };
-static _Atomic bool stopping;
+static _Atomic unsigned stopping; /* how often it was told to; the second time it waits for no server */
 
 static void on_signal(int number)
 {
     (void)number;
-    atomic_store(&stopping, true);
+    atomic_fetch_add(&stopping, 1);
 }
 
 /* ---- the server -------------------------------------------------------------------------------------------- */
 
-static void pause_for(unsigned ms)
+/* Until it was told to stop so often. */
+static void pause_for(unsigned ms, unsigned times)
 {
-    for (unsigned done = 0; done < ms && !atomic_load(&stopping); done += 100)
+    for (unsigned done = 0; done < ms && atomic_load(&stopping) < times; done += 100)
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
 }
 
-/* Tells what came of a task until it is known that the server has heard it, or does not want to. */
-static void report(struct hand *hand, struct rc_client_report *said, struct rc_sv command)
+/* What the server cannot take has been done all the same: it gets the rest, and why; `keep` holds that. */
+static bool leave_output_out(struct rc_client_report *said, enum rc_status status, const struct rc_error *why,
+                             struct rc_error *keep)
 {
-    for (unsigned ms = 200;; ms = ms < 10000 ? 2 * ms : ms) {
+    bool refused = status == RC_LIMIT || status == RC_SYNTAX || status == RC_INVALID;
+    if (!refused || said->output.kind == CEL_NULL) return false;
+    said->output = cel_null();
+    said->outcome = rc_outcome_word(RC_OUT_UNKNOWN).slug;
+    *keep = *why;
+    said->error = rc_sv_of(keep->text);
+    return true;
+}
+
+/* How long an answer about a task is waited for where it may be asked for again, on another connection, before its lease is over. */
+static unsigned short_wait(const struct rc_client_task *task)
+{
+    return task->lease_ms / 3 > 1000 ? task->lease_ms / 3 : 1000;
+}
+
+/* Tells what came of a task until it is known that the server has heard it, or does not want to. After it was away a lease has its
+ * length anew, within which it must be told. */
+static void report(struct hand *hand, struct rc_client_report *said, const struct rc_client_task *task)
+{
+    struct rc_error refusal;
+    bool first = true;
+    unsigned most = task->lease_ms / 3 < 10000 ? task->lease_ms / 3 : 10000;
+    if (most < 100) most = 100;
+    for (unsigned ms = 200;; ms = 2 * ms < most ? 2 * ms : most) {
         struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
         struct rc_error err;
+        /* on a connection that is dead without a word the first try must be over while the lease lasts */
+        rc_client_set_timeout(hand->client, first ? short_wait(task) : 0);
+        first = false;
         enum rc_status status = arena ? rc_client_report(hand->client, said, 1, arena, &err)
                                       : rc_fail(&err, RC_NOMEM, "out of memory");
         rc_arena_free(arena);
         if (status == RC_OK) return;
-        rc_log(RC_LOG_WARN, "report", "command %.*s: %s", RC_SV_ARG(command), err.text);
+        rc_log(RC_LOG_WARN, "report", "command %.*s: %s", RC_SV_ARG(task->command), err.text);
         bool again = status == RC_UNREACHABLE || status == RC_COMMIT_UNKNOWN || rc_status_retryable(status);
-        if (!again || atomic_load(&stopping)) return;
-        pause_for(ms);
+        if (leave_output_out(said, status, &err, &refusal)) continue;
+        if (!again || atomic_load(&stopping) > 1) return;
+        pause_for(ms, 2);
     }
 }
 
-static void beat(struct hand *hand, const struct rc_client_task *task)
+/* False: it was not heard. */
+static bool beat(struct hand *hand, const struct rc_client_task *task)
 {
     struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
     struct rc_error err;
-    if (arena && rc_client_heartbeat(hand->client, &task->lease, 1, arena, &err) != RC_OK)
+    rc_client_set_timeout(hand->client, short_wait(task));
+    enum rc_status status = arena ? rc_client_heartbeat(hand->client, &task->lease, 1, arena, &err)
+                                  : rc_fail(&err, RC_NOMEM, "out of memory");
+    if (status != RC_OK)
         rc_log(RC_LOG_WARN, "heartbeat", "command %.*s: %s", RC_SV_ARG(task->command), err.text);
     rc_arena_free(arena);
+    return status != RC_UNREACHABLE && status != RC_COMMIT_UNKNOWN;
 }
 
 /* ---- one task ---------------------------------------------------------------------------------------------- */
@@ -104,7 +138,9 @@ static void say(const struct rc_result *result, struct rc_client_report *ret, ch
     else if (result->status == 0)
         outcome = RC_OUT_SUCCEEDED;
     ret->outcome = rc_outcome_word(outcome).slug;
-    ret->error = result->excerpt.n ? result->excerpt : result->error;
+    /* of an exit code that says it all the program's own words; else why nobody knows, maybe with these behind */
+    bool own = result->excerpt.n && (outcome != RC_OUT_UNKNOWN || !result->error.n);
+    ret->error = own ? result->excerpt : result->error;
     if (!ret->error.n && outcome != RC_OUT_SUCCEEDED) {
         snprintf(words, WORDS, "exit code %u", result->status);
         ret->error = rc_sv_of(words);
@@ -129,7 +165,8 @@ static void await(struct hand *hand, const struct rc_client_task *task)
 {
     struct worker *worker = hand->worker;
     struct timespec next;
-    uint32_t every_ms = task->lease_ms >= 3 ? task->lease_ms / 3 : 1;
+    const uint32_t third_ms = task->lease_ms >= 3 ? task->lease_ms / 3 : 1;
+    uint32_t every_ms = third_ms;
     pthread_mutex_lock(&worker->lock);
     while (!hand->answered) {
         clock_gettime(CLOCK_MONOTONIC, &next);
@@ -144,7 +181,7 @@ static void await(struct hand *hand, const struct rc_client_task *task)
             ended = pthread_cond_timedwait(&worker->answered, &worker->lock, &next);
         if (hand->answered) break;
         pthread_mutex_unlock(&worker->lock);
-        beat(hand, task);
+        every_ms = beat(hand, task) || third_ms < 1000 ? third_ms : 1000;
         pthread_mutex_lock(&worker->lock);
     }
     hand->answered = false;
@@ -200,7 +237,7 @@ static void work(struct hand *hand, const struct rc_client_task *task)
     }
     rc_log(RC_LOG_INFO, "task", "command %.*s, task %.*s: %s %.*s", RC_SV_ARG(task->command),
            RC_SV_ARG(task->task), said.outcome, RC_SV_ARG(said.error));
-    report(hand, &said, task->command);
+    report(hand, &said, task);
     if (runs) rc_arena_free(hand->answer.arena);
 }
 
@@ -210,16 +247,17 @@ static void work(struct hand *hand, const struct rc_client_task *task)
 static void give_back(struct hand *hand, const struct rc_client_task *task)
 {
     struct rc_client_report said = {.lease = task->lease, .outcome = "released", .output = cel_null()};
-    report(hand, &said, task->command);
+    report(hand, &said, task);
 }
 
 static void ask(struct hand *hand, struct rc_arena *arena)
 {
     struct rc_client_tasks tasks;
     struct rc_error err;
+    rc_client_set_timeout(hand->client, 0);
     if (rc_client_lease(hand->client, &hand->worker->ask, arena, &tasks, &err) != RC_OK) {
         rc_log(RC_LOG_WARN, "lease", "%s", err.text);
-        pause_for(2000);
+        pause_for(2000, 1);
         return;
     }
     for (uint32_t i = 0; i < tasks.n; i++) {
@@ -228,7 +266,7 @@ static void ask(struct hand *hand, struct rc_arena *arena)
         else
             work(hand, &tasks.item[i]);
     }
-    if (tasks.draining) pause_for(2000);
+    if (tasks.draining) pause_for(2000, 1);
 }
 
 static void *run_hand(void *context)
@@ -239,7 +277,7 @@ static void *run_hand(void *context)
         if (arena)
             ask(hand, arena);
         else
-            pause_for(1000);
+            pause_for(1000, 1);
         rc_arena_free(arena);
     }
     return NULL;
@@ -305,7 +343,7 @@ static enum rc_status run_all(struct worker *worker, struct rc_error *err)
     while (n < worker->nhands &&
            pthread_create(&worker->hand[n].thread, NULL, run_hand, &worker->hand[n]) == 0)
         n++;
-    if (n < worker->nhands) atomic_store(&stopping, true);
+    if (n < worker->nhands) atomic_store(&stopping, 1);
     for (uint32_t i = 0; i < n; i++) pthread_join(worker->hand[i].thread, NULL);
     rc_log(RC_LOG_INFO, "stopped", "nothing is under way");
     return n == worker->nhands ? RC_OK : rc_fail(err, RC_NOMEM, "no thread could be started");

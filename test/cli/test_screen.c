@@ -47,6 +47,15 @@ static void test_controls(void **state)
     assert_string_equal(written(), "a?[31mb?????c??\xc3\xa9");
 }
 
+/* U+2028 to U+202E and U+2066 to U+2069 turn text around; their neighbours do not. */
+static void test_turned(void **state)
+{
+    (void)state;
+    screen_sv(&page.screen, RC_SV("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf"));
+    screen_sv(&page.screen, RC_SV("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"));
+    assert_string_equal(written(), "\xe2\x80\xa7??\xe2\x80\xaf\xe2\x81\xa5??\xe2\x81\xaa");
+}
+
 /* A name in a line of ours is foreign text, too; and a line is one line. */
 static void test_line(void **state)
 {
@@ -167,9 +176,9 @@ static void test_tones(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        CASE(test_controls),       CASE(test_line), CASE(test_cell),  CASE(test_wrap),
-        CASE(test_wrap_long_word), CASE(test_ago),  CASE(test_clock), CASE(test_table),
-        CASE(test_narrow_table),   CASE(test_tones)};
+    const struct CMUnitTest tests[] = {CASE(test_controls),     CASE(test_turned), CASE(test_line),
+                                       CASE(test_cell),         CASE(test_wrap),   CASE(test_wrap_long_word),
+                                       CASE(test_ago),          CASE(test_clock),  CASE(test_table),
+                                       CASE(test_narrow_table), CASE(test_tones)};
     return cmocka_run_group_tests_name("cli screen", tests, NULL, NULL);
 }

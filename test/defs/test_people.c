@@ -26,6 +26,8 @@ static const struct {
     {APPROVE(" of: [] ", ""), "f.yaml:3:27: there are 1 to 64 of them"},
     {APPROVE(" of: [\"\"] ", ""), "f.yaml:3:28: must have 1 to 128 bytes"},
     {APPROVE(" roles: [admim] ", ""), "f.yaml:3:31: there is no role 'admim'; did you mean 'admin'?"},
+    {APPROVE(" roles: [operator, viewer] ", ""),
+     "f.yaml:3:41: who has the role 'viewer' may not act on commands, and so not decide"},
     {APPROVE(" roles: [] ", ""), "f.yaml:3:30: there is at least one role here"},
     {"- { id: a, approve: {} }\n",
      "f.yaml:3:3: nothing stands behind this approval in its block that it could release"},

@@ -164,6 +164,7 @@ def three(world):
     equal([bank.command(id)["display"] for id in (denied, expired, cancelled)],
           ["refused: allow: a person has denied it", "failed, can be retried: allow: those who were asked did not decide in time", "cancelled"],
           "how it is said")
+    contains(bank.cli("olga", "explain", denied), "denied by 'carl': no", "who has denied it, and why")
     for id in (denied, expired, cancelled):
         bank.decide("olga", id, digest="1" * 32).problem(409, "action-refused")
     bank.people["anna"].post(f"/v1/commands/{denied}/actions/skip", {}).problem(409, "action-refused")
@@ -271,6 +272,7 @@ def question(world):
     bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "maybe"}).problem(422, "invalid")
     bank.root.post(f"/v1/commands/{id}/actions/answer", {}).problem(422, "invalid")
     bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "keep", "digest": "g" * 32}).problem(422, "invalid")
+    bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "keep", "digest": "A" * 32}).problem(422, "invalid")
     bank.root.post(f"/v1/commands/{id}/actions/answer", {"answer": "keep", "digest": asked["digest"]}).must(200)
     command = bank.until(id, "completed")
     equal(next(s for s in command["steps"] if s["id"] == "say")["outputs"], {"what": "keep", "who": "root"}, "how it went on")
@@ -290,6 +292,9 @@ def command_line(world):
     question = bank.begin(9, "ask")
     bank.cli("root", "answer", question, "refund", "--yes")
     bank.until(question, "completed")
+    said = bank.cli("root", "history", question)
+    for part in ("ask shows", "answer by root: refund"):
+        contains(said, part, "history")
 
 
 DAILY = """\
@@ -334,6 +339,12 @@ steps:
 """
 TELL_BADLY = TELL.replace("flow: tell", "flow: tell_badly").replace("    call: bank", "    call: nowhere\n    retry: { limit: { attempts: 1 } }").replace(
     "payload: {", "on_failure: review\npayload: {", 1)
+TELL_ON = """\
+flow: tell_on
+payload: { type: object, required: [command, reason, link], properties: { command: { type: string }, reason: { type: string }, link: { type: string } } }
+steps:
+  - { id: on, flow: tell_badly, with: { command: "${payload.command}", reason: "${payload.reason}", link: "${payload.link}" } }
+"""
 LATE = simple_flow("late", "bank").replace("steps:", "deadline: 500ms\non_deadline: cancel\nsteps:\n  - id: rest\n    sleep: 1h", 1)
 STUCK = simple_flow("stuck", "nowhere", "retry: { limit: { attempts: 1 } }").replace("steps:", "on_failure: review\nsteps:", 1)
 
@@ -404,6 +415,15 @@ def void(world):
     equal([json.loads(r[2])["n"] for r in bank.outside.asked if r[1] == "/pay"], [200], "what has left")
 
 
+@case("what a flow that tells has started tells nobody either: it does not go round")
+def tells_by_a_child(world):
+    bank = Bank(world, more=["--notify", "tell_on"], tell_on=TELL_ON, tell_badly=TELL_BADLY, nowhere=dependency("nowhere", "http://127.0.0.1:1"))
+    bank.begin(1)
+    eventually(lambda: bank.root.get("/v1/commands?type=tell_badly&state=review").must(200).json["commands"], "it has failed")
+    # who is to be told of it would have been told in the same commit
+    equal(len(bank.root.get("/v1/commands?type=tell_on").must(200).json["commands"]), 1, "commands that tell")
+
+
 @case("a flow that cannot tell, or is not there, stops nothing, and never tells of itself")
 def cannot_tell(world):
     bank = Bank(world, more=["--notify", "tell_badly"], tell_badly=TELL_BADLY, nowhere=dependency("nowhere", "http://127.0.0.1:1"))
@@ -419,6 +439,11 @@ def cannot_tell(world):
     again = bank.begin(2)
     bank.decide("carl", again).must(200)
     bank.until(again, "completed")
+    bank.server.stop()
+    bank.server.more[-1] = "ask"  # its payload is another one
+    bank.server.start()
+    bank.begin(3)
+    eventually(lambda: "the flow 'ask' that tells people: /" in bank.server.process.output, "the log names the member")
 
 
 if __name__ == "__main__":

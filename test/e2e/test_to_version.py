@@ -157,6 +157,7 @@ def by_hand(world):
     equal(version(server.api, id), 1, "a plan does nothing")
     contains(server.cli("move", id, "--yes", "--reason", "mended"), "moved", "what it says")
     server.api.until_state(id, "completed")
+    contains(server.cli("history", id), "its flow is of version 2 now, no longer of 1", "history")
 
 
 @case("a bulk moves those that can be, and says of each other one why it cannot")

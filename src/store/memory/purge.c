@@ -25,11 +25,13 @@ static bool may_go(const struct mem_command *command, uint32_t rev)
            rc_store_ended_states() >> command->state & 1;
 }
 
-/* Out of the chain of those that share its key's hash, and out of the map where it was the only one. */
+/* Out of the chain of those that share its key's hash, and out of the map where it was the only one. It may be gone already
+ * (rc_memory_forget_keys). */
 static void forget_key(struct rc_memory_disk *disk, struct mem_command *command)
 {
     struct mem_command *head = rc_map_get(&disk->by_key, command->key_hash), **at = &head;
-    while (*at != command) at = &(*at)->same_key;
+    while (*at && *at != command) at = &(*at)->same_key;
+    if (!*at) return;
     *at = command->same_key;
     rc_map_remove(&disk->by_key, command->key_hash);
     /* there is a place for it: one was just given back */
