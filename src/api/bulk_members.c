@@ -124,7 +124,7 @@ static enum rc_status look_at(struct gathering *to, struct rc_bulk_item *item, s
     if (status != RC_OK) return status;
     item->rev = command.rev; /* it may have moved since its row was read */
     item->state = command.state;
-    status = rc_command_would(&command, &to->want->act, set, command.changed, to->work, &why);
+    status = api_would(to->reader, set, &command, &to->want->act, to->work, &why);
     if (status == RC_NOMEM || status == RC_LIMIT || status == RC_BUG)
         return rc_fail(err, status, "%s", why.text);
     item->allowed = status == RC_OK;

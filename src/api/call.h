@@ -416,11 +416,16 @@ enum rc_status api_load(struct api_call *, struct rc_id, struct api_loaded *ret,
 RC_MUST
 enum rc_status api_load_seq(struct api_call *, struct rc_reader *, uint64_t seq, struct api_loaded *ret,
                             struct rc_error *);
-/* Of one that waits for commands which it has started: which one below it waits for a person, and for what. (child.c) */
+/* Of one that waits for commands which it has started: which one below it waits for a person, and for what; and whether what it has started
+ * would let it be retried. (child.c) */
 struct rc_explanation;
 RC_MUST
 enum rc_status api_look_below(struct api_call *, const struct rc_command *, struct rc_explanation *io,
                               struct rc_error *);
+/* child.c: rc_command_would, and what those say who would be asked in turn: a retry that a child refuses is refused. */
+RC_MUST
+enum rc_status api_would(struct rc_reader *, const struct flow_set *, const struct rc_command *,
+                         const struct rc_act *, struct rc_arena *work, struct rc_error *);
 /* What is said of a command that was purged: RC_PURGED, or RC_NOT_FOUND where the id is not its own. */
 RC_MUST
 enum rc_status api_say_purged(struct api_call *, struct rc_id, struct rc_error *);

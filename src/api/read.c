@@ -311,7 +311,8 @@ static enum rc_status say_irreversible(const struct rc_command *c, enum rc_statu
     int n = snprintf(text, sizeof text, "%s", err->text);
     bool any = false;
     for (uint32_t i = 1; i < c->nnodes; i++) {
-        if (c->node[i].state != RC_STEP_SUCCEEDED || !rc_view_cannot_be_undone(c, i)) continue;
+        bool over = c->node[i].state == RC_STEP_SUCCEEDED || c->data[i].child.stands;
+        if (!over || !rc_view_cannot_be_undone(c, i)) continue;
         struct rc_sv name = rc_node_path(c, i, &path);
         if (n + (int)name.n + 8 > (int)sizeof text) break;
         n += snprintf(text + n, sizeof text - (size_t)n, "%s%.*s", any ? ", " : ": ", RC_SV_ARG(name));

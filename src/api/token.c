@@ -116,15 +116,15 @@ enum rc_status api_token(struct api_call *call, struct rc_error *err)
 static rc_us read_end(struct api_call *call, const struct token_body *body)
 {
     rc_us end = 0, span = 0, now = rc_clock_wall();
-    if (body->expires.n && body->lifetime.n)
-        api_complain(call, "/lifetime", "and /expires say the same twice");
-    if (body->expires.n && !rc_parse_time(body->expires, &end))
+    bool until = body->expires.p, lasts = body->lifetime.p; /* an empty one is wrong, and not for ever */
+    if (until && lasts) api_complain(call, "/lifetime", "and /expires say the same twice");
+    if (until && !rc_parse_time(body->expires, &end))
         api_complain(call, "/expires", "must be a time like 2027-01-31T12:00:00Z (RFC 3339)");
-    else if (body->expires.n && end <= now)
+    else if (until && end <= now)
         api_complain(call, "/expires", "has passed");
-    if (body->lifetime.n && (!rc_parse_span(body->lifetime, &span) || span == 0))
+    if (lasts && (!rc_parse_span(body->lifetime, &span) || span == 0))
         api_complain(call, "/lifetime", "must be a span of time like 90d or 12h");
-    else if (body->lifetime.n)
+    else if (lasts)
         end = span > INT64_MAX - now ? INT64_MAX : now + span;
     return end;
 }
@@ -132,7 +132,8 @@ static rc_us read_end(struct api_call *call, const struct token_body *body)
 /* Who is bound to a namespace makes tokens for it, and for no other. */
 static struct rc_sv read_namespace(struct api_call *call, const struct token_body *body)
 {
-    if (!body->ns.n) return call->who.bound;
+    if (!body->ns.p) return call->who.bound;
+    if (!body->ns.n) api_complain(call, "/namespace", "is empty: leave it out for all, or say which");
     if (call->who.bound.n && !rc_sv_eq(body->ns, call->who.bound))
         api_complain(call, "/namespace", "is not the one that you are bound to");
     return body->ns;

@@ -41,11 +41,13 @@ enum {
     RC_MAX_FILTER = 512,      /* bytes of one member of a bulk's filter */
     RC_MAX_BULK_LOOK = 50000, /* history records that are read for one preview */
     RC_MAX_BULK_PAGES = 20,   /* pages of a list, each of up to RC_MAX_LOOK rows, that a filter may look at */
-    RC_MAX_BULKS = 8,         /* bulks that run at a time */
-    RC_MAX_BULK_RATE = 100,   /* items of a bulk per second */
-    RC_MAX_BULK_REVS = 1000,  /* changes of one bulk's state; from there on it can only be cancelled */
-    RC_BULK_PREVIEW_S = 3600, /* how long a preview may be run */
-    RC_BULK_FORGET_S = 86400, /* how long an expired one may still be looked at */
+    RC_MAX_LOOKED_BELOW = 1000, /* commands below one, among which who asks people is looked for */
+    RC_MAX_OPENED_BELOW = 32,   /* of them, how many at most are asked for their own children */
+    RC_MAX_BULKS = 8,           /* bulks that run at a time */
+    RC_MAX_BULK_RATE = 100,     /* items of a bulk per second */
+    RC_MAX_BULK_REVS = 1000,    /* changes of one bulk's state; from there on it can only be cancelled */
+    RC_BULK_PREVIEW_S = 3600,   /* how long a preview may be run */
+    RC_BULK_FORGET_S = 86400,   /* how long an expired one may still be looked at */
     /* definitions */
     RC_MAX_DEF_FILE = 1 << 20,     /* bytes of one definition file */
     RC_MAX_DEF_FILES = 4096,       /* files in one directory of definitions */

@@ -4,7 +4,6 @@
 #include "base/limits.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 
 struct names {
@@ -32,10 +31,7 @@ static int no_memory(void)
 static int read_names(struct cli *cli, const char *path, struct names *ret)
 {
     DIR *dir = opendir(path);
-    if (!dir) {
-        fprintf(stderr, "recourse: %s: %s\n", path, strerror(errno));
-        return CLI_ERROR;
-    }
+    if (!dir) return cli_no_file(path);
     int fault = CLI_OK;
     ret->name = RC_NEW_ARRAY(cli->arena, struct rc_sv, RC_MAX_DEF_FILES);
     if (!ret->name) fault = no_memory();

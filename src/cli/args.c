@@ -53,9 +53,19 @@ static const struct cli_option *option_of(const struct spec *spec, int code)
 
 static int complain(const char *command, const char *what, const char *option)
 {
-    fprintf(stderr, "recourse%s%s: %s %s (recourse help%s%s)\n", command ? " " : "", command ? command : "",
-            option, what, command ? " " : "", command ? command : "");
+    struct screen screen;
+    screen_open(&screen, stderr);
+    screen_line(&screen, "recourse%s%s: %.200s %s (recourse help%s%s)", command ? " " : "",
+                command ? command : "", option, what, command ? " " : "", command ? command : "");
     return CLI_USAGE;
+}
+
+/* Where an empty value says something: nobody any more, no time any more. Elsewhere it is a variable of the shell that is not
+ * set, and is taken for nothing: neither for all nor for "not given". */
+static bool may_be_empty(const struct cli_command *command, const struct cli_option *option)
+{
+    return command && command->run == cli_run_bulk &&
+           (strcmp(option->name, "to") == 0 || strcmp(option->name, "due") == 0);
 }
 
 /* Says that there is no such option here, and which one may have been meant. */
@@ -80,6 +90,11 @@ static int read_options(int argc, char **argv, const struct spec *spec, struct c
         const struct cli_option *option = option_of(spec, code);
         if (!option || args->ngiven == CLI_MAX_GIVEN)
             return complain(command, "is one option too many", said);
+        if (optarg && !*optarg && !may_be_empty(args->command, option)) {
+            char name[64];
+            snprintf(name, sizeof name, "--%s", option->name);
+            return complain(command, "is empty: leave it out, or say which", name);
+        }
         args->given[args->ngiven] = option;
         args->value[args->ngiven++] = optarg ? optarg : "";
     }
@@ -117,8 +132,10 @@ int cli_parse(int argc, char **argv, struct cli_args *args)
     args->command = find_command(argv[optind]);
     if (!args->command) {
         struct rc_sv near = cli_near_command(argv[optind]);
-        fprintf(stderr, "recourse: there is no command \"%s\"%s%.*s%s (recourse help)\n", argv[optind],
-                near.p ? "; did you mean \"" : "", RC_SV_ARG(near), near.p ? "\"?" : "");
+        struct screen screen;
+        screen_open(&screen, stderr);
+        screen_line(&screen, "recourse: there is no command \"%.200s\"%s%.*s%s (recourse help)", argv[optind],
+                    near.p ? "; did you mean \"" : "", RC_SV_ARG(near), near.p ? "\"?" : "");
         return CLI_USAGE;
     }
     argc -= optind;

@@ -5,7 +5,6 @@
 #include "base/limits.h"
 #include "codec/json.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum { PART_BYTES = 512 << 10 };
@@ -75,17 +74,21 @@ static void tell_line(struct batch *batch, unsigned long number, struct rc_sv te
     fputc('\n', screen->out);
 }
 
+static int not_all(const struct batch *batch, int fault)
+{
+    fprintf(stderr, "recourse: of %s, %lu lines were answered; the rest can be sent again\n", batch->name,
+            batch->told);
+    return fault;
+}
+
 static int send_part(struct batch *batch, const struct rc_buf *part, uint32_t lines)
 {
     struct cli_reply reply;
     int fault = cli_post_lines(batch->cli, &reply, "/v1/commands/batch", part);
-    if (fault != CLI_OK) {
-        fprintf(stderr, "recourse: of %s, %lu lines were answered; the rest can be sent again\n", batch->name,
-                batch->told);
-        return fault;
-    }
+    if (fault != CLI_OK) return not_all(batch, fault);
     struct rc_sv rest = reply.answer.text;
-    for (uint32_t i = 0; i < lines && rest.n; i++) {
+    for (uint32_t i = 0; i < lines; i++) {
+        if (!rest.n) return not_all(batch, CLI_UNREACHABLE); /* nobody knows of the others */
         const char *end = memchr(rest.p, '\n', rest.n);
         struct rc_sv line = {rest.p, end ? (uint32_t)(end - rest.p) : rest.n};
         uint32_t skip = end ? line.n + 1 : line.n;
@@ -119,10 +122,7 @@ int cli_run_batch(struct cli *cli, const struct cli_args *args)
     struct batch batch = {.cli = cli, .name = args->operand[0]};
     bool standard = strcmp(batch.name, "-") == 0;
     batch.in = standard ? stdin : fopen(batch.name, "re");
-    if (!batch.in) {
-        fprintf(stderr, "recourse: %s: %s\n", batch.name, strerror(errno));
-        return CLI_ERROR;
-    }
+    if (!batch.in) return cli_no_file(batch.name);
     int fault = send_all(&batch);
     bool broken = ferror(batch.in) != 0;
     if (!standard) (void)fclose(batch.in);

@@ -80,8 +80,6 @@ static int put_preview(struct cli *cli, struct rc_buf *buf)
         return cli_usage(cli, "wants --reason: it stands in every command's history");
     if (ids == has_filter(args))
         return cli_usage(cli, "wants either ids (--id, --ids) or a filter (--state, --type … or --all)");
-    int empty = cli_check_filters(cli, cli_filters);
-    if (empty != CLI_OK) return empty;
     struct rc_json json = cli_body(cli, buf);
     rc_json_text(&json, "action", action_of(args->operand[1]));
     rc_json_u64(&json, "limit", most);

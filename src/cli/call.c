@@ -137,13 +137,25 @@ int cli_fail(struct cli *cli, const struct cli_reply *reply, const struct rc_err
 
 int cli_usage(struct cli *cli, const char *format, ...)
 {
+    char text[SCREEN_LINE / 2]; /* what is wrong may be a text of any length */
+    struct screen screen;
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "recourse %s: ", cli->args->command->name);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, " (recourse help %s)\n", cli->args->command->name);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    screen_open(&screen, stderr);
+    screen_line(&screen, "recourse %s: %s (recourse help %s)", cli->args->command->name, text,
+                cli->args->command->name);
     return CLI_USAGE;
+}
+
+int cli_no_file(const char *path)
+{
+    const char *why = strerror(errno);
+    struct screen screen;
+    screen_open(&screen, stderr);
+    screen_line(&screen, "recourse: %s: %s", path, why);
+    return CLI_ERROR;
 }
 
 /* ---- calls --------------------------------------------------------------------------------------------- */
@@ -298,10 +310,7 @@ static int read_fd(struct rc_arena *arena, int fd, const char *path, struct rc_s
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            fprintf(stderr, "recourse: %s: %s\n", path, strerror(errno));
-            return CLI_ERROR;
-        }
+        if (n < 0) return cli_no_file(path);
         if (n == 0) break;
         rc_put(&buf, (struct rc_sv){chunk, (uint32_t)n});
     }
@@ -317,10 +326,7 @@ int cli_read_file(struct rc_arena *arena, const char *path, struct rc_sv *ret)
 {
     if (strcmp(path, "-") == 0) return read_fd(arena, STDIN_FILENO, "standard input", ret);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        fprintf(stderr, "recourse: %s: %s\n", path, strerror(errno));
-        return CLI_ERROR;
-    }
+    if (fd < 0) return cli_no_file(path);
     int fault = read_fd(arena, fd, path, ret);
     close(fd);
     return fault;

@@ -18,6 +18,7 @@ struct follow {
     bool place_only; /* the first block is enough, which says where the stream begins */
     bool one_only;   /* one event is enough */
     bool print;      /* events are told */
+    bool heard;      /* a stream of the server has begun */
 };
 
 static void pause_ms(long ms)
@@ -63,6 +64,7 @@ static void put_event(struct cli *cli, struct rc_sv text)
 static bool take(void *context, const struct rc_client_event *event)
 {
     struct follow *follow = context;
+    follow->heard = true;
     if (event->id.n && event->id.n < sizeof follow->last) {
         memcpy(follow->last, event->id.p, event->id.n);
         follow->last[event->id.n] = 0;
@@ -126,13 +128,11 @@ int cli_run_events(struct cli *cli, const struct cli_args *args)
     if (after) memcpy(follow.last, after, strlen(after) + 1);
     if (most && (!rc_parse_u64(rc_sv_of(most), &follow.left) || !follow.left))
         return end(&follow, cli, cli_usage(cli, "--limit must be a number from 1 on"));
-    bool connected = false;
     while (follow.left && !ferror(cli->screen.out)) {
         struct rc_error err = {0};
         enum rc_status status = connect_once(&follow, rc_buf_sv(&query).p, &err);
-        connected |= *follow.last != 0;
         /* a server that was there comes back */
-        if (status != RC_OK && !(connected && rc_status_retryable(status))) {
+        if (status != RC_OK && !(follow.heard && rc_status_retryable(status))) {
             struct cli_reply reply = {.status = status, .answer.body = cel_null()};
             return end(&follow, cli, cli_fail(cli, &reply, &err));
         }

@@ -1,7 +1,7 @@
-/* recourse lanes: who holds a place, and who waits. */
+/* recourse lanes: who holds a place, and who waits; and what `show` says of a command's place. */
 #include "cli/run.h"
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 6, INDENT = 14 };
 
 /* The commands of a list, the first one and how many more. */
 static struct rc_sv first_of(struct cli *cli, const struct cel_value *lane, const char *list,
@@ -46,6 +46,22 @@ static void put_lanes(struct cli *cli, struct cel_value lanes)
         screen_table(&cli->screen, column, COLUMNS, cells, n, 4, tint);
     else
         fputs("none\n", cli->screen.out);
+}
+
+void cli_put_lane(struct cli *cli, const struct cel_value *body)
+{
+    struct cel_value lane = cli_member(body, "concurrency");
+    struct rc_sv place = cli_text(&lane, "place");
+    if (lane.kind == CEL_MAP)
+        screen_item(&cli->screen, "lane", INDENT,
+                    rc_text(cli->arena, "%.*s, at most %llu at work%s", RC_SV_ARG(cli_text(&lane, "key")),
+                            (unsigned long long)cli_number(&lane, "limit"),
+                            rc_sv_is(place, "waits")   ? "; waits for its turn"
+                            : rc_sv_is(place, "holds") ? "; holds a place"
+                                                       : ""));
+    if (cli_number(body, "priority"))
+        screen_item(&cli->screen, "priority", INDENT,
+                    rc_text(cli->arena, "%llu", (unsigned long long)cli_number(body, "priority")));
 }
 
 int cli_run_lanes(struct cli *cli, const struct cli_args *args)

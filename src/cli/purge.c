@@ -116,13 +116,6 @@ static int compact(struct cli *cli)
 
 int cli_run_purge(struct cli *cli, const struct cli_args *args)
 {
-    static const struct cli_filter which[] = {{.option = "state"},
-                                              {.option = "type"},
-                                              {.option = "ref"},
-                                              {.option = "older-than"},
-                                              {.option = NULL}};
-    int empty = cli_check_filters(cli, which);
-    if (empty != CLI_OK) return empty;
     struct purge before = {0}, done = {0};
     bool any = cli_has(args, "older-than") || cli_has(args, "ref"), dry = cli_has(args, "dry-run"),
          compacting = cli_has(args, "compact"), talks = !cli->json && !cli->quiet;

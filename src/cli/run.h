@@ -59,6 +59,8 @@ enum rc_status cli_follow(struct cli *, const char *path, rc_client_take *, void
 /* Says an error, with the problem's list of errors; returns the exit code. */
 int cli_fail(struct cli *, const struct cli_reply *, const struct rc_error *);
 int cli_usage(struct cli *, const char *format, ...) RC_PRINTF(2, 3);
+/* Says why errno keeps a file from being opened or read; returns the exit code. */
+int cli_no_file(const char *path);
 /* The answer as it came, for --json. */
 void cli_put_raw(struct cli *, const struct cli_reply *);
 /* Starts a JSON body. */
@@ -145,9 +147,6 @@ struct cli_filter {
     bool time; /* may also be a span before now: "2h" */
 };
 extern const struct cli_filter cli_filters[];
-/* One that is given and empty is refused: it would say "all", and is most likely a variable of the shell that is not set. */
-RC_MUST
-int cli_check_filters(struct cli *, const struct cli_filter *);
 /* What was given for one, as the API wants it; p is NULL where nothing was. */
 struct rc_sv cli_filter_text(struct cli *, const struct cli_filter *);
 /* GET of the path with what was given for these (the last one has option NULL). */
@@ -161,6 +160,8 @@ void cli_put_state(struct cli *, const struct cel_value *command); /* with a lin
 /* move.c: asks for the plan of a move, and shows it. */
 int cli_show_move(struct cli *, struct rc_sv id, struct cli_reply *);
 void cli_put_asks(struct cli *, const struct cel_value *body);
+/* Its place in its lane, and its priority, where it has one. */
+void cli_put_lane(struct cli *, const struct cel_value *body);
 struct rc_sv cli_digest_of(const struct cel_value *body, bool answer, const char *step);
 /* As a tree, with an empty line before it; the items and passes of loops where they are wanted. (tree.c) */
 void cli_put_steps(struct cli *, const struct cel_value *command, bool loops);

@@ -137,15 +137,6 @@ static struct rc_sv time_of(struct cli *cli, const char *text)
     return rc_copy_sv(cli->arena, (struct rc_sv){time, n});
 }
 
-int cli_check_filters(struct cli *cli, const struct cli_filter *filters)
-{
-    for (const struct cli_filter *one = filters; one->option; one++) {
-        const char *text = cli_value(cli->args, one->option);
-        if (text && !*text) return cli_usage(cli, "--%s is empty: leave it out, or say which", one->option);
-    }
-    return CLI_OK;
-}
-
 struct rc_sv cli_filter_text(struct cli *cli, const struct cli_filter *filter)
 {
     const char *text = cli_value(cli->args, filter->option);
@@ -206,8 +197,6 @@ int cli_run_list(struct cli *cli, const struct cli_args *args)
     (void)args;
     rc_put_text(&path, "/v1/commands");
     bool fine = true;
-    int empty = cli_check_filters(cli, cli_filters);
-    if (empty != CLI_OK) return empty;
     for (const struct cli_filter *one = cli_filters; one->option; one++)
         fine = fine && add_filter(cli, &path, one);
     for (const struct cli_filter *one = paging; one->option; one++)
@@ -278,6 +267,7 @@ int cli_run_show(struct cli *cli, const struct cli_args *args)
                             (unsigned long long)cli_number(&flow, "version")));
         if (refs.kind == CEL_MAP && refs.n)
             screen_item(&cli->screen, "refs", INDENT, cli_refs_text(cli, refs));
+        cli_put_lane(cli, body);
         screen_item(&cli->screen, "payload", INDENT, json_of(cli, cli_member(body, "payload")));
         cli_put_steps(cli, body, true);
         if (screen_tone(cli_text(body, "tone")) > TINT_GOOD) {
@@ -360,6 +350,10 @@ static void put_change(struct cli *cli, const struct cel_value *change, struct t
         if (outputs.kind == CEL_NULL) return; /* what it showed counts no more */
         rc_put_format(&buf, "%.*s %s ", RC_SV_ARG(step), told->asked ? "shows" : "gave");
         cel_put_json(&buf, outputs);
+    } else if (rc_sv_is(kind, "place")) {
+        struct cel_value lane = cli_member(change, "concurrency");
+        if (!rc_sv_is(cli_text(&lane, "place"), "waits")) return;
+        rc_put_format(&buf, "waits for its turn: concurrency key %.*s", RC_SV_ARG(cli_text(&lane, "key")));
     } else if (rc_sv_is(kind, "move")) {
         rc_put_format(&buf, "its flow is of version %llu now, no longer of %llu",
                       (unsigned long long)cli_number(change, "to"),
@@ -468,8 +462,6 @@ int cli_get_filtered(struct cli *cli, struct cli_reply *reply, const char *path,
 {
     struct rc_buf text = rc_buf_in(cli->arena, CLI_MAX_PATH);
     char before = '?';
-    int empty = cli_check_filters(cli, filters);
-    if (empty != CLI_OK) return empty;
     rc_put_text(&text, path);
     for (const struct cli_filter *filter = filters; filter->option; filter++) {
         struct rc_sv value = cli_filter_text(cli, filter);

@@ -107,6 +107,11 @@ int cli_run_submit(struct cli *cli, const struct cli_args *args)
     rc_json_end_object(&json);
     struct rc_sv path = rc_text(cli->arena, "/v1/commands%.*s", RC_SV_ARG(cli_wait_query(cli, &wait)));
     if (fault == CLI_OK) fault = cli_post(cli, &reply, path.p, &buf, NULL);
+    if (fault == CLI_OK && !cli_text(&reply.answer.body, "id").n) { /* who has no id has not been heard */
+        struct rc_error err = {0};
+        (void)rc_fail(&err, RC_COMMIT_UNKNOWN, "%s answered without an id", cli->server);
+        fault = cli_fail(cli, NULL, &err);
+    }
     bool replayed = fault == CLI_OK && reply.answer.replayed;
     if (fault == CLI_OK) fault = cli_wait_on(cli, &wait, &reply);
     if (fault != CLI_OK) return fault;

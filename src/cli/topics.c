@@ -75,8 +75,8 @@ const struct cli_topic cli_topics[] = {
      "Commands that are under way keep the version that they started with. Every field is described in "
      "docs/definitions.md."},
     {"scripts", "output and exit codes that programs can rely on",
-     "With --json every command prints JSON, and its errors are JSON on standard error. With --quiet it "
-     "prints "
+     "With --json every command prints JSON, and its errors are JSON on standard error; only what is wrong "
+     "with the line itself, or with a file that it names, is text. With --quiet it prints "
      "only what a script needs: an id, a state, names, or nothing.\n"
      "  id=$(recourse submit TYPE --quiet)\n"
      "  recourse show \"$id\" --json | jq .state\n"

@@ -68,6 +68,11 @@ enum rc_status rc_client_open(const struct rc_client_options *options, struct rc
     return status;
 }
 
+void rc_client_set_timeout(struct rc_client *client, unsigned ms)
+{
+    client->timeout_ms = ms ? ms : TIMEOUT_MS;
+}
+
 void rc_client_close(struct rc_client *client)
 {
     if (!client) return;
@@ -202,16 +207,16 @@ static enum rc_status read_answer(const struct rc_client *client, const struct r
     struct rc_client_answer *answer = gather->answer;
     answer->text = rc_buf_sv(&gather->body);
     struct rc_error ignored;
-    bool json = answer->text.n && (answer->text.p[0] == '{' || answer->text.p[0] == '[');
+    bool json = answer->text.n && answer->text.p[0] == '{'; /* as is every answer of the API */
     /* outputs and payloads may be as deep as JSON may be, and stand within the answer */
     if (!json ||
         rc_json_parse_within(answer->text, 2 * RC_MAX_JSON_DEPTH, arena, &answer->body, &ignored) != RC_OK)
         answer->body = cel_null();
     if (answer->status / 100 != 2) return read_problem(answer, err);
-    if (!answer->text.n || answer->body.kind != CEL_NULL || call->lines) return RC_OK;
+    if (answer->body.kind == CEL_MAP || call->lines) return RC_OK;
     bool asked = strcmp(call->method, "GET") == 0;
     return rc_fail(err, asked ? RC_UNREACHABLE : RC_COMMIT_UNKNOWN,
-                   "%s answered with what is no JSON: it may be another server than one of Recourse",
+                   "%s answered with what is no JSON object: it may be another server than one of Recourse",
                    client->server);
 }
 
@@ -340,7 +345,14 @@ enum rc_status rc_client_follow(struct rc_client *client, const char *path, rc_c
     if (follow.enough) return RC_OK;
     if (follow.too_long) return rc_fail(err, RC_LIMIT, "an event is longer than %d bytes", MAX_LINE);
     if (code != CURLE_OK) return no_answer(client, &call, code, &follow.gather, err);
-    return status / 100 == 2 ? RC_OK : read_answer(client, &call, &follow.gather, arena, err);
+    if (status / 100 != 2) return read_answer(client, &call, &follow.gather, arena, err);
+    char *type = NULL;
+    curl_easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &type);
+    if (type && rc_sv_starts(rc_sv_of(type), RC_SV("text/event-stream"))) return RC_OK;
+    return rc_fail(
+        err, RC_UNREACHABLE,
+        "%s answered with what is no stream of events: it may be another server than one of Recourse",
+        client->server);
 }
 
 struct rc_sv rc_client_escape(struct rc_arena *arena, struct rc_sv text)

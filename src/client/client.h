@@ -18,6 +18,8 @@ struct rc_client_options {
 RC_MUST
 enum rc_status rc_client_open(const struct rc_client_options *, struct rc_client **ret, struct rc_error *);
 void rc_client_close(struct rc_client *);
+/* For a whole call, of those that follow; 0: 90 s. */
+void rc_client_set_timeout(struct rc_client *, unsigned ms);
 
 enum { RC_CLIENT_ETAG = 64 };
 

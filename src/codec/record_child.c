@@ -20,11 +20,11 @@ bool rc_get_child(struct cel_value row, struct rc_child *ret)
 {
     const struct cel_value *item = row.v.items;
     if (row.n != 6 || !number(&item[2], INT64_MAX) || item[3].kind != CEL_INT ||
-        !number(&item[4], RC_STATES - 1) || !number(&item[5], 1))
+        !number(&item[4], RC_STATES - 1) || !number(&item[5], RC_STANDS_FOR_GOOD))
         return false;
     *ret = (struct rc_child){.link = {(uint64_t)item[2].v.i, (uint64_t)item[3].v.i},
                              .state = (uint8_t)item[4].v.i,
-                             .stands = item[5].v.i != 0};
+                             .stands = (uint8_t)item[5].v.i};
     return true;
 }
 

@@ -189,8 +189,9 @@ static void put_affected(const struct telling *tell)
     uint32_t n = 0;
     rc_json_array(json, "done"); /* what happened outside and stands */
     for (uint32_t i = 1; i < tell->command->nnodes; i++) {
-        bool call = rc_node_step(tell->command, i)->kind == FLOW_CALL;
-        if (!call || tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
+        unsigned kind = rc_node_step(tell->command, i)->kind;
+        bool outside = kind == FLOW_CALL || kind == FLOW_CHILD;
+        if (!outside || tell->command->node[i].state != RC_STEP_SUCCEEDED) continue;
         if (n++ >= RC_MAX_SHOWN_STEPS) continue;
         rc_json_object(json, NULL);
         rc_view_step(json, tell->command, i);

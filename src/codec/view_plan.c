@@ -3,15 +3,6 @@
 #include "codec/view_part.h"
 #include "core/tree.h"
 
-/* Whether its undo runs, or would where it turns out to have happened: as rc_command_undo_plan has it. */
-static bool may_have_happened(const struct rc_command *c, uint32_t at)
-{
-    unsigned state = c->node[at].state;
-    return !flow_is_block(rc_step_at(c, at)->kind) &&
-           (state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN || c->node[at].phase == RC_PHASE_OPEN ||
-            c->data[at].child.stands);
-}
-
 /* What the waves are worked out of; ends[at]: the first wave behind a subtree. */
 struct waves {
     const struct rc_command *c;
@@ -22,7 +13,7 @@ struct waves {
 static bool is_undone(const struct waves *waves, uint32_t at)
 {
     bool meant = !waves->in || waves->in[at];
-    return meant && may_have_happened(waves->c, at) && rc_step_at(waves->c, at)->call.undo.present;
+    return meant && rc_may_be_undone(waves->c, at) && rc_step_at(waves->c, at)->call.undo.present;
 }
 
 static uint32_t wave_of_subtree(const struct waves *waves, uint32_t at, uint32_t wave);
@@ -75,7 +66,11 @@ static void put_undo(struct rc_json *json, const struct rc_command *c, uint32_t 
     rc_view_step(json, c, at);
     rc_json_u64(json, "wave", wave);
     if (step->kind == FLOW_CALL) rc_json_sv(json, "dependency", c->flow->dependencies[step->call.dependency]);
-    rc_json_maybe(json, "external_id", c->data[at].external_id);
+    const struct rc_link *child = &c->data[at].child.link;
+    if (child->seq)
+        rc_json_id(json, "external_id", child->seq, child->nonce);
+    else
+        rc_json_maybe(json, "external_id", c->data[at].external_id);
     if (c->data[at].outputs.kind != CEL_NULL) rc_json_value(json, "outputs", c->data[at].outputs);
     rc_json_end_object(json);
 }
@@ -83,7 +78,8 @@ static void put_undo(struct rc_json *json, const struct rc_command *c, uint32_t 
 bool rc_view_cannot_be_undone(const struct rc_command *c, uint32_t at)
 {
     const struct flow_call *call = &rc_step_at(c, at)->call;
-    return may_have_happened(c, at) && !call->undo.present && !flow_nothing_to_undo(call);
+    bool for_good = c->data[at].child.stands == RC_STANDS_FOR_GOOD;
+    return rc_may_be_undone(c, at) && (for_good || (!call->undo.present && !flow_nothing_to_undo(call)));
 }
 
 void rc_view_plan(struct rc_json *json, const struct rc_command *c, const struct rc_undo_plan *plan)

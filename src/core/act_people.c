@@ -122,6 +122,16 @@ static void approved(struct rc_draft *draft, uint32_t at)
     data->times.first = asked; /* the digest is of it */
 }
 
+/* Who and why is the first thing that is asked of it. */
+static void denied(struct rc_draft *draft, uint32_t at, const struct rc_act *act)
+{
+    struct rc_sv text = rc_text(draft->arena, "denied by '%.*s'%s%.*s", RC_SV_ARG(act->actor),
+                                act->reason.n ? ": " : "", RC_SV_ARG(act->reason));
+    if (!text.p) rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
+    rc_draft_fault(draft, at, (struct rc_finding){RC_OUT_NONE, RC_WHY_DENIED}, 0, text);
+    rc_ask_end(draft, at, RC_STEP_REJECTED, RC_WHY_DENIED);
+}
+
 static enum rc_status answer(struct rc_draft *draft, uint32_t at, const struct rc_act *act)
 {
     const struct flow_people *people = &rc_node_step(&draft->c, at)->people;
@@ -174,7 +184,7 @@ enum rc_status rc_people_decide(struct rc_draft *draft, const struct rc_act *act
     if (!add_vote(draft, at, vote)) return RC_OK; /* the draft says why */
     if (act->action == RC_ACTION_ANSWER) return answer(draft, at, act);
     if (act->action == RC_ACTION_DENY)
-        rc_ask_end(draft, at, RC_STEP_REJECTED, RC_WHY_DENIED);
+        denied(draft, at, act);
     else if (rc_people_missing(&draft->c, at) == 0)
         approved(draft, at);
     return RC_OK;

@@ -121,6 +121,8 @@ bool rc_has_to_take_back(const struct rc_command *, uint32_t block);
 bool rc_can_take_back(const struct rc_command *, uint32_t block);
 /* Whether no step that happened is without an undo. */
 bool rc_can_be_rolled_back(const struct rc_command *);
+/* Whether a step has happened for good; of a child, whether something in it has. */
+bool rc_cannot_be_undone(const struct rc_command *, uint32_t at);
 /* A block that was taken back, or never decided what to do, begins anew. */
 void rc_block_reset(struct rc_draft *, uint32_t block);
 /* All of a subtree begins anew, but for what stands outside. */

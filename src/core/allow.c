@@ -43,12 +43,6 @@ static bool can_be_resolved(const struct rc_command *c, uint32_t at)
     return open && node->phase != RC_PHASE_OPEN;
 }
 
-static bool cannot_be_undone(const struct rc_command *c, uint32_t at)
-{
-    const struct flow_call *call = &rc_node_step(c, at)->call;
-    return c->node[at].state == RC_STEP_SUCCEEDED && !call->undo.present && !flow_nothing_to_undo(call);
-}
-
 static bool can_be_undone(const struct rc_command *c, uint32_t at)
 {
     return rc_child_stands(c, at) ||
@@ -115,7 +109,7 @@ bool rc_is_target(const struct rc_command *c, uint32_t at, enum rc_target target
     case RC_CHECKABLE: return can_be_checked(c, at);
     case RC_RESOLVABLE: return can_be_resolved(c, at);
     case RC_UNDOABLE: return can_be_undone(c, at);
-    case RC_NOT_UNDOABLE: return cannot_be_undone(c, at);
+    case RC_NOT_UNDOABLE: return rc_cannot_be_undone(c, at);
     case RC_MAYBE_HAPPENED: return may_have_happened(c, at);
     case RC_SKIPPABLE: return can_be_skipped(c, at);
     case RC_STANDING: return stands(c, at);

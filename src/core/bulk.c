@@ -36,9 +36,8 @@ const char *rc_bulk_why_not(const struct rc_act *act)
 
 enum rc_status rc_command_would(const struct rc_command *command, const struct rc_act *act,
                                 const struct flow_set *set, rc_us now, struct rc_arena *arena,
-                                struct rc_error *err)
+                                struct rc_out *ret, struct rc_error *err)
 {
-    struct rc_out out = {0};
     struct rc_act own = *act; /* of what is looked at, as a bulk does it */
     own.expected_rev = command->rev;
     const struct rc_ask ask = {.kind = RC_MSG_ACTION,
@@ -46,7 +45,7 @@ enum rc_status rc_command_would(const struct rc_command *command, const struct r
                                .now = now,
                                .seed = 1,
                                .u.act = &own};
-    return rc_command_step(command, &ask, set, arena, &out, err);
+    return rc_command_step(command, &ask, set, arena, ret, err);
 }
 
 /* ---- orders --------------------------------------------------------------------------------------------------------- */

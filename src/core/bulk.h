@@ -83,8 +83,9 @@ RC_MUST enum rc_status rc_bulk_advance(const struct rc_bulk *, const struct rc_b
 
 /* Whether an action can be done to many at once; NULL, or why not. */
 const char *rc_bulk_why_not(const struct rc_act *);
+struct rc_out;
 /* What doing this would come to now, without doing it: the same code, and nothing is applied. RC_OK, or what the action would be
- * refused with. */
+ * refused with. A child that would be asked (ret->message) may still refuse. */
 RC_MUST enum rc_status rc_command_would(const struct rc_command *, const struct rc_act *,
                                         const struct flow_set *, rc_us now, struct rc_arena *,
-                                        struct rc_error *);
+                                        struct rc_out *ret, struct rc_error *);

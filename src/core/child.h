@@ -39,7 +39,7 @@ struct rc_child_news {
     uint8_t round;        /* and in which of its rounds */
     /* enum rc_state, RC_RUNNING: it goes on by itself. RC_ABSENT: `text` says why it could not be started */
     uint8_t state;
-    bool stands;                  /* struct rc_child has it */
+    uint8_t stands;               /* enum rc_stands */
     bool stays;                   /* the same, and it cannot be rolled back */
     bool later;                   /* RC_ABSENT: it is tried again */
     bool unreadable;              /* nobody knows how it stands */

@@ -78,17 +78,18 @@ static struct rc_sv fault_of(const struct rc_command *c)
 }
 
 /* Whether a roll back would have something to take back, now or once it is known what happened. */
-static bool stands(const struct rc_command *c)
+static enum rc_stands stands(const struct rc_command *c)
 {
-    if (rc_has_happened(c, 0)) return true;
+    if (!rc_can_be_rolled_back(c)) return RC_STANDS_FOR_GOOD;
+    if (rc_has_happened(c, 0)) return RC_STANDS;
     for (uint32_t i = 1; i < c->nnodes; i++) {
         const struct rc_node *node = &c->node[i];
         /* another life of the store may have begun it */
         bool in_doubt = node->state == RC_STEP_IDLE && node->doubt;
         if (rc_is_leaf(c, i) && (node->state == RC_STEP_UNKNOWN || node->phase == RC_PHASE_OPEN || in_doubt))
-            return true;
+            return RC_STANDS;
     }
-    return false;
+    return RC_STANDS_NOTHING;
 }
 
 void rc_child_tell(struct rc_draft *draft)
@@ -108,7 +109,7 @@ void rc_child_tell(struct rc_draft *draft)
                                    .node = c->parent.node,
                                    .round = c->parent.round,
                                    .state = state,
-                                   .stands = stands(c),
+                                   .stands = (uint8_t)stands(c),
                                    .outputs = cel_null(),
                                    .text = rc_child_succeeded(state) ? (struct rc_sv){0} : fault_of(c)};
     bool wants_back = acts && ask->u.act->action == RC_ACTION_ROLL_BACK;

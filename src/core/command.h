@@ -49,11 +49,14 @@ struct rc_link {
     uint64_t seq, nonce;
 };
 
+/* Whether something of a command has happened, or may have, that a roll back would take back; or would have to, and could not. */
+enum rc_stands { RC_STANDS_NOTHING, RC_STANDS, RC_STANDS_FOR_GOOD };
+
 /* The command that a step of kind FLOW_CHILD has started, as it was when it told last. */
 struct rc_child {
     struct rc_link link;
-    uint8_t state; /* enum rc_state; RC_RUNNING: it goes on by itself */
-    bool stands;   /* something of it has happened, or may have, that a roll back would take back */
+    uint8_t state;  /* enum rc_state; RC_RUNNING: it goes on by itself */
+    uint8_t stands; /* enum rc_stands */
 };
 
 /* The step that has started a command, and what that step was told of it. Link 0: nothing has. */

@@ -268,6 +268,15 @@ void rc_command_explain(const struct rc_command *c, struct rc_explanation *ret)
     deny_what_is_refused(c, ret);
 }
 
+bool rc_may_be_undone(const struct rc_command *c, uint32_t at)
+{
+    const struct rc_node *node = &c->node[at];
+    const struct rc_child *child = &c->data[at].child;
+    bool under_way = node->phase == RC_PHASE_OPEN || (node->phase == RC_PHASE_CHILD && child->link.seq);
+    return rc_is_leaf(c, at) &&
+           (node->state == RC_STEP_SUCCEEDED || node->state == RC_STEP_UNKNOWN || under_way || child->stands);
+}
+
 enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv step, struct rc_arena *arena,
                                     struct rc_undo_plan *ret, struct rc_error *err)
 {
@@ -282,11 +291,8 @@ enum rc_status rc_command_undo_plan(const struct rc_command *c, struct rc_sv ste
     plan.node = RC_NEW_ARRAY(arena, uint32_t, c->nnodes);
     if (!plan.node) return rc_fail_arena(err, arena);
     for (uint32_t i = c->nnodes; i-- > 0;) {
-        unsigned state = c->node[i].state;
-        bool maybe = state == RC_STEP_SUCCEEDED || state == RC_STEP_UNKNOWN ||
-                     c->node[i].phase == RC_PHASE_OPEN || c->data[i].child.stands;
         if (plan.in && !plan.in[i]) continue;
-        if (rc_is_leaf(c, i) && maybe && rc_node_step(c, i)->call.undo.present) plan.node[plan.n++] = i;
+        if (rc_may_be_undone(c, i) && rc_node_step(c, i)->call.undo.present) plan.node[plan.n++] = i;
     }
     *ret = plan;
     return RC_OK;

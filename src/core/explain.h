@@ -43,6 +43,9 @@ struct rc_explanation {
 };
 void rc_command_explain(const struct rc_command *, struct rc_explanation *ret);
 
+/* Whether a roll back comes to a step: its undo runs, or would where it turns out to have happened, if it has one. */
+bool rc_may_be_undone(const struct rc_command *, uint32_t at);
+
 /* What a roll back would do now. */
 struct rc_undo_plan {
     uint32_t *node; /* whose undo would run, in the order in which they would start */

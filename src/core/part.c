@@ -113,10 +113,9 @@ static enum rc_status can_be_undone(const struct rc_command *c, const bool *in, 
     bool begun = false;
     for (uint32_t i = 1; i < c->nnodes; i++) {
         if (!in[i] || !rc_is_leaf(c, i)) continue;
-        const struct flow_call *call = &rc_node_step(c, i)->call;
         const struct rc_node *node = &c->node[i];
         begun |= has_begun(node) || node->doubt;
-        if (node->state == RC_STEP_SUCCEEDED && !call->undo.present && !flow_nothing_to_undo(call))
+        if (rc_cannot_be_undone(c, i))
             return rc_fail(err, RC_REFUSED, "'%.*s' has happened, and declares no undo",
                            RC_SV_ARG(rc_node_path(c, i, &path)));
         if (node->round == UINT8_MAX) /* the next key would be the first one again */

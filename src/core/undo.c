@@ -154,11 +154,21 @@ bool rc_has_to_take_back(const struct rc_command *c, uint32_t block)
     return false;
 }
 
+bool rc_cannot_be_undone(const struct rc_command *c, uint32_t at)
+{
+    const struct flow_call *call = &rc_node_step(c, at)->call;
+    const struct rc_node *node = &c->node[at];
+    bool happened = node->state == RC_STEP_SUCCEEDED;
+    if (rc_node_step(c, at)->kind != FLOW_CHILD)
+        return happened && !call->undo.present && !flow_nothing_to_undo(call);
+    happened |= node->state == RC_STEP_ACTIVE || rc_child_is_over(node);
+    return happened && c->data[at].child.stands == RC_STANDS_FOR_GOOD;
+}
+
 static bool all_have_undo(const struct rc_command *c, uint32_t from, uint32_t end)
 {
     for (uint32_t i = from; i < end; i++)
-        if (rc_is_leaf(c, i) && stands_and_can_be_undone(c, i) && !rc_node_step(c, i)->call.undo.present)
-            return false;
+        if (rc_is_leaf(c, i) && rc_cannot_be_undone(c, i)) return false;
     return true;
 }
 

@@ -34,6 +34,17 @@ bool rc_notice_is_wanted(const struct rc_command *c, const char *reason)
     return rc_first_asked(c) != 0;
 }
 
+bool rc_notice_is_own(struct rc_engine *engine, const struct rc_command *c)
+{
+    struct rc_hot *hot;
+    while (!rc_sv_eq(c->id.type, engine->ports.notify)) {
+        uint64_t parent = c->parent.link.seq; /* a lower number: this ends */
+        if (!parent || rc_engine_command(engine, parent, &hot, NULL) != RC_OK) return false;
+        c = &hot->command;
+    }
+    return true;
+}
+
 /* {command, reason, link} */
 static bool make_payload(const struct rc_engine *engine, const struct rc_identity *of, const char *reason,
                          struct rc_arena *arena, struct cel_value *ret)
@@ -118,9 +129,8 @@ void rc_notices_submit(struct rc_engine *engine)
     for (uint32_t i = 0; i < n; i++) {
         const struct rc_touch *touch = &((const struct rc_touch *)engine->turn.touched.items)[i];
         const struct rc_command *c = &touch->hot->command;
-        if (rc_sv_eq(c->id.type, engine->ports.notify)) continue;
         const char *reason = rc_notice_reason(c, touch->state, touch->why, engine->turn.now);
-        if (reason) tell(engine, c, reason);
+        if (reason && !rc_notice_is_own(engine, c)) tell(engine, c, reason);
     }
 }
 

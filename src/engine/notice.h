@@ -31,6 +31,8 @@ struct rc_untold {
 const char *rc_notice_reason(const struct rc_command *, uint8_t state_before, uint8_t why_before, rc_us at);
 /* Whether it is still so. */
 bool rc_notice_is_wanted(const struct rc_command *, const char *reason);
+/* Whether it is what tells people, or was started by that in however many steps: nobody is told of it, or it would go round. */
+bool rc_notice_is_own(struct rc_engine *, const struct rc_command *);
 /* Submits what tells that it has come to this with its revision `rev`, unless that was submitted before. */
 RC_MUST enum rc_status rc_notice_submit(struct rc_engine *, const struct rc_identity *, uint32_t rev,
                                         const char *reason, struct rc_error *);

@@ -76,10 +76,10 @@ static enum rc_status tell_of(struct rc_engine *engine, struct past *past, uint3
     return status;
 }
 
-static bool may_want(const struct rc_engine *engine, const struct rc_command *c)
+static bool may_want(struct rc_engine *engine, const struct rc_command *c)
 {
-    return !rc_sv_eq(c->id.type, engine->ports.notify) &&
-           (c->state == RC_REVIEW || c->why == RC_WHY_DEADLINE || rc_first_asked(c));
+    bool wanted = c->state == RC_REVIEW || c->why == RC_WHY_DEADLINE || rc_first_asked(c);
+    return wanted && !rc_notice_is_own(engine, c);
 }
 
 /* False: there is no room yet. */

@@ -345,8 +345,9 @@ static void pick_items(struct walk *walk, struct rc_request *request, struct wal
         struct rc_bulk_item *item = &items[made->n];
         *item = (struct rc_bulk_item){
             .n = made->n + 1, .seq = seq, .nonce = c->id.nonce, .rev = c->rev, .state = c->state};
+        struct rc_out out;
         item->allowed = rc_command_would(c, &bulk->act, rc_engine_definitions(walk->world->engine), 1,
-                                         request->arena, NULL) == RC_OK;
+                                         request->arena, &out, NULL) == RC_OK;
         bulk->allowed += item->allowed;
         made->seq[made->n++] = seq;
     }

@@ -405,8 +405,9 @@ struct rc_request *world_bulk(struct world *world, const char *key, struct rc_ac
                                          .nonce = command.id.nonce,
                                          .rev = command.rev,
                                          .state = command.state};
+        struct rc_out out;
         items[i].allowed = rc_command_would(&command, &act, rc_engine_definitions(world->engine), 1,
-                                            request->arena, NULL) == RC_OK;
+                                            request->arena, &out, NULL) == RC_OK;
         bulk->allowed += items[i].allowed;
     }
     bulk->ns = RC_SV("default");

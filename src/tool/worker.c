@@ -79,16 +79,26 @@ static bool leave_output_out(struct rc_client_report *said, enum rc_status statu
     return true;
 }
 
+/* How long an answer about a task is waited for where it may be asked for again, on another connection, before its lease is over. */
+static unsigned short_wait(const struct rc_client_task *task)
+{
+    return task->lease_ms / 3 > 1000 ? task->lease_ms / 3 : 1000;
+}
+
 /* Tells what came of a task until it is known that the server has heard it, or does not want to. After it was away a lease has its
  * length anew, within which it must be told. */
 static void report(struct hand *hand, struct rc_client_report *said, const struct rc_client_task *task)
 {
     struct rc_error refusal;
+    bool first = true;
     unsigned most = task->lease_ms / 3 < 10000 ? task->lease_ms / 3 : 10000;
     if (most < 100) most = 100;
     for (unsigned ms = 200;; ms = 2 * ms < most ? 2 * ms : most) {
         struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
         struct rc_error err;
+        /* on a connection that is dead without a word the first try must be over while the lease lasts */
+        rc_client_set_timeout(hand->client, first ? short_wait(task) : 0);
+        first = false;
         enum rc_status status = arena ? rc_client_report(hand->client, said, 1, arena, &err)
                                       : rc_fail(&err, RC_NOMEM, "out of memory");
         rc_arena_free(arena);
@@ -101,13 +111,18 @@ static void report(struct hand *hand, struct rc_client_report *said, const struc
     }
 }
 
-static void beat(struct hand *hand, const struct rc_client_task *task)
+/* False: it was not heard. */
+static bool beat(struct hand *hand, const struct rc_client_task *task)
 {
     struct rc_arena *arena = rc_arena_new(ARENA_FIRST, ARENA_MOST);
     struct rc_error err;
-    if (arena && rc_client_heartbeat(hand->client, &task->lease, 1, arena, &err) != RC_OK)
+    rc_client_set_timeout(hand->client, short_wait(task));
+    enum rc_status status = arena ? rc_client_heartbeat(hand->client, &task->lease, 1, arena, &err)
+                                  : rc_fail(&err, RC_NOMEM, "out of memory");
+    if (status != RC_OK)
         rc_log(RC_LOG_WARN, "heartbeat", "command %.*s: %s", RC_SV_ARG(task->command), err.text);
     rc_arena_free(arena);
+    return status != RC_UNREACHABLE && status != RC_COMMIT_UNKNOWN;
 }
 
 /* ---- one task ---------------------------------------------------------------------------------------------- */
@@ -150,7 +165,8 @@ static void await(struct hand *hand, const struct rc_client_task *task)
 {
     struct worker *worker = hand->worker;
     struct timespec next;
-    uint32_t every_ms = task->lease_ms >= 3 ? task->lease_ms / 3 : 1;
+    const uint32_t third_ms = task->lease_ms >= 3 ? task->lease_ms / 3 : 1;
+    uint32_t every_ms = third_ms;
     pthread_mutex_lock(&worker->lock);
     while (!hand->answered) {
         clock_gettime(CLOCK_MONOTONIC, &next);
@@ -165,7 +181,7 @@ static void await(struct hand *hand, const struct rc_client_task *task)
             ended = pthread_cond_timedwait(&worker->answered, &worker->lock, &next);
         if (hand->answered) break;
         pthread_mutex_unlock(&worker->lock);
-        beat(hand, task);
+        every_ms = beat(hand, task) || third_ms < 1000 ? third_ms : 1000;
         pthread_mutex_lock(&worker->lock);
     }
     hand->answered = false;
@@ -238,6 +254,7 @@ static void ask(struct hand *hand, struct rc_arena *arena)
 {
     struct rc_client_tasks tasks;
     struct rc_error err;
+    rc_client_set_timeout(hand->client, 0);
     if (rc_client_lease(hand->client, &hand->worker->ask, arena, &tasks, &err) != RC_OK) {
         rc_log(RC_LOG_WARN, "lease", "%s", err.text);
         pause_for(2000, 1);

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from kit import PATIENCE, PR, RECOURSE, Failure, case, contains, equal, main, pull, true  # noqa: E402
+from kit import PATIENCE, PR, RECOURSE, Canary, Failure, case, contains, equal, main, pull, true  # noqa: E402
 
 TABLE = json.loads(subprocess.run([str(RECOURSE), "help", "--json"], check=True, capture_output=True, text=True).stdout)
 COMMANDS = {c["name"]: c for c in TABLE["commands"]}
@@ -149,17 +149,65 @@ def empty(world):
             got = place.run(name, ["", *words[1:]])
             if got.returncode != 2 or "is empty" not in got.stderr:
                 report(f"{name} with an empty argument: exit code {got.returncode}: {got.stdout}{got.stderr}")
-        for line in ("list --type", "list --state", "steps x --state", "signals --name", "lanes --key", "bulk preview cancel --limit 9 --reason x --type",
-                     "bulk preview cancel --limit 9 --reason x --state", "purge --older-than", "purge --older-than 1d --type", "purge --ref"):
-            name, *rest = line.split()
-            got = place.run(name, [*rest, ""])
-            if got.returncode != 2 or "is empty" not in got.stderr:
-                report(f"{line} '': exit code {got.returncode}: {got.stdout}{got.stderr}")
+        for name, command in COMMANDS.items():
+            for option in [*command["options"], *TABLE["options"]]:
+                if not option.get("arg") or (name, option["name"]) in (("bulk", "to"), ("bulk", "due")):  # nobody, and no time
+                    continue
+                got = place.run(name, [f"--{option['name']}", ""])
+                if got.returncode != 2 or f"--{option['name']} is empty" not in got.stderr:
+                    report(f"{name} --{option['name']} '': exit code {got.returncode}: {got.stdout}{got.stderr}")
 
     collected(work)
+    for member in ("namespace", "expires", "lifetime"):  # an empty one made a token for all namespaces, and for ever
+        place.server.api.post("/v1/tokens", {"subject": "x", "role": "viewer", member: ""}).problem(422, "invalid")
     filter = {"action": "cancel", "filter": {"type": ""}, "limit": 9, "reason": "x", "key": "e1"}
     place.server.api.post("/v1/bulk", filter).problem(422, "invalid")
     place.server.api.post("/v1/purge", {"older_than": "1d", "type": ""}).problem(422, "invalid")
+
+
+@case("what is wrong with a line is clean: it is said without moving the cursor of who reads it")
+def usage_is_clean(world):
+    place = Place(world)
+    evil = "\x1b[31m\x7f\n\x9b2J"
+
+    def work(report):
+        for name, command in COMMANDS.items():
+            lines = [[f"--{evil}"], *([f"--{o['name']}={evil}"] for o in command["options"][:4] if name not in SERVERS)]
+            if name not in ("import", "export", "backup", "restore", "help", "man", "eval", "completion", "events"):
+                lines.append([evil] * max(1, len(command["args"].split())))
+            for words in lines:
+                got = place.run(name, [*words, "--limit", "x"] if name == "events" else words)
+                if re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", got.stdout + got.stderr) or got.returncode not in EXITS:
+                    report(f"{name} {words}: exit code {got.returncode}: {(got.stdout + got.stderr)!r}")
+        got = place.run(evil, [])
+        if "\x1b" in got.stderr or got.returncode != 2:
+            report(f"a command of that name: {got.stderr!r}")
+
+    collected(work)
+
+
+LOCAL = {"backup", "completion", "config", "doctor", "eval", "export", "help", "import", "man", "restore", "serve", "version", "worker"}
+
+
+@case("a server that answers 200 with nothing, or with something else, is not believed")
+def believed(world):
+    place = Place(world)
+
+    def work(report):
+        for body in (b"", b"null", b"[]", b"7", b"<html></html>", b"{"):
+            other = Canary(world, answer=(200, {"Content-Type": "application/json"}, body))
+            for name, words in place.each():
+                if name in LOCAL or [name, *words] == ["audit", "verify"]:
+                    continue
+                got = place.run(name, words, "--yes", "--quiet", "--server", f"http://127.0.0.1:{other.port}")
+                if got.returncode in (0, 2) or got.stdout.strip("-\n") or not got.stderr:
+                    report(f"{name} {words} answered with {body}: exit code {got.returncode}, {got.stdout!r}, {got.stderr!r}")
+        other = Canary(world, answer=(200, {"Content-Type": "application/json"}, b"{}"))
+        got = place.run("submit", EXAMPLES["submit"][0], "--quiet", "--server", f"http://127.0.0.1:{other.port}")
+        if (got.returncode, got.stdout) != (5, ""):
+            report(f"a submission that is answered without an id: exit code {got.returncode}, {got.stdout!r}")
+
+    collected(work)
 
 
 @case("every command takes the options of every command, and says how it ended by a code of the list")

@@ -54,6 +54,20 @@ def curl(world):
     true(LOST in got.stdout, f"the lease is over when it is given back: {got.stdout}")
 
 
+@case("the unit of a worker: systemd understands it, and does not end the programs beside it")
+def unit(world):
+    units = re.findall(r"(?ms)^```ini\n(.*?)^```", (ROOT / "docs/workers.md").read_text())
+    equal(len(units), 1, "units")
+    # without it SIGTERM goes to every process of the unit, so that what its programs did is unknown
+    true("KillMode=mixed\n" in units[0], "KillMode")
+    if not shutil.which("systemd-analyze"):
+        raise Skip("systemd-analyze is not installed")
+    file = world.dir / "recourse-worker.service"
+    file.write_text(re.sub("ExecStart=.*", "ExecStart=/bin/true", units[0]).replace("User=images\n", ""))
+    got = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=PATIENCE)
+    equal((got.returncode, got.stderr), (0, ""), "systemd-analyze verify")
+
+
 @case("C")
 def c(world):
     hold(world, [BUILD / "examples/workers/c/example-worker"])

@@ -164,6 +164,7 @@ def three(world):
     equal([bank.command(id)["display"] for id in (denied, expired, cancelled)],
           ["refused: allow: a person has denied it", "failed, can be retried: allow: those who were asked did not decide in time", "cancelled"],
           "how it is said")
+    contains(bank.cli("olga", "explain", denied), "denied by 'carl': no", "who has denied it, and why")
     for id in (denied, expired, cancelled):
         bank.decide("olga", id, digest="1" * 32).problem(409, "action-refused")
     bank.people["anna"].post(f"/v1/commands/{denied}/actions/skip", {}).problem(409, "action-refused")
@@ -338,6 +339,12 @@ steps:
 """
 TELL_BADLY = TELL.replace("flow: tell", "flow: tell_badly").replace("    call: bank", "    call: nowhere\n    retry: { limit: { attempts: 1 } }").replace(
     "payload: {", "on_failure: review\npayload: {", 1)
+TELL_ON = """\
+flow: tell_on
+payload: { type: object, required: [command, reason, link], properties: { command: { type: string }, reason: { type: string }, link: { type: string } } }
+steps:
+  - { id: on, flow: tell_badly, with: { command: "${payload.command}", reason: "${payload.reason}", link: "${payload.link}" } }
+"""
 LATE = simple_flow("late", "bank").replace("steps:", "deadline: 500ms\non_deadline: cancel\nsteps:\n  - id: rest\n    sleep: 1h", 1)
 STUCK = simple_flow("stuck", "nowhere", "retry: { limit: { attempts: 1 } }").replace("steps:", "on_failure: review\nsteps:", 1)
 
@@ -406,6 +413,15 @@ def void(world):
     bank.decide("olga", id).must(200)
     bank.until(id, "completed")
     equal([json.loads(r[2])["n"] for r in bank.outside.asked if r[1] == "/pay"], [200], "what has left")
+
+
+@case("what a flow that tells has started tells nobody either: it does not go round")
+def tells_by_a_child(world):
+    bank = Bank(world, more=["--notify", "tell_on"], tell_on=TELL_ON, tell_badly=TELL_BADLY, nowhere=dependency("nowhere", "http://127.0.0.1:1"))
+    bank.begin(1)
+    eventually(lambda: bank.root.get("/v1/commands?type=tell_badly&state=review").must(200).json["commands"], "it has failed")
+    # who is to be told of it would have been told in the same commit
+    equal(len(bank.root.get("/v1/commands?type=tell_on").must(200).json["commands"]), 1, "commands that tell")
 
 
 @case("a flow that cannot tell, or is not there, stops nothing, and never tells of itself")

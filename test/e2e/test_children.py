@@ -184,17 +184,41 @@ def roll_back(world):
     equal(api.command(child_of(api, id))["state"], "rolled_back", "the child")
 
 
-@case("a child that cannot be rolled back: the parent says so")
+@case("what a child has done for good stops a roll back of its parent before it begins, by the flow, by a deadline and by a person")
 def stays(world):
     child = CHILD.replace('    undo: { with: { method: POST, path: "/${payload.n + 501}" }, repeatable: true, timeout: 50s }\n', "    irreversible: true\n")
-    server, slow = serve(world, child=child)
+    middle = "flow: middle\npayload: { type: object }\nsteps:\n  - { id: below, flow: child, with: { n: \"${payload.n}\" } }\n"
+    late = ("flow: late\ndeadline: 1s\non_deadline: roll_back\npayload: { type: object }\nsteps:\n  - { id: sub, flow: middle, with: { n: \"${payload.n}\" } }\n"
+            "  - { id: never, wait: { signal: never, id: x } }\n")
+    server, slow = serve(world, more="on_failure: roll_back\n", child=child, middle=middle, late=late)
     api = server.api
+    slow.refused.add(89)
     slow.let("all")
     id = api.submit("parent", {"n": 80}).must(201).json["id"]
-    api.until_state(id, "completed")
-    api.act(id, "roll_back", reason="wrong").must(200)
+    contains(api.until_state(id, "review")["display"], "cannot be taken back", "what the parent says")
+    equal((step(api, id)["state"], slow.order), ("succeeded", [80, 81, 89]), "nothing was undone")
+    contains(api.explain(id)["what"]["text"], "(sub)", "what is in the way")
+    contains(api.get(f"/v1/commands/{id}/actions/roll_back").problem(409, "action-refused")["detail"], "declares no undo: sub", "the preview")
+    api.act(id, "roll_back", reason="wrong").problem(409, "action-refused")
+    slow.order.clear()
+    id = api.submit("late", {"n": 90}, key="late").must(201).json["id"]
+    contains(api.until_state(id, "review")["display"], "deadline", "what the one above says")
+    equal(slow.order, [90, 91], "nothing was undone")
+    contains(api.explain(id)["what"]["text"], "(sub)", "what is in the way")
+
+
+@case("a roll back that reaches a child under way, which has done something for good: the parent says so")
+def stays_under_way(world):
+    child = CHILD.replace('    undo: { with: { method: POST, path: "/${payload.n + 500}" }, repeatable: true, timeout: 50s }\n', "    irreversible: true\n")
+    server, slow = serve(world, child=child)
+    api = server.api
+    slow.let(80)
+    id = api.submit("parent", {"n": 80}).must(201).json["id"]
+    slow.has(81)
+    contains(server.cli("rollback", id, "--reason", "wrong", "--yes"), f"sub, by a roll back of {child_of(api, id)}", "what would be undone")
+    slow.let("all")
     api.until_state(id, "review")
-    equal((step(api, id)["state"], api.command(child_of(api, id))["state"]), ("undo_failed", "completed"), "it stands")
+    equal((step(api, id)["state"], api.command(child_of(api, id))["state"]), ("undo_failed", "cancelled"), "it stands")
 
 
 @case("kill -9 at every stage: each request goes out under one key, and both come to their end")

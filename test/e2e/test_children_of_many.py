@@ -336,32 +336,75 @@ def whom(world):
     true("hangs_on" not in api.explain(id), "it hangs on nobody")
 
 
-@case("of many that go on, the one that asks people is found among the first 32, and not behind them; where it rests, wherever it stands")
+@case("of many that go on, the one that asks people is found among the first 1000, and not behind them; below the first 32 of them; where it rests, wherever it stands")
 def among_many(world):
     asks = ("  - { id: ask, if: payload.n == 0, escalate: { question: what now, answers: [go] } }\n"
             "  - { id: heard, if: payload.n > 0, wait: { signal: heard, id: \"${payload.n}\" } }\n"
             "  - { id: call, if: payload.n < 0, call: other, with: { method: POST, path: /60 } }\n")
-    server, slow = serve(world, asks=thin("asks", asks), crowd=CROWD.replace("width: 20", "width: 100").replace("flow: one", "flow: asks"))
+    wide = CROWD.replace("max: 100", "max: 1100").replace("width: 20", "width: 1100")
+    crowd, lines = wide.replace("flow: one", "flow: asks"), wide.replace("flow: crowd", "flow: lines").replace("flow: one", "flow: between")
+    server, slow = serve(world, asks=thin("asks", asks), between=thin("between", "  - " + starts("asks") + "\n"), crowd=crowd, lines=lines)
     api = server.api
 
-    def told(first, last):
-        id = api.submit("crowd", {"items": [*range(first, first + 31), *last]}).must(201).json["id"]
-        eventually(lambda: len(children(api, id)) == 31 + len(last), "all are started")
+    def told(first, others, *last, flow="crowd"):
+        id = api.submit(flow, {"items": [*range(first, first + others), *last]}).must(201).json["id"]
+        for child in eventually(lambda: len(c := children(api, id)) == others + len(last) and c, "all are started"):
+            if flow == "lines":
+                eventually(lambda child=child: children(api, child["id"]), "what they start is")
         return id
-    found = told(100, [0])
+    found = told(10000, 999, 0)
     begun = time.monotonic()
     line = api.explain(found)["hangs_on"]
-    note(f"an explanation that looks at 32: {1000 * (time.monotonic() - begun):.1f} ms")
-    equal([(one["type"], one["display"]) for one in line], [("asks", "waiting for an answer: ask")], "the 32nd")
+    note(f"an explanation that looks at 1000: {1000 * (time.monotonic() - begun):.1f} ms")
+    equal([(one["type"], one["display"]) for one in line], [("asks", "waiting for an answer: ask")], "the 1000th")
     contains(api.explain(found)["next"]["text"], f"{line[0]['id']} waits for a person: one of those who are asked answers")
-    behind = api.explain(told(200, [99, 0]))
-    equal(("hangs_on" in behind, behind["next"]["code"]), (False, "child"), "the 33rd")
+    behind = api.explain(told(20000, 1000, 0))
+    equal(("hangs_on" in behind, behind["next"]["code"]), (False, "child"), "the 1001st")
+    line = api.explain(told(300, 31, 0, flow="lines"))["hangs_on"]
+    equal([one["type"] for one in line], ["between", "asks"], "below the 32nd")
+    true("hangs_on" not in api.explain(told(400, 32, 0, flow="lines")), "below the 33rd")
     slow.answers = 503
     slow.let(60)
-    rests = told(300, [99, 98, 97, -1])
+    rests = told(500, 31, 99, 98, 97, -1)
     line = eventually(lambda: api.explain(rests).get("hangs_on"), "one that rests")
     equal(([one["state"] for one in line], len(line)), (["review"], 1), "the 35th, which has told its parent")
     contains(api.command(rests)["display"], line[0]["id"], "in words")
+
+
+@case("a retry that what it has started refuses is promised nowhere: not in what is allowed, nor in the preview of a bulk")
+def promised(world):
+    unsure = ONE.replace("flow: one", "flow: unsure").replace('path: "/${payload.n}" }\n    repeatable: true\n    timeout: 50s', 'path: "/${payload.n}" }\n    timeout: 200ms')
+    unsure = "".join(line for line in unsure.splitlines(True) if "check:" not in line)
+    two = ONE.replace("flow: one", "flow: two") + ONE[ONE.index("  - id: call"):].replace("id: call", "id: more").replace('"/${payload.n}"', '"/${payload.n + 1}"')
+    server, slow = serve(world, unsure=unsure, two=two, calls=thin("calls", "  - " + starts("unsure") + "\n"),
+                         middle=thin("middle", "  - " + starts("two") + "\n"), top=thin("top", "  - " + starts("middle") + "\n"))
+    api = server.api
+
+    def refused(id, who):
+        said = api.act(id, "retry", reason="try").problem(409, "action-refused")["detail"]
+        contains(said, f"{who}, which it has started: ", "a retry")
+        told = api.explain(id)
+        retry = told["actions"]["retry"]
+        equal((retry["allowed"], retry.get("why_not"), told["retry"]["safe"]), (False, said, False), "what is allowed")
+        bulk = api.post("/v1/bulk", {"action": "retry", "ids": [id], "limit": 1, "reason": "x", "key": f"k{id}"}).must(201).json
+        equal([(one["allowed"], one.get("why_not")) for one in bulk["items"]], [(False, said)], "the preview of a bulk")
+
+    id = submit(api, "calls", 70)
+    child = eventually(lambda: children(api, id), "its child")[0]["id"]
+    api.until_state(child, "review")
+    eventually(lambda: api.explain(id)["next"]["code"] == "child_rests", lambda: api.explain(id))
+    refused(id, child)
+    slow.let(80, 81)  # what has failed for good, because what it had started was given up and something of that stands
+    slow.refused.add(81)
+    id = submit(api, "top", 80)
+    middle = eventually(lambda: children(api, id), "its child")[0]["id"]
+    below = eventually(lambda: children(api, middle), "and the child of that")[0]["id"]
+    api.until_state(id, "rejected", "failed")
+    true(api.explain(id)["actions"]["retry"]["allowed"], "as long as it can be")
+    api.act(below, "cancel", reason="give it up").must(200)
+    refused(id, middle)
+    equal(api.explain(id)["next"]["code"], "child_rests", "what a person does")
+    slow.let("all")
 
 
 # ---- what users do wrong ---------------------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ def queue(world):
         equal((told["state"], told["concurrency"], told["next"]["code"]), ("pending", {"key": "a", "limit": 2, "place": "waits"}, "lane"), "waits")
         equal(told["waits_behind"], ids[:2], "for whom")
         contains(told["display"], "concurrency key a", "display")
+        contains(server.cli("show", id), "a, at most 2 at work; waits for its turn", "show")
+        contains(server.cli("history", id), "waits for its turn: concurrency key a", "history")
         true("waits for its turn" in told["actions"]["retry"]["why_not"], f"retry: {told['actions']['retry']}")
     equal("waits_behind" in api.explain(ids[0]), False, "who is at work waits for nobody")
     slow.let(2)
@@ -108,6 +110,28 @@ def replace(world):
     api.until_state(first, "cancelled")
     api.until_state(third, "completed")
     equal(2 in slow.order, False, "the second was never done")
+
+
+@case("replace: who waits for a person gives way, too, and what nobody knows of it is settled first")
+def replace_in_review(world):
+    server, slow = serve(world, limit=1, when_full="replace", repeatable="false")
+    api = server.api
+    first = job(api, 1)
+    slow.has(1)
+    server.kill()
+    server.start()
+    api.until_state(first, "review")
+    slow.let("all")
+    second = job(api, 2, actor="rita")
+    equal((api.command(first)["state"], api.command(second)["state"]), ("review", "pending"), "the new one waits for what is not known")
+    equal(api.explain(second)["waits_behind"], [first], "for whom")
+    contains(server.cli("explain", first), "It is being cancelled: that goes on when this is settled.", "explain")
+    contains(server.cli("history", first), "cancel by rita", "in whose name")
+    third = job(api, 3)
+    equal((api.command(second)["state"], api.command(third)["state"]), ("cancelled", "pending"), "who waits gives way")
+    api.act(first, "resolve", verdict="did_not_happen", reason="looked at the other side").must(200)
+    api.until_state(first, "cancelled")
+    api.until_state(third, "completed")
 
 
 @case("kill -9 again and again: nobody is lost, never more than the limit, and none is done twice")
@@ -238,6 +262,7 @@ def priority(world):
     slow.has(1)
     ids = [job(api, 2), api.submit(JOB, {"n": 3, "lane": "a", "urgent": 5}).must(201).json["id"], job(api, 4, priority=9), job(api, 5, priority=0)]
     equal([api.command(id).get("priority", 0) for id in ids], [1, 5, 9, 0], "priority")
+    contains(server.cli("show", ids[2]), "priority    9", "show")
     slow.let("all")
     for id in ids:
         api.until_state(id, "completed")

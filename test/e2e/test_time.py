@@ -190,6 +190,35 @@ def schedules(world):
     true(server.control["asked"] > 0, "nobody has asked the clock")
 
 
+@case("a clock that was far ahead: a schedule is silent until it has left its flow and come back; a sleep goes by the time that passes")
+def ahead(world):
+    sleeper = 'flow: sleeper\npayload: { type: object, required: [at], properties: { at: { type: string } } }\n' \
+              'steps: [{ id: nap, sleep: { until: "${timestamp(payload.at)}" } }]\n'
+    server, other = place(world, flow="schedule:\n" + schedule("each"))
+    api = server.api
+    world.write(sleeper=sleeper)
+    server.cli("apply", server.defs, "--yes")
+
+    def next_of():
+        return api.get("/v1/schedules/send/each").must(200).json["next"][0]
+
+    begin = now(server)
+    eventually(lambda: api.get("/v1/schedules/send/each").must(200).json["planned"], "the schedule is taken up")
+    nap = api.submit("sleeper", {"at": text(begin + 3600)}, "nap").must(201).json["id"]
+    go_to(server, begin + 365 * 86400)
+    eventually(lambda: api.get("/v1/schedules/send/each").must(200).json["planned"] > text(begin + 364 * 86400), "what it jumped over was dealt with")
+    equal(api.command(nap)["state"], "waiting", "a clock that is set wakes no sleeper")
+    go_to(server, begin + MINUTE)
+    server.cli("schedule", "pause", "send", "each")
+    server.cli("schedule", "resume", "send", "each")
+    true(next_of() > text(begin + 364 * 86400), f"what was dealt with stays so: {next_of()}")
+    with_it = (server.defs / "flow.yaml").read_text()
+    for definition in (with_it[:with_it.index("schedule:")], with_it):
+        world.write(flow=definition)
+        server.cli("apply", server.defs, "--yes")
+    eventually(lambda: next_of() < text(begin + 10 * MINUTE), lambda: f"it begins anew: {next_of()}")
+
+
 @case("missed: latest and skip; overlap: skip and queue")
 def policies(world):
     flow = "schedule:\n" + schedule("latest", overlap="allow") + schedule("none", missed="skip", overlap="allow")

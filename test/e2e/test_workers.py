@@ -2,8 +2,10 @@
 import http.client
 import json
 import signal
+import socket
 import threading
 import time
+from pathlib import Path
 
 from access import As, guarded
 from kit import PATIENCE, RECOURSE, Process, case, contains, equal, eventually, main, true
@@ -220,6 +222,22 @@ def restart(world):
     equal(api.command(ids[2])["state"], "running", "the third is still out")
     api.until_state(ids[2], "review")  # its worker never came back
     equal([a["outcome"] for a in api.explain(ids[2])["attempts"]], ["unknown"], "attempts")
+
+
+@case("a lease that was extended has the length of its dependency again after a restart; one more heartbeat extends it again")
+def extended(world):
+    server = serve(world, "2s", one=flow())
+    worker = Worker(server.api)
+    ids = [submit(server.api, n) for n in ("1", "2")]
+    tasks = [worker.task() for _ in ids]
+    beats = [{"lease": task["lease"], "extend": 600} for task in tasks]
+    worker.beat(*beats).must(200)
+    server.kill()
+    server.start()
+    worker.beat(beats[1]).must(200)
+    contains(json.dumps(server.api.until_state(ids[0], "review")), "silent for longer")
+    worker.done(tasks[1]).must(200)
+    server.api.until_state(ids[1], "completed")
 
 
 @case("a server that stops lets nobody wait, and takes its leases with it")
@@ -529,8 +547,12 @@ def listed(world, lease="5s", **scripts):
     (world.dir / "programs.json").write_text(json.dumps(tasks))
     flows = {name: f"flow: {name}\nsteps:\n- id: s\n  call: images\n  with: {{ task: {name} }}\n  retry: {{ delay: 50ms, limit: {{ attempts: 1 }} }}\n" for name in tasks}
     server = serve(world, lease, **flows)
-    argv = [RECOURSE, "worker", "--server", f"http://127.0.0.1:{server.port}", "--queue", "images", "--programs", world.dir / "programs.json", "--parallel", "4"]
-    return server, lambda: Process(world, "worker", argv)
+    argv = [RECOURSE, "worker", "--server", "", "--queue", "images", "--programs", world.dir / "programs.json", "--parallel", "4"]
+
+    def start(port=server.port):
+        argv[3] = f"http://127.0.0.1:{port}"
+        return Process(world, "worker", argv)
+    return server, start
 
 
 @case("recourse worker is told to end while the server is away: what it has done is heard, also when the lease is short")
@@ -547,7 +569,7 @@ def away(world):
         eventually(lambda: worker.output.count("report:") >= heard + 2, "the report was not heard")
         true(worker.running(), "it waits for the server")
         if times == 1:
-            time.sleep(5)  # by now it asks less often than twice, but still within the lease
+            time.sleep(3.2)  # one that asks ever less often asks the next time in three seconds
             server.start()
             server.api.until_state(id, "completed")
             equal(worker.p.wait(PATIENCE), 0, "exit code")
@@ -555,6 +577,70 @@ def away(world):
             equal(worker.end(signal.SIGTERM), 0, "exit code")
             server.start()
             contains(json.dumps(server.api.until_state(id, "review")), "silent for longer")
+
+
+class DeadLine:
+    """A way to a server whose connections can die without a word: what is open gets and gives nothing more, and newcomers are let in."""
+
+    def __init__(self, world, port):
+        self.open, self.to = [], port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        world.closers.append(self.listener.close)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                here = self.listener.accept()[0]
+                there = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                return
+            alive = threading.Event()
+            alive.set()
+            self.open.append(alive)
+            for a, b in ((here, there), (there, here)):
+                threading.Thread(target=self.carry, args=(a, b, alive), daemon=True).start()
+
+    def carry(self, a, b, alive):
+        try:
+            while part := a.recv(65536):
+                if alive.is_set():
+                    b.sendall(part)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def die(self):
+        for alive in self.open:
+            alive.clear()
+
+
+@case("recourse worker: a connection that dies without a word costs no lease, under way and when it reports")
+def dead(world):
+    server, start = listed(world, "4s", long=f"touch '{world.dir}/begun'; sleep 7", job=f"touch '{world.dir}/begun'; sleep 1")
+    way = DeadLine(world, server.port)
+    start(way.port)
+    for task in ("long", "job"):
+        (world.dir / "begun").unlink(missing_ok=True)
+        id = server.api.submit(task, {}, "k").must(201).json["id"]
+        eventually((world.dir / "begun").exists, "it has begun", most=100)  # the other hands find out that theirs are dead, too
+        way.die()
+        server.api.until_state(id, "completed")
+        equal(len(server.api.explain(id)["attempts"]), 1, f"attempts of {task}")
+
+
+@case("kill -9 of recourse worker ends its programs, and what they did is unknown")
+def killed(world):
+    server, start = listed(world, "1s", job=f"echo $$ > '{world.dir}/pid.new'; mv '{world.dir}/pid.new' '{world.dir}/pid'; exec sleep 1000")
+    worker = start()
+    id = server.api.submit("job", {}, "k").must(201).json["id"]
+    eventually((world.dir / "pid").exists, "it has begun")
+    process = Path(f"/proc/{(world.dir / 'pid').read_text().strip()}")
+    true(process.exists(), "the program runs")
+    worker.kill()
+    eventually(lambda: not process.exists(), "the program has ended")
+    contains(json.dumps(server.api.until_state(id, "review")), "silent for longer")
 
 
 @case("recourse worker: what the server cannot take of an output is said, and so is why nobody knows what a program did")

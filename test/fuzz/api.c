@@ -2,7 +2,7 @@
  *
  * The input is a list of events, each of which ends with a line "." : a request (method and target; headers; an empty line; the body), or
  * "! STATUS" and a body: the answer to the oldest attempt that has left; or "+ SECONDS". Ids are predictable: 0000000100000000 is the first
- * command; "<digest>" in a body is the last one that was shown. Where the first line is "@tokens", who asks needs a token (give_tokens). */
+ * command; "<digest>" in a body is the last one that was shown, "<bulk>" in a target the id of the last bulk that was made. Where the first line is "@tokens", who asks needs a token (give_tokens). */
 #include "fuzz.h"
 
 #include "../api/door.h"
@@ -18,9 +18,10 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { EVENTS = 24, LEFT = 64, TURNS = 64, DIGEST = 32 };
+enum { EVENTS = 24, LEFT = 64, TURNS = 64, DIGEST = 32, BULK = RC_ID_TEXT };
 
 static char shown[DIGEST]; /* the last digest in an answer */
+static char made[BULK];    /* the id of the last bulk */
 
 /* ---- the door (../api/door.h) ------------------------------------------------------------------------------------------ */
 
@@ -35,6 +36,7 @@ void door_answered(struct http_exchange *exchange, int status, const struct http
     for (uint32_t i = 0; i < nfields; i++) {
         for (const char *p = fields[i].value; *p; p++) FUZZ_LAW((unsigned char)*p >= ' ' && *p != 0x7f);
         if (strcasecmp(fields[i].name, "content-type") == 0) type = fields[i].value;
+        if (strncmp(fields[i].value, "/v1/bulk/", 9) == 0) memcpy(made, fields[i].value + 9, BULK);
     }
     if (!body.n || !strstr(type, "json") || strstr(type, "ndjson")) return;
     static const char member[] = "\"digest\":\"";
@@ -238,18 +240,19 @@ static void answer(struct house *house, struct rc_sv line, struct rc_sv body)
     rc_engine_answer(house->engine, answer);
 }
 
-static struct rc_sv with_digest(const struct house *house, struct rc_sv body)
+/* With what was shown in the place of the word. */
+static struct rc_sv filled(const struct house *house, struct rc_sv text, const char *word, const char *value,
+                           uint32_t n)
 {
-    static const char word[] = "<digest>";
-    enum { N = sizeof word - 1 };
-    const char *at = body.n ? memmem(body.p, body.n, word, N) : NULL;
-    char *text = at ? rc_alloc_text(house->arena, body.n - N + DIGEST) : NULL;
-    if (!text) return body;
-    size_t before = (size_t)(at - body.p);
-    memcpy(text, body.p, before);
-    memcpy(text + before, shown, DIGEST);
-    memcpy(text + before + DIGEST, at + N, body.n - before - N);
-    return (struct rc_sv){text, body.n - N + DIGEST};
+    uint32_t length = (uint32_t)strlen(word);
+    const char *at = text.n ? memmem(text.p, text.n, word, length) : NULL;
+    char *to = at ? rc_alloc_text(house->arena, text.n - length + n) : NULL;
+    if (!to) return text;
+    size_t before = (size_t)(at - text.p);
+    memcpy(to, text.p, before);
+    memcpy(to + before, value, n);
+    memcpy(to + before + n, at + length, text.n - before - length);
+    return (struct rc_sv){to, text.n - length + n};
 }
 
 /* What the real door lets pass: a path that begins with '/', and one Host. */
@@ -259,12 +262,13 @@ static void request(struct house *house, struct rc_sv line, struct rc_sv rest)
     struct http_exchange *exchange = RC_NEW(house->arena, struct http_exchange);
     if (!blank || !exchange) return;
     uint32_t n = (uint32_t)(blank - line.p);
-    struct rc_sv target = {blank + 1, line.n - n - 1};
+    struct rc_sv target =
+        filled(house, (struct rc_sv){blank + 1, line.n - n - 1}, "<bulk>", made, sizeof made);
     struct http_request http = {.method = door_method((struct rc_sv){line.p, n}), .host = RC_SV("localhost")};
     if (!door_target(target, &http)) return;
     exchange->context = house->arena;
     exchange->headers = fuzz_part(&rest, "");
-    http.body = with_digest(house, rest);
+    http.body = filled(house, rest, "<digest>", shown, sizeof shown);
     struct rc_sv host = http_header(exchange, "Host", NULL);
     if (host.p) http.host = host;
     door_ask(house->api->http, exchange, &http);
@@ -278,6 +282,7 @@ void fuzz_input(struct rc_sv input, struct rc_arena *arena)
     FUZZ_LAW(house != NULL);
     house->arena = arena;
     memset(shown, '0', sizeof shown);
+    memset(made, '0', sizeof made);
     bool tokens = rc_sv_starts(input, RC_SV("@tokens\n"));
     if (tokens) (void)fuzz_line(&input);
     open_house(house, tokens);

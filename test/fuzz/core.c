@@ -255,7 +255,7 @@ static enum rc_status wild(struct core_run *run, bool to_gate)
                                            .node = ask.node,
                                            .round = (uint8_t)core_choose(run, 2),
                                            .state = (uint8_t)core_choose(run, RC_STATES),
-                                           .stands = core_choose(run, 2)};
+                                           .stands = (uint8_t)core_choose(run, 3)};
         ask.u.news = rc_copy(world->arena, &told, sizeof told);
         if (!ask.u.news) return RC_NOMEM;
     } else {

@@ -28,6 +28,8 @@ static enum rc_status apply(struct folding *f, struct rc_change *change, const s
 {
     struct rc_command *c = &f->command;
     if (change->kind == RC_CHANGE_CREATE) change->u.create = identity;
+    if (change->kind == RC_CHANGE_MOVE) /* as rc_moves_find does */
+        change->u.move.flow = flow_set_of(fuzz_flows_later(), c->flow->name, change->u.move.to);
     struct rc_h128 before = rc_command_control_hash(c);
     struct rc_command old = *c;
     struct rc_change inverse = rc_command_inverse(c, change);
@@ -69,8 +71,9 @@ static void fold(struct folding *f, struct rc_change *changes, uint32_t n, rc_us
         if (apply(f, &changes[i], &identity) != RC_OK) return;
     f->command.rev++;
     f->command.changed = at;
-    f->record[f->n++] = (struct rc_view_record){
-        .rev = f->n + 1, .change = f->n + 1, .at = at, .cause = cause, .changes = changes, .nchanges = n};
+    uint32_t number = f->n++;
+    f->record[number] = (struct rc_view_record){
+        .rev = number + 1, .change = number + 1, .at = at, .cause = cause, .changes = changes, .nchanges = n};
 }
 
 static void changes_line(struct folding *f, struct rc_sv line)

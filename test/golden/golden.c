@@ -21,7 +21,8 @@
  *   publish                                  the flow below "=== version" comes into force as its version 2
  *   moveplan [VERSION]                       what a move would do
  *   move [shown=old|no] [VERSION]            with the digest of that plan; old: of another one; no: of none
- *   child STEP STATE [stands] [stays] [JSON] the command that a step has started tells how it stands; JSON: its outputs
+ *   child STEP STATE [stands] [for_good] [stays] [JSON]
+ *                                            the command that a step has started tells how it stands; JSON: its outputs
  *   child STEP absent [later]                it could not be started
  *   child STEP unreadable                    nobody knows how it stands
  *   putoff STEP cancel | retry | roll_back   the unit in which anna acts is too large to ask the child of a step for that
@@ -416,6 +417,7 @@ static enum rc_status do_child(struct world *world, struct rc_sv args, struct rc
                                    .unreadable = unreadable,
                                    .outputs = cel_null()};
     news->stands = option(&args, "stands");
+    if (option(&args, "for_good")) news->stands = RC_STANDS_FOR_GOOD;
     news->stays = option(&args, "stays");
     news->later = option(&args, "later");
     if (state == RC_ABSENT) news->text = RC_SV("the lane is full");
@@ -482,7 +484,7 @@ static void tell_asked(struct rc_buf *out, const struct world *world)
             rc_put_char(out, '\n');
         } else if (ask->kind == RC_MSG_CHILD) {
             rc_put_format(out, "  ! tells its parent: %s%s%s\n", rc_state_word(ask->u.news->state).slug,
-                          ask->u.news->stands ? ", stands" : "", ask->u.news->stays ? ", stays" : "");
+                          tell_stands(ask->u.news->stands), ask->u.news->stays ? ", stays" : "");
         } else {
             rc_put_format(out, "  ! asks its child: %s%s%s\n", rc_action_word(ask->u.act->action).slug,
                           ask->attempt ? ", in doubt" : "",

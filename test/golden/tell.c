@@ -4,6 +4,11 @@
 #include "codec/view.h"
 #include "core/people.h"
 
+const char *tell_stands(unsigned stands)
+{
+    return stands == RC_STANDS_FOR_GOOD ? ", stands for good" : stands ? ", stands" : "";
+}
+
 static void put_from_now(struct rc_buf *out, const char *word, rc_us at, rc_us now)
 {
     char span[RC_SPAN_TEXT];
@@ -159,7 +164,7 @@ static void tell_change(struct rc_buf *out, const struct world_record *record, c
     case RC_CHANGE_CHILD:
         rc_put_format(out, "    %s: child %llu %s%s\n", name_of(c, change->at),
                       (unsigned long long)change->u.child.link.seq, rc_state_word(change->u.child.state).slug,
-                      change->u.child.stands ? ", stands" : "");
+                      tell_stands(change->u.child.stands));
         break;
     case RC_CHANGE_PARENT:
         rc_put_format(out, "    parent %llu was told: %s\n", (unsigned long long)change->u.parent.link.seq,

@@ -3,6 +3,8 @@
 #include "world.h"
 
 void tell_record(struct rc_buf *, const struct world_record *, const struct rc_command *);
+/* What stands of a child: enum rc_stands. */
+const char *tell_stands(unsigned stands);
 void tell_effect(struct rc_buf *, const struct rc_effect *, const struct rc_command *);
 void tell_explanation(struct rc_buf *, const struct rc_command *);
 /* What a roll back to a step would undo; empty: of the whole. */

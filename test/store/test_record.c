@@ -308,7 +308,7 @@ static void children_come_back(void **state)
     const struct rc_change in[] = {
         {.kind = RC_CHANGE_CHILD,
          .at = RC_MAX_INSTANCES - 1,
-         .u.child = {{INT64_MAX, UINT64_MAX}, RC_RESOLVED, true}},
+         .u.child = {{INT64_MAX, UINT64_MAX}, RC_RESOLVED, RC_STANDS_FOR_GOOD}},
         {.kind = RC_CHANGE_CHILD, .at = 1},
         {.kind = RC_CHANGE_PARENT,
          .u.parent = {{7, UINT64_MAX - 1}, RC_MAX_INSTANCES - 1, UINT8_MAX, RC_REVIEW}},
@@ -335,7 +335,7 @@ static void children_come_back(void **state)
     static const char *const bad[] = {"[[80,1,1,1,1]]",
                                       "[[80,1,-1,1,1,1]]",
                                       "[[80,1,1,1,99,1]]",
-                                      "[[80,1,1,1,1,2]]",
+                                      "[[80,1,1,1,1,3]]",
                                       "[[80,1,1,\"a\",1,1]]",
                                       "[[81,0,1,1,1,1]]",
                                       "[[81,0,1,1,4096,1,1]]",
