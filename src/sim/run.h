@@ -21,6 +21,7 @@ struct sim_order {
     enum sim_breadth breadth;
     bool full;       /* all lives are (sim.h); else a third, where some are wide */
     uint32_t enough; /* stop after so many failures; at most SIM_FAILURES */
+    const char *law; /* and after one that begins so; NULL: whatever it is */
 };
 
 struct sim_sum {
