@@ -120,7 +120,7 @@ static uint32_t offset_of(struct rc_sv text, unsigned line, unsigned column)
 }
 
 /* What is read of a child is checked again beside its flow. */
-static bool keep_read(struct defs_reader *r, struct rc_sv piece, uint32_t byte)
+static bool keep_read(struct defs_reader *r, const struct defs_node *node, struct rc_sv piece, uint32_t at)
 {
     if (r->nreads == r->cap_reads) {
         uint32_t cap = r->cap_reads ? 2 * r->cap_reads : 8;
@@ -130,10 +130,12 @@ static bool keep_read(struct defs_reader *r, struct rc_sv piece, uint32_t byte)
         r->reads = more;
         r->cap_reads = cap;
     }
-    struct defs_position at = defs_source_position(r->source, byte);
+    struct defs_position begin = defs_source_position(r->source, defs_node_byte(r->source, node, at));
+    bool one_line =
+        defs_source_position(r->source, node->at).line == defs_source_position(r->source, node->end).line;
     struct rc_sv source = defs_keep(r, piece);
     if (!source.p) return false;
-    r->reads[r->nreads++] = (struct flow_read){source, at.line, at.column};
+    r->reads[r->nreads++] = (struct flow_read){source, begin.line, begin.column, one_line};
     return true;
 }
 
@@ -149,7 +151,7 @@ static bool check_piece(struct defs_reader *r, const struct defs_node *node, str
         cel_compile(piece, defs_scope_of_piece(r, reach, &scope), r->scratch, &prog, &err);
     if (status == RC_OK) {
         *ret = cel_prog_type(prog);
-        return !(reach.roots & DEFS_ROOT(CHILD)) || keep_read(r, piece, defs_node_byte(r->source, node, at));
+        return !(reach.roots & DEFS_ROOT(CHILD)) || keep_read(r, node, piece, at);
     }
     if (status == RC_NOMEM) return defs_fail_arena(r, r->scratch);
     uint32_t byte = defs_node_byte(r->source, node, at + offset_of(piece, err.line, err.column));

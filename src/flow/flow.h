@@ -217,6 +217,7 @@ struct flow_confirm {
 struct flow_read {
     struct rc_sv source;
     unsigned line, column;
+    bool one_line; /* else where in it something stands is not known */
 };
 
 /* Kind FLOW_CHILD. Its `call` says that a roll back of the child takes it back. */

@@ -57,8 +57,7 @@ static enum rc_status check_read(const struct flow_read *read, const struct flow
     if (status == RC_OK) return RC_OK;
     if (status == RC_NOMEM || rc_arena_status(arena) != RC_OK) return rc_fail_arena(err, arena);
     struct flow_read at = *read;
-    if (fault.line == 1)
-        at.column += fault.column - 1; /* further down it is indented we know not how: its begin */
+    if (read->one_line) at.column += fault.column - 1;
     return say(&at, started, "", fault.text, err);
 }
 

@@ -135,17 +135,19 @@ static void test_what_the_child_gives(void **state)
     }
 }
 
-/* Each of them is said, in text around it and in block text, too. */
+/* Each of them is said, in text around it, and where it takes several lines. */
 static void test_all_that_is_read(void **state)
 {
     load(*state,
          RC_SV("flow: parent\nsteps:\n- id: c\n  flow: other\n  outputs:\n    a: \"x ${child.outputs.a.v} "
                "${child.outputs.b.v}\"\n    l: [\"${child.outputs.s.v}\"]\n    b: |\n      ${1 +\n      "
-               "child.outputs.c.v}\n---\nflow: other\nsteps:\n- { id: s, set: { v: 1 } }\n"),
+               "child.outputs.c.v}\n    w: \"${1 +\n      child.outputs.d.v}\"\n---\nflow: other\nsteps:\n- "
+               "{ id: s, set: { v: 1 } }\n"),
          RC_INVALID,
          "f.yaml:6:27: " OF "object{s} has no field 'a'\n"
          "f.yaml:6:48: " OF "object{s} has no field 'b'\n"
-         "f.yaml:9:9: " OF "object{s} has no field 'c'");
+         "f.yaml:9:9: " OF "object{s} has no field 'c'\n"
+         "f.yaml:11:11: " OF "object{s} has no field 'd'");
 }
 
 static void test_elsewhere(void **state)
