@@ -55,7 +55,8 @@ static void test_answers(void **state)
     struct rc_client_answer answer;
     struct rc_error err;
     (void)state;
-    for (unsigned i = 0; i < 3; i++) { /* over one connection; what is no JSON object is no answer of Recourse */
+    for (unsigned i = 0; i < 3;
+         i++) { /* over one connection; what is no JSON object is no answer of Recourse */
         assert_int_equal(ask(fixture.client, "POST", "/a?b=1", &answer, &err), RC_COMMIT_UNKNOWN);
         assert_non_null(strstr(err.text, "no JSON"));
         assert_int_equal(answer.status, 200);
