@@ -85,9 +85,10 @@ static bool is_needed(const struct rc_command *c, uint32_t block, uint32_t branc
 static bool undo_beside(struct rc_draft *draft, uint32_t block)
 {
     const struct rc_command *c = &draft->c;
-    uint32_t branches = rc_branches(c, block), under_way = 0;
-    uint32_t width = rc_step_at(c, block)->block.width;
+    uint32_t width = rc_step_at(c, block)->block.width, under_way = 0;
     bool parallel = rc_step_at(c, block)->kind == FLOW_PARALLEL;
+    /* of an each all that there can be: where its list cannot be worked out here, another life of the store may have done items */
+    uint32_t branches = parallel ? rc_branches(c, block) : rc_step_at(c, block)->copies;
     bool *dirty = RC_NEW_ARRAY(draft->arena, bool, branches);
     if (!dirty) {
         rc_draft_fail(draft, rc_fail_arena(draft->err, draft->arena));
