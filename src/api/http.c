@@ -168,10 +168,12 @@ static void expire(struct http_exchange *conn, uint64_t now_ms)
     if (now_ms < conn->deadline) return;
     switch ((enum http_phase)conn->phase) {
     case HTTP_HEADING:
-        http_refuse(conn, (struct http_refusal){RC_SLOW, "the request's headers did not arrive in time"});
+        http_refuse(conn, (struct http_refusal){.status = RC_SLOW,
+                                                .why = "the request's headers did not arrive in time"});
         break;
     case HTTP_FILLING:
-        http_refuse(conn, (struct http_refusal){RC_SLOW, "the request's body did not arrive in time"});
+        http_refuse(conn, (struct http_refusal){.status = RC_SLOW,
+                                                .why = "the request's body did not arrive in time"});
         break;
     case HTTP_SHAKING:
     case HTTP_IDLE:

@@ -178,13 +178,15 @@ void http_answer(struct http_exchange *conn, int status, const struct http_field
 
 void http_refuse(struct http_exchange *conn, struct http_refusal refusal)
 {
-    char body[512];
+    char body[512], bound[64] = "";
     int status = rc_status_http(refusal.status);
     const char *slug = rc_status_slug(refusal.status);
+    if (refusal.unit)
+        snprintf(bound, sizeof bound, " %llu %s", (unsigned long long)refusal.most, refusal.unit);
     int n = snprintf(
         body, sizeof body,
-        "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\",\"detail\":\"%s\"}", slug,
-        rc_status_text(refusal.status), status, slug, refusal.why);
+        "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\",\"detail\":\"%s%s\"}",
+        slug, rc_status_text(refusal.status), status, slug, refusal.why, bound);
     const struct http_field fields[] = {{"Content-Type", "application/problem+json"}, {"Retry-After", "1"}};
     conn->last = conn->refused = true;
     conn->server->stats.refused++;

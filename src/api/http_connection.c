@@ -197,9 +197,9 @@ static bool fill(struct http_exchange *conn)
     if (!conn->readable) return false;
     enum rc_status status = make_room(conn);
     if (status != RC_OK) {
-        http_refuse(conn,
-                    (struct http_refusal){status, status == RC_BUSY ? "too much is on its way; try again"
-                                                                    : "out of memory"});
+        http_refuse(conn, (struct http_refusal){.status = status,
+                                                .why = status == RC_BUSY ? "too much is on its way; try again"
+                                                                         : "out of memory"});
         return true;
     }
     uint32_t got = take(conn, conn->in + conn->in_n, room_for(conn));
@@ -229,7 +229,8 @@ static bool shake(struct http_exchange *conn)
         if (plain) { /* said in clear, so that it is understood */
             rc_tls_session_free(conn->tls);
             conn->tls = NULL;
-            http_refuse(conn, (struct http_refusal){RC_SYNTAX, "this port speaks TLS: use https://"});
+            http_refuse(conn, (struct http_refusal){.status = RC_SYNTAX,
+                                                    .why = "this port speaks TLS: use https://"});
             return true;
         }
     }

@@ -7,7 +7,15 @@
 
 static enum http_found refuse(struct http_refusal *ret, enum rc_status status, const char *why)
 {
-    *ret = (struct http_refusal){status, why};
+    *ret = (struct http_refusal){.status = status, .why = why};
+    return HTTP_REFUSED;
+}
+
+/* "the body is larger than", 1048576, "bytes" */
+static enum http_found refuse_over(struct http_refusal *ret, enum rc_status status, const char *why,
+                                   uint64_t most, const char *unit)
+{
+    *ret = (struct http_refusal){status, why, most, unit};
     return HTTP_REFUSED;
 }
 
@@ -96,13 +104,19 @@ static bool begins_well(const char *bytes, uint32_t n, uint32_t at)
     return !is_first(bytes, at) || at == n || is_tchar(bytes[at]) || bytes[at] == '\r' || bytes[at] == '\n';
 }
 
+static enum http_found refuse_line(struct http_refusal *ret, const struct http_bounds *bounds)
+{
+    uint64_t most = (uint64_t)bounds->target + METHOD_ROOM;
+    return refuse_over(ret, RC_TARGET_TOO_LONG, "the request line is longer than", most, "bytes");
+}
+
 /* The line that is not complete yet. */
 static enum http_found look_at_rest(const char *bytes, uint32_t n, uint32_t at,
                                     const struct http_bounds *bounds, struct http_refusal *ret)
 {
-    if (is_first(bytes, at) && n - at > bounds->target + METHOD_ROOM)
-        return refuse(ret, RC_TARGET_TOO_LONG, "the request line is too long");
-    if (n > bounds->head) return refuse(ret, RC_HEAD_TOO_LARGE, "the headers are too large");
+    if (is_first(bytes, at) && n - at > bounds->target + METHOD_ROOM) return refuse_line(ret, bounds);
+    if (n > bounds->head)
+        return refuse_over(ret, RC_HEAD_TOO_LARGE, "the headers are larger than", bounds->head, "bytes");
     return HTTP_MORE;
 }
 
@@ -125,8 +139,7 @@ enum http_found http_head_find(const char *bytes, uint32_t n, const struct http_
             *io_at = next;
             return HTTP_WHOLE;
         }
-        if (is_first(bytes, at) && next - at > bounds->target + METHOD_ROOM)
-            return refuse(ret, RC_TARGET_TOO_LONG, "the request line is too long");
+        if (is_first(bytes, at) && next - at > bounds->target + METHOD_ROOM) return refuse_line(ret, bounds);
         at = next;
     }
 }
@@ -171,7 +184,9 @@ static enum http_found take_authority(const char *bytes, struct rc_sv *io_target
 static enum http_found read_target(const char *bytes, struct rc_sv target, const struct http_bounds *bounds,
                                    struct http_head *head, struct http_refusal *ret)
 {
-    if (target.n > bounds->target) return refuse(ret, RC_TARGET_TOO_LONG, "the request target is too long");
+    if (target.n > bounds->target)
+        return refuse_over(ret, RC_TARGET_TOO_LONG, "the request target is longer than", bounds->target,
+                           "bytes");
     if (!all(target, is_target_char))
         return malformed(ret, "the request target has a character that must be percent-encoded");
     if (target.n == 0 || target.p[0] != '/') {
@@ -282,11 +297,16 @@ static enum http_found read_line(const char *bytes, struct rc_sv line, const str
 {
     struct rc_sv name, value;
     if (head->nlines == bounds->lines || head->nlines == HTTP_MOST_LINES)
-        return refuse(ret, RC_HEAD_TOO_LARGE, "there are too many header lines");
+        return refuse_over(ret, RC_HEAD_TOO_LARGE, "the headers have more than", head->nlines, "lines");
     enum http_found found = split(line, &name, &value, ret);
     if (found != HTTP_WHOLE) return found;
     head->line[head->nlines++] = (struct http_line){span_of(bytes, name), span_of(bytes, value)};
     return read_known(bytes, name, value, seen, head, ret);
+}
+
+static enum http_found refuse_body(struct http_refusal *ret, uint64_t most)
+{
+    return refuse_over(ret, RC_LIMIT, "the body is larger than", most, "bytes");
 }
 
 /* What the headers say together. */
@@ -297,7 +317,7 @@ static enum http_found check(const struct seen *seen, const struct http_bounds *
     if (head->chunked && seen->lengths)
         return malformed(ret, "Content-Length and Transfer-Encoding must not stand together");
     if (head->chunked && seen->old) return malformed(ret, "HTTP/1.0 has no Transfer-Encoding");
-    if (head->length > bounds->body) return refuse(ret, RC_LIMIT, "the body is too large");
+    if (head->length > bounds->body) return refuse_body(ret, bounds->body);
     head->old = seen->old;
     head->last |= seen->old;
     head->expects &= !seen->old && (head->chunked || head->length);
@@ -362,7 +382,7 @@ static enum http_found chunk_line(struct http_chunks *chunks, struct rc_sv line,
         return split(line, &name, &value, ret) == HTTP_WHOLE ? HTTP_MORE : HTTP_REFUSED;
     }
     if (!read_size(line, &chunks->left)) return malformed(ret, "a chunk's size is not a number");
-    if (chunks->left > most - chunks->n) return refuse(ret, RC_LIMIT, "the body is too large");
+    if (chunks->left > most - chunks->n) return refuse_body(ret, most);
     chunks->state = chunks->left ? CHUNK_DATA : TRAILER;
     return HTTP_MORE;
 }
@@ -376,8 +396,11 @@ static enum http_found take_chunk_line(struct http_chunks *chunks, struct rc_sv 
     uint32_t n = end ? (uint32_t)(end - raw.p) + 1 : raw.n;
     *ret_n = 0;
     if (n > room)
-        return chunks->state == TRAILER ? refuse(ret, RC_HEAD_TOO_LARGE, "the trailers are too large")
-                                        : malformed(ret, "the line before a chunk is too long");
+        return chunks->state == TRAILER
+                   ? refuse_over(ret, RC_HEAD_TOO_LARGE, "the trailers are larger than", HTTP_MAX_TRAILER,
+                                 "bytes")
+                   : refuse_over(ret, RC_SYNTAX, "the line before a chunk is longer than", HTTP_MAX_CHUNK,
+                                 "bytes");
     if (!end) return HTTP_MORE;
     if (n < 2 || end[-1] != '\r') return malformed(ret, "a line does not end in CR LF");
     if (chunks->state == TRAILER) chunks->trailer += n;

@@ -15,10 +15,12 @@ enum {
     HTTP_MAX_TRAILER = 4096 /* bytes of the lines after the last chunk */
 };
 
-/* What is refused: the status says how it is answered, the text is for people. */
+/* What is refused: the status says how it is answered, the text is for people. What is over a bound names it: WHY MOST UNIT. */
 struct http_refusal {
     enum rc_status status;
     const char *why;
+    uint64_t most;
+    const char *unit; /* NULL: it is not about a bound */
 };
 
 /* HTTP_MORE: so far it is right, but not complete. */

@@ -1,6 +1,7 @@
 /* Paths, queries and bodies of requests to decoded values. */
 #include "api/call.h"
 
+#include "base/near.h"
 #include "base/num.h"
 #include "base/utf8.h"
 #include "codec/json.h"
@@ -83,6 +84,22 @@ int api_query_index(const struct api_route *route, struct rc_sv name)
     return -1;
 }
 
+/* The nearest of those that are known here, else all of them. */
+static enum rc_status unknown_parameter(struct api_call *call, struct rc_sv name, struct rc_error *err)
+{
+    const char *const *known = call->route->query;
+    struct rc_buf text = rc_buf_in(call->arena, RC_ERROR_TEXT);
+    struct rc_near near = {.wanted = name};
+    for (int i = 0; i < API_QUERY && known[i]; i++) {
+        rc_put_format(&text, "%s%s", i ? ", " : "; known here: ", known[i]);
+        rc_near_try(&near, rc_sv_of(known[i]));
+    }
+    struct rc_sv hint = text.n ? rc_buf_sv(&text) : RC_SV("; this address takes none");
+    if (near.best.p) hint = rc_text(call->arena, "; did you mean \"%.*s\"?", RC_SV_ARG(near.best));
+    return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" is not known here%.*s", RC_SV_ARG(name),
+                   RC_SV_ARG(hint));
+}
+
 static enum rc_status read_pair(struct api_call *call, struct rc_sv pair, struct rc_error *err)
 {
     const char *equals = memchr(pair.p, '=', pair.n);
@@ -91,8 +108,7 @@ static enum rc_status read_pair(struct api_call *call, struct rc_sv pair, struct
     enum rc_status status = api_unescape(name, true, call->arena, &name, err);
     if (status != RC_OK) return status;
     int at = api_query_index(call->route, name);
-    if (at < 0)
-        return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" is not known here", RC_SV_ARG(name));
+    if (at < 0) return unknown_parameter(call, name, err);
     if (call->query[at].p)
         return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" stands there twice", RC_SV_ARG(name));
     if (!value.n) return rc_fail(err, RC_SYNTAX, "the query parameter \"%.*s\" %s", RC_SV_ARG(name), empty);
@@ -256,6 +272,14 @@ enum rc_status api_decode(struct api_call *call, const struct api_shape *shape, 
     return api_complaints(call, err);
 }
 
+/* Whether the body comes as it is: "identity" is no coding, and nothing else is decoded here. */
+static bool is_plain(const struct http_exchange *exchange)
+{
+    bool more;
+    struct rc_sv coding = http_header(exchange, "Content-Encoding", &more);
+    return !more && (!coding.n || (coding.n == 8 && strncasecmp(coding.p, "identity", 8) == 0));
+}
+
 /* Whether a Content-Type is this one, parameters aside. */
 static bool is_media(struct rc_sv type, const char *name)
 {
@@ -283,6 +307,8 @@ enum rc_status api_read_body(struct api_call *call, struct rc_error *err)
     const char *media = shape->lines ? "application/x-ndjson" : "application/json";
     if (!is_media(http_header(call->exchange, "Content-Type", NULL), media))
         return rc_fail(err, RC_MEDIA, "the body must be sent as \"Content-Type: %s\"", media);
+    if (!is_plain(call->exchange))
+        return rc_fail(err, RC_MEDIA, "the body must be sent as it is, without a Content-Encoding");
     if (shape->lines) return RC_OK;
     struct cel_value value;
     enum rc_status status =

@@ -153,5 +153,5 @@ enum {
     RC_MAX_LEASES = 65536,     /* tasks that are leased at a time */
     RC_MAX_STOPPED = 1024,     /* queues that are paused or drained at a time */
     RC_MAX_SHOWN_LEASES = 100, /* leases that are shown of a queue */
-    RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is cut */
+    RC_MAX_PROGRESS = 128,     /* bytes of what a heartbeat says; what is longer is refused */
 };

@@ -466,8 +466,10 @@ const struct cli_command cli_commands[] = {
      "refusal. Exit code 3 where something is in the way, with --plan, too.",
      move_options, 1, 1, cli_run_action},
     {"ready", "", "ask whether the server takes work",
-     "For scripts and health checks: exit code 0 where it does, 5 where it does not, or not now.", NULL, 0, 0,
-     cli_run_ready},
+     "For scripts and health checks: exit code 0 where it does, 5 where it does not, or not now. A server "
+     "that is silent for 5 s is one "
+     "that does not.",
+     NULL, 0, 0, cli_run_ready},
     {"doctor", "", "look for what is wrong with machine, store, definitions and dependencies",
      "Works without a server, and beside one: settings, room and speed of the disk, limits, the store and "
      "its schema, the "

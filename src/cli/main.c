@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ARENA_FIRST = 64 << 10 };
+enum {
+    ARENA_FIRST = 64 << 10,
+    READY_MS = 5000 /* who checks for health has no 90 s */
+};
 
 const char *cli_first_of(const char *given, const char *variable, const char *otherwise)
 {
@@ -51,6 +54,7 @@ int cli_run_ready(struct cli *cli, const struct cli_args *args)
 {
     (void)args;
     struct cli_reply reply;
+    cli->timeout_ms = READY_MS;
     int fault = cli_get(cli, &reply, "/readyz");
     if (fault != CLI_OK) return fault;
     if (cli->json)

@@ -213,11 +213,10 @@ static enum rc_status read_answer(const struct rc_client *client, const struct r
         rc_json_parse_within(answer->text, 2 * RC_MAX_JSON_DEPTH, arena, &answer->body, &ignored) != RC_OK)
         answer->body = cel_null();
     if (answer->status / 100 != 2) return read_problem(answer, err);
-    if (answer->body.kind == CEL_MAP || call->lines) return RC_OK;
-    bool asked = strcmp(call->method, "GET") == 0;
+    if ((answer->body.kind == CEL_MAP && answer->body.n) || call->lines) return RC_OK;
+    bool asked = strcmp(call->method, "GET") == 0; /* and none of them is empty */
     return rc_fail(err, asked ? RC_UNREACHABLE : RC_COMMIT_UNKNOWN,
-                   "%s answered with what is no JSON object: it may be another server than one of Recourse",
-                   client->server);
+                   "what %s answered is not an answer of Recourse: it may be another server", client->server);
 }
 
 enum rc_status rc_client_do(struct rc_client *client, const struct rc_client_call *call,
@@ -351,7 +350,7 @@ enum rc_status rc_client_follow(struct rc_client *client, const char *path, rc_c
     if (type && rc_sv_starts(rc_sv_of(type), RC_SV("text/event-stream"))) return RC_OK;
     return rc_fail(
         err, RC_UNREACHABLE,
-        "%s answered with what is no stream of events: it may be another server than one of Recourse",
+        "what %s answered is no stream of events, and not an answer of Recourse: it may be another server",
         client->server);
 }
 

@@ -77,9 +77,13 @@ static void put_restored(struct rc_json *json, const struct rc_view_restored *re
 static void put_row_display(struct rc_json *json, const struct rc_view_row *row)
 {
     bool sleeps = row->standing && row->state == RC_WAITING && row->next == RC_NEXT_GOES_ON && row->next_at;
+    bool workers = row->standing && (row->state == RC_PENDING || row->state == RC_RUNNING) &&
+                   row->next == RC_NEXT_WORKER && row->dependency.n;
     struct rc_buf text = rc_buf_in(json->buf->arena, DISPLAY_BYTES);
     if (sleeps)
         rc_view_until(&text, row->next_at);
+    else if (workers)
+        rc_put_format(&text, "waits for a worker of %.*s", RC_SV_ARG(row->dependency));
     else
         rc_put_text(&text, rc_state_word(row->state).text);
     rc_json_sv(json, "display", rc_buf_sv(&text));

@@ -43,6 +43,23 @@ static bool put_sleep(struct rc_buf *buf, const struct rc_command *c)
     return true;
 }
 
+/* Nothing is on its way, and what comes next waits until a worker asks for it. */
+static bool put_worker(struct rc_buf *buf, const struct rc_command *c)
+{
+    struct rc_path path;
+    uint32_t first = 0;
+    if (c->state != RC_PENDING && c->state != RC_RUNNING) return false;
+    for (uint32_t i = c->nnodes; i-- > 1;) {
+        if (c->node[i].phase == RC_PHASE_OPEN) return false;
+        if (c->node[i].phase == RC_PHASE_READY && rc_step_at(c, i)->call.worker) first = i;
+    }
+    if (!first) return false;
+    rc_put_format(buf, "waits for a worker of %.*s: %.*s",
+                  RC_SV_ARG(c->flow->dependencies[rc_step_at(c, first)->call.dependency]),
+                  RC_SV_ARG(rc_view_step_name(c, first, &path)));
+    return true;
+}
+
 /* A step whose outcome nobody knows, or a loop of which nobody knows whether it had begun. */
 static bool is_open_end(const struct rc_command *c, uint32_t at)
 {
@@ -128,7 +145,8 @@ void rc_view_display(struct rc_buf *buf, const struct rc_command *c)
     struct rc_path path;
     if (c->state == RC_REVIEW || c->state == RC_PARTIAL) step = find(c, c->state == RC_PARTIAL, &n);
     if (put_clock(buf, c, step) || rc_view_deciding(buf, c) || rc_view_waiting(buf, c) ||
-        rc_view_waiting_for_child(buf, c) || rc_view_confirming(buf, c) || put_sleep(buf, c))
+        rc_view_waiting_for_child(buf, c) || rc_view_confirming(buf, c) || put_sleep(buf, c) ||
+        put_worker(buf, c))
         return;
     struct rc_sv name = rc_view_step_name(c, step, &path);
     const char *state = step ? fate(c, step) : "";

@@ -98,6 +98,16 @@ static void put_cause(struct rc_json *json, const struct rc_command *command, co
     rc_json_end_object(json);
 }
 
+/* A step for workers waits for one that asks, and not for a place at its dependency. */
+static const char *phase_text(const struct rc_command *command, const struct rc_change *change)
+{
+    unsigned phase = change->u.node.node.phase;
+    bool known = change->at < command->nnodes;
+    if (phase == RC_PHASE_READY && known && rc_node_step(command, change->at)->call.worker)
+        return "waits for a worker";
+    return rc_phase_word((enum rc_phase)phase).text;
+}
+
 static void put_node_change(struct rc_json *json, const struct rc_command *command,
                             const struct rc_change *change)
 {
@@ -105,7 +115,7 @@ static void put_node_change(struct rc_json *json, const struct rc_command *comma
     rc_view_step(json, command, change->at);
     rc_json_text(json, "state", rc_step_word(node->state).slug);
     rc_json_text(json, "phase", rc_phase_word(node->phase).slug);
-    if (node->phase != RC_PHASE_NONE) rc_json_text(json, "phase_text", rc_phase_word(node->phase).text);
+    if (node->phase != RC_PHASE_NONE) rc_json_text(json, "phase_text", phase_text(command, change));
     rc_view_why(json, node->why);
     rc_json_u64(json, "attempt", node->attempt);
     rc_json_u64(json, "tries", node->tries);

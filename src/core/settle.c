@@ -254,6 +254,8 @@ static void remember_fault(struct rc_draft *draft, uint32_t at, struct rc_findin
     bool worker = dependency && dependency->kind == FLOW_DEP_WORKER; /* its status is ours: enum rc_report */
     const char *what = program ? "exit code" : "HTTP";
     struct rc_sv text = result->error, excerpt = program ? last_words(result->excerpt) : result->excerpt;
+    if (finding.why == RC_WHY_BAD_ANSWER && result->error.n) /* its status says nothing of what is wrong */
+        excerpt = excerpt.n ? rc_text(draft->arena, "%.*s: %.*s", RC_SV_ARG(text), RC_SV_ARG(excerpt)) : text;
     if (result->reach == RC_ANSWERED && worker)
         text = excerpt.n ? rc_text(draft->arena, "the worker: %.*s", RC_SV_ARG(excerpt))
                          : RC_SV("the worker gave no reason");

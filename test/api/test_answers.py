@@ -1,11 +1,13 @@
 """Every answer of longer stories is as spec/openapi.yaml describes it; and what is refused, with the right words."""
+import gzip
+import json
 import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from described import CODES, Watched  # noqa: E402
-from kit import PR, case, equal, example_dependency, example_flow, main, pull, simple_flow, true  # noqa: E402
+from kit import PR, case, contains, equal, example_dependency, example_flow, main, pull, simple_flow, true  # noqa: E402
 
 
 def all_of(api, id):
@@ -102,6 +104,14 @@ def refused(world):
     post(b"[]", Content_Type="application/json").problem(422, "invalid")
     post(b'{"type":"a","type":"b","payload":{}}', Content_Type="application/json").problem(400, "malformed")
     post(b"{}", Content_Type="text/plain").problem(415, "unsupported-media-type")
+    for coding, packed in (("gzip", gzip.compress(json.dumps(good).encode())), ("gzip", json.dumps(good).encode()), ("identity, br", b"{}")):
+        contains(post(packed, Content_Type="application/json", Content_Encoding=coding).problem(415, "unsupported-media-type")["detail"],
+                 "without a Content-Encoding")
+    post(b"{", Content_Type="application/json", Content_Encoding="identity").problem(400, "malformed")
+    said = lambda path: api.get(path).problem(400, "malformed")["detail"]
+    equal(said("/v1/commands?stat=running"), 'the query parameter "stat" is not known here; did you mean "state"?', "the nearest")
+    contains(said("/v1/commands?whatever=1"), '"whatever" is not known here; known here: ', "those that are known")
+    equal(said("/healthz?x=1"), 'the query parameter "x" is not known here; this address takes none', "none")
     post({**good, "type": "nobody"}).problem(404, "not-found")
     post({**good, "more": 1}).problem(422, "invalid")
     equal(post({"payload": 1}).problem(422, "invalid")["errors"][0]["pointer"], "/type", "pointer")

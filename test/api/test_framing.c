@@ -8,8 +8,8 @@
 #define HOST    "Host: localhost\r\n"
 #define CHUNKED "POST /p HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
 
-/* One answer, a problem, and the end: what follows it is not looked at. */
-static void refused(const struct kit *kit, const char *request, size_t n, int status)
+/* One answer, a problem that says this, and the end: what follows it is not looked at. */
+static void refused_saying(const struct kit *kit, const char *request, size_t n, int status, const char *says)
 {
     struct kit_answer answer;
     char line[32];
@@ -28,7 +28,22 @@ static void refused(const struct kit *kit, const char *request, size_t n, int st
     assert_non_null(strstr(answer.text, "Connection: close\r\n"));
     snprintf(line, sizeof line, "\"status\":%d", status);
     assert_non_null(strstr(answer.text, line));
+    if (!strstr(answer.text, says)) fail_msg("wanted \"%s\", got %.400s", says, answer.text);
     assert_int_equal(kit->handled, before);
+}
+
+static void refused(const struct kit *kit, const char *request, size_t n, int status)
+{
+    refused_saying(kit, request, n, status, "");
+}
+
+/* The bound is named: who sends too much learns how much may be sent. */
+static void refused_over(const struct kit *kit, const char *request, size_t n, int status, unsigned most,
+                         const char *unit)
+{
+    char says[64];
+    snprintf(says, sizeof says, "than %u %s\"", most, unit);
+    refused_saying(kit, request, n, status, says);
 }
 
 static void served(const struct kit *kit, const char *request, const char *contains, bool closed)
@@ -170,12 +185,12 @@ static void chunk_bounds(void **state)
     for (int over = 0; over <= 1; over++) {
         int n = snprintf(text, sizeof text, CHUNKED "1;%0*d\r\nx\r\n0\r\n\r\n", 256 - 4 + over, 0);
         if (over)
-            refused(*state, text, (size_t)n, 400);
+            refused_over(*state, text, (size_t)n, 400, 256, "bytes");
         else
             served(*state, text, "body=1", false);
         n = snprintf(text, sizeof text, CHUNKED "0\r\nA: %0*d\r\n\r\n", 4096 - 7 + over, 0);
         if (over)
-            refused(*state, text, (size_t)n, 431);
+            refused_over(*state, text, (size_t)n, 431, 4096, "bytes");
         else
             served(*state, text, "body=0", false);
     }
@@ -188,13 +203,13 @@ static void body_bound(void **state)
         int n = snprintf(text, sizeof text, "POST / HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n%0*d",
                          KIT_BODY + over, KIT_BODY + over, 0);
         if (over)
-            refused(*state, text, (size_t)n, 413);
+            refused_over(*state, text, (size_t)n, 413, KIT_BODY, "bytes");
         else
             served(*state, text, "body=1000", false);
         n = snprintf(text, sizeof text, CHUNKED "1f4\r\n%0500d\r\n%x\r\n%0*d\r\n0\r\n\r\n", 0,
                      (unsigned)(KIT_BODY - 500 + over), KIT_BODY - 500 + over, 0);
         if (over)
-            refused(*state, text, (size_t)n, 413);
+            refused_over(*state, text, (size_t)n, 413, KIT_BODY, "bytes");
         else
             served(*state, text, "body=1000", false);
     }
@@ -209,7 +224,7 @@ static void head_bounds(void **state)
                          KIT_HEADERS - fixed + over, 0);
         assert_int_equal(n, KIT_HEADERS + over);
         if (over)
-            refused(*state, text, (size_t)n, 431);
+            refused_over(*state, text, (size_t)n, 431, KIT_HEADERS, "bytes");
         else
             served(*state, text, "GET /", false);
 
@@ -218,22 +233,22 @@ static void head_bounds(void **state)
             n += snprintf(text + n, sizeof text - (size_t)n, "A: b\r\n");
         n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
         if (over)
-            refused(*state, text, (size_t)n, 431);
+            refused_over(*state, text, (size_t)n, 431, KIT_LINES, "lines");
         else
             served(*state, text, "GET /", false);
 
         n = snprintf(text, sizeof text, "GET /%0*d HTTP/1.1\r\n" HOST "\r\n", KIT_TARGET - 1 + over, 0);
         if (over)
-            refused(*state, text, (size_t)n, 414);
+            refused_over(*state, text, (size_t)n, 414, KIT_TARGET, "bytes");
         else
             served(*state, text, "GET /0", false);
     }
     /* without end: refused as soon as it is too much, not when it ends */
     memset(text, 'x', sizeof text);
-    refused(*state, text, KIT_TARGET + 100, 414);
+    refused_over(*state, text, KIT_TARGET + 100, 414, KIT_TARGET + 64, "bytes");
     int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" HOST "A: ");
     text[n] = 'x';
-    refused(*state, text, KIT_HEADERS + 1, 431);
+    refused_over(*state, text, KIT_HEADERS + 1, 431, KIT_HEADERS, "bytes");
 }
 
 /* A body that is refused may be sent all the same: nothing of it is a request, and the answer arrives. */

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -194,20 +196,33 @@ def believed(world):
     place = Place(world)
 
     def work(report):
-        for body in (b"", b"null", b"[]", b"7", b"<html></html>", b"{"):
+        for body in (b"", b"null", b"[]", b"{}", b"7", b"<html></html>", b"{"):
             other = Canary(world, answer=(200, {"Content-Type": "application/json"}, body))
             for name, words in place.each():
                 if name in LOCAL or [name, *words] == ["audit", "verify"]:
                     continue
                 got = place.run(name, words, "--yes", "--quiet", "--server", f"http://127.0.0.1:{other.port}")
-                if got.returncode in (0, 2) or got.stdout.strip("-\n") or not got.stderr:
+                says = "can be sent again" if name == "batch" else "not an answer of Recourse"
+                if got.returncode != 5 or got.stdout.strip("-\n") or says not in got.stderr:
                     report(f"{name} {words} answered with {body}: exit code {got.returncode}, {got.stdout!r}, {got.stderr!r}")
-        other = Canary(world, answer=(200, {"Content-Type": "application/json"}, b"{}"))
+        other = Canary(world, answer=(200, {"Content-Type": "application/json"}, b'{"state": "completed"}'))
         got = place.run("submit", EXAMPLES["submit"][0], "--quiet", "--server", f"http://127.0.0.1:{other.port}")
         if (got.returncode, got.stdout) != (5, ""):
             report(f"a submission that is answered without an id: exit code {got.returncode}, {got.stdout!r}")
 
     collected(work)
+
+
+@case("a server that takes the connection and is silent is not ready after 5 s: a health check waits no longer")
+def silent(world):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        began = time.monotonic()
+        got = subprocess.run([str(RECOURSE), "ready", "--server", f"http://127.0.0.1:{listener.getsockname()[1]}"], capture_output=True,
+                             text=True, timeout=PATIENCE)
+        took = time.monotonic() - began
+    equal((got.returncode, got.stdout), (5, ""), "exit code and output")
+    contains(got.stderr, "no answer from")
+    true(5 <= took < 30, f"it took {took:.1f} s")
 
 
 @case("what cannot be printed, because standard output is closed or full, is an error, and goes nowhere else")

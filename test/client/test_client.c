@@ -58,7 +58,7 @@ static void test_answers(void **state)
     for (unsigned i = 0; i < 3;
          i++) { /* over one connection; what is no JSON object is no answer of Recourse */
         assert_int_equal(ask(fixture.client, "POST", "/a?b=1", &answer, &err), RC_COMMIT_UNKNOWN);
-        assert_non_null(strstr(err.text, "no JSON"));
+        assert_non_null(strstr(err.text, "not an answer of Recourse"));
         assert_int_equal(answer.status, 200);
         assert_true(rc_sv_starts(answer.text, RC_SV("POST /a?b=1 host=127.0.0.1")));
         assert_true(rc_sv_ends(answer.text, RC_SV("body=2")));

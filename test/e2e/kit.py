@@ -516,7 +516,7 @@ class Canary:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = reply
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = reply
 
             def log_message(self, *_):
                 pass

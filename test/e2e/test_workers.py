@@ -71,6 +71,9 @@ def life(world):
     api, worker = server.api, Worker(server.api, worker="w1")
     equal(worker.lease(wait="0s"), {"tasks": [], "draining": False}, "nothing waits")
     id = submit(api, "1")
+    equal(api.command(id)["display"], "waits for a worker of images: resize", "what it waits for")
+    equal([row["display"] for row in api.list()], ["waits for a worker of images"], "what it waits for, in the list")
+    contains(server.cli("history", id), "waits for a worker", "the history")
     task = worker.task()
     equal((task["task"], task["input"], task["command"], task["attempt"], task["purpose"]), ("resize", {"n": "1"}, id, 1, "act"),
           "the task")

@@ -185,6 +185,7 @@ static enum rc_status do_answer(struct world *world, struct rc_sv args, bool lat
     }
     if (args.n) result.usable = rc_json_parse(args, world->arena, &result.body, NULL) == RC_OK;
     if (args.n && (status >= 300 || !result.usable)) result.excerpt = args;
+    if (!result.usable) result.error = RC_SV("it is no JSON");
     return do_result(world, at, (uint16_t)attempt, &result, err);
 }
 
