@@ -73,6 +73,19 @@ enum rc_status cel_guarded_type(struct cel_checker *checker, const struct cel_ty
     return RC_OK;
 }
 
+/* "child.outputs"; false: it is not only names. */
+static bool put_path(const struct cel_checker *checker, struct rc_buf *path, const struct cel_node *node)
+{
+    if (node->op == CEL_OP_SELECT) {
+        if (!put_path(checker, path, node->first)) return false;
+        rc_put_char(path, '.');
+    } else if (node->op != CEL_OP_ROOT && node->op != CEL_OP_VARIABLE) {
+        return false;
+    }
+    rc_put(path, node->op == CEL_OP_ROOT ? checker->scope->roots[node->slot].name : cel_text(node->value));
+    return true;
+}
+
 enum rc_status cel_check_guard(struct cel_checker *checker, const struct cel_node *select,
                                const struct cel_type *from, const struct cel_type **ret)
 {
@@ -83,11 +96,11 @@ enum rc_status cel_check_guard(struct cel_checker *checker, const struct cel_nod
     for (uint32_t i = 0; i < from->nfields; i++)
         if (rc_sv_eq(from->fields[i].name, name)) missing = from->fields[i].missing;
     if (!missing || is_guarded(checker, of, name)) return RC_OK;
-    if (of->op != CEL_OP_ROOT && of->op != CEL_OP_VARIABLE)
+    struct rc_buf path = rc_buf_in(checker->arena, RC_ERROR_TEXT / 4);
+    if (!put_path(checker, &path, of) || path.status != RC_OK)
         return cel_mismatch(checker, select, ret, "%.*s may not exist here (%s): guard it with has()",
                             RC_SV_ARG(name), missing);
-    struct rc_sv from_name =
-        of->op == CEL_OP_ROOT ? checker->scope->roots[of->slot].name : cel_text(of->value);
+    struct rc_sv from_name = rc_buf_sv(&path);
     return cel_mismatch(
         checker, select, ret, "%.*s.%.*s may not exist here (%s): guard it with has(%.*s.%.*s)",
         RC_SV_ARG(from_name), RC_SV_ARG(name), missing, RC_SV_ARG(from_name), RC_SV_ARG(name));

@@ -80,7 +80,7 @@ void rc_begin_what_needs(struct rc_draft *draft, uint32_t from, uint32_t end)
 {
     struct rc_command *c = &draft->c;
     for (uint32_t i = from; i < end; i++)
-        if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS)
+        if (c->node[i].state == RC_STEP_SKIPPED && c->node[i].why == RC_WHY_NEEDS && !rc_is_closed(c, i))
             c->node[i].state = RC_STEP_IDLE;
 }
 

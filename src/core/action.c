@@ -51,6 +51,10 @@ void rc_retry(struct rc_draft *draft, uint32_t at)
         rc_child_retry(draft, at);
         return;
     }
+    if (node->state == RC_STEP_FAILED && draft->c.node[node->parent].state == RC_STEP_IDLE) {
+        rc_step_end(draft, at, RC_STEP_IDLE, RC_WHY_NONE); /* it was only asked about: its block decides */
+        return;
+    }
     new_round(draft, at);
     node->doubt |= node->state == rc_node_side(node)->unknown; /* repeated blindly, as the flow allows */
     node->state = rc_node_side(node)->active;

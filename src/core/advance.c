@@ -197,10 +197,12 @@ enum rc_progress rc_advance_child(struct rc_draft *draft, uint32_t at, bool may_
     } else if (node->state == RC_STEP_ACTIVE && node->phase == RC_PHASE_NONE) {
         enum rc_release release = rc_people_release(c, at);
         if (!may_start || release == RC_RELEASE_OPEN || waits_again(c, at)) return RC_NOT_BEGUN;
-        if (release == RC_RELEASED)
-            rc_leaf_start(draft, at); /* to be done again, and its turn has come */
-        else
+        if (release != RC_RELEASED)
             rc_step_end_unsent(draft, at, RC_STEP_FAILED, RC_WHY_NEEDS);
+        else if (needs_of(c, at) == MISSING) /* it was only asked about when nothing new began */
+            rc_step_end_unsent(draft, at, RC_STEP_SKIPPED, RC_WHY_NEEDS);
+        else
+            rc_leaf_start(draft, at); /* to be done again, and its turn has come */
     }
     return rc_progress_of(c, at);
 }

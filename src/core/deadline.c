@@ -108,7 +108,8 @@ void rc_clock_lift(struct rc_draft *draft, bool settled)
 
 bool rc_clock_restored(struct rc_draft *draft)
 {
-    if (rc_command_waits_to_begin(&draft->c)) return rc_clock_is_due(draft);
+    if (rc_command_waits_to_begin(&draft->c)) /* the wall clock may have gone back since it has come there */
+        return rc_clock_is_due(draft) || draft->c.data[0].times.due <= draft->ask->now;
     if (rc_command_waits_in_lane(&draft->c)) return true; /* its turn may have come there */
     for (uint32_t i = 1; i < draft->c.nnodes; i++)
         if (draft->c.node[i].phase != RC_PHASE_NONE) return false;

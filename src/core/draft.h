@@ -240,7 +240,8 @@ const char *rc_why_not_go_on(const struct rc_command *);
 /* All that a person can retry is tried again; of these instances alone. */
 void rc_retry_all(struct rc_draft *);
 void rc_retry_these(struct rc_draft *, uint32_t from, uint32_t end);
-/* What was left out among these because something it needs did not happen waits for that again: it may happen now. */
+/* What was left out among these because something it needs did not happen waits for that again: it may happen now. Not in a block that is over, or
+ * taken back: nothing begins there. */
 void rc_begin_what_needs(struct rc_draft *, uint32_t from, uint32_t end);
 
 static inline bool rc_is_leaf(const struct rc_command *command, uint32_t at)

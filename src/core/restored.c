@@ -70,9 +70,9 @@ void rc_command_restored(struct rc_draft *draft)
         struct rc_node *node = &c->node[i];
         if (!rc_is_leaf(c, i)) continue;
         const struct flow_call *call = &rc_node_step(c, i)->call;
-        bool begins = node->state == RC_STEP_IDLE || node->state == RC_STEP_ACTIVE; /* again */
-        bool later =
-            begins && !rests && c->mode == RC_MODE_FORWARD && !call->act.reads_only && rc_can_begin(c, i);
+        bool again = node->state == RC_STEP_ACTIVE; /* its block, too, where that had succeeded without it */
+        bool begins = again || (node->state == RC_STEP_IDLE && rc_can_begin(c, i));
+        bool later = begins && !rests && c->mode == RC_MODE_FORWARD && !call->act.reads_only;
         bool undone = node->state == RC_STEP_SUCCEEDED && call->undo.present && !call->undo.reads_only;
         undone |= rc_child_stands(c, i);
         if (node->phase != RC_PHASE_NONE) {

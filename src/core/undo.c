@@ -82,10 +82,17 @@ static bool is_needed(const struct rc_command *c, uint32_t block, uint32_t branc
     return false;
 }
 
+/* Of an each also what its list does not have: where it has no list here, another life of the store may have had one. */
+static uint32_t branches_to_undo(const struct rc_command *c, uint32_t block)
+{
+    const struct flow_step *step = rc_step_at(c, block);
+    return step->kind == FLOW_EACH ? step->copies : rc_branches(c, block);
+}
+
 static bool undo_beside(struct rc_draft *draft, uint32_t block)
 {
     const struct rc_command *c = &draft->c;
-    uint32_t branches = rc_branches(c, block), under_way = 0;
+    uint32_t branches = branches_to_undo(c, block), under_way = 0;
     uint32_t width = rc_step_at(c, block)->block.width;
     bool parallel = rc_step_at(c, block)->kind == FLOW_PARALLEL;
     bool *dirty = RC_NEW_ARRAY(draft->arena, bool, branches);

@@ -67,7 +67,7 @@ enum rc_status defs_parse(struct defs_file, struct rc_arena *, struct defs_one *
                           struct defs_errors *ret_errors);
 
 /* Reads all files and checks them against each other: names are unique, every dependency that a flow calls is
- * there. Otherwise like defs_parse; the result is sorted by kind and name. */
+ * there, and flows that start each other fit. Otherwise like defs_parse; the result is sorted by kind and name. */
 RC_MUST
 enum rc_status defs_load(const struct defs_file *, uint32_t nfiles, struct rc_arena *, struct defs_one **ret,
                          uint32_t *ret_n, struct defs_errors *ret_errors);

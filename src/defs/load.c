@@ -118,6 +118,36 @@ static void check_asks(const struct defs_one *one, const struct callable *callab
     }
 }
 
+static void check_starts(const struct defs_one *one, const struct flow_set *set, struct rc_arena *scratch,
+                         struct defs_errors *errors)
+{
+    for (flow_node i = 1; i < one->flow->nsteps; i++) {
+        if (one->flow->steps[i].kind != FLOW_CHILD) continue;
+        const struct flow_child *child = &one->flow->steps[i].child;
+        const struct flow *started = flow_set_active(set, child->flow);
+        struct rc_error error = {0};
+        uint32_t at = 0;
+        enum rc_status status = RC_OK;
+        if (!started) continue;
+        while ((status = flow_check_start(child, started, &at, scratch, &error)) == RC_INVALID)
+            complain(errors, one, (struct defs_position){error.line, error.column}, "%s", error.text);
+        if (status != RC_OK)
+            (void)defs_complain_arena(errors, &(struct defs_source){.name = one->source}, scratch);
+    }
+}
+
+static void check_all_starts(const struct defs_one *one, uint32_t n, const struct flow_set *set,
+                             struct defs_errors *errors)
+{
+    struct rc_arena *scratch = rc_arena_new(0, RC_MAX_DEF_MEMORY);
+    if (!scratch) defs_add_error_at(errors, &(struct defs_source){0}, 0, RC_NOMEM, "out of memory");
+    for (uint32_t i = 0; scratch && i < n; i++) {
+        check_starts(&one[i], set, scratch, errors);
+        rc_arena_reset(scratch);
+    }
+    rc_arena_free(scratch);
+}
+
 /* Flows that start each other; what is not in these files may be on the server. */
 static void check_children(const struct defs_one *one, uint32_t n, struct rc_arena *arena,
                            struct defs_errors *errors)
@@ -131,6 +161,7 @@ static void check_children(const struct defs_one *one, uint32_t n, struct rc_are
     }
     for (uint32_t i = 0; i < n; i++) active[i] = one[i].flow;
     const struct flow_set set = {.active = active, .nactive = n};
+    check_all_starts(one, n, &set, errors);
     if (flow_check_children(&set, false, &flow, &error) == RC_OK) return;
     for (uint32_t i = 0; i < n; i++)
         if (one[i].flow == flow) complain(errors, &one[i], one[i].at, "%s", error.text);

@@ -6,6 +6,8 @@
 const struct flow_schema *defs_read_schema(struct defs_reader *, const struct defs_node *);
 /* A JSON value without templates, in the arena. */
 bool defs_read_value(struct defs_reader *, const struct defs_node *, struct cel_value *ret);
+/* One with templates, as far as it is known before they are worked out: text with ${…} is CEL_UNKNOWN. */
+bool defs_read_known(struct defs_reader *, const struct defs_node *, struct cel_value *ret);
 
 defs_read_fn defs_read_schedules; /* struct flow: schedules; after its payload */
 /* A zone of this machine's database, in the arena. RC_INVALID (no name of a zone, no zone in the file), RC_NOT_FOUND, RC_LIMIT, RC_NOMEM. */

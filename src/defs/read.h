@@ -30,6 +30,8 @@ struct defs_reader {
     struct rc_sv *dependencies;
     struct defs_position *called; /* beside dependencies */
     uint32_t ndependencies, cap_dependencies;
+    struct flow_read *reads; /* of the outputs of a child that are read */
+    uint32_t nreads, cap_reads;
     uint16_t calls; /* which of them the step that is read calls */
     struct defs_asks asks;
 

@@ -280,8 +280,8 @@ static const struct defs_field confirm_field[] = {
 static const struct defs_field flow_field[] = {
     STEP_FIELDS,
     {"flow", DEFS_REQUIRED, defs_read_name, IN(child.flow), NULL},
-    {"with", DEFS_OPTIONAL, defs_read_child_payload, IN(child.payload), NULL},
-    {"outputs", DEFS_OPTIONAL, defs_read_child_outputs, IN(child.outputs), NULL},
+    {"with", DEFS_OPTIONAL, defs_read_child_payload, IN(child), NULL},
+    {"outputs", DEFS_OPTIONAL, defs_read_child_outputs, IN(child), NULL},
     FALLBACK_FIELD,
 };
 
@@ -330,6 +330,7 @@ static bool read_fields(struct defs_reader *r, const struct defs_table *table, s
     if (step->call.worker)
         step->call.act.timeout = RC_SECONDS(RC_MAX_TIMEOUT_S); /* the lease is what bounds it */
     if (step->kind == FLOW_EACH) step->block.width = DEFS_EACH_WIDTH;
+    if (step->kind == FLOW_CHILD) defs_begin_child(r, draft->node, &step->child);
     bool ok = defs_read_object(r, draft->node, table, draft);
     if (step->kind == FLOW_CALL) ok &= defs_check_worker(r, draft->node, step, asked);
     if (flow_confirms(step)) ok = ok && defs_check_confirm(r, draft->node, step);
@@ -485,5 +486,7 @@ bool defs_read_steps(struct defs_reader *r, const struct defs_node *node, void *
     flow->steps = step;
     flow->nsteps = (uint16_t)r->nnodes;
     if (!flow_number(flow, step)) return defs_say_instances(r, step);
+    flow->gives = defs_type_of_given(r);
+    if (!flow->gives) return false;
     return defs_check_approvals(r, flow) && defs_check_undo(r, flow);
 }

@@ -1,12 +1,17 @@
 /* YAML to JSON values, for schemas. */
 #include "defs/parts.h"
 
-static bool read_scalar(struct defs_reader *r, const struct defs_node *node, struct cel_value *ret)
+static bool read_scalar(struct defs_reader *r, const struct defs_node *node, bool templates,
+                        struct cel_value *ret)
 {
     struct defs_scalar scalar = defs_scalar_of(node);
     struct rc_sv text;
     switch (scalar.kind) {
     case DEFS_IS_TEXT:
+        if (templates && memmem(node->text.p, node->text.n, "${", 2)) {
+            *ret = (struct cel_value){.kind = CEL_UNKNOWN};
+            return true;
+        }
         text = defs_keep(r, node->text);
         *ret = cel_string(text);
         return text.p != NULL;
@@ -20,9 +25,10 @@ static bool read_scalar(struct defs_reader *r, const struct defs_node *node, str
 }
 
 /* Recursion is bounded by the nesting of YAML. */
-bool defs_read_value(struct defs_reader *r, const struct defs_node *node, struct cel_value *ret)
+static bool read_any(struct defs_reader *r, const struct defs_node *node, bool templates,
+                     struct cel_value *ret)
 {
-    if (node->kind == DEFS_SCALAR) return read_scalar(r, node, ret);
+    if (node->kind == DEFS_SCALAR) return read_scalar(r, node, templates, ret);
     bool map = node->kind == DEFS_MAP, ok = true;
     struct cel_value *cell = RC_NEW_ARRAY(r->arena, struct cel_value, (size_t)node->n * (map ? 2 : 1));
     if (!cell) return defs_fail_arena(r, r->arena);
@@ -33,9 +39,19 @@ bool defs_read_value(struct defs_reader *r, const struct defs_node *node, struct
             if (!key.p) return false;
             *cell++ = cel_string(key);
         }
-        ok &= defs_read_value(r, map ? child->value : child, cell++);
+        ok &= read_any(r, map ? child->value : child, templates, cell++);
     }
     uint32_t bad;
     /* keys are unique: the YAML reader has seen to that */
     return ok && (!map || cel_map_sort((struct cel_value *)ret->v.items, ret->n, &bad));
+}
+
+bool defs_read_value(struct defs_reader *r, const struct defs_node *node, struct cel_value *ret)
+{
+    return read_any(r, node, false, ret);
+}
+
+bool defs_read_known(struct defs_reader *r, const struct defs_node *node, struct cel_value *ret)
+{
+    return read_any(r, node, true, ret);
 }

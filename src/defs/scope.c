@@ -15,12 +15,6 @@ static const struct cel_type response_type = {.kind = CEL_T_OBJECT, .fields = re
 static const struct cel_field child_field[] = {{{"state", 5}, &text_type}, {{"outputs", 7}, &cel_dyn}};
 static const struct cel_type child_type = {.kind = CEL_T_OBJECT, .fields = child_field, .nfields = 2};
 
-static const char *const root_name[FLOW_ROOTS] = {
-    [FLOW_ROOT_PAYLOAD] = "payload", [FLOW_ROOT_COMMAND] = "command",   [FLOW_ROOT_STEPS] = "steps",
-    [FLOW_ROOT_OUTPUTS] = "outputs", [FLOW_ROOT_RESPONSE] = "response", [FLOW_ROOT_ITEM] = "item",
-    [FLOW_ROOT_INDEX] = "index",     [FLOW_ROOT_SIGNAL] = "signal",     [FLOW_ROOT_CHILD] = "child",
-};
-
 static struct cel_field field_of(const struct defs_reader *r, unsigned root)
 {
     const struct cel_type *const type[FLOW_ROOTS] = {
@@ -28,7 +22,7 @@ static struct cel_field field_of(const struct defs_reader *r, unsigned root)
         [FLOW_ROOT_OUTPUTS] = r->outputs, [FLOW_ROOT_RESPONSE] = &response_type, [FLOW_ROOT_ITEM] = r->item,
         [FLOW_ROOT_INDEX] = &int_type,    [FLOW_ROOT_CHILD] = &child_type,
     };
-    return (struct cel_field){rc_sv_of(root_name[root]), type[root] ? type[root] : &cel_dyn};
+    return (struct cel_field){flow_root_name(root), type[root] ? type[root] : &cel_dyn};
 }
 
 const struct cel_scope *defs_scope_of_piece(const struct defs_reader *r, struct defs_reach reach,

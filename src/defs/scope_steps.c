@@ -37,7 +37,7 @@ static bool give(struct defs_reader *r, struct rc_sv id, const struct cel_type *
 /* What was given from there on may be missing; a reason that is known already is nearer to the step. */
 static void doubt(struct defs_reader *r, uint32_t from, uint32_t to, const char *why)
 {
-    for (uint32_t i = from; i < to && !r->stored; i++)
+    for (uint32_t i = from; i < to; i++)
         if (!r->given[i].missing) r->given[i].missing = why;
 }
 
@@ -137,7 +137,8 @@ static bool append(struct defs_reader *r, struct defs_view *view, uint32_t from,
     if (n > view->cap && !make_own(r, view, 2 * n + 8)) return false;
     for (uint32_t i = from; i < to; i++) {
         struct cel_field field = r->given[i];
-        if (!field.missing && !r->stored) field.missing = why;
+        if (!field.missing) field.missing = why;
+        if (r->stored) field.missing = NULL;
         view->field[view->n++] = field;
     }
     return true;
@@ -233,6 +234,31 @@ bool defs_see_needs(struct defs_reader *r, const struct flow_step *step, bool ha
         if ((of->ordered || mark[i]) && !append(r, &view, of->from[i], to, why)) return false;
     }
     return set_view(r, view.field, view.n);
+}
+
+/* ---- what is seen from outside */
+
+static bool is_in_loop(const struct defs_reader *r, flow_node at)
+{
+    while (at && r->node[at].copies == 1) at = r->node[at].parent;
+    return at != 0;
+}
+
+const struct cel_type *defs_type_of_given(struct defs_reader *r)
+{
+    struct cel_field *field = RC_NEW_ARRAY(r->arena, struct cel_field, r->ngiven + 1u);
+    uint32_t n = 0;
+    flow_node at = 0; /* both are in the order of the text */
+    for (uint32_t i = 0; field && i < r->ngiven; i++) {
+        while (at < r->nnodes && !rc_sv_eq(r->node[at].id, r->given[i].name)) at++;
+        if (at == r->nnodes) break;
+        const struct cel_type *outputs = r->node[at].call.outputs;
+        if (outputs && !flow_is_block(r->node[at].kind) && !is_in_loop(r, at))
+            field[n++] = (struct cel_field){r->given[i].name, outputs, r->given[i].missing};
+    }
+    const struct cel_type *type = field ? defs_object_type(r->arena, field, n) : NULL;
+    if (!type) defs_say_arena(r, r->arena);
+    return type;
 }
 
 /* Everything that is seen is there. */

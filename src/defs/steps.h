@@ -71,6 +71,9 @@ bool defs_see_given(struct defs_reader *, uint32_t from, const char *why);
 /* The same of what a step needs, when that has been read. */
 RC_MUST
 bool defs_see_needs(struct defs_reader *, const struct flow_step *, bool has_condition);
+/* {STEP: outputs} of all that was given outside of loops, when all is read: what a command that starts one of this flow sees of it. NULL:
+ * complained. */
+const struct cel_type *defs_type_of_given(struct defs_reader *);
 /* A field `if`: a flow_site; what it asks for with has() is there from then on. */
 defs_read_fn defs_read_if;
 
@@ -104,8 +107,10 @@ defs_read_fn defs_read_confirm; /* struct defs_draft */
 RC_MUST
 bool defs_check_confirm(struct defs_reader *, const struct defs_node *, struct flow_step *);
 /* ---- children: read_child.c */
-defs_read_fn defs_read_child_payload; /* flow_site */
-defs_read_fn defs_read_child_outputs; /* flow_site; sets r->outputs */
+/* Where the step stands, with an empty payload. */
+void defs_begin_child(struct defs_reader *, const struct defs_node *, struct flow_child *);
+defs_read_fn defs_read_child_payload; /* struct flow_child */
+defs_read_fn defs_read_child_outputs; /* struct flow_child; sets r->outputs */
 /* ---- people: read_people.c */
 extern const struct defs_words defs_undecided_words;
 defs_read_fn defs_read_approve, defs_read_escalate; /* struct defs_draft; set r->outputs */

@@ -119,6 +119,24 @@ static uint32_t offset_of(struct rc_sv text, unsigned line, unsigned column)
     return at < text.n ? at : text.n;
 }
 
+/* What is read of a child is checked again beside its flow. */
+static bool keep_read(struct defs_reader *r, struct rc_sv piece, uint32_t byte)
+{
+    if (r->nreads == r->cap_reads) {
+        uint32_t cap = r->cap_reads ? 2 * r->cap_reads : 8;
+        struct flow_read *more = RC_NEW_ARRAY(r->scratch, struct flow_read, cap);
+        if (!more) return defs_fail_arena(r, r->scratch);
+        if (r->nreads) memcpy(more, r->reads, r->nreads * sizeof *more);
+        r->reads = more;
+        r->cap_reads = cap;
+    }
+    struct defs_position at = defs_source_position(r->source, byte);
+    struct rc_sv source = defs_keep(r, piece);
+    if (!source.p) return false;
+    r->reads[r->nreads++] = (struct flow_read){source, at.line, at.column};
+    return true;
+}
+
 /* Compiles a piece as the author wrote it, which begins at byte `at` of the scalar's value, for its errors and
  * its type. */
 static bool check_piece(struct defs_reader *r, const struct defs_node *node, struct rc_sv piece, uint32_t at,
@@ -131,7 +149,7 @@ static bool check_piece(struct defs_reader *r, const struct defs_node *node, str
         cel_compile(piece, defs_scope_of_piece(r, reach, &scope), r->scratch, &prog, &err);
     if (status == RC_OK) {
         *ret = cel_prog_type(prog);
-        return true;
+        return !(reach.roots & DEFS_ROOT(CHILD)) || keep_read(r, piece, defs_node_byte(r->source, node, at));
     }
     if (status == RC_NOMEM) return defs_fail_arena(r, r->scratch);
     uint32_t byte = defs_node_byte(r->source, node, at + offset_of(piece, err.line, err.column));

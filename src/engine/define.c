@@ -49,6 +49,46 @@ static enum rc_status check_schedules(struct rc_engine *engine, const struct rc_
                : rc_fail(err, RC_LIMIT, "the flows in force have at most %d schedules", RC_MAX_SCHEDULES);
 }
 
+static bool comes(const struct rc_request *request, const struct flow *flow)
+{
+    for (uint32_t i = 0; i < request->u.define.nadded; i++)
+        if (request->u.define.added[i].flow == flow) return true;
+    return false;
+}
+
+/* What stays as it is has been accepted once, perhaps by an earlier version of recourse, and is in nobody's way. */
+static enum rc_status check_starts(const struct flow_set *set, const struct rc_request *request,
+                                   const struct flow *flow, struct rc_arena *scratch, struct rc_error *err)
+{
+    bool flow_comes = comes(request, flow);
+    struct rc_error fault = {0};
+    for (flow_node i = 1; i < flow->nsteps; i++) {
+        if (flow->steps[i].kind != FLOW_CHILD) continue;
+        const struct flow *started = flow_set_active(set, flow->steps[i].child.flow);
+        uint32_t at = 0;
+        if (!started || !(flow_comes || comes(request, started))) continue;
+        enum rc_status status = flow_check_start(&flow->steps[i].child, started, &at, scratch, &fault);
+        if (status == RC_OK) continue;
+        return rc_fail(err, status, "the flow '%.*s', line %u, column %u: %s", RC_SV_ARG(flow->name),
+                       fault.line, fault.column, fault.text);
+    }
+    return RC_OK;
+}
+
+static enum rc_status check_all_starts(const struct flow_set *set, const struct rc_request *request,
+                                       struct rc_error *err)
+{
+    enum { LIMIT = 64 << 20 };
+    struct rc_arena *scratch = rc_arena_new(0, LIMIT);
+    enum rc_status status = scratch ? RC_OK : rc_fail(err, RC_NOMEM, "out of memory");
+    for (uint32_t i = 0; status == RC_OK && i < set->nactive; i++) {
+        status = check_starts(set, request, set->active[i], scratch, err);
+        if (status == RC_OK) rc_arena_reset(scratch);
+    }
+    rc_arena_free(scratch);
+    return status;
+}
+
 /* What would be in force, before it is stored. */
 static enum rc_status check_children(struct rc_engine *engine, const struct rc_request *request,
                                      struct rc_error *err)
@@ -59,7 +99,8 @@ static enum rc_status check_children(struct rc_engine *engine, const struct rc_r
         rc_set_change(rc_engine_set(engine), request->u.define.added, request->u.define.nadded,
                       request->u.define.removed, request->u.define.nremoved, request->arena, &set);
     if (status != RC_OK) return rc_fail_arena(err, request->arena);
-    return flow_check_children(set, true, &flow, err);
+    status = flow_check_children(set, true, &flow, err);
+    return status == RC_OK ? check_all_starts(set, request, err) : status;
 }
 
 void rc_request_define(struct rc_engine *engine, struct rc_request *request)

@@ -109,6 +109,8 @@ enum flow_root {
     FLOW_ROOT_CHILD, /* outputs of a child: {state, outputs: {STEP: …}} of the command that it has started */
     FLOW_ROOTS
 };
+/* "payload", "command" … Static. */
+struct rc_sv flow_root_name(enum flow_root);
 
 /* How an unknown outcome is settled by asking. */
 struct flow_check {
@@ -211,11 +213,21 @@ struct flow_confirm {
     uint8_t on_timeout; /* enum flow_on_timeout; never continue */
 };
 
+/* An expression as its author wrote it, and where. */
+struct flow_read {
+    struct rc_sv source;
+    unsigned line, column;
+};
+
 /* Kind FLOW_CHILD. Its `call` says that a roll back of the child takes it back. */
 struct flow_child {
-    struct rc_sv flow; /* the name of the child's flow */
-    flow_site payload; /* a map; 0: an empty one */
-    flow_site outputs; /* a map, of what the child came to; 0: none */
+    struct rc_sv flow;      /* the name of the child's flow */
+    flow_site payload;      /* a map; 0: an empty one */
+    flow_site outputs;      /* a map, of what the child came to; 0: none */
+    struct cel_value known; /* the payload, as far as it is known before it is worked out; else CEL_UNKNOWN */
+    struct flow_read at;    /* where that stands */
+    const struct flow_read *reads; /* the expressions in `outputs` */
+    uint32_t nreads;
 };
 
 struct flow_step {
@@ -319,6 +331,8 @@ struct flow {
     flow_site priority; /* 0 to RC_MAX_PRIORITY; 0: the flow does not say */
     const struct flow_schedule *schedules;
     uint16_t nschedules;
+    const struct cel_type
+        *gives; /* an object: {STEP: outputs}, which a command that starts one of it sees; NULL: anything */
 };
 
 /* The number of a schedule: of the names of its flow and its own. */

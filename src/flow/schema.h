@@ -51,3 +51,6 @@ const struct cel_type *flow_schema_type(const struct flow_schema *, struct rc_ar
  * as deep as the schema is. */
 RC_MUST enum rc_status flow_validate(const struct flow_schema *, struct cel_value *value,
                                      struct rc_error *errors, uint32_t nerrors, uint32_t *ret_n);
+/* The same of a value of which not all is known yet: what is CEL_UNKNOWN fits. The first error is written. */
+RC_MUST enum rc_status flow_validate_known(const struct flow_schema *, struct cel_value *value,
+                                           struct rc_error *);

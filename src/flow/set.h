@@ -23,3 +23,7 @@ const struct flow_dependency *flow_set_gate(const struct flow_set *, uint64_t ga
  * RC_MAX_CHILD_DEPTH; RC_INVALID or RC_LIMIT, of *ret_flow. `whole`: each flow that is started has to be there, too. */
 RC_MUST enum rc_status flow_check_children(const struct flow_set *, bool whole, const struct flow **ret_flow,
                                            struct rc_error *);
+/* Whether what a step of kind FLOW_CHILD gives to the flow that it starts, and reads of it, fits that one. The first fault from *io_at on, 0
+ * being the first of all, with line and column in the step's definition; *io_at is behind it then. RC_OK, RC_INVALID, RC_NOMEM, RC_LIMIT. */
+RC_MUST enum rc_status flow_check_start(const struct flow_child *, const struct flow *started,
+                                        uint32_t *io_at, struct rc_arena *, struct rc_error *);

@@ -19,6 +19,7 @@ struct place { /* where in the payload: a chain on the stack */
 struct report {
     struct rc_error *errors;
     uint32_t cap, n;
+    bool partly; /* what is CEL_UNKNOWN will be known later */
 };
 
 static const struct {
@@ -162,6 +163,14 @@ static void check_length(struct report *report, const struct place *place, const
         complain(report, place, "must have at most %u %s, and has %u", schema->max_length, unit, length);
 }
 
+static bool is_known(const struct cel_value *value)
+{
+    uint32_t n = value->kind == CEL_LIST ? value->n : value->kind == CEL_MAP ? 2 * value->n : 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_known(&value->v.items[i])) return false;
+    return value->kind != CEL_UNKNOWN;
+}
+
 /* "a", "b", 3: false where they are not all short texts and integers. */
 static bool list_choices(const struct flow_schema *schema, char *text, size_t size)
 {
@@ -186,7 +195,7 @@ static void check_choice(struct report *report, const struct place *place, const
     char list[RC_ERROR_TEXT / 2];
     for (uint32_t i = 0; i < schema->nchoices; i++)
         if (cel_equal(schema->choices[i], *value)) return;
-    if (!schema->nchoices) return;
+    if (!schema->nchoices || !is_known(value)) return;
     if (list_choices(schema, list, sizeof list))
         complain(report, place, "must be %s%s", schema->nchoices == 1 ? "" : "one of ", list);
     else
@@ -232,6 +241,7 @@ static void check_array(struct report *report, const struct place *place, const 
 static void check(struct report *report, const struct place *place, const struct flow_schema *schema,
                   struct cel_value *value)
 {
+    if (report->partly && value->kind == CEL_UNKNOWN) return;
     if (!check_type(report, place, schema, value)) return;
     if (!settle_number(report, place, schema, value)) return;
     check_choice(report, place, schema, value);
@@ -241,6 +251,14 @@ static void check(struct report *report, const struct place *place, const struct
         check_length(report, place, schema, rc_utf8_count(cel_text(*value)), "characters");
     if (value->kind == CEL_LIST) check_array(report, place, schema, value);
     if (value->kind == CEL_MAP) check_object(report, place, schema, value);
+}
+
+enum rc_status flow_validate_known(const struct flow_schema *schema, struct cel_value *value,
+                                   struct rc_error *err)
+{
+    struct report report = {.errors = err, .cap = 1, .partly = true};
+    check(&report, &(struct place){0}, schema, value);
+    return report.n ? RC_INVALID : RC_OK;
 }
 
 enum rc_status flow_validate(const struct flow_schema *schema, struct cel_value *value,

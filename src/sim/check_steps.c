@@ -323,7 +323,17 @@ CHECK_INVARIANT(
     }
 }
 
-CHECK_INVARIANT(28, "ended-rests", "What has ended moves only when a person acts.")
+/* Its parent was being taken back, and asked for it in the unit in which it heard of the end. */
+static bool is_asked_at_once(const struct check_command *of, uint32_t rev)
+{
+    const struct check_moment *moment = &of->moment[rev];
+    return of->c.parent.link.seq && moment->record == moment[-1].record && moment->mode == RC_MODE_ROLL_BACK;
+}
+
+CHECK_INVARIANT(
+    28, "ended-rests",
+    "What has ended moves only when a person acts, or who has started it takes it back in the moment "
+    "in which it ends.")
 {
     for (uint32_t i = 0; i < run->ncommands; i++) {
         const struct check_command *of = &run->command[i];
@@ -331,7 +341,8 @@ CHECK_INVARIANT(28, "ended-rests", "What has ended moves only when a person acts
             unsigned was = of->moment[rev - 1].state;
             if (rc_state_ended(was) && was != RC_PARTIAL) /* it may try again what is not critical */
                 CHECK_HOLDS(run,
-                            check_act_of(of->moment[rev].cause) || of->moment[rev].cause->kind == RC_MSG_LATE,
+                            check_act_of(of->moment[rev].cause) ||
+                                of->moment[rev].cause->kind == RC_MSG_LATE || is_asked_at_once(of, rev),
                             "%s: it was %s, and nobody has acted",
                             check_at(of, of->moment[rev].record->rev, 0), rc_state_word(was).slug);
         }

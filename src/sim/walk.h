@@ -465,6 +465,8 @@ void walk_outside_times_out(struct walk *, uint32_t i);
 void walk_outside_lost_touch(struct walk *);
 /* What acts late and is due by now. */
 void walk_outside_goes_on(struct walk *);
+/* What acts late of this step comes now. */
+void walk_outside_arrives(struct walk *, uint64_t seq, uint32_t node);
 /* Whether this side of a step has happened, or will. */
 bool walk_happens(const struct walk *, uint64_t seq, uint32_t node, bool undo);
 /* It is known now that nothing of this side happened. */

@@ -79,16 +79,28 @@ static void act(struct walk *walk, struct walk_sent *sent)
                    (unsigned long long)sent->seq, sent->node);
 }
 
+static void acts_late(struct walk *walk, struct walk_side *side)
+{
+    uint32_t i = side->will - 1;
+    side->will = 0;
+    act(walk, &walk->sent[i]);
+}
+
 void walk_outside_goes_on(struct walk *walk)
 {
     for (uint64_t seq = 1; seq <= walk->nseen; seq++)
         for (uint32_t at = 0; at < 2 * walk->seen[seq].c.nnodes; at++) {
             struct walk_side *side = &walk->seen[seq].side[at / 2][at % 2];
-            if (!side->will || side->will_at > walk->world->now) continue;
-            uint32_t i = side->will - 1;
-            side->will = 0;
-            act(walk, &walk->sent[i]);
+            if (side->will && side->will_at <= walk->world->now) acts_late(walk, side);
         }
+}
+
+void walk_outside_arrives(struct walk *walk, uint64_t seq, uint32_t node)
+{
+    for (unsigned undo = 0; undo < 2; undo++) {
+        struct walk_side *side = &walk->seen[seq].side[node][undo];
+        if (side->will) acts_late(walk, side);
+    }
 }
 
 /* Nobody will be told what became of it. It acts, or not, or a little later: within what the check waits. */

@@ -404,9 +404,11 @@ static void note_times(struct walk_seen *seen, const struct look *look)
     }
 }
 
-/* What was undone is done anew: of the outside it is another thing, with another key. */
+/* What was undone is done anew: of the outside it is another thing, with another key. What is still on its way has the old one: it counts there,
+ * where the provider remembers the key, or it is done twice. */
 static void forget_round(struct walk *walk, struct walk_seen *seen, uint32_t at)
 {
+    walk_outside_arrives(walk, seen->c.id.seq, at);
     for (unsigned undo = 0; undo < 2; undo++) seen->side[at][undo].done = 0;
     for (uint32_t i = 0; i < walk->world->nleft; i++)
         if (walk->sent[i].seq == seen->c.id.seq && walk->sent[i].node == at) {

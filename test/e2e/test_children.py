@@ -333,7 +333,7 @@ def versions(world):
 @case("circles, flows that are not there, and lines that are too long are refused, and say which")
 def circles(world):
     server, _ = serve(world)
-    flow = lambda name, child: f"flow: {name}\nsteps:\n  - {{ id: s, flow: {child} }}\n"
+    flow = lambda name, child: f"flow: {name}\nsteps:\n  - {{ id: s, flow: {child}, with: {{ n: 1 }} }}\n"
     contains(str(apply(server, flow("a", "a")).must(422).json), "flows start each other in a circle: a -> a")
     contains(str(apply(server, flow("a", "nobody")).must(422).json), "the flow 'a' starts 'nobody', which is not there")
     apply(server, flow("a", "parent")).must(200)
@@ -341,6 +341,53 @@ def circles(world):
     line = [flow(f"l{i}", f"l{i + 1}" if i < 6 else "child") for i in range(7)]
     apply(server, *line).must(200)
     contains(str(apply(server, flow("k", "l0")).must(413).json), "more than 8 deep")
+
+
+GUARDED = """flow: parent
+steps:
+  - id: sub
+    flow: child
+    with: { n: 5 }
+    outputs: { n: "${has(child.outputs.first) ? child.outputs.first.n : 0}" }
+"""
+
+
+@case("what a child does not give, or not always, and a payload that it would refuse, are refused: over HTTP, by the command line, at the start")
+def reads(world):
+    server, slow = serve(world)
+    api = server.api
+    reading = lambda what: PARENT.replace("child.outputs.first.n", what) % ""
+    errors = lambda *texts: [(e["source"], e["line"], e["column"], e["detail"]) for e in apply(server, *texts).must(422).json["errors"]]
+    of = "of the flow 'child', which is started here: "
+    equal(errors(CHILD, reading("child.outputs.zz.n")), [("f1.yaml", 8, 36, of + "object{first} has no field 'zz'")], "both together")
+    optional = CHILD.replace("  - id: first\n", "  - id: first\n    if: payload.n > 3\n")
+    missing = of + "child.outputs.first may not exist here (it has an `if`): guard it with has(child.outputs.first)"
+    equal(errors(PARENT % "", optional), [("f0.yaml", 8, 36, missing)], "it may be left out")
+    # one of them alone, against what is in force: the parent, and the child that has lost what the parent reads
+    alone = lambda *texts: apply(server, *texts).must(422).json["detail"]
+    contains(alone(reading("child.outputs.first.m")), "the flow 'parent', line 8, column 42: " + of + "object{n} has no field 'm'", "the parent")
+    for start in (False, True):
+        if start:
+            equal(server.stop(), 0, "exit code")
+            server.start()
+        contains(alone(optional), "the flow 'parent', line 8, column 36: " + missing, "the child")
+        contains(alone(CHILD.replace("id: first", "id: other")), "object{other} has no field 'first'", "the child")
+    contains(alone(CHILD.replace("[n], ", "[n, m], ").replace("{ n: { type: integer } }", "{ n: { type: integer }, m: {} }")),
+             "line 7, column 11: " + of + "its payload would not fit: /m: is required", "what it takes")
+    apply(server, GUARDED, optional).must(200)
+    apply(server, CHILD.replace("id: first", "id: first\n    critical: false")).must(200)
+    equal(errors(GUARDED.replace("n: 5", "n: five"), CHILD),
+          [("f0.yaml", 5, 11, of + "its payload would not fit: /n: must be of type integer, not string")], "what it takes")
+    id = api.submit("parent", {}, key="one").must(201).json["id"]
+    slow.let("all")
+    api.until_state(id, "completed")
+    equal(step(api, id)["outputs"], {"n": 5}, "outputs")
+    # the folder that the server starts with
+    folder = world.write(parent=reading("child.outputs.zz.n"))
+    words = "parent.yaml:8:36: " + of + "object{first} has no field 'zz'"
+    contains(" ".join(server.cli("apply", folder, "--dry-run", code=3).split()), "object{first} has no field 'zz'", "the command line")
+    equal(server.stop(), 0, "exit code")
+    contains(server.refuses_to_start(), words, "the start")
 
 
 @case("a child whose lane is full and refuses fails its step; its key, taken by somebody else, does too")
