@@ -26,12 +26,13 @@ static struct rc_sv label_of(struct rc_sv path, struct rc_sv parent, struct rc_s
 static void put_counts(struct rc_buf *buf, const struct cel_value *counts, const char *what)
 {
     uint64_t needed = cli_number(counts, "needed"), failed = cli_number(counts, "failed"),
-             running = cli_number(counts, "running");
+             running = cli_number(counts, "running"), given_up = cli_number(counts, "given_up");
     rc_put_format(buf, "%llu of %llu %s done", (unsigned long long)cli_number(counts, "done"),
                   (unsigned long long)cli_number(counts, "count"), what);
     if (needed) rc_put_format(buf, ", %llu needed", (unsigned long long)needed);
     if (failed) rc_put_format(buf, ", %llu failed", (unsigned long long)failed);
     if (running) rc_put_format(buf, ", %llu running", (unsigned long long)running);
+    if (given_up) rc_put_format(buf, ", %llu given up", (unsigned long long)given_up);
 }
 
 /* People count from 1; behind the last case stands the else. */
@@ -97,7 +98,7 @@ static void put_row(struct cli *cli, const struct cel_value *step, struct nest *
     if (nest->n < DEPTH) nest->path[nest->n++] = path;
     if (paths) depth = 0;
     cell[0] = rc_text(cli->arena, "%.*s%.*s", (int)(INSIDE * depth), blanks, RC_SV_ARG(label));
-    cell[1] = cli_text(step, "state");
+    cell[1] = cli_bool(step, "given_up") ? RC_SV("given_up") : cli_text(step, "state");
     if (rc_sv_is(kind, "call"))
         cell[2] = rc_text(cli->arena, "%llu", (unsigned long long)cli_number(step, "attempts"));
     cell[3] = dependency.n ? dependency : rc_text(cli->arena, "(%.*s)", RC_SV_ARG(kind));

@@ -121,7 +121,8 @@ static void put_branches(struct rc_json *json, const struct rc_command *c, uint3
     rc_json_u64(json, "count", n);
     rc_json_u64(json, "done", done);
     rc_json_u64(json, "failed", failed);
-    rc_json_u64(json, "running", running);
+    rc_json_u64(json, "running", rc_state_ended(c->state) ? 0 : running);
+    if (running && rc_state_ended(c->state)) rc_json_u64(json, "given_up", running);
     if (step->block.join == FLOW_JOIN_ANY) rc_json_u64(json, "needed", n < 1 ? n : 1);
     if (step->block.join == FLOW_JOIN_QUORUM)
         rc_json_u64(json, "needed", n < step->block.quorum ? n : step->block.quorum);
@@ -187,19 +188,27 @@ static void put_call(struct rc_json *json, const struct rc_command *c, uint32_t 
     rc_json_u64(json, "round", node->round);
 }
 
+/* Nothing goes on in a command that has ended: what had begun in it is as it was when it ended. */
+static bool is_given_up(const struct rc_command *c, const struct rc_node *node)
+{
+    return rc_state_ended(c->state) && (node->state == RC_STEP_ACTIVE || node->state == RC_STEP_UNDOING);
+}
+
 static void put_entry(struct rc_json *json, const struct rc_command *c, uint32_t at)
 {
     uint32_t decided = decided_at(c, at);
     const struct rc_node *node = &c->node[at], *told = &c->node[decided];
     const struct rc_data *data = &c->data[at];
     const struct flow_step *step = rc_step_at(c, at);
+    bool given_up = is_given_up(c, told);
     rc_json_object(json, NULL);
     put_path(json, "path", c, at);
     rc_json_sv(json, "id", step->id);
     rc_json_text(json, "kind", flow_step_word(step));
     put_around(json, c, at);
     rc_json_text(json, "state", rc_step_word(told->state).slug);
-    rc_json_text(json, "display", rc_step_word(told->state).text);
+    rc_json_text(json, "display", given_up ? "given up" : rc_step_word(told->state).text);
+    if (given_up) rc_json_bool(json, "given_up", true);
     rc_view_step_tone(json, told->state);
     rc_view_why(json, told->why);
     rc_json_text(json, "phase", rc_phase_word(node->phase).slug);

@@ -65,6 +65,33 @@ def submit(api, n, flow="image.resize", **more):
     return api.submit(flow, {"n": n}, f"k{n}", **more).must(201).json["id"]
 
 
+BOTH = """flow: both
+steps:
+  - id: two
+    parallel:
+      - { id: one, call: images, with: { task: resize, input: { n: "1" } } }
+      - { id: other, call: images, with: { task: resize, input: { n: "2" } } }
+"""
+
+
+@case("nothing runs in a command that has ended: what had begun is given up, and the counts say so")
+def given_up(world):
+    server = serve(world, both=BOTH)
+    api, worker = server.api, Worker(server.api)
+    id = submit(api, "1", "both")
+    worker.done(worker.task()).must(200)
+    worker.report({"lease": worker.task()["lease"], "outcome": "unknown"}).must(200)
+    waits = api.until_state(id, "review")
+    equal(waits["steps"][0]["branches"], {"count": 2, "done": 1, "failed": 0, "running": 1}, "branches while it waits for a person")
+    api.act(id, "resolve", verdict="accepted_as_is", reason="it is as it is").must(200)
+    said = api.until_state(id, "resolved")
+    equal((said["steps"][0]["branches"], said["steps"][0]["display"], said["steps"][0]["given_up"]),
+          ({"count": 2, "done": 1, "failed": 0, "running": 0, "given_up": 1}, "given up", True), "the block")
+    shown = server.cli("show", id)
+    contains(shown, "1 of 2 branches done, 1 given up")
+    true("active" not in shown and "running" not in shown, f"nothing runs: {shown}")
+
+
 @case("a step is leased, reported on, and done")
 def life(world):
     server = serve(world)
