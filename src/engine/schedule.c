@@ -387,6 +387,8 @@ static enum rc_status run_now(struct rc_engine *engine, struct rc_request *reque
     status = run_with_command(engine, planner, ask, in, &request->error);
     request->retry_after = planner->request.retry_after;
     if (status != RC_OK) return status;
+    planner->waits = 0;
+    planner->again = 0; /* nothing is in its way any more: what is due goes, too */
     hot = rc_cache_find(&engine->cache, in->command.seq);
     if (hot) rc_outline_of(&hot->command, &request->command);
     return RC_OK;

@@ -165,6 +165,38 @@ static void what_is_in_the_way_is_told(void **state)
     world_close(world);
 }
 
+/* A person's run shows that nothing is in the way any more: what was put off goes with it, and not minutes later without a word. */
+static void what_is_due_goes_with_a_run(void **state)
+{
+    (void)state;
+    struct world *world = open_with(
+        "schedule: [{id: s, cron: \"* * * * *\", missed: skip, overlap: allow, namespace: later}]\n");
+    to_minute(world, 1);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_non_null(strstr(row(world).fault, "later"));
+    struct rc_request *request = world_access(
+        (struct rc_access_change){.kind = RC_ACCESS_NAMESPACE_ADD, .ns = {.name = RC_SV("later")}});
+    world_ask(world, request);
+    assert_int_equal(request->status, RC_OK);
+    world_free_request(request);
+    assert_int_equal(commands(world), 0); /* it is put off */
+    request = world_access((struct rc_access_change){0});
+    request->kind = RC_REQUEST_SCHEDULE;
+    request->u.schedule.order = RC_SCHEDULE_RUN;
+    request->u.schedule.flow = RC_SV("f");
+    request->u.schedule.id = RC_SV("s");
+    request->u.schedule.key = RC_SV("k");
+    world_ask(world, request);
+    assert_int_equal(request->status, RC_OK);
+    world_free_request(request);
+    assert_int_equal(world_run(world), RC_OK);
+    assert_int_equal(commands(world), 2);
+    assert_true(rc_sv_is(world_read(world, 1).id.key, "schedule/s/run/k"));
+    assert_true(rc_sv_is(world_read(world, 2).id.key, "schedule/s/2027-01-15T08:01:00Z"));
+    assert_string_equal(row(world).fault, "");
+    world_close(world);
+}
+
 /* A time that kills the process again and again is not tried for ever. */
 static void a_poisonous_time_is_set_aside(void **state)
 {
@@ -321,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_crash_neither_loses_nor_doubles),
         cmocka_unit_test(a_commit_that_fails_is_made_again),
         cmocka_unit_test(what_is_in_the_way_is_told),
+        cmocka_unit_test(what_is_due_goes_with_a_run),
         cmocka_unit_test(a_poisonous_time_is_set_aside),
         cmocka_unit_test(an_older_state_runs_nothing_again),
         cmocka_unit_test(definitions_are_followed),
