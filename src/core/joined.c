@@ -267,7 +267,7 @@ static void stop(struct rc_draft *draft, uint32_t block, const struct tally *tal
     bool over = tally->moving == 0;
     if (rc_step_at(c, block)->block.running == FLOW_RUNNING_CANCEL) {
         over = rc_settle_leaves(draft, block + 1, rc_behind(c, block));
-        if (over) over = !some_take_back(draft, block);
+        over &= !some_take_back(draft, block); /* also where one is out: the others are over in this record */
     }
     rc_block_set(draft, block, RC_STEP_ACTIVE, RC_WHY_NONE);
     if (over) rc_block_fail(draft, block, state, why);

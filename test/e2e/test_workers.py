@@ -687,7 +687,7 @@ def unsaid(world):
     for name in ("large", "deep", "flood", "killed", "slow"):
         id = server.api.submit(name, {}, name).must(201).json["id"]
         said[name] = json.dumps(server.api.until_state(id, "review", most=15))  # not when the lease is over
-    contains(said["large"], "too large")
+    contains(said["large"], "the body is larger than 1048576 bytes")
     contains(said["deep"], "nested deeper")
     contains(said["flood"], "printed more than is read")
     for name, why in (("killed", "SIGKILL"), ("slow", "did not end in time")):
